@@ -1,0 +1,43 @@
+# The one way to do each thing; `tools/just RECIPE` works on a machine without just. CI and the README call these.
+
+set positional-arguments
+
+# Lists the recipes
+[private]
+default:
+    @{{ quote(just_executable()) }} --justfile {{ quote(justfile()) }} --list --unsorted
+
+# Format, lints, documentation: whatever needs no test run
+check:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets -- -D warnings
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+
+# Unit, integration and property tests, then the examples in the documentation
+test:
+    if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --workspace; else cargo test --workspace --all-targets; fi
+    cargo test --workspace --doc
+
+# The integration tests on loop-mounted ext4, xfs and btrfs and on tmpfs; needs root, shows what it skips
+test-fs:
+    tools/test-fs
+
+# Criterion benchmarks of walk, snapshot, diff and emit
+bench *ARGS:
+    cargo bench --package fastdiff --bench '*' -- "$@"
+
+# Measures the release build against find, bfs, fd and rsync on a tree of 500,000 files; --check fails on a missed limit
+bench-peers *ARGS: build
+    python3 tools/bench.py "$@"
+
+# The release build
+build:
+    cargo build --release --workspace
+
+# Snapshots DIR; from the second time on, shows what changed since the last time
+try DIR:
+    tools/try "$1"
+
+# Everything .ci/run does after its installs
+ci:
+    .ci/run --no-install

@@ -1,0 +1,233 @@
+//! The one error type, and warnings. An error stops a run; a warning is data that reaches the
+//! monitor and the exit code. Nothing here prints.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// What a fallible function of this crate returns.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a run stopped. `Display` gives one line: what happened, where, and what to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A system call failed.
+    #[error("cannot {operation} {}: {source}", Shown(path))]
+    Io {
+        /// The operation, as a verb that fits behind "cannot".
+        operation: &'static str,
+        /// The file or directory that it was for.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+
+    /// A root that cannot be scanned.
+    #[error("root {}: {reason}", Shown(path))]
+    Root {
+        /// The root, as it was given.
+        path: PathBuf,
+        /// Why, and what to do.
+        reason: String,
+    },
+
+    /// An exclude pattern that cannot be understood.
+    #[error("exclude pattern {pattern:?}{}: {reason}", from.as_ref().map(|f| format!(" in {}", Shown(f))).unwrap_or_default())]
+    Pattern {
+        /// The pattern as given.
+        pattern: String,
+        /// The file that it stands in, if it came from one.
+        from: Option<PathBuf>,
+        /// What is wrong with it.
+        reason: String,
+    },
+
+    /// A file that should be a snapshot and cannot be used as one (law 6).
+    #[error("snapshot {}: {problem}", Shown(path))]
+    Snapshot {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: SnapshotProblem,
+    },
+
+    /// The destination of a snapshot is an existing file of another kind.
+    #[error("output {}: {reason}", Shown(path))]
+    Output {
+        /// The destination.
+        path: PathBuf,
+        /// Why it is left alone, and what to do.
+        reason: &'static str,
+    },
+
+    /// The two snapshots answer different questions (law 7).
+    #[error("the snapshots answer different questions: {differences}; take a new OLD with the same roots and filters")]
+    Incomparable {
+        /// Each difference, as "what: old value / new value".
+        differences: String,
+    },
+
+    /// A root vanished, was replaced or is suddenly empty (law 8).
+    #[error("root {}: {reason}; check that it is mounted, or mean it with --allow-root-change", Shown(path))]
+    RootChanged {
+        /// The root or mount point.
+        path: PathBuf,
+        /// What changed about it.
+        reason: String,
+    },
+
+    /// More entries were removed than `--max-delete` allows (law 8).
+    #[error(
+        "{removed} entries were removed, more than --max-delete {limit} allows; nothing was written: look at the list first (diff without --max-delete), then raise the limit"
+    )]
+    TooManyRemoved {
+        /// How many entries were removed.
+        removed: u64,
+        /// The limit, as it was given.
+        limit: String,
+    },
+
+    /// A consumer's format cannot carry this list (law 5).
+    #[error("no list for {consumer}: {reason}")]
+    Refused {
+        /// The consumer's name.
+        consumer: &'static str,
+        /// Why, and the safe instruction.
+        reason: String,
+    },
+
+    /// The monitor asked to stop.
+    #[error("interrupted; nothing was written")]
+    Interrupted,
+}
+
+/// What is wrong with a file that should be a snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SnapshotProblem {
+    /// Not a regular file.
+    #[error("is {0}, not a snapshot file")]
+    NotAFile(&'static str),
+    /// The file is empty.
+    #[error("is empty; take it again with `fastdiff snap`")]
+    Empty,
+    /// The magic bytes are missing.
+    #[error("is not a fastdiff snapshot")]
+    NotASnapshot,
+    /// Written by another version of the format.
+    #[error("has format version {found}, this program reads version {expected}; {}", if found > expected { "use a newer fastdiff" } else { "take it again with `fastdiff snap`" })]
+    Version {
+        /// The file's version.
+        found: u32,
+        /// This program's version.
+        expected: u32,
+    },
+    /// Shorter (or longer) than its header says.
+    #[error(
+        "is {actual} bytes long and should be {expected}: it was cut short or appended to; take it again with `fastdiff snap`"
+    )]
+    Length {
+        /// By the header.
+        expected: u64,
+        /// By the file system.
+        actual: u64,
+    },
+    /// A digest or a bound does not hold.
+    #[error("is damaged ({0}); take it again with `fastdiff snap`")]
+    Damaged(String),
+}
+
+impl Error {
+    /// The file or directory that the error is about, where there is one.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Io { path, .. }
+            | Self::Root { path, .. }
+            | Self::Snapshot { path, .. }
+            | Self::Output { path, .. }
+            | Self::RootChanged { path, .. } => Some(path),
+            _ => None,
+        }
+    }
+
+    /// The system's error, where there is one.
+    pub fn io_error(&self) -> Option<&io::Error> {
+        match self {
+            Self::Io { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn damaged(path: &Path, what: impl Into<String>) -> Self {
+        Self::Snapshot { path: path.to_owned(), problem: SnapshotProblem::Damaged(what.into()) }
+    }
+}
+
+/// Adds the operation and the path to a system error.
+pub(crate) trait Context<T> {
+    /// `operation` is a verb that fits behind "cannot".
+    fn context(self, operation: &'static str, path: impl AsRef<Path>) -> Result<T>;
+}
+
+impl<T, E: Into<io::Error>> Context<T> for std::result::Result<T, E> {
+    fn context(self, operation: &'static str, path: impl AsRef<Path>) -> Result<T> {
+        self.map_err(|e| Error::Io { operation, path: path.as_ref().to_owned(), source: e.into() })
+    }
+}
+
+/// Something that was not read, or not as asked; the run goes on.
+#[derive(Debug)]
+pub struct Warning {
+    /// The entry.
+    pub path: PathBuf,
+    /// What happened to it.
+    pub cause: Cause,
+}
+
+/// What happened to an entry that a [`Warning`] is about.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Cause {
+    /// The listing could not be read to its end: the entries below are unknown.
+    Unlisted(io::Error),
+    /// The entry's metadata could not be read: it is unknown.
+    Unread(io::Error),
+    /// A file that decides about an exclusion could not be read; the directory is kept.
+    Marker(io::Error),
+    /// A mount that shows one of its own ancestors: recorded, not entered.
+    Loop,
+}
+
+impl Warning {
+    /// Whether the result is incomplete because of it (exit code 3).
+    pub fn is_incomplete(&self) -> bool {
+        matches!(self.cause, Cause::Unlisted(_) | Cause::Unread(_))
+    }
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = Shown(&self.path);
+        match &self.cause {
+            Cause::Unlisted(e) => write!(f, "cannot list {path}: {e} (its entries are unknown, not removed)"),
+            Cause::Unread(e) => write!(f, "cannot read the metadata of {path}: {e} (unknown, not removed)"),
+            Cause::Marker(e) => write!(f, "cannot read {path}: {e} (its directory is kept)"),
+            Cause::Loop => write!(f, "{path} shows one of its own ancestors; not entered"),
+        }
+    }
+}
+
+/// A path in a message: quoted where it holds anything that a terminal could take for a command.
+pub(crate) struct Shown<'a>(pub(crate) &'a Path);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = self.0.to_string_lossy();
+        if text.chars().any(char::is_control) || self.0.to_str().is_none() {
+            write!(f, "{:?}", self.0)
+        } else {
+            f.write_str(&text)
+        }
+    }
+}

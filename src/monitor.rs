@@ -1,0 +1,52 @@
+//! Who is told of progress and warnings, and may ask to stop. The library itself prints nothing.
+
+use std::path::PathBuf;
+use std::sync::Mutex;
+
+use crate::Warning;
+
+/// Told of a scan's progress, from many threads at once. Every method does nothing by default.
+pub trait Monitor: Sync {
+    /// A directory was read. `path` builds its path, which costs time: call it seldom.
+    fn directory(&self, path: &dyn Fn() -> PathBuf, entries: u64) {
+        let _ = (path, entries);
+    }
+
+    /// Something was not read, or not as asked.
+    fn warning(&self, warning: Warning) {
+        let _ = warning;
+    }
+
+    /// Whether to stop soon; asked once a directory. The scan then ends with
+    /// [`Error::Interrupted`](crate::Error::Interrupted) and leaves nothing behind.
+    fn cancelled(&self) -> bool {
+        false
+    }
+}
+
+/// Nobody.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoMonitor;
+
+impl Monitor for NoMonitor {}
+
+/// Keeps the warnings, in the order in which they came.
+#[derive(Debug, Default)]
+pub struct Collected {
+    warnings: Mutex<Vec<Warning>>,
+}
+
+impl Collected {
+    /// The warnings so far, ordered by path.
+    pub fn into_warnings(self) -> Vec<Warning> {
+        let mut warnings = self.warnings.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        warnings.sort_by(|a, b| a.path.cmp(&b.path));
+        warnings
+    }
+}
+
+impl Monitor for Collected {
+    fn warning(&self, warning: Warning) {
+        self.warnings.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(warning);
+    }
+}

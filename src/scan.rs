@@ -1,0 +1,273 @@
+//! A scan: roots are checked, a walker reads them, the snapshot is built and written.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::entry::{Flags, Kind, Stat, Time};
+use crate::error::Context as _;
+use crate::filter::{Filter, FilterOptions};
+use crate::monitor::Monitor;
+use crate::path::{absolute, compare, is_within, to_bytes};
+use crate::snapshot::{Builder, Child, Counts, Device, Digest, Finished, Header, Meta, Snapshot, WalkerKind, digest};
+use crate::sys::durable::{Access, AtomicFile};
+use crate::sys::{self, clock};
+use crate::walk::{self, Devices, FinishedRoot, Listing, OwnFile, Plan, Sink};
+use crate::{Error, Result, SnapshotProblem};
+
+/// What to scan and how. `ScanOptions::new(["/home/me"])` and the defaults are right for most.
+#[derive(Debug, Clone)]
+pub struct ScanOptions {
+    /// The directories to scan. Relative ones are made absolute; a symlink is followed.
+    pub roots: Vec<PathBuf>,
+    /// What to leave out.
+    pub filter: FilterOptions,
+    /// Which walker reads the directories.
+    pub walker: WalkerKind,
+    /// Number of threads; none for as many as there are processors.
+    pub threads: Option<usize>,
+    /// How young a stamp must be for an entry to be racy; none for the default, which is long enough
+    /// for the kernel to have begun writing back what a program stored into a mapped file.
+    pub racy_window: Option<Duration>,
+    /// Write back what is in memory before the walk, so that a short window is enough.
+    pub settle: bool,
+    /// The time before the walk; none for now. A fixed one gives the same bytes for the same tree.
+    pub boundary: Option<Time>,
+}
+
+impl ScanOptions {
+    /// The defaults, for these roots.
+    pub fn new(roots: impl IntoIterator<Item = impl Into<PathBuf>>) -> Self {
+        Self {
+            roots: roots.into_iter().map(Into::into).collect(),
+            filter: FilterOptions::default(),
+            walker: if sys::HAS_NATIVE_WALKER { WalkerKind::Native } else { WalkerKind::Portable },
+            threads: None,
+            racy_window: None,
+            settle: false,
+            boundary: None,
+        }
+    }
+}
+
+/// What a scan came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScanOutcome {
+    /// Counts by kind.
+    pub counts: Counts,
+    /// Size of the snapshot file in bytes.
+    pub bytes: u64,
+    /// Digest of the whole tree.
+    pub root_digest: Digest,
+}
+
+impl ScanOutcome {
+    /// Whether everything could be read. If not, the snapshot says what is unknown.
+    pub fn is_complete(&self) -> bool {
+        self.counts.unknown == 0
+    }
+}
+
+/// Scans the roots and writes a snapshot to `output`, which is replaced whole or not at all. With a
+/// `base`, an earlier snapshot of the same roots and filters, what cannot be read is taken over from
+/// there and marked unknown; without one it is recorded as unknown.
+///
+/// Entries that cannot be read are warnings to the `monitor` and counted, not errors.
+///
+/// Costs two system calls per directory beside its listing and one per other entry. Memory: about 60
+/// bytes an entry until the end.
+///
+/// # Errors
+/// [`Error::Root`] for a root that is missing, no directory, not readable or inside of another;
+/// [`Error::Pattern`]; [`Error::Incomparable`] for a base of other roots or filters;
+/// [`Error::Output`] and [`Error::Io`] if the snapshot cannot be written; [`Error::Interrupted`].
+///
+/// # Panics
+/// Never.
+pub fn scan(
+    options: &ScanOptions,
+    base: Option<&Snapshot>,
+    output: &Path,
+    monitor: &dyn Monitor,
+) -> Result<ScanOutcome> {
+    let started = clock::precise();
+    let filter = Filter::new(&options.filter)?;
+    let roots = prepare_roots(&options.roots)?;
+    let question = question(&roots, &options.filter);
+    if let Some(base) = base {
+        crate::snapshot::same_question(base.meta(), &question)?;
+    }
+    check_output(output)?;
+    let mut own: Vec<_> = OwnFile::new(output).into_iter().collect();
+    own.extend(base.and_then(|b| OwnFile::new(b.path())));
+    let file = AtomicFile::create(output, Access::Private)?;
+
+    let threads = options.threads.unwrap_or_else(default_threads).max(1);
+    let window = options.racy_window.unwrap_or_else(|| walk::default_window(options.settle));
+    let boundary = options.boundary.unwrap_or_else(clock::coarse);
+    let devices = Devices::new(boundary, window);
+    let plan = Plan { roots: &roots, filter: &filter, threads, boundary, window, settle: options.settle, own: &own };
+    let collector = Collector { builder: Builder::new(threads, base), base };
+    let walker = if sys::HAS_NATIVE_WALKER { options.walker } else { WalkerKind::Portable };
+    let finished = match walker {
+        #[cfg(target_os = "linux")]
+        WalkerKind::Native => walk::native(&plan, &devices, &collector, monitor)?,
+        _ => walk::portable(&plan, &devices, &collector, monitor)?,
+    };
+
+    let devices: Vec<_> = devices
+        .into_table()
+        .into_iter()
+        .map(|d| Device { kind: d.kind, identity: d.identity, boundary: (d.boundary.sec, d.boundary.nsec) })
+        .collect();
+    let top = collector.top(&question.roots, &finished);
+    let header = Header {
+        walker,
+        started,
+        finished: clock::precise(),
+        boundary,
+        racy_window: window,
+        scan_fingerprint: fingerprint(&question),
+        ..Header::default()
+    };
+    let header = collector.builder.write(top, &devices, question, header, file, output)?;
+    Ok(ScanOutcome { counts: header.counts, bytes: header.file_len, root_digest: header.root_digest })
+}
+
+fn default_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// Makes roots absolute, drops repeated ones, sorts them in tree order and refuses what cannot be
+/// scanned.
+fn prepare_roots(given: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let refuse = |path: &Path, reason: String| Err(Error::Root { path: path.to_owned(), reason });
+    let mut roots: Vec<PathBuf> = Vec::new();
+    for path in given {
+        if path.as_os_str().is_empty() {
+            return refuse(path, "is empty; name a directory".into());
+        }
+        let current = if path.is_absolute() {
+            PathBuf::new()
+        } else {
+            std::env::current_dir().context("find the current directory, for", path)?
+        };
+        let root = absolute(path, &current);
+        let found = match sys::stat_following(&root) {
+            Ok(found) => found,
+            Err(e) => return Err(walk::root_error(&root, &e)),
+        };
+        if found.stat.kind() != Kind::Dir {
+            return refuse(
+                &root,
+                format!("is a {}, not a directory; name the directory that holds it", found.stat.kind()),
+            );
+        }
+        if let Ok(as_given) = sys::stat_following(path)
+            && (as_given.dev, as_given.stat.ino) != (found.dev, found.stat.ino)
+        {
+            return refuse(
+                path,
+                format!(
+                    "`..` leads through a symlink, so that it may mean {} or another directory; name it without `..`",
+                    root.display()
+                ),
+            );
+        }
+        roots.push(root);
+    }
+    roots.sort_by(|a, b| compare(&to_bytes(a), &to_bytes(b)));
+    roots.dedup();
+    for pair in roots.windows(2) {
+        if is_within(&to_bytes(&pair[1]), &to_bytes(&pair[0])) {
+            return refuse(&pair[1], format!("lies inside of the root {}; leave one of them out", pair[0].display()));
+        }
+    }
+    if roots.is_empty() {
+        return refuse(Path::new(""), "no root was given; name a directory".into());
+    }
+    Ok(roots)
+}
+
+/// An existing file is replaced only if it is a snapshot (or empty): a slip of the keyboard must not
+/// cost somebody a file.
+fn check_output(output: &Path) -> Result<()> {
+    match Snapshot::open(output) {
+        Err(Error::Snapshot { problem: SnapshotProblem::NotASnapshot, path }) => Err(Error::Output {
+            path,
+            reason: "exists and is no snapshot, so it is not replaced; name another file, or remove it",
+        }),
+        // Anything else is found by whoever creates the file, or is fit to be replaced.
+        _ => Ok(()),
+    }
+}
+
+fn question(roots: &[PathBuf], filter: &FilterOptions) -> Meta {
+    Meta {
+        host: gethostname::gethostname().to_string_lossy().into_owned(),
+        roots: roots.iter().map(|r| to_bytes(r).into_owned()).collect(),
+        patterns: filter.patterns.iter().map(|p| p.text.clone()).collect(),
+        exclude_caches: filter.exclude_caches,
+        exclude_if_present: filter.exclude_if_present.clone(),
+        one_file_system: filter.one_file_system,
+        devices: Vec::new(),
+        mounts: Vec::new(),
+    }
+}
+
+/// The digest of the question (law 7): each part with its length, so that no two questions share one.
+fn fingerprint(question: &Meta) -> Digest {
+    let mut bytes = Vec::new();
+    let mut part = |b: &[u8]| {
+        bytes.extend_from_slice(&(b.len() as u64).to_le_bytes());
+        bytes.extend_from_slice(b);
+    };
+    let lists: [Vec<&[u8]>; 3] = [
+        question.roots.iter().map(Vec::as_slice).collect(),
+        question.patterns.iter().map(String::as_bytes).collect(),
+        question.exclude_if_present.iter().map(String::as_bytes).collect(),
+    ];
+    for list in &lists {
+        part(&(list.len() as u64).to_le_bytes());
+        list.iter().for_each(|item| part(item));
+    }
+    part(&[u8::from(question.exclude_caches), u8::from(question.one_file_system)]);
+    digest(&bytes)
+}
+
+/// Takes finished directories from the walker to the builder, and last known states from the base.
+struct Collector<'b> {
+    builder: Builder<'b>,
+    base: Option<&'b Snapshot>,
+}
+
+impl Collector<'_> {
+    fn top(&self, names: &[Vec<u8>], roots: &[FinishedRoot<Finished>]) -> Finished {
+        let children = names.iter().zip(roots).map(|(name, root)| Child { name, stat: root.stat, flags: root.flags });
+        let subdirs: Vec<_> = roots.iter().map(|r| r.done).collect();
+        self.builder.directory(0, u32::MAX, children, &subdirs)
+    }
+}
+
+impl Sink for Collector<'_> {
+    type Done = Finished;
+
+    fn directory(&self, thread: usize, device: u32, listing: &Listing, subdirs: Vec<Finished>) -> Finished {
+        let children = listing.entries.iter().map(|e| Child { name: listing.name(e), stat: e.stat, flags: e.flags });
+        self.builder.directory(thread, device, children, &subdirs)
+    }
+
+    fn last_known(&self, path: &[u8]) -> Option<(Stat, Flags, Option<Finished>)> {
+        // A damaged base knows nothing; without it the entry is unknown, which is the truth.
+        let node = self.base?.find_node(path).ok()??;
+        let child = node.child;
+        let known = !child.flags.intersects(Flags::UNKNOWN | Flags::UNLISTED) || child.flags.contains(Flags::CARRIED);
+        if !known {
+            return None;
+        }
+        let done = match node.row {
+            Some(row) => Some(self.builder.carry(row).ok()??),
+            None => None,
+        };
+        Some((child.stat, child.flags, done))
+    }
+}

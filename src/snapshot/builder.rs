@@ -1,0 +1,306 @@
+//! Takes finished directories in any order, from many threads, and writes them in post-order. The
+//! bytes depend on the tree alone, never on who finished first.
+
+use std::io::Write as _;
+use std::ops::RangeInclusive;
+use std::sync::{Mutex, PoisonError};
+
+use rustc_hash::FxHashMap;
+use xxhash_rust::xxh3::Xxh3Default;
+
+use super::block::{Child, Encoder};
+use super::header::{Counts, Digest, HEADER_LEN, Header, canonical, digest};
+use super::reader::Snapshot;
+use super::tables::{Device, Index, Meta, Mount};
+use crate::entry::{Flags, Kind};
+use crate::error::Context as _;
+use crate::sys::durable::AtomicFile;
+use crate::{Error, Result};
+
+/// A finished directory: what its parent needs to know of it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Finished {
+    shard: u32,
+    place: u32,
+    pub(crate) digest: Digest,
+    /// Number of directories of the subtree, itself included.
+    pub(crate) subtree: u32,
+    /// All flags of the entries below.
+    pub(crate) flags: Flags,
+}
+
+#[derive(Debug)]
+enum Content {
+    /// Read by this scan: its block and its child directories in name order.
+    Read { block: Box<[u8]>, subdirs: Box<[(u32, u32)]>, digest: Digest, flags: Flags, subtree: u32 },
+    /// Taken over from the base, with all that lies below it: the row there.
+    Carried(u32),
+}
+
+#[derive(Debug)]
+struct Record {
+    device: u32,
+    content: Content,
+}
+
+#[derive(Debug, Default)]
+struct Shard {
+    records: Vec<Record>,
+    counts: Counts,
+    encoder: Encoder,
+    scratch: Vec<u8>,
+}
+
+/// Collects the directories of one scan.
+#[derive(Debug)]
+pub(crate) struct Builder<'b> {
+    shards: Box<[Mutex<Shard>]>,
+    base: Option<&'b Snapshot>,
+}
+
+/// The digest of a directory: its block, then digest, size and flags of each child directory.
+pub(crate) fn directory_digest(block: &[u8], subdirs: impl ExactSizeIterator<Item = (Digest, u32, u8)>) -> Digest {
+    if subdirs.len() == 0 {
+        return digest(block);
+    }
+    let mut hasher = Xxh3Default::new();
+    hasher.update(block);
+    for (digest, subtree, flags) in subdirs {
+        let mut row = [0; 21];
+        row[..16].copy_from_slice(&digest);
+        row[16..20].copy_from_slice(&subtree.to_le_bytes());
+        row[20] = flags;
+        hasher.update(&row);
+    }
+    canonical(hasher.digest128())
+}
+
+impl Counts {
+    pub(crate) fn add(&mut self, child: &Child<'_>) {
+        self.entries += 1;
+        match child.kind() {
+            Kind::File => {
+                self.files += 1;
+                self.bytes = self.bytes.saturating_add(child.stat.size);
+            }
+            Kind::Dir => self.dirs += 1,
+            Kind::Symlink => self.symlinks += 1,
+            _ => self.other += 1,
+        }
+        self.racy += u64::from(child.flags.contains(Flags::RACY));
+        self.unknown += u64::from(child.flags.intersects(Flags::UNKNOWN | Flags::UNLISTED));
+    }
+
+    fn sum(self, other: &Self) -> Self {
+        Self {
+            entries: self.entries + other.entries,
+            files: self.files + other.files,
+            dirs: self.dirs + other.dirs,
+            symlinks: self.symlinks + other.symlinks,
+            other: self.other + other.other,
+            bytes: self.bytes.saturating_add(other.bytes),
+            racy: self.racy + other.racy,
+            unknown: self.unknown + other.unknown,
+        }
+    }
+}
+
+impl<'b> Builder<'b> {
+    /// For `threads` threads; `base` is what [`carry`](Self::carry) takes from.
+    pub(crate) fn new(threads: usize, base: Option<&'b Snapshot>) -> Self {
+        Self { shards: (0..threads.max(1)).map(|_| Mutex::default()).collect(), base }
+    }
+
+    /// Adds a directory: its children sorted by name, and the handles of those that are directories,
+    /// in the same order. `shard` spreads the callers over the locks.
+    pub(crate) fn directory<'a>(
+        &self,
+        shard: usize,
+        device: u32,
+        children: impl Iterator<Item = Child<'a>> + Clone,
+        subdirs: &[Finished],
+    ) -> Finished {
+        let number = shard % self.shards.len();
+        let mut shard = self.shards[number].lock().unwrap_or_else(PoisonError::into_inner);
+        let shard = &mut *shard;
+        let mut flags = subdirs.iter().fold(Flags::empty(), |all, s| all | s.flags);
+        for child in children.clone() {
+            flags |= child.flags;
+            shard.counts.add(&child);
+        }
+        shard.scratch.clear();
+        shard.encoder.encode(children, &mut shard.scratch);
+        let digest = directory_digest(&shard.scratch, subdirs.iter().map(|s| (s.digest, s.subtree, s.flags.bits())));
+        let subtree = 1 + subdirs.iter().map(|s| s.subtree).sum::<u32>();
+        let content = Content::Read {
+            block: shard.scratch.as_slice().into(),
+            subdirs: subdirs.iter().map(|s| (s.shard, s.place)).collect(),
+            digest,
+            flags,
+            subtree,
+        };
+        let place = shard.records.len() as u32;
+        shard.records.push(Record { device, content });
+        Finished { shard: number as u32, place, digest, subtree, flags }
+    }
+
+    /// Takes a directory over from the base, with all that lies below it.
+    ///
+    /// # Errors
+    /// A damaged base.
+    pub(crate) fn carry(&self, row: u32) -> Result<Option<Finished>> {
+        let Some(base) = self.base else { return Ok(None) };
+        let mut counts = Counts::default();
+        for row in base.subtree_rows(row)? {
+            for node in base.listing(row)? {
+                counts.add(&node.child);
+            }
+        }
+        let summary = base.row(row)?;
+        let mut shard = self.shards[0].lock().unwrap_or_else(PoisonError::into_inner);
+        shard.counts = shard.counts.sum(&counts);
+        let place = shard.records.len() as u32;
+        shard.records.push(Record { device: u32::MAX, content: Content::Carried(row) });
+        Ok(Some(Finished { shard: 0, place, digest: summary.digest, subtree: summary.subtree, flags: summary.flags }))
+    }
+
+    /// Writes the snapshot whose roots lie in the directory `top`. `header` and `meta` come with what
+    /// only the scan knows; the rest is filled in here. `devices` is in the order of the numbers that
+    /// [`directory`](Self::directory) was given.
+    pub(crate) fn write(
+        self,
+        top: Finished,
+        devices: &[Device],
+        mut meta: Meta,
+        mut header: Header,
+        mut file: AtomicFile,
+        path: &std::path::Path,
+    ) -> Result<Header> {
+        let base = self.base;
+        let mut shards = Vec::with_capacity(self.shards.len());
+        header.counts = Counts::default();
+        for shard in self.shards {
+            let shard = shard.into_inner().unwrap_or_else(PoisonError::into_inner);
+            header.counts = header.counts.sum(&shard.counts);
+            shards.push(shard.records);
+        }
+        file.write_all(&[0; HEADER_LEN]).context("write", path)?;
+        let mut out =
+            Output { file, path, index: Index::default(), end: 0, meta: &mut meta, numbers: FxHashMap::default() };
+        out.directories(&shards, top, devices, base)?;
+        let Output { mut file, index, end, .. } = out;
+
+        header.index_offset = HEADER_LEN as u64 + end;
+        header.directories = u32::try_from(index.digest.len()).map_err(|_| too_many(path))?;
+        let archive = rkyv::to_bytes::<rkyv::rancor::Error>(&index).map_err(|e| internal(path, &e))?;
+        drop(index);
+        header.index_len = archive.len() as u64;
+        file.write_all(&archive).context("write", path)?;
+        let archive = rkyv::to_bytes::<rkyv::rancor::Error>(&meta).map_err(|e| internal(path, &e))?;
+        header.meta_offset = header.index_offset + header.index_len;
+        header.meta_len = archive.len() as u64;
+        header.meta_digest = digest(&archive);
+        file.write_all(&archive).context("write", path)?;
+        header.file_len = header.meta_offset + header.meta_len;
+        header.root_digest = top.digest;
+        header.root_flags = top.flags;
+        file.replace_start(&header.encode())?;
+        file.commit()?;
+        Ok(header)
+    }
+}
+
+fn too_many(path: &std::path::Path) -> Error {
+    Error::Output { path: path.to_owned(), reason: "would hold more than 4,294,967,295 directories; split the roots" }
+}
+
+fn internal(path: &std::path::Path, error: &rkyv::rancor::Error) -> Error {
+    Error::Io { operation: "lay out", path: path.to_owned(), source: std::io::Error::other(error.to_string()) }
+}
+
+struct Output<'a> {
+    file: AtomicFile,
+    path: &'a std::path::Path,
+    index: Index,
+    end: u64,
+    meta: &'a mut Meta,
+    /// From the identity and boundary of a device to its number in the table that is written.
+    numbers: FxHashMap<Device, u32>,
+}
+
+impl Output<'_> {
+    /// Writes all directories in post-order. Iterative: the tree may be deeper than the stack.
+    fn directories(
+        &mut self,
+        shards: &[Vec<Record>],
+        top: Finished,
+        devices: &[Device],
+        base: Option<&Snapshot>,
+    ) -> Result<()> {
+        struct Open<'a> {
+            record: &'a Record,
+            next: usize,
+            parent_device: u32,
+        }
+        let record = |shard: u32, place: u32| &shards[shard as usize][place as usize];
+        let mut stack = vec![Open { record: record(top.shard, top.place), next: 0, parent_device: u32::MAX }];
+        while let Some(open) = stack.last_mut() {
+            match &open.record.content {
+                Content::Carried(row) => {
+                    let base = base.expect("only a builder with a base carries");
+                    self.carried(base, base.subtree_rows(*row)?)?;
+                    stack.pop();
+                }
+                Content::Read { block, subdirs, digest, flags, subtree } => {
+                    if let Some(&(shard, place)) = subdirs.get(open.next) {
+                        open.next += 1;
+                        let parent_device = open.record.device;
+                        stack.push(Open { record: record(shard, place), next: 0, parent_device });
+                        continue;
+                    }
+                    if open.record.device != open.parent_device && open.record.device != u32::MAX {
+                        self.mount(&devices[open.record.device as usize]);
+                    }
+                    self.row(block, *digest, flags.bits(), *subtree)?;
+                    stack.pop();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The directory of the next row begins a file system.
+    fn mount(&mut self, device: &Device) {
+        let device = if let Some(number) = self.numbers.get(device) {
+            *number
+        } else {
+            let number = self.meta.devices.len() as u32;
+            self.meta.devices.push(device.clone());
+            self.numbers.insert(device.clone(), number);
+            number
+        };
+        self.meta.mounts.push(Mount { row: self.index.digest.len() as u32, device });
+    }
+
+    fn row(&mut self, block: &[u8], digest: Digest, flags: u8, subtree: u32) -> Result<()> {
+        self.file.write_all(block).context("write", self.path)?;
+        self.end += block.len() as u64;
+        self.index.block_end.push(self.end);
+        self.index.subtree.push(subtree);
+        self.index.flags.push(flags);
+        self.index.digest.push(digest);
+        Ok(())
+    }
+
+    fn carried(&mut self, base: &Snapshot, rows: RangeInclusive<u32>) -> Result<()> {
+        let top = *rows.end();
+        for row in rows {
+            if let Some(device) = base.mounted_at(row).or_else(|| (row == top).then(|| base.device_of(row)).flatten()) {
+                self.mount(device);
+            }
+            let summary = base.row(row)?;
+            self.row(base.block_bytes(row)?, summary.digest, summary.flags.bits(), summary.subtree)?;
+        }
+        Ok(())
+    }
+}

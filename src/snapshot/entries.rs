@@ -1,0 +1,127 @@
+//! All entries of a snapshot in tree order, and the search for one.
+
+use super::block::Child;
+use super::reader::{Listing, Node, Snapshot};
+use crate::entry::{Flags, Kind, Stat};
+use crate::path::{self, push};
+use crate::{Error, Result};
+
+/// One entry with its path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Absolute path, as bytes.
+    pub path: Vec<u8>,
+    /// Its metadata.
+    pub stat: Stat,
+    /// What the scan has to say of it.
+    pub flags: Flags,
+}
+
+impl Entry {
+    /// Its kind.
+    pub fn kind(&self) -> Kind {
+        self.stat.kind()
+    }
+}
+
+/// Iterates over entries in tree order. After an error it ends.
+#[derive(Debug)]
+pub struct Entries<'a> {
+    snapshot: &'a Snapshot,
+    stack: Vec<(Listing<'a>, usize)>,
+    path: Vec<u8>,
+    first: Option<Result<Entry>>,
+}
+
+impl Snapshot {
+    /// All entries in tree order. Costs nothing in proportion to the tree but the reading itself.
+    pub fn entries(&self) -> Entries<'_> {
+        let mut entries = Entries { snapshot: self, stack: Vec::new(), path: Vec::new(), first: None };
+        entries.enter(self.top(), 0);
+        entries
+    }
+
+    /// The entry at `path` and all below it; none if there is no such entry.
+    ///
+    /// # Errors
+    /// A damaged snapshot.
+    pub fn entries_below(&self, path: &[u8]) -> Result<Option<Entries<'_>>> {
+        let Some(node) = self.find_node(path)? else { return Ok(None) };
+        let entry = entry(path.to_vec(), &node.child);
+        let mut entries = Entries { snapshot: self, stack: Vec::new(), path: path.to_vec(), first: None };
+        if let Some(row) = node.row {
+            entries.enter(row, path.len());
+        }
+        if entries.first.is_none() {
+            entries.first = Some(Ok(entry));
+        }
+        Ok(Some(entries))
+    }
+
+    /// The entry at `path`, which is absolute and normal. Costs a pass over the names of each
+    /// directory on the way.
+    ///
+    /// # Errors
+    /// A damaged snapshot.
+    pub fn find(&self, path: &[u8]) -> Result<Option<Entry>> {
+        Ok(self.find_node(path)?.map(|node| entry(path.to_vec(), &node.child)))
+    }
+
+    pub(crate) fn find_node(&self, path: &[u8]) -> Result<Option<Node<'_>>> {
+        let mut nodes = self.listing(self.top())?;
+        let Some(root) = nodes.find(|n| path::is_within(path, n.child.name)) else { return Ok(None) };
+        let rest = path[root.child.name.len()..].split(|b| *b == b'/').filter(|name| !name.is_empty());
+        let mut node = root;
+        for name in rest {
+            let Some(row) = node.row else { return Ok(None) };
+            let Some(child) = self.listing(row)?.find(|n| n.child.name == name) else { return Ok(None) };
+            node = child;
+        }
+        Ok(Some(node))
+    }
+}
+
+fn entry(path: Vec<u8>, child: &Child<'_>) -> Entry {
+    Entry { path, stat: child.stat, flags: child.flags }
+}
+
+impl Entries<'_> {
+    fn enter(&mut self, row: u32, path_len: usize) {
+        match self.snapshot.listing(row) {
+            Ok(listing) => self.stack.push((listing, path_len)),
+            Err(e) => self.fail(e),
+        }
+    }
+
+    fn fail(&mut self, error: Error) {
+        self.stack.clear();
+        self.first = Some(Err(error));
+    }
+}
+
+impl Iterator for Entries<'_> {
+    type Item = Result<Entry>;
+
+    fn next(&mut self) -> Option<Result<Entry>> {
+        if let Some(first) = self.first.take() {
+            return Some(first);
+        }
+        loop {
+            let (listing, path_len) = self.stack.last_mut()?;
+            self.path.truncate(*path_len);
+            let Some(node) = listing.next() else {
+                self.stack.pop();
+                continue;
+            };
+            push(&mut self.path, node.child.name);
+            if let Some(row) = node.row {
+                let path_len = self.path.len();
+                self.enter(row, path_len);
+            }
+            if let Some(Err(e)) = self.first.take() {
+                return Some(Err(e));
+            }
+            return Some(Ok(entry(self.path.clone(), &node.child)));
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! The snapshot file: layout, building, reading, verifying. FORMAT.md describes it byte by byte.
+
+mod block;
+mod builder;
+mod entries;
+mod header;
+mod reader;
+mod tables;
+mod verify;
+
+pub use block::Child;
+pub(crate) use builder::{Builder, Finished};
+pub use entries::{Entries, Entry};
+pub(crate) use header::digest;
+pub use header::{Counts, Digest, FORMAT_VERSION, Header, MAGIC, WalkerKind};
+pub use reader::Snapshot;
+pub(crate) use reader::{Listing, Node};
+pub(crate) use tables::same_question;
+pub use tables::{Device, Meta};
+pub use verify::Verified;

@@ -1,0 +1,295 @@
+//! Opens a snapshot and reads its directories straight from the mapping. Each directory is checked
+//! against its digest when it is read; what was never read was never relied on.
+
+use std::fs::{File, OpenOptions};
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+
+use memmap2::Mmap;
+use self_cell::self_cell;
+
+use super::block::{Block, Child, Children};
+use super::builder::directory_digest;
+use super::header::{Digest, HEADER_LEN, Header, digest};
+use super::tables::{ArchivedIndex, ArchivedMeta, Device, Meta};
+use crate::entry::{Flags, Kind};
+use crate::error::Context as _;
+use crate::{Error, Result, SnapshotProblem};
+
+struct View<'a> {
+    blocks: &'a [u8],
+    index: &'a ArchivedIndex,
+}
+
+self_cell!(
+    struct Mapped {
+        owner: Mmap,
+        #[covariant]
+        dependent: View,
+    }
+);
+
+/// An open snapshot.
+///
+/// Opening costs the same for any size; a directory is checked against its digest when it is read.
+///
+/// The file is mapped. Snapshots are never changed in place by this crate, only replaced by a rename,
+/// which leaves an open one as it is. If *something else* truncates the file while it is mapped, the
+/// system sends SIGBUS at the next access; the `fastdiff` program turns that into a clear error, and a
+/// program that uses this library and cannot rule it out should do the same
+/// ([`Snapshot::mapped_range`] tells which addresses are meant).
+pub struct Snapshot {
+    mapped: Mapped,
+    path: PathBuf,
+    header: Header,
+    meta: Meta,
+}
+
+impl std::fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Snapshot").field("path", &self.path).field("header", &self.header).finish_non_exhaustive()
+    }
+}
+
+/// What the index says of one directory.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Row {
+    pub(crate) digest: Digest,
+    /// Number of directories of the subtree, itself included.
+    pub(crate) subtree: u32,
+    /// All flags of the entries below.
+    pub(crate) flags: Flags,
+}
+
+/// One child of a directory, and the row of its own if it is one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Node<'a> {
+    pub(crate) child: Child<'a>,
+    pub(crate) row: Option<u32>,
+    /// Which child it is, counted from 0.
+    pub(crate) place: u32,
+}
+
+/// The children of one directory in name order.
+#[derive(Debug)]
+pub(crate) struct Listing<'a> {
+    children: Children<'a>,
+    subdirs: std::vec::IntoIter<u32>,
+    place: u32,
+}
+
+impl<'a> Iterator for Listing<'a> {
+    type Item = Node<'a>;
+
+    fn next(&mut self) -> Option<Node<'a>> {
+        let child = self.children.next()?;
+        let row = if child.kind() == Kind::Dir { self.subdirs.next() } else { None };
+        let place = self.place;
+        self.place += 1;
+        Some(Node { child, row, place })
+    }
+}
+
+impl Snapshot {
+    /// Opens a snapshot and checks its header, its account of the scan and its bounds.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the file cannot be read, [`Error::Snapshot`] if it is no snapshot that this
+    /// version can use.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let problem = |problem| Error::Snapshot { path: path.to_owned(), problem };
+        let file = open_regular(path)?;
+        let len = file.metadata().context("read", path)?.len();
+        if len == 0 {
+            return Err(problem(SnapshotProblem::Empty));
+        }
+        let map = map(&file).context("map", path)?;
+        let header = Header::decode(&map, len).map_err(problem)?;
+        let section = |offset: u64, len: u64| -> Result<std::ops::Range<usize>> {
+            let end = offset.checked_add(len).filter(|e| *e <= header.file_len && offset >= HEADER_LEN as u64);
+            let end = end.ok_or_else(|| Error::damaged(path, "a section lies outside of the file"))?;
+            Ok(offset as usize..end as usize)
+        };
+        let meta_bytes = &map[section(header.meta_offset, header.meta_len)?];
+        if digest(meta_bytes) != header.meta_digest {
+            return Err(Error::damaged(path, "the account of the scan does not match its digest"));
+        }
+        let archived = rkyv::access::<ArchivedMeta, rkyv::rancor::Error>(meta_bytes)
+            .map_err(|_| Error::damaged(path, "the account of the scan cannot be read"))?;
+        let meta = rkyv::deserialize::<Meta, rkyv::rancor::Error>(archived)
+            .map_err(|_| Error::damaged(path, "the account of the scan cannot be read"))?;
+        let index_range = section(header.index_offset, header.index_len)?;
+        let rows = header.directories as usize;
+        let mapped = Mapped::try_new(map, |map| -> Result<View<'_>> {
+            let index = rkyv::access::<ArchivedIndex, rkyv::rancor::Error>(&map[index_range])
+                .map_err(|_| Error::damaged(path, "the index cannot be read"))?;
+            let whole = [index.block_end.len(), index.subtree.len(), index.flags.len(), index.digest.len()]
+                .iter()
+                .all(|len| *len == rows && rows > 0);
+            if !whole {
+                return Err(Error::damaged(path, "the index has the wrong length"));
+            }
+            Ok(View { blocks: &map[HEADER_LEN..header.index_offset as usize], index })
+        })?;
+        let snapshot = Self { mapped, path: path.to_owned(), header, meta };
+        let top = snapshot.row(snapshot.top())?;
+        if top.digest != snapshot.header.root_digest
+            || top.flags != snapshot.header.root_flags
+            || top.subtree != snapshot.header.directories
+        {
+            return Err(Error::damaged(path, "the index does not match the header"));
+        }
+        Ok(snapshot)
+    }
+
+    /// The file that it was opened from.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Counts, times, digests.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// Roots, filters, file systems.
+    pub fn meta(&self) -> &Meta {
+        &self.meta
+    }
+
+    /// The addresses at which the file is mapped, for a SIGBUS handler.
+    pub fn mapped_range(&self) -> std::ops::Range<usize> {
+        let range = self.mapped.borrow_owner().as_ptr_range();
+        range.start as usize..range.end as usize
+    }
+
+    /// The row of the directory that holds the roots.
+    pub(crate) fn top(&self) -> u32 {
+        self.header.directories - 1
+    }
+
+    pub(crate) fn row(&self, row: u32) -> Result<Row> {
+        let index = self.mapped.borrow_dependent().index;
+        let at = row as usize;
+        match (index.digest.get(at), index.subtree.get(at), index.flags.get(at)) {
+            (Some(digest), Some(subtree), Some(flags)) => {
+                Ok(Row { digest: *digest, subtree: subtree.to_native(), flags: Flags::from_bits_retain(*flags) })
+            }
+            _ => Err(Error::damaged(&self.path, "a directory lies outside of the index")),
+        }
+    }
+
+    /// The rows of the subtree of `row`, which is the last of them.
+    pub(crate) fn subtree_rows(&self, row: u32) -> Result<RangeInclusive<u32>> {
+        let subtree = self.row(row)?.subtree;
+        match (row + 1).checked_sub(subtree) {
+            Some(first) if subtree > 0 => Ok(first..=row),
+            _ => Err(Error::damaged(&self.path, "a subtree is larger than the index")),
+        }
+    }
+
+    /// The block of a directory, unchecked.
+    pub(crate) fn block_bytes(&self, row: u32) -> Result<&[u8]> {
+        let view = self.mapped.borrow_dependent();
+        let at = row as usize;
+        let start = match at.checked_sub(1) {
+            None => 0,
+            Some(before) => view.index.block_end.get(before).map_or(u64::MAX, |e| e.to_native()),
+        };
+        let end = view.index.block_end.get(at).map_or(0, |e| e.to_native());
+        usize::try_from(start)
+            .ok()
+            .zip(usize::try_from(end).ok())
+            .and_then(|(start, end)| view.blocks.get(start..end))
+            .ok_or_else(|| Error::damaged(&self.path, "a block lies outside of the file"))
+    }
+
+    /// The child directories of a directory in name order. Found backwards: the last child is the row
+    /// before the directory, the one before it lies a subtree further up.
+    fn subdirs(&self, row: u32) -> Result<Vec<u32>> {
+        let first = *self.subtree_rows(row)?.start();
+        let mut subdirs = Vec::new();
+        let mut end = row;
+        while end > first {
+            let child = end - 1;
+            let start = *self.subtree_rows(child)?.start();
+            if start < first {
+                return Err(Error::damaged(&self.path, "a subtree is larger than its parent's"));
+            }
+            subdirs.push(child);
+            end = start;
+        }
+        subdirs.reverse();
+        Ok(subdirs)
+    }
+
+    /// The children of a directory, checked against its digest.
+    ///
+    /// # Errors
+    /// A damaged snapshot.
+    pub(crate) fn listing(&self, row: u32) -> Result<Listing<'_>> {
+        let block = self.block_bytes(row)?;
+        let subdirs = self.subdirs(row)?;
+        let mut rows = Vec::with_capacity(subdirs.len());
+        for subdir in &subdirs {
+            let r = self.row(*subdir)?;
+            rows.push((r.digest, r.subtree, r.flags.bits()));
+        }
+        if directory_digest(block, rows.into_iter()) != self.row(row)?.digest {
+            return Err(Error::damaged(&self.path, format!("directory record {row} does not match its digest")));
+        }
+        let block = Block::parse(block)
+            .filter(|b| b.directories() == subdirs.len())
+            .ok_or_else(|| Error::damaged(&self.path, format!("directory record {row} cannot be read")))?;
+        Ok(Listing { children: block.children(), subdirs: subdirs.into_iter(), place: 0 })
+    }
+
+    /// The file system that begins at a directory.
+    pub(crate) fn mounted_at(&self, row: u32) -> Option<&Device> {
+        let at = self.meta.mounts.binary_search_by_key(&row, |m| m.row).ok()?;
+        self.meta.devices.get(self.meta.mounts[at].device as usize)
+    }
+
+    /// The file system of a directory: that of the nearest mount whose subtree holds it.
+    pub(crate) fn device_of(&self, row: u32) -> Option<&Device> {
+        let from = self.meta.mounts.partition_point(|m| m.row < row);
+        let holder =
+            self.meta.mounts[from..].iter().find(|m| self.subtree_rows(m.row).is_ok_and(|rows| rows.contains(&row)))?;
+        self.meta.devices.get(holder.device as usize)
+    }
+}
+
+/// Opens a file for reading without waiting for the other end of a fifo.
+fn open_regular(path: &Path) -> Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
+    }
+    let problem = |what| Error::Snapshot { path: path.to_owned(), problem: SnapshotProblem::NotAFile(what) };
+    let kind = std::fs::metadata(path).context("open snapshot", path)?.file_type();
+    if kind.is_dir() {
+        return Err(problem("a directory"));
+    }
+    if !kind.is_file() {
+        return Err(problem("not a regular file"));
+    }
+    let file = options.open(path).context("open snapshot", path)?;
+    if !file.metadata().context("open snapshot", path)?.is_file() {
+        return Err(problem("not a regular file"));
+    }
+    Ok(file)
+}
+
+#[expect(unsafe_code, reason = "mapping a file is unsafe because others may change it")]
+fn map(file: &File) -> std::io::Result<Mmap> {
+    // SAFETY: Snapshots are never written in place, only replaced by a rename. A foreign program that
+    // changes the bytes cannot break memory safety: every access is bounds-checked against lengths
+    // fixed at mapping time, all archived types accept any bytes (the checked access of rkyv covers
+    // the relative pointers, which the view resolved once), and no reference to UTF-8 or enums is
+    // handed out. One that truncates the file causes SIGBUS: see `Snapshot`.
+    unsafe { Mmap::map(file) }
+}

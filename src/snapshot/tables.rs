@@ -1,0 +1,96 @@
+//! The two archives of a snapshot, laid out by rkyv: the index of its directories and the account of
+//! the scan. Flat columns of numbers, so that checked access costs nothing per directory.
+
+use rkyv::{Archive, Deserialize, Serialize};
+
+use super::header::Digest;
+use crate::path::to_path;
+use crate::{Error, Result};
+
+/// One row per directory, each after all that lie below it (post-order), siblings in name order. The
+/// last row is the directory that holds the roots.
+#[derive(Debug, Default, Archive, Serialize)]
+pub(crate) struct Index {
+    /// Where the directory's block ends, counted from the end of the header. It begins where the
+    /// block of the row before ends.
+    pub(crate) block_end: Vec<u64>,
+    /// The number of rows of the directory's subtree, itself included.
+    pub(crate) subtree: Vec<u32>,
+    /// All flags of the entries below the directory.
+    pub(crate) flags: Vec<u8>,
+    /// The digest of the directory's block and of the rows of its child directories.
+    pub(crate) digest: Vec<Digest>,
+}
+
+/// What was asked and of what: small, read and checked as a whole when a snapshot is opened.
+#[derive(Debug, Clone, PartialEq, Eq, Archive, Serialize, Deserialize)]
+pub struct Meta {
+    /// The host's name.
+    pub host: String,
+    /// The roots as they were spelled, absolute, in tree order.
+    pub roots: Vec<Vec<u8>>,
+    /// The exclude patterns in order.
+    pub patterns: Vec<String>,
+    /// Directories with a `CACHEDIR.TAG` were left out.
+    pub exclude_caches: bool,
+    /// Directories that hold one of these names were left out.
+    pub exclude_if_present: Vec<String>,
+    /// Other file systems were left out.
+    pub one_file_system: bool,
+    /// The file systems that the scan met.
+    pub devices: Vec<Device>,
+    /// Where each begins, ordered by row.
+    pub(crate) mounts: Vec<Mount>,
+}
+
+/// A file system that a scan met.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Archive, Serialize, Deserialize)]
+pub struct Device {
+    /// The type, as mount(8) names it; empty where the system does not tell.
+    pub kind: String,
+    /// What it is known by over remounts and reboots; empty where the system does not tell.
+    pub identity: String,
+    /// The boundary by its own clock: seconds and nanoseconds.
+    pub(crate) boundary: (i64, u32),
+}
+
+/// A directory whose file system is not that of its parent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Archive, Serialize, Deserialize)]
+pub(crate) struct Mount {
+    /// The row of the directory.
+    pub(crate) row: u32,
+    /// Its device's place in the table.
+    pub(crate) device: u32,
+}
+
+/// Compares what two scans were asked (law 7).
+///
+/// # Errors
+/// [`Error::Incomparable`] with every difference.
+pub(crate) fn same_question(old: &Meta, new: &Meta) -> Result<()> {
+    let roots = |m: &Meta| m.roots.iter().map(|r| to_path(r).display().to_string()).collect::<Vec<_>>().join(" ");
+    let switch = |on: bool| if on { "on" } else { "off" }.to_owned();
+    let parts = [
+        ("roots", roots(old), roots(new)),
+        ("exclude patterns", old.patterns.join(" "), new.patterns.join(" ")),
+        ("--exclude-caches", switch(old.exclude_caches), switch(new.exclude_caches)),
+        ("--exclude-if-present", old.exclude_if_present.join(" "), new.exclude_if_present.join(" ")),
+        ("--one-file-system", switch(old.one_file_system), switch(new.one_file_system)),
+    ];
+    let same = old.roots == new.roots
+        && old.patterns == new.patterns
+        && old.exclude_if_present == new.exclude_if_present
+        && parts.iter().all(|(_, old, new)| old == new);
+    if same {
+        return Ok(());
+    }
+    let shown = |text: &str| if text.is_empty() { "none".to_owned() } else { text.escape_debug().to_string() };
+    let differences: Vec<_> = parts
+        .iter()
+        .filter(|(_, old, new)| old != new)
+        .map(|(what, old, new)| format!("{what}: {} / {}", shown(old), shown(new)))
+        .collect();
+    Err(Error::Incomparable {
+        differences: if differences.is_empty() { "lists of one spelling".to_owned() } else { differences.join("; ") },
+    })
+}

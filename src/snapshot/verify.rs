@@ -1,0 +1,65 @@
+//! Checks everything: every digest, every bound, every order and every count.
+
+use super::block::Child;
+use super::header::Counts;
+use super::reader::Snapshot;
+use crate::entry::Flags;
+use crate::{Error, Result, path};
+
+/// What [`Snapshot::verify`] went through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Verified {
+    /// Directory records.
+    pub directories: u64,
+    /// Entries.
+    pub entries: u64,
+    /// Bytes of the file.
+    pub bytes: u64,
+}
+
+impl Snapshot {
+    /// Reads and checks the whole file. Costs one pass over it.
+    ///
+    /// # Errors
+    /// The first damage found.
+    pub fn verify(&self) -> Result<Verified> {
+        let damaged = |what: String| Error::damaged(self.path(), what);
+        let mut counts = Counts::default();
+        let mut end = 0;
+        for row in 0..=self.top() {
+            end += self.block_bytes(row)?.len() as u64;
+            let mut flags = Flags::empty();
+            let mut subtree = 1;
+            let mut before: Option<Child<'_>> = None;
+            for node in self.listing(row)? {
+                let child = node.child;
+                counts.add(&child);
+                flags |= child.flags;
+                if let Some(row) = node.row {
+                    let below = self.row(row)?;
+                    flags |= below.flags;
+                    subtree += below.subtree;
+                }
+                if row != self.top() && (child.name.contains(&b'/') || matches!(child.name, b"" | b"." | b"..")) {
+                    return Err(damaged(format!("directory record {row} holds a name that no entry can have")));
+                }
+                if before.is_some_and(|b| path::compare(b.name, child.name).is_ge()) {
+                    return Err(damaged(format!("the names of directory record {row} are out of order")));
+                }
+                before = Some(child);
+            }
+            let said = self.row(row)?;
+            if said.flags != flags || said.subtree != subtree {
+                return Err(damaged(format!("the index is wrong about directory record {row}")));
+            }
+        }
+        let header = self.header();
+        if counts != header.counts {
+            return Err(damaged("the header's counts are wrong".into()));
+        }
+        if end != header.index_offset - super::header::HEADER_LEN as u64 {
+            return Err(damaged("there are bytes that no directory record owns".into()));
+        }
+        Ok(Verified { directories: u64::from(header.directories), entries: counts.entries, bytes: header.file_len })
+    }
+}

@@ -1,0 +1,40 @@
+//! The clocks that stamp files, and how long the kernel may keep a change to itself.
+
+use std::time::Duration;
+
+use crate::entry::Time;
+
+/// The local clock at the coarseness with which local file systems stamp their files, so that no
+/// stamp made later than this call is older than its answer.
+#[cfg(target_os = "linux")]
+pub(crate) fn coarse() -> Time {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::RealtimeCoarse);
+    Time::new(now.tv_sec, now.tv_nsec as u32)
+}
+
+/// The local clock, less the coarsest tick known of local file systems.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn coarse() -> Time {
+    precise().saturating_sub(Duration::from_millis(16))
+}
+
+/// The local clock.
+pub(crate) fn precise() -> Time {
+    use std::time::{SystemTime, UNIX_EPOCH};
+    match SystemTime::now().duration_since(UNIX_EPOCH) {
+        Ok(d) => Time::new(d.as_secs() as i64, d.subsec_nanos()),
+        Err(e) => Time::default().saturating_sub(e.duration()),
+    }
+}
+
+/// How long after a store into a shared mapping the kernel begins to write it back, and with that
+/// stamps the next store: `vm.dirty_expire_centisecs` + `vm.dirty_writeback_centisecs`. None where
+/// it cannot be told.
+pub(crate) fn write_back_delay() -> Option<Duration> {
+    let centiseconds = |name: &str| -> Option<u64> {
+        let text = std::fs::read_to_string(format!("/proc/sys/vm/{name}")).ok()?;
+        text.trim().parse().ok()
+    };
+    let total = centiseconds("dirty_expire_centisecs")?.checked_add(centiseconds("dirty_writeback_centisecs")?)?;
+    Some(Duration::from_millis(total.checked_mul(10)?))
+}

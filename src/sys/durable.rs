@@ -1,0 +1,207 @@
+//! Files that appear whole or not at all: written beside their destination, synced, renamed, and the
+//! directory synced. What a killed run left is removed by the next run for the same destination.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Seek as _, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::error::Context as _;
+use crate::path::to_bytes;
+use crate::{Error, Result};
+
+/// Who may read the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Only its owner.
+    Private,
+    /// Whom the umask lets.
+    Umask,
+}
+
+/// A file that is being written. Dropped before [`commit`](Self::commit) it leaves nothing.
+#[derive(Debug)]
+pub(crate) struct AtomicFile {
+    writer: BufWriter<NamedTempFile>,
+    destination: PathBuf,
+}
+
+/// The start of the names of the temporary files for a destination. Of fixed length, since the
+/// destination's own name may leave no room.
+pub(crate) fn temporary_prefix(destination: &Path) -> String {
+    let name = destination.file_name().map_or_else(Default::default, |n| to_bytes(Path::new(n)).into_owned());
+    format!(".fastdiff-{:016x}-", xxh3_64(&name))
+}
+
+fn directory(destination: &Path) -> &Path {
+    match destination.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+impl AtomicFile {
+    /// Begins a file. Whatever lies at `destination` stays until [`commit`](Self::commit).
+    ///
+    /// # Errors
+    /// A destination that is no regular file (a symlink is not followed), a directory that cannot be
+    /// written.
+    pub(crate) fn create(destination: &Path, access: Access) -> Result<Self> {
+        let refuse = |reason| Error::Output { path: destination.to_owned(), reason };
+        if destination.file_name().is_none() {
+            return Err(refuse("is no file name; name a file"));
+        }
+        match fs::symlink_metadata(destination) {
+            Ok(m) if m.is_dir() => return Err(refuse("is a directory; name a file in it")),
+            Ok(m) if m.is_symlink() => {
+                return Err(refuse("is a symbolic link, which is not followed; name its target"));
+            }
+            Ok(m) if !m.is_file() => return Err(refuse("exists and is no regular file; name another")),
+            Ok(_) => {}
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+            Err(e) => return Err(e).context("write", destination),
+        }
+        remove_stale(destination);
+        let file = create_locked(destination, access).context("create a file in", directory(destination))?;
+        Ok(Self { writer: BufWriter::with_capacity(1 << 20, file), destination: destination.to_owned() })
+    }
+
+    /// The open file, after what was written so far has reached it.
+    fn flushed(&mut self) -> Result<&mut File> {
+        self.writer.flush().context("write", &self.destination)?;
+        Ok(self.writer.get_mut().as_file_mut())
+    }
+
+    /// Overwrites the first bytes, which were left free for that.
+    pub(crate) fn replace_start(&mut self, bytes: &[u8]) -> Result<()> {
+        let path = self.destination.clone();
+        let file = self.flushed()?;
+        file.seek(SeekFrom::Start(0)).and_then(|_| file.write_all(bytes)).context("write", path)
+    }
+
+    /// Makes the file durable and gives it its name.
+    pub(crate) fn commit(mut self) -> Result<()> {
+        self.flushed()?.sync_all().context("sync", &self.destination)?;
+        let file =
+            self.writer.into_inner().map_err(io::IntoInnerError::into_error).context("write", &self.destination)?;
+        file.persist(&self.destination).map_err(|e| e.error).context("replace", &self.destination)?;
+        sync_directory(directory(&self.destination))
+    }
+}
+
+impl Write for AtomicFile {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        self.writer.write(buffer)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.writer.flush()
+    }
+}
+
+#[cfg(unix)]
+fn sync_directory(directory: &Path) -> Result<()> {
+    match File::open(directory).and_then(|d| d.sync_all()) {
+        // Some file systems cannot sync a directory; there the rename itself is all there is.
+        Err(e) if e.kind() == io::ErrorKind::InvalidInput || e.kind() == io::ErrorKind::Unsupported => Ok(()),
+        // A directory may be writable without being readable; then it cannot be synced.
+        Err(e) if e.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        other => other.context("sync the directory", directory),
+    }
+}
+
+#[cfg(not(unix))]
+fn sync_directory(_directory: &Path) -> Result<()> {
+    Ok(())
+}
+
+/// Creates a temporary file and locks it, so that a clean-up can tell it from a dead one.
+fn create_locked(destination: &Path, access: Access) -> io::Result<NamedTempFile> {
+    let prefix = temporary_prefix(destination);
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(&prefix).suffix(".tmp").rand_bytes(8);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = if access == Access::Private { 0o600 } else { 0o666 };
+        builder.permissions(fs::Permissions::from_mode(mode));
+    }
+    #[cfg(not(unix))]
+    let _ = access;
+    loop {
+        let file = builder.tempfile_in(directory(destination))?;
+        // Between creation and lock a clean-up may have taken the file for a dead one: try again.
+        match file.as_file().try_lock() {
+            Err(fs::TryLockError::WouldBlock) => {}
+            Ok(()) if !file.path().exists() => {}
+            _ => return Ok(file),
+        }
+    }
+}
+
+/// Removes what killed runs left for this destination. What cannot be removed is left alone.
+fn remove_stale(destination: &Path) {
+    let prefix = temporary_prefix(destination);
+    let Ok(entries) = fs::read_dir(directory(destination)) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let ours = name.to_str().is_some_and(|n| n.starts_with(&prefix) && n.ends_with(".tmp"));
+        if !ours || !entry.file_type().is_ok_and(|t| t.is_file()) {
+            continue;
+        }
+        if let Ok(file) = File::open(entry.path())
+            && file.try_lock().is_ok()
+        {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(dir: &Path) -> Vec<String> {
+        let mut names: Vec<_> =
+            fs::read_dir(dir).expect("list").flatten().map(|e| e.file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_dropped_file_leaves_the_old_one_and_nothing_else() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let path = dir.path().join("x");
+        fs::write(&path, "old").expect("write");
+        let mut file = AtomicFile::create(&path, Access::Private).expect("create");
+        file.write_all(b"new").expect("write");
+        drop(file);
+        assert_eq!(fs::read(&path).expect("read"), b"old");
+        assert_eq!(names(dir.path()), ["x"]);
+    }
+
+    #[test]
+    fn a_dead_temporary_file_is_removed_and_a_live_one_is_not() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let path = dir.path().join("x");
+        let live = AtomicFile::create(&path, Access::Private).expect("create");
+        let dead = dir.path().join(format!("{}dead.tmp", temporary_prefix(&path)));
+        fs::write(&dead, "").expect("write");
+        AtomicFile::create(&path, Access::Private).expect("create").commit().expect("commit");
+        assert!(!dead.exists());
+        live.commit().expect("the live one was left alone");
+        assert_eq!(names(dir.path()), ["x"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_symlink_is_not_followed() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let link = dir.path().join("link");
+        std::os::unix::fs::symlink(dir.path().join("target"), &link).expect("symlink");
+        let error = AtomicFile::create(&link, Access::Private).expect_err("refused");
+        assert!(error.to_string().contains("symbolic link"), "{error}");
+    }
+}

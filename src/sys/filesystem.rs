@@ -1,0 +1,156 @@
+//! Which file system something lies on: a name for it that outlives reboots, and what its clock and
+//! stamps are worth.
+
+use std::path::Path;
+
+use crate::entry::Time;
+
+/// A file system as the system describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FileSystem {
+    /// The type, as mount(8) names it.
+    pub(crate) kind: String,
+    /// A name that stays the same over remounts and reboots as far as the system has one: the UUID,
+    /// else the source and subtree of the mount.
+    pub(crate) identity: String,
+    /// The time by its own clock at this moment, where that is not simply the local clock.
+    pub(crate) own_time: Option<Time>,
+}
+
+/// Types whose files are stamped by the local kernel's coarse clock.
+const LOCAL: [&str; 22] = [
+    "ext2", "ext3", "ext4", "xfs", "btrfs", "tmpfs", "ramfs", "devtmpfs", "overlay", "zfs", "f2fs", "bcachefs", "jfs",
+    "reiserfs", "nilfs2", "ntfs3", "vfat", "msdos", "exfat", "iso9660", "squashfs", "erofs",
+];
+
+impl FileSystem {
+    /// Whether its files are stamped by the local clock.
+    pub(crate) fn has_local_clock(&self) -> bool {
+        !cfg!(target_os = "linux") || LOCAL.contains(&self.kind.as_str())
+    }
+
+    /// Whether it keeps a change time of its own, which no program can set.
+    pub(crate) fn keeps_ctime(&self) -> bool {
+        !matches!(self.kind.as_str(), "vfat" | "msdos" | "exfat" | "fusefat" | "fuse.fusefat" | "fuse.sshfs")
+            && cfg!(unix)
+    }
+
+    /// Whether a directory of it may stand for something that is mounted when it is opened.
+    pub(crate) fn may_automount(&self) -> bool {
+        cfg!(target_os = "linux") && !LOCAL.contains(&self.kind.as_str())
+    }
+}
+
+/// Describes the file system that a directory lies on.
+#[cfg(target_os = "linux")]
+pub(crate) fn describe(dir: &Path, mount: u64) -> FileSystem {
+    match rustix::fs::open(
+        dir,
+        rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::CLOEXEC,
+        rustix::fs::Mode::empty(),
+    ) {
+        Ok(fd) => linux::describe(&fd, mount),
+        Err(_) => linux::from_mount_table(mount),
+    }
+}
+
+/// Describes the file system that a directory lies on: nothing is known of it here.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn describe(_dir: &Path, _mount: u64) -> FileSystem {
+    FileSystem { kind: String::new(), identity: String::new(), own_time: None }
+}
+
+/// Whether something waits to be mounted by autofs somewhere at or below one of `roots`.
+#[cfg(target_os = "linux")]
+pub(crate) fn has_automounts(roots: &[&Path]) -> bool {
+    linux::mount_table().is_none_or(|table| {
+        table.iter().any(|m| m.fs_type == "autofs" && roots.iter().any(|r| m.mount_point.starts_with(r)))
+    })
+}
+
+#[cfg(target_os = "linux")]
+pub(crate) use linux::describe as describe_open;
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use std::fmt::Write as _;
+    use std::os::fd::AsFd;
+
+    use procfs::process::{MountInfo, MountInfos};
+    use rustix::fs::{Mode, OFlags, fstatvfs, openat};
+    use rustix::ioctl::{Getter, ioctl, opcode};
+
+    use super::FileSystem;
+    use crate::entry::Time;
+    use crate::sys::linux::stat_open;
+
+    pub(super) fn mount_table() -> Option<Vec<MountInfo>> {
+        use procfs::FromRead as _;
+        MountInfos::from_file("/proc/self/mountinfo").ok().map(|m| m.0)
+    }
+
+    pub(super) fn from_mount_table(mount: u64) -> FileSystem {
+        let info = mount_table().and_then(|t| t.into_iter().find(|m| u64::try_from(m.mnt_id) == Ok(mount)));
+        match info {
+            Some(m) => FileSystem {
+                identity: format!("{}:{}:{}", m.fs_type, m.mount_source.unwrap_or_default(), m.root),
+                kind: m.fs_type,
+                own_time: None,
+            },
+            None => FileSystem { kind: String::new(), identity: String::new(), own_time: None },
+        }
+    }
+
+    /// Describes the file system of an open directory.
+    pub(crate) fn describe(dir: impl AsFd, mount: u64) -> FileSystem {
+        let mut fs = from_mount_table(mount);
+        let kind = fs.kind.as_str();
+        // These derive f_fsid from the UUID; btrfs adds the subvolume, which has inodes of its own.
+        let fsid_is_uuid = matches!(kind, "ext2" | "ext3" | "ext4" | "btrfs" | "zfs");
+        if fsid_is_uuid
+            && let Ok(v) = fstatvfs(&dir)
+            && v.f_fsid != 0
+        {
+            fs.identity = format!("{kind}:fsid:{:016x}", v.f_fsid);
+        } else if let Some(uuid) = uuid(&dir) {
+            fs.identity = format!("{kind}:uuid:{uuid}");
+        }
+        if !fs.has_local_clock() {
+            fs.own_time = own_time(&dir);
+        }
+        fs
+    }
+
+    /// The time that the file system gives to a file made now, without leaving a name behind.
+    fn own_time(dir: impl AsFd) -> Option<Time> {
+        let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
+        let file = openat(dir, c".", flags, Mode::RUSR | Mode::WUSR).ok()?;
+        Some(stat_open(&file).ok()?.stat.mtime)
+    }
+
+    /// `struct fsuuid2` of linux/fs.h.
+    #[repr(C)]
+    #[derive(Clone, Copy)]
+    struct FsUuid2 {
+        len: u8,
+        uuid: [u8; 16],
+    }
+
+    /// The UUID in the superblock, from Linux 6.9 on.
+    #[expect(unsafe_code, reason = "rustix has no wrapper for FS_IOC_GETFSUUID")]
+    fn uuid(dir: impl AsFd) -> Option<String> {
+        const FS_IOC_GETFSUUID: rustix::ioctl::Opcode = opcode::read::<FsUuid2>(0x15, 0);
+        // SAFETY: FS_IOC_GETFSUUID is _IOR(0x15, 0, struct fsuuid2): it takes no input and fills the
+        // whole structure or fails; any bytes are a valid `FsUuid2`.
+        let answer = unsafe { ioctl(dir, Getter::<FS_IOC_GETFSUUID, FsUuid2>::new()) }.ok()?;
+        let bytes = answer.uuid.get(..usize::from(answer.len))?;
+        if bytes.iter().all(|b| *b == 0) {
+            return None;
+        }
+        let mut text = String::new();
+        for byte in bytes {
+            let _ = write!(text, "{byte:02x}");
+        }
+        Some(text)
+    }
+}

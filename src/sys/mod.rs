@@ -1,0 +1,28 @@
+//! The only place that knows the operating system: read a directory, stat, name a file system, tell
+//! the time, write a file durably. No policy lives here.
+
+use crate::entry::Stat;
+
+pub(crate) mod clock;
+pub(crate) mod durable;
+pub(crate) mod filesystem;
+#[cfg(target_os = "linux")]
+pub(crate) mod linux;
+mod stat;
+
+pub(crate) use stat::{stat, stat_following};
+
+/// A stat and where it was made.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Found {
+    pub(crate) stat: Stat,
+    /// `st_dev`: good for comparing within one run, no identity beyond it.
+    pub(crate) dev: u64,
+    /// The mount's number within this run, 0 where the system has none.
+    pub(crate) mount: u64,
+    /// Opening it would mount something.
+    pub(crate) automount: bool,
+}
+
+/// Whether the native walker exists on this system.
+pub(crate) const HAS_NATIVE_WALKER: bool = cfg!(target_os = "linux");

@@ -1,0 +1,68 @@
+//! The file systems that a walk meets, numbered as they come, each with its racy rule.
+
+use std::sync::{PoisonError, RwLock};
+use std::time::Duration;
+
+use super::racy::RacyRule;
+use crate::entry::Time;
+use crate::sys::filesystem::FileSystem;
+
+/// How far a server's clock may be behind ours before its stamps are trusted too early, where its
+/// time cannot be asked.
+const CLOCK_MARGIN: Duration = Duration::from_secs(60);
+
+/// A file system as a walk sees it.
+#[derive(Debug, Clone)]
+pub(crate) struct WalkDevice {
+    pub(crate) kind: String,
+    pub(crate) identity: String,
+    /// The boundary by its own clock.
+    pub(crate) boundary: Time,
+    pub(crate) rule: RacyRule,
+    /// Opening a directory of it may mount something.
+    pub(crate) may_automount: bool,
+}
+
+/// The table of file systems.
+#[derive(Debug)]
+pub(crate) struct Devices {
+    boundary: Time,
+    window: Duration,
+    known: RwLock<Vec<(u64, WalkDevice)>>,
+}
+
+impl Devices {
+    pub(crate) fn new(boundary: Time, window: Duration) -> Self {
+        Self { boundary, window, known: RwLock::default() }
+    }
+
+    /// The number and the rules of the file system `dev`; `describe` is asked at the first meeting.
+    pub(crate) fn meet(&self, dev: u64, describe: impl FnOnce() -> FileSystem) -> (u32, RacyRule, bool) {
+        let find = |known: &[(u64, WalkDevice)]| {
+            known.iter().position(|(d, _)| *d == dev).map(|at| (at as u32, known[at].1.rule, known[at].1.may_automount))
+        };
+        if let Some(found) = find(&self.known.read().unwrap_or_else(PoisonError::into_inner)) {
+            return found;
+        }
+        let fs = describe();
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = find(&known) {
+            return found;
+        }
+        let boundary = if fs.has_local_clock() {
+            self.boundary
+        } else {
+            fs.own_time.unwrap_or_else(|| self.boundary.saturating_sub(CLOCK_MARGIN))
+        };
+        let rule = RacyRule::new(boundary, self.window, fs.keeps_ctime());
+        let may_automount = fs.may_automount();
+        known.push((dev, WalkDevice { kind: fs.kind, identity: fs.identity, boundary, rule, may_automount }));
+        ((known.len() - 1) as u32, rule, may_automount)
+    }
+
+    /// The table in the order of the numbers.
+    pub(crate) fn into_table(self) -> Vec<WalkDevice> {
+        let known = self.known.into_inner().unwrap_or_else(PoisonError::into_inner);
+        known.into_iter().map(|(_, device)| device).collect()
+    }
+}

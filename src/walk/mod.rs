@@ -1,0 +1,167 @@
+//! Reads whole trees in parallel. The native walker uses the system's own calls, the portable one the
+//! jwalk crate; both hand each finished directory, sorted, to a [`Sink`]. What becomes of it is not
+//! known here.
+
+mod devices;
+#[cfg(target_os = "linux")]
+mod native;
+mod portable;
+mod racy;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+pub(crate) use devices::{Devices, WalkDevice};
+pub(crate) use racy::default_window;
+
+use crate::entry::{Flags, Kind, Stat, Time};
+use crate::filter::Filter;
+use crate::monitor::Monitor;
+use crate::{Error, Result, sys};
+
+/// Where a name lies in the names of its directory: start and length.
+pub(crate) type Name = (u32, u16);
+
+/// The name at a place.
+pub(crate) fn name(names: &[u8], (start, len): Name) -> &[u8] {
+    &names[start as usize..start as usize + usize::from(len)]
+}
+
+/// Adds a name and a NUL; returns its place.
+fn push_name(names: &mut Vec<u8>, name: &[u8]) -> Name {
+    let start = names.len() as u32;
+    names.extend_from_slice(name);
+    names.push(0);
+    (start, name.len() as u16)
+}
+
+/// One child of a finished directory.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Entry {
+    pub(crate) name: Name,
+    pub(crate) stat: Stat,
+    pub(crate) flags: Flags,
+}
+
+/// A finished directory, its children sorted by name.
+#[derive(Debug, Default)]
+pub(crate) struct Listing {
+    /// All names, each followed by NUL.
+    pub(crate) names: Arc<Vec<u8>>,
+    pub(crate) entries: Vec<Entry>,
+}
+
+impl Listing {
+    pub(crate) fn name(&self, entry: &Entry) -> &[u8] {
+        name(&self.names, entry.name)
+    }
+}
+
+/// Takes what a walk finds, from many threads.
+pub(crate) trait Sink: Sync {
+    /// What a directory becomes; its parent hands it back.
+    type Done: Send;
+
+    /// A directory is finished: its children, and what its child directories became, in the same
+    /// order. `thread` tells the threads apart.
+    fn directory(&self, thread: usize, device: u32, listing: &Listing, subdirs: Vec<Self::Done>) -> Self::Done;
+
+    /// The last known state of an entry that cannot be read, if there is any: its metadata, and for a
+    /// directory all that lay below it.
+    fn last_known(&self, path: &[u8]) -> Option<(Stat, Flags, Option<Self::Done>)>;
+}
+
+/// What a root became.
+pub(crate) struct FinishedRoot<D> {
+    pub(crate) stat: Stat,
+    pub(crate) flags: Flags,
+    pub(crate) done: D,
+    pub(crate) device: u32,
+}
+
+/// What to walk and how.
+pub(crate) struct Plan<'a> {
+    /// Absolute and normal.
+    pub(crate) roots: &'a [PathBuf],
+    pub(crate) filter: &'a Filter,
+    pub(crate) threads: usize,
+    pub(crate) boundary: Time,
+    pub(crate) window: Duration,
+    pub(crate) settle: bool,
+    /// Files of our own that are left out: the directory (device and inode) and a test of the name.
+    pub(crate) own: &'a [OwnFile],
+}
+
+/// A file of our own inside the tree.
+#[derive(Debug, Clone)]
+pub(crate) struct OwnFile {
+    pub(crate) dev: u64,
+    pub(crate) ino: u64,
+    pub(crate) name: Vec<u8>,
+    /// Its temporary files begin with this.
+    pub(crate) temporary: Vec<u8>,
+}
+
+impl OwnFile {
+    /// For a file that may not exist yet; none if its directory does not.
+    pub(crate) fn new(path: &Path) -> Option<Self> {
+        let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let found = sys::stat_following(parent).ok()?;
+        let name = crate::path::to_bytes(Path::new(path.file_name()?)).into_owned();
+        Some(Self {
+            dev: found.dev,
+            ino: found.stat.ino,
+            name,
+            temporary: sys::durable::temporary_prefix(path).into_bytes(),
+        })
+    }
+}
+
+impl Plan<'_> {
+    /// Our own files in one directory.
+    fn own_in(&self, dev: u64, ino: u64) -> impl Iterator<Item = &OwnFile> {
+        self.own.iter().filter(move |o| o.dev == dev && o.ino == ino)
+    }
+}
+
+fn is_own<'a>(own: impl IntoIterator<Item = &'a OwnFile>, name: &[u8]) -> bool {
+    own.into_iter().any(|o| o.name == name || (name.starts_with(&o.temporary) && name.ends_with(b".tmp")))
+}
+
+/// The metadata of an entry of which nothing but its kind is known.
+fn unknown(kind: Kind) -> Stat {
+    Stat { mode: kind.mode_bits(), ..Stat::default() }
+}
+
+/// Checks that a root can be walked at all.
+pub(crate) fn root_error(path: &Path, error: &std::io::Error) -> Error {
+    use std::io::ErrorKind;
+    let reason = match error.kind() {
+        ErrorKind::NotFound => "does not exist; check the spelling, or whether it is mounted".to_owned(),
+        ErrorKind::NotADirectory => "is not a directory; name the directory that holds it".to_owned(),
+        _ => format!("cannot be listed: {error}"),
+    };
+    Error::Root { path: path.to_owned(), reason }
+}
+
+/// Walks with the portable walker.
+pub(crate) fn portable<S: Sink>(
+    plan: &Plan<'_>,
+    devices: &Devices,
+    sink: &S,
+    monitor: &dyn Monitor,
+) -> Result<Vec<FinishedRoot<S::Done>>> {
+    portable::walk(plan, devices, sink, monitor)
+}
+
+/// Walks with the system's own calls.
+#[cfg(target_os = "linux")]
+pub(crate) fn native<S: Sink>(
+    plan: &Plan<'_>,
+    devices: &Devices,
+    sink: &S,
+    monitor: &dyn Monitor,
+) -> Result<Vec<FinishedRoot<S::Done>>> {
+    native::walk(plan, devices, sink, monitor)
+}

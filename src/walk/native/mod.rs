@@ -1,0 +1,321 @@
+//! The native walker: one unit of work is one directory, opened relative to its parent's descriptor,
+//! listed, and its entries stat'ed relative to its own; work-stealing over rayon, last in first out,
+//! so that few descriptors are open at a time.
+//!
+//! A directory's own record is taken from its descriptor *before* it is listed; a change to it in
+//! between then shows in the next scan. Its parent can be finished only when all its children are, so
+//! finishing climbs up the tree.
+
+mod node;
+mod read;
+
+use std::ffi::CString;
+use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rayon::Scope;
+
+use self::node::{Node, Opened, Outcome};
+use super::{Devices, Entry, FinishedRoot, Listing, Plan, Sink, root_error, unknown};
+use crate::entry::{Flags, Kind, Stat};
+use crate::monitor::Monitor;
+use crate::sys::{Found, filesystem, linux};
+use crate::{Cause, Error, Result, Warning};
+
+/// Descriptors that are left to others: the output, the base, the pool's own.
+const SPARE_DESCRIPTORS: u64 = 64;
+
+struct Walker<'a, S: Sink> {
+    plan: &'a Plan<'a>,
+    devices: &'a Devices,
+    sink: &'a S,
+    monitor: &'a dyn Monitor,
+    /// Something may be mounted by looking at it: look before opening.
+    automounts: bool,
+    /// Directories held open for their children, and how many may be.
+    open: AtomicUsize,
+    open_limit: usize,
+    cancelled: AtomicBool,
+    roots: Mutex<Vec<Option<FinishedRoot<S::Done>>>>,
+}
+
+/// Walks all roots.
+pub(super) fn walk<S: Sink>(
+    plan: &Plan<'_>,
+    devices: &Devices,
+    sink: &S,
+    monitor: &dyn Monitor,
+) -> Result<Vec<FinishedRoot<S::Done>>> {
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(plan.threads)
+        .thread_name(|i| format!("walk-{i}"))
+        .build()
+        .map_err(|e| Error::Io {
+        operation: "start threads for",
+        path: PathBuf::from("the walk"),
+        source: io::Error::other(e),
+    })?;
+    let open_limit = linux::open_file_limit().saturating_sub(SPARE_DESCRIPTORS) * 3 / 4;
+    let roots: Vec<_> = plan.roots.iter().map(PathBuf::as_path).collect();
+    let walker = Walker {
+        plan,
+        devices,
+        sink,
+        monitor,
+        automounts: filesystem::has_automounts(&roots),
+        open: AtomicUsize::new(0),
+        open_limit: usize::try_from(open_limit).unwrap_or(usize::MAX).max(plan.threads),
+        cancelled: AtomicBool::new(false),
+        roots: Mutex::new(plan.roots.iter().map(|_| None).collect()),
+    };
+    let mut nodes = Vec::new();
+    for (number, path) in plan.roots.iter().enumerate() {
+        nodes.push(walker.open_root(number, path)?);
+    }
+    pool.scope(|scope| {
+        for node in nodes {
+            scope.spawn(|scope| walker.read(scope, node));
+        }
+    });
+    if walker.cancelled.into_inner() {
+        return Err(Error::Interrupted);
+    }
+    let roots = walker.roots.into_inner().unwrap_or_else(PoisonError::into_inner);
+    roots
+        .into_iter()
+        .zip(plan.roots)
+        .map(|(root, path)| root.ok_or_else(|| root_error(path, &io::Error::from(io::ErrorKind::NotFound))))
+        .collect()
+}
+
+impl<'a, S: Sink> Walker<'a, S> {
+    fn open_root(&self, number: usize, path: &std::path::Path) -> Result<Arc<Node<S::Done>>> {
+        let open = || {
+            let fd = linux::open_root(path)?;
+            let found = linux::stat_open(&fd)?;
+            if self.plan.settle {
+                linux::sync_filesystem(&fd)?;
+            }
+            Ok((fd, found))
+        };
+        let (fd, found) = open().map_err(|e: io::Error| root_error(path, &e))?;
+        let (device, rule, may_automount) =
+            self.devices.meet(found.dev, || filesystem::describe_open(&fd, found.mount));
+        let opened = Opened { found, device, rule, may_automount };
+        self.open.fetch_add(1, Ordering::Relaxed);
+        Ok(Arc::new(Node::root(number, path, opened, fd)))
+    }
+
+    /// Opens the child directory in `slot` of `parent` and reads it.
+    fn enter<'s>(&'s self, scope: &Scope<'s>, parent: &Arc<Node<S::Done>>, slot: usize)
+    where
+        S::Done: 's,
+    {
+        if self.cancelled.load(Ordering::Relaxed) {
+            self.child_opened(parent);
+            return self.deliver(parent, slot, Outcome::Gone);
+        }
+        let name = parent.subdir_name(slot);
+        let opened = self.open_child(parent, &name);
+        self.child_opened(parent);
+        match opened {
+            Ok((fd, opened)) => {
+                self.open.fetch_add(1, Ordering::Relaxed);
+                self.read(scope, Arc::new(Node::child(parent, slot, name, opened, fd)));
+            }
+            Err(outcome) => self.deliver(parent, slot, outcome),
+        }
+    }
+
+    /// Opens a child directory, or says what it is instead.
+    fn open_child(
+        &self,
+        parent: &Arc<Node<S::Done>>,
+        name: &CString,
+    ) -> Result<(std::os::fd::OwnedFd, Opened), Outcome<S::Done>> {
+        let dir = parent.descriptor().map_err(|e| self.unreadable(parent, name, None, e))?;
+        if self.automounts || parent.opened.may_automount {
+            match linux::stat_child(&dir, name) {
+                Ok(found) if found.automount => return Err(self.not_entered(parent, &found)),
+                Err(e) => return Err(self.unreadable(parent, name, None, e)),
+                Ok(_) => {}
+            }
+        }
+        let open = || {
+            let fd = linux::open_child(&dir, name)?;
+            let found = linux::stat_open(&fd)?;
+            Ok((fd, found))
+        };
+        let (fd, found) = match open() {
+            Ok(both) => both,
+            Err(e) => match linux::stat_child(&dir, name) {
+                Ok(found) if found.stat.kind() != Kind::Dir => return Err(self.other(parent, &found)),
+                Ok(found) => return Err(self.unreadable(parent, name, Some(found), e)),
+                Err(gone) if gone.kind() == io::ErrorKind::NotFound => return Err(Outcome::Gone),
+                Err(_) => return Err(self.unreadable(parent, name, None, e)),
+            },
+        };
+        let above = &parent.opened;
+        if found.dev != above.found.dev && self.plan.filter.one_file_system() {
+            return Err(self.not_entered(parent, &found));
+        }
+        if (found.mount != above.found.mount || found.dev != above.found.dev) && parent.shows(&found) {
+            self.warn(parent, name, Cause::Loop);
+            return Err(self.not_entered(parent, &found));
+        }
+        let (device, rule, may_automount) = if found.dev == above.found.dev {
+            (above.device, above.rule, above.may_automount)
+        } else {
+            if self.plan.settle {
+                linux::sync_filesystem(&fd).map_err(|e| self.unreadable(parent, name, Some(found), e))?;
+            }
+            self.devices.meet(found.dev, || filesystem::describe_open(&fd, found.mount))
+        };
+        Ok((fd, Opened { found, device, rule, may_automount }))
+    }
+
+    /// A listed directory turned out to be something else.
+    fn other(&self, parent: &Node<S::Done>, found: &Found) -> Outcome<S::Done> {
+        Outcome::Other { stat: found.stat, flags: Self::flags(&parent.opened, found) }
+    }
+
+    fn not_entered(&self, parent: &Node<S::Done>, found: &Found) -> Outcome<S::Done> {
+        let flags = Self::flags(&parent.opened, found) - Flags::FOREIGN | Flags::NOT_ENTERED;
+        Outcome::Dir { stat: found.stat, flags, done: self.empty(parent.opened.device) }
+    }
+
+    /// A directory that cannot be listed: as it was last known, else without content.
+    fn unreadable(
+        &self,
+        parent: &Node<S::Done>,
+        name: &CString,
+        found: Option<Found>,
+        error: io::Error,
+    ) -> Outcome<S::Done> {
+        if error.kind() == io::ErrorKind::NotFound {
+            return Outcome::Gone;
+        }
+        let last = self.sink.last_known(&parent.path_of(name.as_bytes()));
+        self.warn(parent, name, Cause::Unlisted(error));
+        self.unlisted(&parent.opened, found, last)
+    }
+
+    fn unlisted(
+        &self,
+        above: &Opened,
+        found: Option<Found>,
+        last: Option<(Stat, Flags, Option<S::Done>)>,
+    ) -> Outcome<S::Done> {
+        let (last_stat, last_flags, last_done) = match last {
+            Some((stat, flags, Some(done))) => (Some(stat), flags, Some(done)),
+            _ => (None, Flags::empty(), None),
+        };
+        let mut flags = Flags::UNLISTED;
+        if last_done.is_some() {
+            flags |= Flags::CARRIED;
+        }
+        let stat = if let Some(found) = found {
+            flags |= Self::flags(above, &found) - Flags::FOREIGN;
+            found.stat
+        } else {
+            flags |= Flags::UNKNOWN | last_flags & Flags::RACY;
+            last_stat.unwrap_or(unknown(Kind::Dir))
+        };
+        Outcome::Dir { stat, flags, done: last_done.unwrap_or_else(|| self.empty(above.device)) }
+    }
+
+    /// The flags that a stat alone gives.
+    fn flags(above: &Opened, found: &Found) -> Flags {
+        let mut flags = Flags::empty();
+        flags.set(Flags::RACY, above.rule.is_racy(&found.stat));
+        flags.set(Flags::FOREIGN, found.dev != above.found.dev);
+        flags
+    }
+
+    fn empty(&self, device: u32) -> S::Done {
+        self.sink.directory(thread(), device, &Listing::default(), Vec::new())
+    }
+
+    fn warn(&self, parent: &Node<S::Done>, name: &CString, cause: Cause) {
+        let path = crate::path::to_path(&parent.path_of(name.as_bytes())).into_owned();
+        self.monitor.warning(Warning { path, cause });
+    }
+
+    /// A child directory needs its parent's descriptor no more.
+    fn child_opened(&self, parent: &Node<S::Done>) {
+        if parent.release() {
+            self.open.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Hands a child directory's outcome to its parent.
+    fn deliver(&self, parent: &Arc<Node<S::Done>>, slot: usize, outcome: Outcome<S::Done>) {
+        parent.set(slot, outcome);
+        self.climb(Arc::clone(parent));
+    }
+
+    /// Something of `node` is done: finishes it if that was the last, and then every directory above
+    /// that this completes. A loop, since the tree may be deeper than the stack.
+    fn climb(&self, mut node: Arc<Node<S::Done>>) {
+        while node.complete() {
+            let outcome = self.finish(&node);
+            let Some((parent, slot)) = node.place() else {
+                if let Outcome::Dir { stat, flags, done } = outcome {
+                    let mut roots = self.roots.lock().unwrap_or_else(PoisonError::into_inner);
+                    roots[node.slot()] = Some(FinishedRoot { stat, flags, done, device: node.opened.device });
+                }
+                return;
+            };
+            parent.set(slot, outcome);
+            node = parent;
+        }
+    }
+
+    /// All children are known: merges files and directories and hands the directory over.
+    fn finish(&self, node: &Arc<Node<S::Done>>) -> Outcome<S::Done> {
+        let state = node.take_state();
+        let found = &node.opened.found;
+        let mut flags = Self::flags(&node.opened, found);
+        match state.ended {
+            node::Ended::Listed => {}
+            node::Ended::Excluded | node::Ended::Gone => return Outcome::Gone,
+            node::Ended::Cut => {
+                let last = self.sink.last_known(&node.path());
+                return self.unlisted(&node.opened, Some(*found), last);
+            }
+        }
+        let mut listing = state.listing;
+        let mut subdirs = Vec::with_capacity(state.subdirs.len());
+        if !state.subdirs.is_empty() {
+            let files = std::mem::take(&mut listing.entries);
+            let mut merged: Vec<Entry> = Vec::with_capacity(files.len() + state.subdirs.len());
+            let mut files = files.into_iter().peekable();
+            for sub in state.subdirs {
+                let entry = |stat, flags| Entry { name: sub.name, stat, flags };
+                let entry = match sub.outcome {
+                    Outcome::Pending | Outcome::Gone => continue,
+                    Outcome::Other { stat, flags } => entry(stat, flags),
+                    Outcome::Dir { stat, flags, done } => {
+                        subdirs.push(done);
+                        entry(stat, flags)
+                    }
+                };
+                while let Some(file) = files.next_if(|f| listing.name(f) < listing.name(&entry)) {
+                    merged.push(file);
+                }
+                merged.push(entry);
+            }
+            merged.extend(files);
+            listing.entries = merged;
+        }
+        flags -= Flags::FOREIGN;
+        let done = self.sink.directory(thread(), node.opened.device, &listing, subdirs);
+        Outcome::Dir { stat: found.stat, flags, done }
+    }
+}
+
+fn thread() -> usize {
+    rayon::current_thread_index().unwrap_or(0)
+}

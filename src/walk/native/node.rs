@@ -1,0 +1,325 @@
+//! A directory on its way from open to finished, and the chain to its root.
+
+use std::ffi::{CStr, CString};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::super::racy::RacyRule;
+use super::super::{Entry, Listing, Name, name};
+use crate::entry::{Flags, Stat};
+use crate::path::{push, to_bytes, to_path};
+use crate::sys::{Found, linux};
+
+/// What was learned when a directory was opened.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Opened {
+    /// Its stat, taken before it was listed.
+    pub(super) found: Found,
+    pub(super) device: u32,
+    pub(super) rule: RacyRule,
+    pub(super) may_automount: bool,
+}
+
+/// What became of a child that was listed as a directory.
+#[derive(Debug)]
+pub(super) enum Outcome<D> {
+    Pending,
+    /// Vanished since it was listed, or left out.
+    Gone,
+    /// No directory any more.
+    Other {
+        stat: Stat,
+        flags: Flags,
+    },
+    Dir {
+        stat: Stat,
+        flags: Flags,
+        done: D,
+    },
+}
+
+/// A child directory.
+#[derive(Debug)]
+pub(super) struct Subdir<D> {
+    pub(super) name: Name,
+    pub(super) outcome: Outcome<D>,
+}
+
+/// How the listing of a directory ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Ended {
+    /// At its end.
+    #[default]
+    Listed,
+    /// By an error.
+    Cut,
+    /// The directory was removed meanwhile.
+    Gone,
+    /// At a marker: the directory is left out.
+    Excluded,
+}
+
+/// What is known of a directory's children.
+#[derive(Debug)]
+pub(super) struct State<D> {
+    /// The names of all children, and the entries of those that are no directories, by name.
+    pub(super) listing: Listing,
+    /// By name, but for those that were listed as something else.
+    pub(super) subdirs: Vec<Subdir<D>>,
+    sorted: bool,
+    pub(super) ended: Ended,
+}
+
+impl<D> Default for State<D> {
+    fn default() -> Self {
+        Self { listing: Listing::default(), subdirs: Vec::new(), sorted: true, ended: Ended::Listed }
+    }
+}
+
+#[derive(Debug)]
+enum Place<D> {
+    Root { number: usize, path: Box<Path> },
+    Below { parent: Arc<Node<D>>, slot: usize, name: CString },
+}
+
+/// A directory that is being read.
+#[derive(Debug)]
+pub(super) struct Node<D> {
+    place: Place<D>,
+    pub(super) opened: Opened,
+    /// Open as long as it is read or children have to be opened.
+    dir: Mutex<Option<Arc<OwnedFd>>>,
+    /// Who still needs the descriptor: the reader, and each child directory until it is opened.
+    users: AtomicUsize,
+    /// What is not finished: the reading, and each child directory.
+    pending: AtomicUsize,
+    state: Mutex<State<D>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl<D> Drop for Node<D> {
+    /// Lets go of the chain to the root without recursion: the tree may be deeper than the stack.
+    fn drop(&mut self) {
+        let mut next = self.take_parent();
+        while let Some(mut node) = next.and_then(Arc::into_inner) {
+            next = node.take_parent();
+        }
+    }
+}
+
+impl<D> Node<D> {
+    fn take_parent(&mut self) -> Option<Arc<Self>> {
+        let none = Place::Root { number: 0, path: Path::new("").into() };
+        match std::mem::replace(&mut self.place, none) {
+            Place::Root { .. } => None,
+            Place::Below { parent, .. } => Some(parent),
+        }
+    }
+
+    fn new(place: Place<D>, opened: Opened, dir: OwnedFd) -> Self {
+        Self {
+            place,
+            opened,
+            dir: Mutex::new(Some(Arc::new(dir))),
+            users: AtomicUsize::new(1),
+            pending: AtomicUsize::new(1),
+            state: Mutex::default(),
+        }
+    }
+
+    pub(super) fn root(number: usize, path: &Path, opened: Opened, dir: OwnedFd) -> Self {
+        Self::new(Place::Root { number, path: path.into() }, opened, dir)
+    }
+
+    pub(super) fn child(parent: &Arc<Self>, slot: usize, name: CString, opened: Opened, dir: OwnedFd) -> Self {
+        Self::new(Place::Below { parent: Arc::clone(parent), slot, name }, opened, dir)
+    }
+
+    /// The parent and the place there; none for a root.
+    pub(super) fn place(&self) -> Option<(Arc<Self>, usize)> {
+        match &self.place {
+            Place::Root { .. } => None,
+            Place::Below { parent, slot, .. } => Some((Arc::clone(parent), *slot)),
+        }
+    }
+
+    /// The number of a root, or the place in the parent.
+    pub(super) fn slot(&self) -> usize {
+        match &self.place {
+            Place::Root { number, .. } => *number,
+            Place::Below { slot, .. } => *slot,
+        }
+    }
+
+    pub(super) fn is_root(&self) -> bool {
+        matches!(self.place, Place::Root { .. })
+    }
+
+    fn parent(&self) -> Option<&Arc<Self>> {
+        match &self.place {
+            Place::Root { .. } => None,
+            Place::Below { parent, .. } => Some(parent),
+        }
+    }
+
+    fn ancestors(&self) -> impl Iterator<Item = &Self> {
+        std::iter::successors(Some(self), |n| n.parent().map(Arc::as_ref))
+    }
+
+    /// Whether this directory or one above it is `found`.
+    pub(super) fn shows(&self, found: &Found) -> bool {
+        self.ancestors().any(|n| n.opened.found.dev == found.dev && n.opened.found.stat.ino == found.stat.ino)
+    }
+
+    /// The names from the root down to this directory, which is not a root itself.
+    fn names(&self) -> Vec<&CStr> {
+        let mut names: Vec<_> = self
+            .ancestors()
+            .filter_map(|n| match &n.place {
+                Place::Root { .. } => None,
+                Place::Below { name, .. } => Some(name.as_c_str()),
+            })
+            .collect();
+        names.reverse();
+        names
+    }
+
+    fn root_path(&self) -> &Path {
+        self.ancestors()
+            .find_map(|n| match &n.place {
+                Place::Root { path, .. } => Some(&**path),
+                Place::Below { .. } => None,
+            })
+            .unwrap_or(Path::new("/"))
+    }
+
+    /// The path relative to the root, empty for the root itself.
+    pub(super) fn relative(&self) -> Vec<u8> {
+        let mut path = Vec::new();
+        for name in self.names() {
+            push(&mut path, name.to_bytes());
+        }
+        path
+    }
+
+    /// The absolute path.
+    pub(super) fn path(&self) -> Vec<u8> {
+        let mut path = to_bytes(self.root_path()).into_owned();
+        for name in self.names() {
+            push(&mut path, name.to_bytes());
+        }
+        path
+    }
+
+    /// The absolute path of a child.
+    pub(super) fn path_of(&self, name: &[u8]) -> Vec<u8> {
+        let mut path = self.path();
+        push(&mut path, name);
+        path
+    }
+
+    /// The open directory. If it was closed to save descriptors, it is opened again from the nearest
+    /// open ancestor down, and has to be the same.
+    pub(super) fn descriptor(&self) -> io::Result<Arc<OwnedFd>> {
+        let mut closed = Vec::new();
+        let mut dir = None;
+        for node in self.ancestors() {
+            if let Some(open) = lock(&node.dir).as_ref() {
+                dir = Some(Arc::clone(open));
+                break;
+            }
+            closed.push(node);
+        }
+        for node in closed.iter().rev() {
+            let fd = match (&node.place, &dir) {
+                (Place::Below { name, .. }, Some(above)) => linux::open_child(above, name)?,
+                (Place::Root { path, .. }, _) => linux::open_root(path)?,
+                (Place::Below { .. }, None) => return Err(stale()),
+            };
+            let now = linux::stat_open(&fd)?;
+            let then = &node.opened.found;
+            if (now.dev, now.stat.ino) != (then.dev, then.stat.ino) {
+                return Err(stale());
+            }
+            dir = Some(Arc::new(fd));
+        }
+        dir.ok_or_else(stale)
+    }
+
+    /// Closes the descriptor although children still need it; true if it was open.
+    pub(super) fn close_early(&self) -> bool {
+        lock(&self.dir).take().is_some()
+    }
+
+    /// One user fewer of the descriptor; true if that closed it.
+    pub(super) fn release(&self) -> bool {
+        self.users.fetch_sub(1, Ordering::AcqRel) == 1 && lock(&self.dir).take().is_some()
+    }
+
+    /// Puts what was listed in place; returns how many child directories have to be entered.
+    pub(super) fn listed(&self, names: &Arc<Vec<u8>>, subdirs: &[Name]) -> usize {
+        self.users.fetch_add(subdirs.len(), Ordering::AcqRel);
+        self.pending.fetch_add(subdirs.len(), Ordering::AcqRel);
+        let mut state = lock(&self.state);
+        state.listing.names = Arc::clone(names);
+        state.subdirs = subdirs.iter().map(|name| Subdir { name: *name, outcome: Outcome::Pending }).collect();
+        subdirs.len()
+    }
+
+    /// Adds a directory that was listed as something else; returns its place.
+    pub(super) fn add_late(&self, name: Name) -> usize {
+        self.users.fetch_add(1, Ordering::AcqRel);
+        self.pending.fetch_add(1, Ordering::AcqRel);
+        let mut state = lock(&self.state);
+        state.sorted = false;
+        state.subdirs.push(Subdir { name, outcome: Outcome::Pending });
+        state.subdirs.len() - 1
+    }
+
+    pub(super) fn set_entries(&self, entries: Vec<Entry>) {
+        lock(&self.state).listing.entries = entries;
+    }
+
+    pub(super) fn set_ended(&self, ended: Ended) {
+        lock(&self.state).ended = ended;
+    }
+
+    pub(super) fn subdir_name(&self, slot: usize) -> CString {
+        let state = lock(&self.state);
+        // A listed name holds no NUL.
+        CString::new(name(&state.listing.names, state.subdirs[slot].name)).unwrap_or_default()
+    }
+
+    pub(super) fn set(&self, slot: usize, outcome: Outcome<D>) {
+        lock(&self.state).subdirs[slot].outcome = outcome;
+    }
+
+    /// One thing fewer is pending; true if that was the last.
+    pub(super) fn complete(&self) -> bool {
+        self.pending.fetch_sub(1, Ordering::AcqRel) == 1
+    }
+
+    pub(super) fn take_state(&self) -> State<D> {
+        let mut state = std::mem::take(&mut *lock(&self.state));
+        if !state.sorted {
+            let names = Arc::clone(&state.listing.names);
+            state.subdirs.sort_by(|a, b| name(&names, a.name).cmp(name(&names, b.name)));
+        }
+        state
+    }
+
+    /// For progress: the path, built when asked.
+    pub(super) fn shown_path(&self) -> std::path::PathBuf {
+        to_path(&self.path()).into_owned()
+    }
+}
+
+fn stale() -> io::Error {
+    io::Error::new(io::ErrorKind::StaleNetworkFileHandle, "the directory was replaced while it was read")
+}

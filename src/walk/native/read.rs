@@ -1,0 +1,205 @@
+//! Reads one directory: lists it, applies the filter, sends its child directories to the other
+//! threads and stats the rest.
+
+use std::cell::RefCell;
+use std::ffi::CStr;
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use rayon::Scope;
+use rayon::iter::ParallelIterator as _;
+use rayon::slice::{ParallelSlice as _, ParallelSliceMut as _};
+
+use super::super::{Entry, Name, Sink, is_own, name, push_name, unknown};
+use super::Walker;
+use super::node::{Ended, Node};
+use crate::entry::{Flags, Kind};
+use crate::filter::{CACHEDIR_SIGNATURE, CACHEDIR_TAG, Marker};
+use crate::path::{push, to_path};
+use crate::sys::linux;
+use crate::{Cause, Warning};
+
+/// A directory with more files than this is stat'ed by several threads.
+const SPLIT: usize = 2048;
+
+/// Files per piece of a split directory.
+const PIECE: usize = 256;
+
+thread_local! {
+    static BUFFER: RefCell<Vec<MaybeUninit<u8>>> =
+        RefCell::new(vec![MaybeUninit::uninit(); linux::LISTING_BUFFER]);
+}
+
+/// What a listing came to.
+#[derive(Default)]
+struct Listed {
+    names: Vec<u8>,
+    subdirs: Vec<Name>,
+    files: Vec<Name>,
+    cache_tag: bool,
+    excluded: bool,
+}
+
+impl<S: Sink> Walker<'_, S> {
+    /// Reads an open directory and leaves the rest to whoever finishes last.
+    pub(super) fn read<'s>(&'s self, scope: &Scope<'s>, node: Arc<Node<S::Done>>)
+    where
+        S::Done: 's,
+    {
+        if self.monitor.cancelled() {
+            self.cancelled.store(true, Ordering::Relaxed);
+            node.set_ended(Ended::Gone);
+        } else {
+            match node.descriptor() {
+                Ok(dir) => self.read_open(scope, &node, &dir),
+                Err(e) => self.cut(&node, e),
+            }
+        }
+        if node.release() || (self.open.load(Ordering::Relaxed) > self.open_limit && node.close_early()) {
+            self.open.fetch_sub(1, Ordering::Relaxed);
+        }
+        self.climb(node);
+    }
+
+    fn read_open<'s>(&'s self, scope: &Scope<'s>, node: &Arc<Node<S::Done>>, dir: &OwnedFd)
+    where
+        S::Done: 's,
+    {
+        let mut listed = match self.list(node, dir) {
+            Ok(listed) => listed,
+            // A removed directory that is still open lists as ENOENT.
+            Err(e) if e.kind() == io::ErrorKind::NotFound && !node.is_root() => return node.set_ended(Ended::Gone),
+            Err(e) => return self.cut(node, e),
+        };
+        if !node.is_root() && (listed.excluded || listed.cache_tag && self.is_tagged(node, dir)) {
+            return node.set_ended(Ended::Excluded);
+        }
+        sort(&mut listed.subdirs, &listed.names);
+        sort(&mut listed.files, &listed.names);
+        let names = Arc::new(listed.names);
+        let total = listed.files.len() + listed.subdirs.len();
+        let enter = |slot| {
+            let parent = Arc::clone(node);
+            scope.spawn(move |scope| self.enter(scope, &parent, slot));
+        };
+        (0..node.listed(&names, &listed.subdirs)).for_each(enter);
+        let (entries, late) = self.stat_all(node, dir, &names, &listed.files);
+        node.set_entries(entries);
+        for name in late {
+            enter(node.add_late(name));
+        }
+        self.monitor.directory(&|| node.shown_path(), total as u64);
+    }
+
+    /// The listing broke off: what was seen of it is not relied on.
+    fn cut(&self, node: &Node<S::Done>, error: io::Error) {
+        self.monitor.warning(Warning { path: node.shown_path(), cause: Cause::Unlisted(error) });
+        node.set_ended(Ended::Cut);
+    }
+
+    fn list(&self, node: &Node<S::Done>, dir: &OwnedFd) -> io::Result<Listed> {
+        let filter = self.plan.filter;
+        let found = &node.opened.found;
+        let own: Vec<_> = self.plan.own_in(found.dev, found.stat.ino).collect();
+        let mut relative = if filter.has_patterns() { Some(node.relative()) } else { None };
+        let mut listed = Listed::default();
+        BUFFER.with_borrow_mut(|buffer| {
+            linux::list(dir, buffer, |name, kind| {
+                let bytes = name.to_bytes();
+                match filter.marker(bytes) {
+                    Marker::None => {}
+                    Marker::Excluded => listed.excluded = true,
+                    Marker::CacheTag => listed.cache_tag = true,
+                }
+                if !own.is_empty() && is_own(own.iter().copied(), bytes) {
+                    return;
+                }
+                let kind = kind.or_else(|| {
+                    // Only some file systems make this necessary; an error shows again below.
+                    linux::stat_child(dir, name).ok().map(|found| found.stat.kind())
+                });
+                if let Some(path) = &mut relative {
+                    let len = push(path, bytes);
+                    let excluded = filter.excludes(path, kind == Some(Kind::Dir));
+                    path.truncate(len);
+                    if excluded {
+                        return;
+                    }
+                }
+                let place = push_name(&mut listed.names, bytes);
+                if kind == Some(Kind::Dir) {
+                    listed.subdirs.push(place);
+                } else {
+                    listed.files.push(place);
+                }
+            })
+        })?;
+        Ok(listed)
+    }
+
+    fn is_tagged(&self, node: &Node<S::Done>, dir: &OwnedFd) -> bool {
+        const LEN: usize = CACHEDIR_SIGNATURE.len();
+        match linux::read_start::<LEN>(dir, c"CACHEDIR.TAG") {
+            Ok(start) => start == CACHEDIR_SIGNATURE,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => false,
+            Err(e) => {
+                let path = to_path(&node.path_of(CACHEDIR_TAG)).into_owned();
+                self.monitor.warning(Warning { path, cause: Cause::Marker(e) });
+                false
+            }
+        }
+    }
+
+    /// Stats the files, and finds those that are directories after all.
+    fn stat_all(&self, node: &Node<S::Done>, dir: &OwnedFd, names: &[u8], files: &[Name]) -> (Vec<Entry>, Vec<Name>) {
+        if files.len() <= SPLIT {
+            return self.stat_piece(node, dir, names, files);
+        }
+        let pieces: Vec<_> = files.par_chunks(PIECE).map(|piece| self.stat_piece(node, dir, names, piece)).collect();
+        let mut entries = Vec::with_capacity(files.len());
+        let mut late = Vec::new();
+        for (piece, piece_late) in pieces {
+            entries.extend(piece);
+            late.extend(piece_late);
+        }
+        (entries, late)
+    }
+
+    fn stat_piece(&self, node: &Node<S::Done>, dir: &OwnedFd, names: &[u8], files: &[Name]) -> (Vec<Entry>, Vec<Name>) {
+        let mut entries = Vec::with_capacity(files.len());
+        let mut late = Vec::new();
+        for &name in files {
+            let Some(c_name) = c_name(names, name) else { continue };
+            match linux::stat_child(dir, c_name) {
+                Ok(found) if found.stat.kind() == Kind::Dir => late.push(name),
+                Ok(found) => {
+                    entries.push(Entry { name, stat: found.stat, flags: Self::flags(&node.opened, &found) });
+                }
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                Err(e) => {
+                    let path = node.path_of(c_name.to_bytes());
+                    let (stat, flags) = match self.sink.last_known(&path) {
+                        Some((stat, flags, None)) => (stat, flags & Flags::RACY | Flags::UNKNOWN | Flags::CARRIED),
+                        _ => (unknown(Kind::Unknown), Flags::UNKNOWN),
+                    };
+                    self.monitor.warning(Warning { path: to_path(&path).into_owned(), cause: Cause::Unread(e) });
+                    entries.push(Entry { name, stat, flags });
+                }
+            }
+        }
+        (entries, late)
+    }
+}
+
+fn sort(files: &mut [Name], names: &[u8]) {
+    let by_name = |a: &Name, b: &Name| name(names, *a).cmp(name(names, *b));
+    if files.len() > SPLIT { files.par_sort_unstable_by(by_name) } else { files.sort_unstable_by(by_name) }
+}
+
+fn c_name(names: &[u8], (start, len): Name) -> Option<&CStr> {
+    // Names come from the system as C strings and are stored with their NUL.
+    CStr::from_bytes_with_nul(names.get(start as usize..=start as usize + usize::from(len))?).ok()
+}

@@ -1,0 +1,416 @@
+//! The portable walker, on the jwalk crate: the only one where there is no native one, and elsewhere
+//! the witness that the native one is tested against. It opens by path, so trees past `PATH_MAX` and
+//! races with symlinks are beyond it.
+//!
+//! jwalk can deadlock on a busy pool and has swallowed errors: it gets a pool of its own, and every
+//! error that it hands out marks the directory that it came from.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jwalk::{DirEntry, Parallelism, WalkDirGeneric};
+
+use super::racy::RacyRule;
+use super::{Devices, Entry, FinishedRoot, Listing, OwnFile, Plan, Sink, is_own, push_name, root_error, unknown};
+use crate::entry::{Flags, Kind, Stat};
+use crate::filter::{CACHEDIR_SIGNATURE, Filter, Marker};
+use crate::monitor::Monitor;
+use crate::path::{push, to_bytes};
+use crate::sys::{self, Found, filesystem};
+use crate::{Cause, Error, Result, Warning};
+
+/// What jwalk keeps with a directory that it will read.
+#[derive(Debug)]
+struct Ahead {
+    relative: Vec<u8>,
+    found: Found,
+    above: Option<Arc<Ahead>>,
+}
+
+impl Ahead {
+    fn shows(&self, found: &Found) -> bool {
+        std::iter::successors(Some(self), |a| a.above.as_deref())
+            .any(|a| (a.found.dev, a.found.stat.ino) == (found.dev, found.stat.ino))
+    }
+}
+
+/// What jwalk keeps with an entry.
+#[derive(Default)]
+enum Seen {
+    #[default]
+    Nothing,
+    Stat(Found),
+    /// A directory that is left closed; true if it shows one of its ancestors.
+    Closed(Found, bool),
+    Unread(io::Error),
+    /// Not an entry: the directory is left out.
+    Excluded,
+}
+
+impl fmt::Debug for Seen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Seen")
+    }
+}
+
+type State = (Option<Arc<Ahead>>, Seen);
+
+/// What the other threads need; jwalk lets them borrow nothing.
+struct Rules {
+    root: PathBuf,
+    filter: Filter,
+    own: Vec<OwnFile>,
+    warnings: Arc<Mutex<Vec<Warning>>>,
+}
+
+/// A directory that is being gathered.
+struct Gathering<D> {
+    path: PathBuf,
+    found: Found,
+    device: u32,
+    rule: RacyRule,
+    children: BTreeMap<Vec<u8>, (Stat, Flags)>,
+    subdirs: BTreeMap<Vec<u8>, D>,
+    cut: bool,
+    excluded: bool,
+}
+
+/// Walks all roots, one after the other.
+pub(super) fn walk<S: Sink>(
+    plan: &Plan<'_>,
+    devices: &Devices,
+    sink: &S,
+    monitor: &dyn Monitor,
+) -> Result<Vec<FinishedRoot<S::Done>>> {
+    plan.roots.iter().map(|root| Walk { plan, devices, sink, monitor, stack: Vec::new() }.root(root)).collect()
+}
+
+struct Walk<'a, S: Sink> {
+    plan: &'a Plan<'a>,
+    devices: &'a Devices,
+    sink: &'a S,
+    monitor: &'a dyn Monitor,
+    stack: Vec<Gathering<S::Done>>,
+}
+
+impl<S: Sink> Walk<'_, S> {
+    fn root(mut self, root: &Path) -> Result<FinishedRoot<S::Done>> {
+        let found = sys::stat_following(root).map_err(|e| root_error(root, &e))?;
+        // Says now what would otherwise only be a directory that could not be listed.
+        std::fs::read_dir(root).map_err(|e| root_error(root, &e))?;
+        let warnings = Arc::new(Mutex::new(Vec::new()));
+        let rules = Rules {
+            root: root.to_owned(),
+            filter: self.plan.filter.clone(),
+            own: self.plan.own.to_vec(),
+            warnings: Arc::clone(&warnings),
+        };
+        let threads = self.plan.threads;
+        let entries = WalkDirGeneric::<State>::new(root)
+            .skip_hidden(false)
+            .follow_links(false)
+            .parallelism(if threads == 1 { Parallelism::Serial } else { Parallelism::RayonNewPool(threads) })
+            .root_read_dir_state(Some(Arc::new(Ahead { relative: Vec::new(), found, above: None })))
+            .process_read_dir(move |depth, path, ahead, children| {
+                if let (Some(_), Some(ahead)) = (depth, ahead.as_ref()) {
+                    rules.look(path, ahead, children);
+                }
+            })
+            .try_into_iter()
+            .map_err(|e| Error::Io { operation: "start threads for", path: root.to_owned(), source: e.into() })?;
+        self.open(root.to_owned(), found);
+        for entry in entries {
+            if self.monitor.cancelled() {
+                return Err(Error::Interrupted);
+            }
+            match entry {
+                Ok(entry) if entry.depth == 0 => self.root_entry(&entry),
+                Ok(entry) => self.entry(entry),
+                Err(e) => self.listing_error(e),
+            }
+        }
+        for warning in warnings.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            self.monitor.warning(warning);
+        }
+        self.close_to(1);
+        let Some(root) = self.stack.pop() else { return Err(Error::Interrupted) };
+        let (device, stat) = (root.device, root.found.stat);
+        let mut flags = racy(root.rule, &stat);
+        let done = if root.cut { self.last_known(&root.path, &mut flags) } else { None };
+        if root.cut {
+            flags |= Flags::UNLISTED;
+        }
+        let done = done.unwrap_or_else(|| self.finish(root));
+        Ok(FinishedRoot { stat, flags, done, device })
+    }
+
+    fn root_entry(&mut self, entry: &DirEntry<State>) {
+        if let Some(e) = entry.read_children.as_ref().and_then(|c| c.error()) {
+            let kind = e.io_error().map_or(io::ErrorKind::Other, io::Error::kind);
+            self.unlisted(entry.path(), io::Error::new(kind, e.to_string()));
+            self.stack[0].cut = true;
+        }
+    }
+
+    fn open(&mut self, path: PathBuf, found: Found) {
+        let above = self.stack.last().filter(|g| g.found.dev == found.dev);
+        let (device, rule) = if let Some(above) = above {
+            (above.device, above.rule)
+        } else {
+            let (device, rule, _) = self.devices.meet(found.dev, || filesystem::describe(&path, found.mount));
+            (device, rule)
+        };
+        self.stack.push(Gathering {
+            path,
+            found,
+            device,
+            rule,
+            children: BTreeMap::new(),
+            subdirs: BTreeMap::new(),
+            cut: false,
+            excluded: false,
+        });
+    }
+
+    fn entry(&mut self, entry: DirEntry<State>) {
+        self.close_to(entry.depth);
+        let Some(dir) = self.stack.last_mut() else { return };
+        let path = entry.path();
+        let name = to_bytes(Path::new(&entry.file_name)).into_owned();
+        match entry.client_state {
+            Seen::Nothing => {}
+            Seen::Excluded => dir.excluded = true,
+            Seen::Unread(e) if entry.file_type.is_dir() => {
+                let device = dir.device;
+                self.unlisted(path.clone(), e);
+                let mut flags = Flags::UNLISTED | Flags::UNKNOWN;
+                let (stat, done) = match self.sink.last_known(&to_bytes(&path)) {
+                    Some((stat, last, Some(done))) => {
+                        flags |= Flags::CARRIED | last & Flags::RACY;
+                        (stat, done)
+                    }
+                    _ => (unknown(Kind::Dir), self.empty(device)),
+                };
+                self.add(name, stat, flags, done);
+            }
+            Seen::Unread(e) => {
+                self.monitor.warning(Warning { path: path.clone(), cause: Cause::Unread(e) });
+                let last = self.sink.last_known(&to_bytes(&path));
+                let (stat, flags) = match last {
+                    Some((stat, flags, None)) => (stat, flags & Flags::RACY | Flags::UNKNOWN | Flags::CARRIED),
+                    _ => (unknown(Kind::Unknown), Flags::UNKNOWN),
+                };
+                dir.children.insert(name, (stat, flags));
+            }
+            Seen::Stat(found) if found.stat.kind() != Kind::Dir => {
+                let mut flags = racy(dir.rule, &found.stat);
+                flags.set(Flags::FOREIGN, found.dev != dir.found.dev);
+                dir.children.insert(name, (found.stat, flags));
+            }
+            Seen::Stat(found) => {
+                let error = match &entry.read_children {
+                    Some(c) => c.error().map(|e| {
+                        let kind = e.io_error().map_or(io::ErrorKind::Other, io::Error::kind);
+                        io::Error::new(kind, e.to_string())
+                    }),
+                    None => Some(io::Error::other("it became a directory while its parent was read")),
+                };
+                match error {
+                    None => self.open(path, found),
+                    Some(e) if e.kind() == io::ErrorKind::NotFound => {}
+                    Some(e) => {
+                        let mut flags = racy(dir.rule, &found.stat) | Flags::UNLISTED;
+                        let device = dir.device;
+                        self.unlisted(path.clone(), e);
+                        let last = self.last_known(&path, &mut flags);
+                        let done = last.unwrap_or_else(|| self.empty(device));
+                        self.add(name, found.stat, flags, done);
+                    }
+                }
+            }
+            Seen::Closed(found, is_loop) => {
+                let flags = racy(dir.rule, &found.stat) | Flags::NOT_ENTERED;
+                let device = dir.device;
+                if is_loop {
+                    self.monitor.warning(Warning { path, cause: Cause::Loop });
+                }
+                let done = self.empty(device);
+                self.add(name, found.stat, flags, done);
+            }
+        }
+    }
+
+    fn listing_error(&mut self, error: jwalk::Error) {
+        self.close_to(error.depth().max(1));
+        let kind = error.io_error().map_or(io::ErrorKind::Other, io::Error::kind);
+        let error = io::Error::new(kind, error.to_string());
+        if let Some(dir) = self.stack.last_mut() {
+            dir.cut = true;
+            let path = dir.path.clone();
+            self.unlisted(path, error);
+        }
+    }
+
+    fn unlisted(&self, path: PathBuf, error: io::Error) {
+        self.monitor.warning(Warning { path, cause: Cause::Unlisted(error) });
+    }
+
+    fn last_known(&self, path: &Path, flags: &mut Flags) -> Option<S::Done> {
+        let (_, _, done) = self.sink.last_known(&to_bytes(path))?;
+        if done.is_some() {
+            *flags |= Flags::CARRIED;
+        }
+        done
+    }
+
+    fn empty(&self, device: u32) -> S::Done {
+        self.sink.directory(0, device, &Listing::default(), Vec::new())
+    }
+
+    fn add(&mut self, name: Vec<u8>, stat: Stat, flags: Flags, done: S::Done) {
+        if let Some(dir) = self.stack.last_mut() {
+            dir.children.insert(name.clone(), (stat, flags));
+            dir.subdirs.insert(name, done);
+        }
+    }
+
+    /// Finishes the directories that are deeper than `depth`.
+    fn close_to(&mut self, depth: usize) {
+        while self.stack.len() > depth.max(1) {
+            let Some(dir) = self.stack.pop() else { return };
+            if dir.excluded {
+                continue;
+            }
+            let name = to_bytes(Path::new(dir.path.file_name().unwrap_or_default())).into_owned();
+            let stat = dir.found.stat;
+            let mut flags = racy(dir.rule, &stat);
+            let done = if dir.cut {
+                flags |= Flags::UNLISTED;
+                let device = dir.device;
+                self.last_known(&dir.path, &mut flags).unwrap_or_else(|| self.empty(device))
+            } else {
+                self.finish(dir)
+            };
+            self.add(name, stat, flags, done);
+        }
+    }
+
+    fn finish(&self, dir: Gathering<S::Done>) -> S::Done {
+        let mut names = Vec::new();
+        let mut entries = Vec::new();
+        if !dir.cut {
+            for (name, (stat, flags)) in dir.children {
+                entries.push(Entry { name: push_name(&mut names, &name), stat, flags });
+            }
+        }
+        let total = entries.len() as u64;
+        let listing = Listing { names: Arc::new(names), entries };
+        let done = self.sink.directory(0, dir.device, &listing, dir.subdirs.into_values().collect());
+        self.monitor.directory(&|| dir.path.clone(), total);
+        done
+    }
+}
+
+fn racy(rule: RacyRule, stat: &Stat) -> Flags {
+    if rule.is_racy(stat) { Flags::RACY } else { Flags::empty() }
+}
+
+impl Rules {
+    /// Runs in jwalk's threads: stats what one directory holds and decides what is entered.
+    fn look(&self, path: &Path, ahead: &Arc<Ahead>, children: &mut Vec<jwalk::Result<DirEntry<State>>>) {
+        let own: Vec<_> =
+            self.own.iter().filter(|o| (o.dev, o.ino) == (ahead.found.dev, ahead.found.stat.ino)).collect();
+        if path != self.root
+            && let Some(at) = self.excluding(path, children)
+        {
+            children.swap(0, at);
+            children.truncate(1);
+            return;
+        }
+        children.retain_mut(|child| match child {
+            Err(_) => true,
+            Ok(entry) => {
+                let name = to_bytes(Path::new(&entry.file_name)).into_owned();
+                !is_own(own.iter().copied(), &name) && self.keep(path, &name, ahead, entry)
+            }
+        });
+    }
+
+    /// The place of the child that leaves its directory out, now marked as such.
+    fn excluding(&self, path: &Path, children: &mut [jwalk::Result<DirEntry<State>>]) -> Option<usize> {
+        for (at, child) in children.iter_mut().enumerate() {
+            let Ok(entry) = child else { continue };
+            let name = to_bytes(Path::new(&entry.file_name)).into_owned();
+            let excluded = match self.filter.marker(&name) {
+                Marker::None => false,
+                Marker::Excluded => true,
+                Marker::CacheTag => match read_start(&path.join(&entry.file_name)) {
+                    Ok(start) => start == CACHEDIR_SIGNATURE,
+                    Err(e) if e.kind() == io::ErrorKind::NotFound => false,
+                    Err(e) => {
+                        let warning = Warning { path: path.join(&entry.file_name), cause: Cause::Marker(e) };
+                        self.warnings.lock().unwrap_or_else(PoisonError::into_inner).push(warning);
+                        false
+                    }
+                },
+            };
+            if excluded {
+                entry.client_state = Seen::Excluded;
+                entry.read_children = None;
+                return Some(at);
+            }
+        }
+        None
+    }
+
+    /// Stats one child; false if it is left out or gone.
+    fn keep(&self, path: &Path, name: &[u8], ahead: &Arc<Ahead>, entry: &mut DirEntry<State>) -> bool {
+        let seen = sys::stat(&path.join(&entry.file_name));
+        let mut relative = ahead.relative.clone();
+        push(&mut relative, name);
+        let is_dir = seen.as_ref().map_or(entry.file_type.is_dir(), |f| f.stat.kind() == Kind::Dir);
+        if self.filter.excludes(&relative, is_dir) {
+            return false;
+        }
+        entry.client_state = match seen {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return false,
+            Err(e) => {
+                // Its own entry says what is wrong; jwalk need not try.
+                entry.read_children = None;
+                Seen::Unread(e)
+            }
+            Ok(found) if found.stat.kind() != Kind::Dir => {
+                entry.read_children = None;
+                Seen::Stat(found)
+            }
+            Ok(found) => {
+                let crosses = found.dev != ahead.found.dev || found.mount != ahead.found.mount;
+                let is_loop = crosses && ahead.shows(&found);
+                if found.automount || is_loop || found.dev != ahead.found.dev && self.filter.one_file_system() {
+                    entry.read_children = None;
+                    Seen::Closed(found, is_loop)
+                } else {
+                    if let Some(children) = &mut entry.read_children {
+                        children.client_read_state =
+                            Some(Some(Arc::new(Ahead { relative, found, above: Some(Arc::clone(ahead)) })));
+                    }
+                    Seen::Stat(found)
+                }
+            }
+        };
+        true
+    }
+}
+
+/// The first bytes of a regular file; a symlink is not followed.
+fn read_start(path: &Path) -> io::Result<Vec<u8>> {
+    use std::io::Read as _;
+    let mut start = Vec::new();
+    if std::fs::symlink_metadata(path)?.is_file() {
+        std::fs::File::open(path)?.take(CACHEDIR_SIGNATURE.len() as u64).read_to_end(&mut start)?;
+    }
+    Ok(start)
+}
