@@ -106,6 +106,9 @@ pub enum Error {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SnapshotProblem {
+    /// There is no such file.
+    #[error("does not exist; take it first with `fastdiff snap`")]
+    Missing,
     /// Not a regular file.
     #[error("is {0}, not a snapshot file")]
     NotAFile(&'static str),

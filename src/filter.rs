@@ -9,10 +9,10 @@ use crate::path::to_path;
 use crate::{Error, Result};
 
 /// The first bytes of a valid `CACHEDIR.TAG` (Cache Directory Tagging Specification, 0.6).
-pub const CACHEDIR_SIGNATURE: &[u8] = b"Signature: 8a477f597d28d172789f06886806bc55";
+pub(crate) const CACHEDIR_SIGNATURE: &[u8] = b"Signature: 8a477f597d28d172789f06886806bc55";
 
 /// The file that marks a cache directory.
-pub const CACHEDIR_TAG: &[u8] = b"CACHEDIR.TAG";
+pub(crate) const CACHEDIR_TAG: &[u8] = b"CACHEDIR.TAG";
 
 /// One exclude pattern and where it came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +53,7 @@ pub struct FilterOptions {
 
 /// [`FilterOptions`], ready to be asked.
 #[derive(Debug, Clone)]
-pub struct Filter {
+pub(crate) struct Filter {
     patterns: Option<Gitignore>,
     exclude_caches: bool,
     exclude_if_present: Vec<Vec<u8>>,
@@ -62,7 +62,7 @@ pub struct Filter {
 
 /// What the name of an entry says about the directory that holds it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Marker {
+pub(crate) enum Marker {
     /// Nothing.
     None,
     /// The directory is left out.
@@ -76,8 +76,10 @@ impl Filter {
     ///
     /// # Errors
     /// [`Error::Pattern`] names the first one that is no valid pattern.
-    pub fn new(options: &FilterOptions) -> Result<Self> {
+    pub(crate) fn new(options: &FilterOptions) -> Result<Self> {
         let mut builder = GitignoreBuilder::new("");
+        // Elsewhere an open class is taken literally; here it is more likely a slip.
+        builder.allow_unclosed_class(false);
         for pattern in &options.patterns {
             let reject =
                 |reason: String| Error::Pattern { pattern: pattern.text.clone(), from: pattern.from.clone(), reason };
@@ -100,23 +102,23 @@ impl Filter {
     }
 
     /// Whether any answer depends on an entry's path, so that callers need not build it otherwise.
-    pub fn has_patterns(&self) -> bool {
+    pub(crate) fn has_patterns(&self) -> bool {
         self.patterns.is_some()
     }
 
     /// Whether the walk stays on the file system of each root.
-    pub fn one_file_system(&self) -> bool {
+    pub(crate) fn one_file_system(&self) -> bool {
         self.one_file_system
     }
 
     /// Whether the entry at `relative` (to its root, no leading slash) is left out. Its parents are
     /// taken to be in.
-    pub fn excludes(&self, relative: &[u8], is_dir: bool) -> bool {
+    pub(crate) fn excludes(&self, relative: &[u8], is_dir: bool) -> bool {
         self.patterns.as_ref().is_some_and(|p| p.matched(to_path(relative), is_dir).is_ignore())
     }
 
     /// What an entry of this name says about its directory.
-    pub fn marker(&self, name: &[u8]) -> Marker {
+    pub(crate) fn marker(&self, name: &[u8]) -> Marker {
         if self.exclude_if_present.iter().any(|n| n == name) {
             Marker::Excluded
         } else if self.exclude_caches && name == CACHEDIR_TAG {

@@ -1,5 +1,7 @@
 //! Finds out what changed in a big directory tree, fast and without a watcher.
 
+mod diff;
+pub mod emit;
 mod entry;
 mod error;
 mod filter;
@@ -10,6 +12,7 @@ mod snapshot;
 mod sys;
 mod walk;
 
+pub use diff::{Change, ChangeKind, Changes, Diff, DiffOptions, RemovalLimit, Side, Summary, Tally};
 pub use entry::{Fields, Flags, Kind, Stat, Time};
 pub use error::{Cause, Error, Result, SnapshotProblem, Warning};
 pub use filter::{FilterOptions, Pattern};

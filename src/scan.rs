@@ -105,7 +105,7 @@ pub fn scan(
     let window = options.racy_window.unwrap_or_else(|| walk::default_window(options.settle));
     let boundary = options.boundary.unwrap_or_else(clock::coarse);
     let devices = Devices::new(boundary, window);
-    let plan = Plan { roots: &roots, filter: &filter, threads, boundary, window, settle: options.settle, own: &own };
+    let plan = Plan { roots: &roots, filter: &filter, threads, settle: options.settle, own: &own };
     let collector = Collector { builder: Builder::new(threads, base), base };
     let walker = if sys::HAS_NATIVE_WALKER { options.walker } else { WalkerKind::Portable };
     let finished = match walker {

@@ -212,7 +212,8 @@ impl<'a> Block<'a> {
     }
 
     /// The number of children.
-    pub(crate) fn len(&self) -> usize {
+    #[cfg(test)]
+    fn len(&self) -> usize {
         self.count
     }
 

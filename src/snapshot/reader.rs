@@ -14,6 +14,7 @@ use super::header::{Digest, HEADER_LEN, Header, digest};
 use super::tables::{ArchivedIndex, ArchivedMeta, Device, Meta};
 use crate::entry::{Flags, Kind};
 use crate::error::Context as _;
+use crate::path::push;
 use crate::{Error, Result, SnapshotProblem};
 
 struct View<'a> {
@@ -245,6 +246,30 @@ impl Snapshot {
         Ok(Listing { children: block.children(), subdirs: subdirs.into_iter(), place: 0 })
     }
 
+    /// The rows of the directories at which a file system begins.
+    pub(crate) fn mount_rows(&self) -> impl Iterator<Item = u32> + '_ {
+        self.meta.mounts.iter().map(|m| m.row)
+    }
+
+    /// The path of a directory. Costs a listing per level.
+    pub(crate) fn path_of(&self, row: u32) -> Result<Vec<u8>> {
+        let mut path = Vec::new();
+        let mut at = self.top();
+        while at != row {
+            let mut next = None;
+            for node in self.listing(at)? {
+                if let Some(child) = node.row
+                    && self.subtree_rows(child)?.contains(&row)
+                {
+                    push(&mut path, node.child.name);
+                    next = Some(child);
+                }
+            }
+            at = next.ok_or_else(|| Error::damaged(&self.path, "a mount point lies outside of the tree"))?;
+        }
+        Ok(path)
+    }
+
     /// The file system that begins at a directory.
     pub(crate) fn mounted_at(&self, row: u32) -> Option<&Device> {
         let at = self.meta.mounts.binary_search_by_key(&row, |m| m.row).ok()?;
@@ -270,7 +295,12 @@ fn open_regular(path: &Path) -> Result<File> {
         options.custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
     }
     let problem = |what| Error::Snapshot { path: path.to_owned(), problem: SnapshotProblem::NotAFile(what) };
-    let kind = std::fs::metadata(path).context("open snapshot", path)?.file_type();
+    let kind = match std::fs::metadata(path) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+            return Err(Error::Snapshot { path: path.to_owned(), problem: SnapshotProblem::Missing });
+        }
+        other => other.context("open snapshot", path)?.file_type(),
+    };
     if kind.is_dir() {
         return Err(problem("a directory"));
     }

@@ -131,7 +131,7 @@ fn create_locked(destination: &Path, access: Access) -> io::Result<NamedTempFile
     #[cfg(not(unix))]
     let _ = access;
     loop {
-        let file = builder.tempfile_in(directory(destination))?;
+        let file = builder.tempfile_in(directory(destination)).map_err(bare)?;
         // Between creation and lock a clean-up may have taken the file for a dead one: try again.
         match file.as_file().try_lock() {
             Err(fs::TryLockError::WouldBlock) => {}
@@ -139,6 +139,12 @@ fn create_locked(destination: &Path, access: Access) -> io::Result<NamedTempFile
             _ => return Ok(file),
         }
     }
+}
+
+/// The system's error without the temporary file's name, which tells nobody anything.
+fn bare(error: io::Error) -> io::Error {
+    let inner = error.get_ref().and_then(|e| e.source()).and_then(|e| e.downcast_ref::<io::Error>());
+    inner.and_then(io::Error::raw_os_error).map_or(error, io::Error::from_raw_os_error)
 }
 
 /// Removes what killed runs left for this destination. What cannot be removed is left alone.

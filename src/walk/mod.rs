@@ -10,12 +10,11 @@ mod racy;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
-pub(crate) use devices::{Devices, WalkDevice};
+pub(crate) use devices::Devices;
 pub(crate) use racy::default_window;
 
-use crate::entry::{Flags, Kind, Stat, Time};
+use crate::entry::{Flags, Kind, Stat};
 use crate::filter::Filter;
 use crate::monitor::Monitor;
 use crate::{Error, Result, sys};
@@ -77,7 +76,6 @@ pub(crate) struct FinishedRoot<D> {
     pub(crate) stat: Stat,
     pub(crate) flags: Flags,
     pub(crate) done: D,
-    pub(crate) device: u32,
 }
 
 /// What to walk and how.
@@ -86,8 +84,6 @@ pub(crate) struct Plan<'a> {
     pub(crate) roots: &'a [PathBuf],
     pub(crate) filter: &'a Filter,
     pub(crate) threads: usize,
-    pub(crate) boundary: Time,
-    pub(crate) window: Duration,
     pub(crate) settle: bool,
     /// Files of our own that are left out: the directory (device and inode) and a test of the name.
     pub(crate) own: &'a [OwnFile],

@@ -137,14 +137,14 @@ impl<S: Sink> Walk<'_, S> {
         }
         self.close_to(1);
         let Some(root) = self.stack.pop() else { return Err(Error::Interrupted) };
-        let (device, stat) = (root.device, root.found.stat);
+        let stat = root.found.stat;
         let mut flags = racy(root.rule, &stat);
         let done = if root.cut { self.last_known(&root.path, &mut flags) } else { None };
         if root.cut {
             flags |= Flags::UNLISTED;
         }
         let done = done.unwrap_or_else(|| self.finish(root));
-        Ok(FinishedRoot { stat, flags, done, device })
+        Ok(FinishedRoot { stat, flags, done })
     }
 
     fn root_entry(&mut self, entry: &DirEntry<State>) {

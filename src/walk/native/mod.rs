@@ -264,7 +264,7 @@ impl<'a, S: Sink> Walker<'a, S> {
             let Some((parent, slot)) = node.place() else {
                 if let Outcome::Dir { stat, flags, done } = outcome {
                     let mut roots = self.roots.lock().unwrap_or_else(PoisonError::into_inner);
-                    roots[node.slot()] = Some(FinishedRoot { stat, flags, done, device: node.opened.device });
+                    roots[node.slot()] = Some(FinishedRoot { stat, flags, done });
                 }
                 return;
             };

@@ -1,0 +1,23 @@
+//! `fastdiff completions`: completions for a shell.
+
+use clap::CommandFactory as _;
+use clap_complete::Shell;
+
+use super::{Cli, DONE, Outcome, output_failure};
+
+/// Print completions for a shell.
+///
+/// For bash: fastdiff completions bash > ~/.local/share/bash-completion/completions/fastdiff
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// The shell
+    #[arg(value_enum)]
+    shell: Shell,
+}
+
+pub(super) fn run(args: &Args) -> Outcome {
+    let mut text = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "fastdiff", &mut text);
+    std::io::Write::write_all(&mut std::io::stdout(), &text).map_err(|e| output_failure(&e, true))?;
+    Ok(DONE)
+}

@@ -1,0 +1,201 @@
+//! `fastdiff diff`: compare two snapshots and write the change list.
+
+use std::io::{self, IsTerminal as _};
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+use fastdiff::emit::{self, DuplicatiOptions, Emitted, PathStyle, TextOptions};
+use fastdiff::{Diff, DiffOptions, Error, RemovalLimit, SnapshotProblem};
+
+use super::output::Output;
+use super::{DIFFERENT, DONE, Failure, INCOMPLETE, Outcome, complain, open, output_failure, signals};
+
+const AFTER_HELP: &str = "\
+Examples:
+  fastdiff diff old.snap new.snap                               for people
+  fastdiff diff old.snap new.snap --emit name-status -z         for scripts
+  fastdiff diff old.snap new.snap --emit json | jq .path
+  fastdiff diff old.snap new.snap --emit duplicati --duplicati-db ~/.config/Duplicati/ABCDEFGHIJ.sqlite
+
+Letters of text and name-status:
+  A added   M modified   D removed   T kind changed   R renamed (old path, new path)
+  S suspect: nothing differs, but it changed too shortly before OLD was taken to be sure
+  U unknown: could not be read; neither changed nor removed
+
+Duplicati needs version 2.2.0.104 or later. A list for it is printed as two options; if it cannot be
+expressed, nothing is printed and the exit code is 3: then let Duplicati scan by itself.";
+
+/// Compare two snapshots of the same roots and write what changed.
+#[derive(clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct Args {
+    /// The older snapshot
+    old: PathBuf,
+
+    /// The newer snapshot
+    new: PathBuf,
+
+    /// The form of the list
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
+    emit: Format,
+
+    /// Where the list goes (- for standard output); a file appears whole or not at all
+    #[arg(short, long, value_name = "DEST", default_value = "-", hide_default_value = true)]
+    output: PathBuf,
+
+    /// End names with NUL and do not quote them (name-status, paths)
+    #[arg(short = 'z', long = "null")]
+    nul: bool,
+
+    /// Write paths relative to the root, which is written as `.` (one root only)
+    #[arg(long)]
+    relative: bool,
+
+    /// Exit with 1 if there are differences, suspects included
+    #[arg(long)]
+    exit_code: bool,
+
+    /// Report renamed entries as removed and added
+    #[arg(long)]
+    no_renames: bool,
+
+    /// List suspects one by one in `text` instead of counting them
+    #[arg(long)]
+    suspects: bool,
+
+    /// Write nothing and exit with 2 if more entries were removed: a number, or a percentage of OLD's
+    #[arg(long, value_name = "N|P%")]
+    max_delete: Option<RemovalLimit>,
+
+    /// Accept a root that is empty now or lies on another file system than before
+    #[arg(long)]
+    allow_root_change: bool,
+
+    /// The job database of Duplicati (required for it): unchanged files with several stored versions
+    /// have to be listed too, since Duplicati would silently put another of their versions into the new
+    /// backup. `none` does without, and risks just that
+    #[arg(long, value_name = "FILE|none", value_hint = clap::ValueHint::FilePath)]
+    duplicati_db: Option<PathBuf>,
+}
+
+/// The form of a list.
+#[derive(Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people, with a summary
+    #[default]
+    Text,
+    /// A letter and a path a line
+    NameStatus,
+    /// One JSON object a line
+    Json,
+    /// The paths to look at: everything but what was removed or is unknown
+    Paths,
+    /// The options --changed-files and --deleted-files of Duplicati
+    Duplicati,
+}
+
+pub(super) fn run(args: &Args) -> Outcome {
+    check(args)?;
+    let old = open(&args.old).map_err(|failure| first_run(args, failure))?;
+    let new = open(&args.new)?;
+    if old.header().identity == new.header().identity {
+        complain("note", "both snapshots are the same, so that nothing differs");
+    } else if old.header().started > new.header().started {
+        complain("warning", "OLD was taken after NEW; are they swapped?");
+    }
+    let options = DiffOptions {
+        // What Duplicati does not know as a rename must not be hidden as one.
+        renames: !args.no_renames && args.emit != Format::Duplicati,
+        allow_root_change: args.allow_root_change,
+        max_removed: args.max_delete,
+    };
+    let diff = Diff::new(&old, &new, &options)?;
+    let style = if args.relative { PathStyle::relative(&diff)? } else { PathStyle::absolute() };
+    signals::catch();
+    let mut output = Output::open(Some(&args.output))?;
+    let for_people = args.emit == Format::Text;
+    let is_standard = output.is_standard();
+    let emitted = write(args, &diff, &style, &mut output).map_err(|e| match e.io_error() {
+        Some(io) if is_standard && e.path() == Some(Path::new("the list")) => output_failure(io, for_people),
+        _ => Failure::Library(e),
+    });
+    let emitted = emitted?;
+    output.finish(for_people)?;
+    for note in &emitted.notes {
+        complain("note", note);
+    }
+    if diff.unknown() > 0 {
+        complain(
+            "warning",
+            format_args!(
+                "{} entries could not be read: the list is incomplete; exit code {INCOMPLETE}",
+                diff.unknown()
+            ),
+        );
+        return Ok(INCOMPLETE);
+    }
+    Ok(if args.exit_code && !emitted.summary.is_empty() { DIFFERENT } else { DONE })
+}
+
+/// Refuses combinations that would be ignored or misread.
+fn check(args: &Args) -> Result<(), Failure> {
+    let usage = |message: &str| Err(Failure::Other(message.to_owned()));
+    if args.nul && !matches!(args.emit, Format::NameStatus | Format::Paths) {
+        return usage("-z is for --emit name-status and --emit paths only");
+    }
+    if args.suspects && args.emit != Format::Text {
+        return usage("--suspects is for --emit text only; every other form lists them anyway");
+    }
+    if args.duplicati_db.is_some() && args.emit != Format::Duplicati {
+        return usage("--duplicati-db is for --emit duplicati only");
+    }
+    if args.relative && args.emit == Format::Duplicati {
+        return usage("Duplicati takes absolute paths only; leave --relative out");
+    }
+    Ok(())
+}
+
+/// A first backup would hold nothing but what is listed: without a baseline there must be no list.
+fn first_run(args: &Args, failure: Failure) -> Failure {
+    match failure {
+        Failure::Library(Error::Snapshot { path, problem: SnapshotProblem::Missing })
+            if args.emit == Format::Duplicati =>
+        {
+            Failure::Library(Error::Refused {
+                consumer: "duplicati",
+                reason: format!(
+                    "there is no baseline {}; without a list Duplicati scans everything, which is right for a first backup",
+                    path.display()
+                ),
+            })
+        }
+        other => other,
+    }
+}
+
+fn write(args: &Args, diff: &Diff<'_>, style: &PathStyle, output: &mut Output) -> Result<Emitted, Error> {
+    let color = output.is_standard() && args.emit == Format::Text && colored();
+    let out = output.writer();
+    match args.emit {
+        Format::Text => emit::text(diff, style, TextOptions { color, suspects: args.suspects }, out),
+        Format::NameStatus => emit::name_status(diff, style, args.nul, out),
+        Format::Json => emit::json(diff, style, out),
+        Format::Paths => emit::paths(diff, style, args.nul, out),
+        Format::Duplicati => {
+            let database = match &args.duplicati_db {
+                None => return Err(Error::Refused {
+                    consumer: "duplicati",
+                    reason: "--duplicati-db FILE is missing: without the paths that have several versions Duplicati may put old content into the new backup; name the job's database, or mean it with --duplicati-db none".into(),
+                }),
+                Some(none) if none.as_os_str() == "none" => None,
+                Some(file) => Some(file.clone()),
+            };
+            emit::duplicati(diff, &DuplicatiOptions { database }, out)
+        }
+    }
+}
+
+/// Whether standard output takes colours: it is a terminal and nobody asked for none.
+fn colored() -> bool {
+    io::stdout().is_terminal() && anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never
+}

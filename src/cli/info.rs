@@ -1,0 +1,127 @@
+//! `fastdiff info`: what a snapshot is.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use fastdiff::emit::{quote, rfc3339};
+use fastdiff::{Digest, FORMAT_VERSION, Snapshot, WalkerKind};
+use indicatif::{HumanBytes, HumanCount};
+use serde_json::json;
+
+use super::output::Output;
+use super::{DONE, Outcome, open, output_failure};
+
+/// Show what a snapshot is: roots, filters, times, counts, sizes.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// The snapshot
+    snap: PathBuf,
+
+    /// As one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: &Args) -> Outcome {
+    let snapshot = open(&args.snap)?;
+    let mut output = Output::open(None)?;
+    let text = if args.json { as_json(&snapshot) } else { as_text(&snapshot) };
+    output.writer().write_all(text.as_bytes()).map_err(|e| output_failure(&e, !args.json))?;
+    output.finish(!args.json)?;
+    Ok(DONE)
+}
+
+fn hex(digest: &Digest) -> String {
+    digest.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+fn walker(snapshot: &Snapshot) -> &'static str {
+    match snapshot.header().walker {
+        WalkerKind::Native => "native",
+        WalkerKind::Portable => "portable",
+    }
+}
+
+fn roots(snapshot: &Snapshot) -> Vec<String> {
+    snapshot.meta().roots.iter().map(|root| String::from_utf8_lossy(&quote(root)).into_owned()).collect()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+fn bytes_per_entry(snapshot: &Snapshot) -> f64 {
+    snapshot.header().file_len as f64 / snapshot.header().counts.entries.max(1) as f64
+}
+
+fn as_json(snapshot: &Snapshot) -> String {
+    let (h, m) = (snapshot.header(), snapshot.meta());
+    let c = &h.counts;
+    let devices: Vec<_> = m.devices.iter().map(|d| json!({ "kind": d.kind, "identity": d.identity })).collect();
+    let value = json!({
+        "format_version": FORMAT_VERSION,
+        "host": m.host,
+        "roots": roots(snapshot),
+        "exclude": m.patterns,
+        "exclude_caches": m.exclude_caches,
+        "exclude_if_present": m.exclude_if_present,
+        "one_file_system": m.one_file_system,
+        "walker": walker(snapshot),
+        "started": rfc3339(h.started),
+        "finished": rfc3339(h.finished),
+        "boundary": rfc3339(h.boundary),
+        "racy_window_seconds": h.racy_window.as_secs_f64(),
+        "entries": c.entries,
+        "files": c.files,
+        "directories": c.dirs,
+        "symlinks": c.symlinks,
+        "other": c.other,
+        "bytes": c.bytes,
+        "racy": c.racy,
+        "unknown": c.unknown,
+        "file_size": h.file_len,
+        "bytes_per_entry": (bytes_per_entry(snapshot) * 100.0).round() / 100.0,
+        "file_systems": devices,
+        "root_digest": hex(&h.root_digest),
+        "scan_fingerprint": hex(&h.scan_fingerprint),
+    });
+    format!("{value:#}\n")
+}
+
+fn as_text(snapshot: &Snapshot) -> String {
+    let (h, m) = (snapshot.header(), snapshot.meta());
+    let c = &h.counts;
+    let mut rows = vec![("host", m.host.clone())];
+    rows.extend(roots(snapshot).into_iter().map(|root| ("root", root)));
+    rows.extend(m.patterns.iter().map(|p| ("exclude", p.escape_debug().to_string())));
+    rows.extend(m.exclude_if_present.iter().map(|n| ("exclude if present", n.escape_debug().to_string())));
+    for (on, name) in [(m.exclude_caches, "exclude caches"), (m.one_file_system, "one file system")] {
+        if on {
+            rows.push((name, "yes".into()));
+        }
+    }
+    rows.extend(m.devices.iter().map(|d| {
+        ("file system", if d.identity.is_empty() { "not known".into() } else { d.identity.escape_debug().to_string() })
+    }));
+    rows.extend([
+        ("started", rfc3339(h.started)),
+        ("finished", rfc3339(h.finished)),
+        ("boundary", rfc3339(h.boundary)),
+        ("racy window", humantime::format_duration(h.racy_window).to_string()),
+        ("walker", walker(snapshot).into()),
+        ("entries", HumanCount(c.entries).to_string()),
+        ("files", format!("{} with {}", HumanCount(c.files), HumanBytes(c.bytes))),
+        ("directories", HumanCount(c.dirs).to_string()),
+        ("symlinks", HumanCount(c.symlinks).to_string()),
+        ("others", HumanCount(c.other).to_string()),
+        ("racy", HumanCount(c.racy).to_string()),
+        ("unknown", HumanCount(c.unknown).to_string()),
+        ("size", format!("{} ({:.1} bytes an entry)", HumanBytes(h.file_len), bytes_per_entry(snapshot))),
+        ("format version", FORMAT_VERSION.to_string()),
+        ("root digest", hex(&h.root_digest)),
+    ]);
+    rows.iter().fold(String::new(), |mut text, (name, value)| {
+        let _ = writeln!(text, "{name:<19} {value}");
+        text
+    })
+}

@@ -1,0 +1,31 @@
+//! `fastdiff man`: the manual pages.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use clap::CommandFactory as _;
+
+use super::{Cli, DONE, Failure, Outcome, output_failure};
+
+/// Print the manual page, or write one page per command to a directory.
+///
+/// To read it at once: fastdiff man | man -l -
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// Write fastdiff.1, fastdiff-snap.1, … to this directory
+    #[arg(short, long, value_name = "DIR")]
+    output: Option<PathBuf>,
+}
+
+pub(super) fn run(args: &Args) -> Outcome {
+    let command = Cli::command();
+    if let Some(dir) = &args.output {
+        clap_mangen::generate_to(command, dir)
+            .map_err(|e| Failure::Other(format!("cannot write manual pages to {}: {e}", dir.display())))?;
+        return Ok(DONE);
+    }
+    let mut page = Vec::new();
+    clap_mangen::Man::new(command).render(&mut page).map_err(|e| output_failure(&e, true))?;
+    std::io::stdout().write_all(&page).map_err(|e| output_failure(&e, true))?;
+    Ok(DONE)
+}

@@ -1,0 +1,138 @@
+//! The command line: one file per command, each with its arguments and what it does. Messages go to
+//! standard error, lists to standard output.
+
+mod completions;
+mod diff;
+mod info;
+mod man;
+mod output;
+mod progress;
+mod show;
+mod signals;
+mod snap;
+mod verify;
+
+use std::fmt::Display;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use fastdiff::{Error, Snapshot};
+
+/// Done.
+const DONE: u8 = 0;
+/// There are differences, and `--exit-code` was given.
+const DIFFERENT: u8 = 1;
+/// Usage, failure, or a refusal under the safety rules; nothing was written.
+const FAILED: u8 = 2;
+/// Done but incomplete, or the consumer's format cannot express the list.
+const INCOMPLETE: u8 = 3;
+
+const AFTER_HELP: &str = "\
+Examples:
+  fastdiff snap ~/Documents -o before.snap      take a snapshot
+  fastdiff snap ~/Documents -o after.snap       later, take another
+  fastdiff diff before.snap after.snap          see what changed
+  fastdiff diff before.snap after.snap --emit name-status -z | your-script
+
+Exit codes:
+  0  done
+  1  there are differences (only with diff --exit-code)
+  2  usage, failure, or a refusal for safety: nothing was written
+  3  done but incomplete: something could not be read, or the consumer's
+     format cannot express the list (then standard output is empty)";
+
+/// Finds out what changed in a big directory tree, fast and without a watcher, and hands the list to
+/// backup programs.
+#[derive(Parser)]
+#[command(name = "fastdiff", version, after_help = AFTER_HELP, propagate_version = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Snap(snap::Args),
+    Diff(diff::Args),
+    Show(show::Args),
+    Info(info::Args),
+    Verify(verify::Args),
+    Completions(completions::Args),
+    Man(man::Args),
+}
+
+/// Why a command ended early.
+enum Failure {
+    /// The library's error.
+    Library(Error),
+    /// Standard output is closed, and nobody minds.
+    ClosedPipe,
+    /// Anything else, in one line.
+    Other(String),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Library(error)
+    }
+}
+
+type Outcome = Result<u8, Failure>;
+
+pub(crate) fn main() -> ExitCode {
+    let matches = Cli::command().get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|e| e.exit());
+    let of_command = matches.subcommand().map_or(&matches, |(_, m)| m);
+    signals::raise_open_file_limit();
+    let outcome = match cli.command {
+        Command::Snap(args) => snap::run(&args, of_command),
+        Command::Diff(args) => diff::run(&args),
+        Command::Show(args) => show::run(&args),
+        Command::Info(args) => info::run(&args),
+        Command::Verify(args) => verify::run(&args),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
+    };
+    let code = match outcome {
+        Ok(code) => code,
+        Err(Failure::ClosedPipe) => DONE,
+        Err(Failure::Other(message)) => {
+            complain("error", message);
+            FAILED
+        }
+        Err(Failure::Library(error)) => {
+            complain("error", &error);
+            if matches!(error, Error::Interrupted) {
+                signals::die_of_signal();
+            }
+            if matches!(error, Error::Refused { .. }) { INCOMPLETE } else { FAILED }
+        }
+    };
+    ExitCode::from(code)
+}
+
+/// Writes one line to standard error.
+fn complain(what: &str, message: impl Display) {
+    // Nobody is left to tell if this fails.
+    let _ = writeln!(anstream::stderr(), "fastdiff: {what}: {message}");
+}
+
+/// Opens a snapshot and has the SIGBUS handler know about it.
+fn open(path: &std::path::Path) -> Result<Snapshot, Failure> {
+    if path.as_os_str() == "-" {
+        return Err(Failure::Other("a snapshot is a file, it cannot come from standard input (-)".into()));
+    }
+    let snapshot = Snapshot::open(path)?;
+    signals::guard(&snapshot);
+    Ok(snapshot)
+}
+
+/// A failed write to standard output: a closed pipe is success where `text` is written for people.
+fn output_failure(error: &io::Error, for_people: bool) -> Failure {
+    if for_people && error.kind() == io::ErrorKind::BrokenPipe {
+        Failure::ClosedPipe
+    } else {
+        Failure::Other(format!("cannot write to standard output: {error}"))
+    }
+}

@@ -1,0 +1,44 @@
+//! Where a list goes: standard output, or a file that appears whole or not at all.
+
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use fastdiff::emit::ListFile;
+
+use super::{Failure, output_failure};
+
+/// An open destination.
+pub(super) enum Output {
+    Standard(BufWriter<io::StdoutLock<'static>>),
+    File(ListFile),
+}
+
+impl Output {
+    /// Opens `destination`; `-` and none are standard output.
+    pub(super) fn open(destination: Option<&PathBuf>) -> Result<Self, Failure> {
+        match destination {
+            Some(path) if path != Path::new("-") => Ok(Self::File(ListFile::create(path)?)),
+            _ => Ok(Self::Standard(BufWriter::with_capacity(1 << 16, io::stdout().lock()))),
+        }
+    }
+
+    /// Whether the list goes to standard output.
+    pub(super) fn is_standard(&self) -> bool {
+        matches!(self, Self::Standard(_))
+    }
+
+    pub(super) fn writer(&mut self) -> &mut dyn Write {
+        match self {
+            Self::Standard(out) => out,
+            Self::File(file) => file,
+        }
+    }
+
+    /// Makes sure that everything has arrived, and gives a file its name.
+    pub(super) fn finish(self, for_people: bool) -> Result<(), Failure> {
+        match self {
+            Self::Standard(mut out) => out.flush().map_err(|e| output_failure(&e, for_people)),
+            Self::File(file) => Ok(file.commit()?),
+        }
+    }
+}

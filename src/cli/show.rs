@@ -1,0 +1,108 @@
+//! `fastdiff show`: list the entries of a snapshot.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use fastdiff::emit::{entry_json, quote, rfc3339};
+use fastdiff::{Entry, Flags, Kind, path};
+
+use super::output::Output;
+use super::{DONE, Failure, Outcome, open, output_failure};
+
+/// List the entries of a snapshot, one a line, in tree order.
+///
+/// Kind and mode, owner:group, size, modification time, path (quoted as git quotes names).
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// The snapshot
+    snap: PathBuf,
+
+    /// Only this entry and what lies below it
+    path: Option<PathBuf>,
+
+    /// One JSON object a line
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: &Args) -> Outcome {
+    let snapshot = open(&args.snap)?;
+    let entries = match &args.path {
+        None => snapshot.entries(),
+        Some(wanted) => {
+            let current = std::env::current_dir().unwrap_or_default();
+            let wanted = path::absolute(wanted, &current);
+            snapshot.entries_below(&path::to_bytes(&wanted))?.ok_or_else(|| {
+                Failure::Other(format!("snapshot {} holds no entry {}", args.snap.display(), wanted.display()))
+            })?
+        }
+    };
+    let mut output = Output::open(None)?;
+    let for_people = !args.json;
+    for entry in entries {
+        let entry = entry?;
+        let out = output.writer();
+        let written = if args.json { writeln!(out, "{}", entry_json(&entry)) } else { line(&entry, out) };
+        written.map_err(|e| output_failure(&e, for_people))?;
+    }
+    output.finish(for_people)?;
+    Ok(DONE)
+}
+
+fn line(entry: &Entry, out: &mut dyn Write) -> io::Result<()> {
+    let stat = &entry.stat;
+    let owner = format!("{}:{}", stat.uid, stat.gid);
+    let mtime = rfc3339(stat.mtime);
+    write!(out, "{}{} {owner:>11} {:>13} {mtime} ", kind_letter(entry.kind()), mode(stat.mode), stat.size)?;
+    out.write_all(&quote(&entry.path))?;
+    let marks = [
+        (Flags::RACY, "racy"),
+        (Flags::UNKNOWN, "unknown"),
+        (Flags::UNLISTED, "unlisted"),
+        (Flags::NOT_ENTERED, "not entered"),
+        (Flags::CARRIED, "from the base"),
+    ];
+    let marks: Vec<_> = marks.iter().filter(|(f, _)| entry.flags.contains(*f)).map(|(_, name)| *name).collect();
+    if !marks.is_empty() {
+        write!(out, "  [{}]", marks.join(", "))?;
+    }
+    out.write_all(b"\n")
+}
+
+fn kind_letter(kind: Kind) -> char {
+    match kind {
+        Kind::File => '-',
+        Kind::Dir => 'd',
+        Kind::Symlink => 'l',
+        Kind::Fifo => 'p',
+        Kind::Socket => 's',
+        Kind::CharDevice => 'c',
+        Kind::BlockDevice => 'b',
+        Kind::Unknown => '?',
+    }
+}
+
+/// The permission bits as ls(1) shows them.
+fn mode(mode: u16) -> String {
+    let mut text: Vec<char> =
+        (0..9).map(|bit| if mode & 0o400 >> bit == 0 { '-' } else { ['r', 'w', 'x'][bit % 3] }).collect();
+    for (bit, place, letter) in [(0o4000, 2, 's'), (0o2000, 5, 's'), (0o1000, 8, 't')] {
+        if mode & bit != 0 {
+            text[place] = if text[place] == 'x' { letter } else { letter.to_ascii_uppercase() };
+        }
+    }
+    text.into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn modes_look_as_in_ls() {
+        assert_eq!(mode(0o644), "rw-r--r--");
+        assert_eq!(mode(0o4755), "rwsr-xr-x");
+        assert_eq!(mode(0o1777), "rwxrwxrwt");
+        assert_eq!(mode(0o2644), "rw-r-Sr--");
+    }
+}

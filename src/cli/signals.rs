@@ -1,0 +1,113 @@
+//! Ctrl-C, and a snapshot that shrinks while it is mapped.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+
+use fastdiff::Snapshot;
+
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+static SIGNAL: AtomicI32 = AtomicI32::new(0);
+
+/// Whether the user asked to stop.
+pub(super) fn interrupted() -> bool {
+    INTERRUPTED.load(Ordering::Relaxed)
+}
+
+/// Has interrupting signals noticed instead of ending the program at once, so that no half file stays.
+/// A second one ends it.
+#[cfg(unix)]
+pub(super) fn catch() {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    use signal_hook::flag::register_conditional_default;
+    for signal in [SIGHUP, SIGINT, SIGTERM] {
+        // Without the handlers an interrupted run leaves a temporary file, which the next one removes.
+        let _ = register_conditional_default(signal, flag());
+        let _ = register(signal);
+    }
+}
+
+#[cfg(unix)]
+fn flag() -> std::sync::Arc<AtomicBool> {
+    static FLAG: OnceLock<std::sync::Arc<AtomicBool>> = OnceLock::new();
+    std::sync::Arc::clone(FLAG.get_or_init(Default::default))
+}
+
+#[cfg(unix)]
+#[expect(unsafe_code, reason = "code in a signal handler has to be async-signal-safe")]
+fn register(signal: i32) -> std::io::Result<signal_hook::SigId> {
+    let flag = flag();
+    let noticed = move || {
+        flag.store(true, Ordering::SeqCst);
+        SIGNAL.store(signal, Ordering::SeqCst);
+        INTERRUPTED.store(true, Ordering::SeqCst);
+    };
+    // SAFETY: the handler only stores to atomics.
+    unsafe { signal_hook::low_level::register(signal, noticed) }
+}
+
+/// Ends the program as the signal would have.
+#[cfg(unix)]
+pub(super) fn die_of_signal() {
+    let signal = SIGNAL.load(Ordering::SeqCst);
+    if signal != 0 {
+        let _ = signal_hook::low_level::emulate_default_handler(signal);
+    }
+}
+
+/// As many open files as the system allows: the walker holds one per directory whose children wait.
+#[cfg(unix)]
+pub(super) fn raise_open_file_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    // A refusal leaves the old limit in force, which is enough but for the deepest trees.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+}
+
+/// What to say when an access inside of a mapping fails.
+#[derive(Debug)]
+struct Guarded {
+    addresses: std::ops::Range<usize>,
+    message: Vec<u8>,
+}
+
+/// No command maps more.
+static GUARDED: [OnceLock<Guarded>; 4] = [const { OnceLock::new() }; 4];
+
+static INSTALLED: OnceLock<()> = OnceLock::new();
+
+/// Something truncated the file while it was mapped: the next access raises SIGBUS. Turns that into
+/// the error that any other damage gives (law 6).
+#[cfg(unix)]
+pub(super) fn guard(snapshot: &Snapshot) {
+    let message = format!(
+        "fastdiff: error: snapshot {}: is damaged (it was cut short while it was read); take it again with `fastdiff snap`\n",
+        snapshot.path().display()
+    );
+    let mut entry = Some(Guarded { addresses: snapshot.mapped_range(), message: message.into_bytes() });
+    for slot in &GUARDED {
+        if let Some(guarded) = entry.take() {
+            entry = slot.set(guarded).err();
+        }
+    }
+    INSTALLED.get_or_init(install_bus_handler);
+}
+
+#[cfg(unix)]
+#[expect(unsafe_code, reason = "code in a signal handler has to be async-signal-safe")]
+fn install_bus_handler() {
+    use signal_hook::consts::SIGBUS;
+    let handler = |info: &libc::siginfo_t| {
+        // SAFETY: of SIGBUS the field is the address of the access.
+        let address = unsafe { info.si_addr() } as usize;
+        let guarded = GUARDED.iter().filter_map(OnceLock::get).find(|g| g.addresses.contains(&address));
+        if let Some(guarded) = guarded {
+            // Nobody is left to tell if this fails.
+            let _ = rustix::io::write(rustix::stdio::stderr(), &guarded.message);
+            signal_hook::low_level::exit(i32::from(super::FAILED));
+        }
+        let _ = signal_hook::low_level::emulate_default_handler(SIGBUS);
+    };
+    // SAFETY: the handler reads what was set before, writes with one system call and exits; it does
+    // not allocate, lock or return to the faulting access.
+    let _ = unsafe { signal_hook_registry::register_sigaction(SIGBUS, handler) };
+}

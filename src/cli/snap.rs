@@ -1,0 +1,191 @@
+//! `fastdiff snap`: take a snapshot.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use clap::ArgMatches;
+use fastdiff::{FilterOptions, Pattern, ScanOptions, ScanOutcome, WalkerKind, scan};
+use indicatif::{HumanBytes, HumanCount};
+
+use super::progress::Progress;
+use super::{DONE, Failure, INCOMPLETE, Outcome, complain, open, signals};
+
+const AFTER_HELP: &str = "\
+Examples:
+  fastdiff snap ~/Documents -o documents.snap
+  fastdiff snap /srv /home -o nas.snap --exclude '*.tmp' --exclude /home/scratch/ --exclude-caches
+  fastdiff snap ~ -o new.snap --base old.snap     what cannot be read now is taken over from old.snap
+
+Patterns are those of .gitignore, relative to each root; the last one that matches decides:
+  *.tmp        at any depth              /build/      only a directory at the root
+  cache/       directories only          !keep.tmp    not left out after all
+A directory that is left out is not entered, so nothing below it can be taken in again.
+A root itself is never left out.";
+
+/// Take a snapshot of the metadata of whole directory trees.
+///
+/// Reads names, sizes, times, inodes, modes and owners, never the content of files. The snapshot file
+/// is replaced whole or not at all, and is readable by its owner alone.
+#[derive(clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct Args {
+    /// Directories to scan. A symlink given here is followed, none below it is
+    #[arg(required = true, value_name = "ROOT")]
+    roots: Vec<PathBuf>,
+
+    /// The snapshot file to write. An existing snapshot is replaced, any other file is not
+    #[arg(short, long, value_name = "SNAP")]
+    output: PathBuf,
+
+    /// An earlier snapshot of the same roots: what cannot be read now is taken over from there and
+    /// marked unknown
+    #[arg(long, value_name = "SNAP")]
+    base: Option<PathBuf>,
+
+    #[command(flatten)]
+    filter: FilterArgs,
+
+    /// Number of threads [default: one per processor]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+
+    /// Who reads the directories: the system's own calls, or the jwalk crate
+    #[arg(long, value_enum, default_value_t)]
+    walker: Walker,
+
+    /// Entries changed less than this before the scan are reported as suspect by the next diff (15s,
+    /// 2min, 500ms) [default: what the kernel takes to begin writing back, 35s as a rule]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    racy_window: Option<Duration>,
+
+    /// Write back what is in memory before the scan, so that a racy window of two seconds is enough
+    #[arg(long)]
+    settle: bool,
+
+    /// No progress and no summary; warnings and errors remain
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+#[derive(clap::Args)]
+#[command(next_help_heading = "What to leave out")]
+struct FilterArgs {
+    /// Leave out what matches a gitignore pattern
+    #[arg(long, value_name = "GLOB", allow_hyphen_values = true)]
+    exclude: Vec<String>,
+
+    /// Leave out what matches the patterns in a file, one a line (- for standard input)
+    #[arg(long, value_name = "FILE")]
+    exclude_from: Vec<PathBuf>,
+
+    /// Leave out directories that hold a valid CACHEDIR.TAG
+    #[arg(long)]
+    exclude_caches: bool,
+
+    /// Leave out directories that hold an entry of this name
+    #[arg(long, value_name = "NAME", value_parser = parse_name)]
+    exclude_if_present: Vec<String>,
+
+    /// Do not enter other file systems than that of each root
+    #[arg(short = 'x', long)]
+    one_file_system: bool,
+}
+
+#[derive(Clone, Copy, Default, clap::ValueEnum)]
+enum Walker {
+    #[default]
+    Native,
+    Portable,
+}
+
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    if let Ok(seconds) = text.parse::<u64>() {
+        return Ok(Duration::from_secs(seconds));
+    }
+    humantime::parse_duration(text).map_err(|e| format!("{e}; write it as 15s, 2min or 500ms"))
+}
+
+fn parse_name(name: &str) -> Result<String, String> {
+    if name.is_empty() || name.contains('/') {
+        return Err("name one entry of a directory, without a slash".into());
+    }
+    Ok(name.to_owned())
+}
+
+impl FilterArgs {
+    /// The patterns in the order in which they were given: the last that matches decides.
+    fn patterns(&self, matches: &ArgMatches) -> Result<Vec<Pattern>, Failure> {
+        let places = |id| matches.indices_of(id).into_iter().flatten();
+        let mut given: Vec<(usize, Vec<Pattern>)> = Vec::new();
+        for (glob, place) in self.exclude.iter().zip(places("exclude")) {
+            given.push((place, vec![Pattern::new(glob)]));
+        }
+        for (file, place) in self.exclude_from.iter().zip(places("exclude_from")) {
+            let content = read_text(file)?;
+            given.push((place, Pattern::lines(&content, file).collect()));
+        }
+        given.sort_by_key(|(place, _)| *place);
+        Ok(given.into_iter().flat_map(|(_, patterns)| patterns).collect())
+    }
+}
+
+fn read_text(file: &Path) -> Result<String, Failure> {
+    let content =
+        if file == Path::new("-") { std::io::read_to_string(std::io::stdin()) } else { std::fs::read_to_string(file) };
+    content.map_err(|e| Failure::Other(format!("cannot read --exclude-from {}: {e}", file.display())))
+}
+
+pub(super) fn run(args: &Args, matches: &ArgMatches) -> Outcome {
+    if args.output == Path::new("-") {
+        return Err(Failure::Other("a snapshot is a file, it cannot go to standard output (-o -); name a file".into()));
+    }
+    let mut options = ScanOptions::new(&args.roots);
+    options.filter = FilterOptions {
+        patterns: args.filter.patterns(matches)?,
+        exclude_caches: args.filter.exclude_caches,
+        exclude_if_present: args.filter.exclude_if_present.clone(),
+        one_file_system: args.filter.one_file_system,
+    };
+    options.threads = args.threads.map(usize::from);
+    options.racy_window = args.racy_window;
+    options.settle = args.settle;
+    options.walker = match args.walker {
+        Walker::Native => ScanOptions::new([""; 0]).walker,
+        Walker::Portable => WalkerKind::Portable,
+    };
+    let base = args.base.as_deref().map(open).transpose()?;
+    signals::catch();
+    let began = Instant::now();
+    let progress = Progress::new(args.quiet);
+    let outcome = scan(&options, base.as_ref(), &args.output, &progress);
+    progress.finish();
+    let outcome = outcome?;
+    if !args.quiet {
+        complain("snapshot", format_args!("{}: {}", args.output.display(), summary(&outcome, began.elapsed())));
+    }
+    if outcome.is_complete() {
+        return Ok(DONE);
+    }
+    complain(
+        "warning",
+        format_args!(
+            "{} entries could not be read and are marked as unknown; exit code {INCOMPLETE}",
+            HumanCount(outcome.counts.unknown)
+        ),
+    );
+    Ok(INCOMPLETE)
+}
+
+fn summary(outcome: &ScanOutcome, elapsed: Duration) -> String {
+    let counts = &outcome.counts;
+    let racy = if counts.racy > 0 { format!("; {} changed just now", HumanCount(counts.racy)) } else { String::new() };
+    format!(
+        "{} entries ({} files with {}, {} directories) in {:.2} s; {} on disk{racy}",
+        HumanCount(counts.entries),
+        HumanCount(counts.files),
+        HumanBytes(counts.bytes),
+        HumanCount(counts.dirs),
+        elapsed.as_secs_f64(),
+        HumanBytes(outcome.bytes),
+    )
+}

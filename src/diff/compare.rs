@@ -1,0 +1,226 @@
+//! Merges two trees lazily in tree order. What renames are is not known here.
+
+use std::iter::Peekable;
+
+use super::change::ChangeKind;
+use crate::Result;
+use crate::entry::{Fields, Flags, Kind};
+use crate::path::{compare, push};
+use crate::snapshot::{Device, Listing, Node, Snapshot};
+
+/// A change as the merge sees it; the path is the merge's own.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Raw<'a> {
+    pub(super) kind: ChangeKind,
+    pub(super) old: Option<Node<'a>>,
+    pub(super) new: Option<Node<'a>>,
+    pub(super) fields: Fields,
+    /// The directories that hold the entry.
+    pub(super) old_dir: Dir<'a>,
+    pub(super) new_dir: Dir<'a>,
+}
+
+impl Raw<'_> {
+    /// Where the old entry lies: the row of its directory and its place there.
+    pub(super) fn old_place(&self) -> (u32, u32) {
+        (self.old_dir.row, self.old.map_or(0, |n| n.place))
+    }
+
+    /// Where the new entry lies.
+    pub(super) fn new_place(&self) -> (u32, u32) {
+        (self.new_dir.row, self.new.map_or(0, |n| n.place))
+    }
+}
+
+/// A directory and its file system.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Dir<'a> {
+    pub(super) row: u32,
+    pub(super) device: Option<&'a Device>,
+}
+
+#[derive(Debug)]
+struct Half<'a> {
+    children: Peekable<Listing<'a>>,
+    dir: Dir<'a>,
+}
+
+#[derive(Debug)]
+struct Frame<'a> {
+    old: Option<Half<'a>>,
+    new: Option<Half<'a>>,
+    path_len: usize,
+}
+
+/// The merge. Holds one open directory per level, nothing in proportion to the tree.
+#[derive(Debug)]
+pub(super) struct Compare<'a> {
+    snapshots: Option<(&'a Snapshot, &'a Snapshot)>,
+    stack: Vec<Frame<'a>>,
+    path: Vec<u8>,
+    second: Option<Raw<'a>>,
+}
+
+const NOWHERE: Dir<'static> = Dir { row: u32::MAX, device: None };
+
+impl<'a> Compare<'a> {
+    pub(super) fn new(old: &'a Snapshot, new: &'a Snapshot) -> Result<Self> {
+        let mut compare = Self { snapshots: Some((old, new)), ..Self::ended() };
+        // A snapshot against itself: racy entries have had no time to change.
+        if old.header().identity != new.header().identity && !skippable(old, old.top(), new, new.top())? {
+            compare.enter(Some((old.top(), NOWHERE)), Some((new.top(), NOWHERE)))?;
+        }
+        Ok(compare)
+    }
+
+    /// A merge that has ended.
+    pub(super) fn ended() -> Self {
+        Self { snapshots: None, stack: Vec::new(), path: Vec::new(), second: None }
+    }
+
+    /// The path of the last change.
+    pub(super) fn path(&self) -> &[u8] {
+        &self.path
+    }
+
+    fn enter(&mut self, old: Option<(u32, Dir<'a>)>, new: Option<(u32, Dir<'a>)>) -> Result<()> {
+        let Some((old_snapshot, new_snapshot)) = self.snapshots else { return Ok(()) };
+        let half = |snapshot: &'a Snapshot, at: Option<(u32, Dir<'a>)>| -> Result<Option<Half<'a>>> {
+            let Some((row, above)) = at else { return Ok(None) };
+            let device = snapshot.mounted_at(row).or(above.device);
+            Ok(Some(Half { children: snapshot.listing(row)?.peekable(), dir: Dir { row, device } }))
+        };
+        let (old, new) = (half(old_snapshot, old)?, half(new_snapshot, new)?);
+        self.stack.push(Frame { old, new, path_len: self.path.len() });
+        Ok(())
+    }
+
+    /// The next change; none at the end.
+    pub(super) fn next(&mut self) -> Result<Option<Raw<'a>>> {
+        if let Some(second) = self.second.take() {
+            return Ok(Some(second));
+        }
+        loop {
+            let Some(frame) = self.stack.last_mut() else { return Ok(None) };
+            self.path.truncate(frame.path_len);
+            let dir = |half: &Option<Half<'a>>| half.as_ref().map_or(NOWHERE, |h| h.dir);
+            let (old_dir, new_dir) = (dir(&frame.old), dir(&frame.new));
+            let peek = |half: &mut Option<Half<'a>>| half.as_mut().and_then(|h| h.children.peek().copied());
+            let (old, new) = match (peek(&mut frame.old), peek(&mut frame.new)) {
+                (None, None) => {
+                    self.stack.pop();
+                    continue;
+                }
+                (Some(old), Some(new)) => match compare(old.child.name, new.child.name) {
+                    std::cmp::Ordering::Less => (Some(old), None),
+                    std::cmp::Ordering::Equal => (Some(old), Some(new)),
+                    std::cmp::Ordering::Greater => (None, Some(new)),
+                },
+                other => other,
+            };
+            let take = |half: &mut Option<Half<'a>>| half.as_mut().and_then(|h| h.children.next());
+            if old.is_some() {
+                take(&mut frame.old);
+            }
+            if new.is_some() {
+                take(&mut frame.new);
+            }
+            let raw = |kind, fields| Raw { kind, old, new, fields, old_dir, new_dir };
+            let found = match (old, new) {
+                (Some(old), Some(new)) => {
+                    push(&mut self.path, new.child.name);
+                    self.both(&old, &new, old_dir, new_dir, raw)?
+                }
+                (Some(old), None) => {
+                    push(&mut self.path, old.child.name);
+                    if let Some(row) = old.row {
+                        self.enter(Some((row, old_dir)), None)?;
+                    }
+                    Some(raw(ChangeKind::Removed, Fields::empty()))
+                }
+                (None, Some(new)) => {
+                    push(&mut self.path, new.child.name);
+                    if let Some(row) = new.row {
+                        self.enter(None, Some((row, new_dir)))?;
+                    }
+                    if new.child.flags.intersects(Flags::UNKNOWN | Flags::UNLISTED) {
+                        self.second = Some(raw(ChangeKind::Unknown, Fields::empty()));
+                    }
+                    Some(raw(ChangeKind::Added, Fields::empty()))
+                }
+                (None, None) => None,
+            };
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// An entry that is in both snapshots: what it is reported as, and where the merge goes on.
+    fn both(
+        &mut self,
+        old: &Node<'a>,
+        new: &Node<'a>,
+        old_dir: Dir<'a>,
+        new_dir: Dir<'a>,
+        raw: impl Fn(ChangeKind, Fields) -> Raw<'a>,
+    ) -> Result<Option<Raw<'a>>> {
+        let (was, is) = (&old.child, &new.child);
+        let without_stat = |flags: Flags| flags.contains(Flags::UNKNOWN) && !flags.contains(Flags::CARRIED);
+        let type_changed = was.kind() != is.kind() && was.kind() != Kind::Unknown && is.kind() != Kind::Unknown;
+        let fields = was.stat.differing(&is.stat);
+        let change = if type_changed {
+            Some(raw(ChangeKind::TypeChanged, fields))
+        } else if without_stat(is.flags) {
+            None
+        } else if without_stat(was.flags) {
+            Some(raw(ChangeKind::Suspect, Fields::empty()))
+        } else if !fields.is_empty() {
+            Some(raw(ChangeKind::Modified, fields))
+        } else if was.flags.contains(Flags::RACY) {
+            Some(raw(ChangeKind::Suspect, Fields::empty()))
+        } else {
+            None
+        };
+
+        let closed = |flags: Flags| {
+            flags.contains(Flags::NOT_ENTERED) || flags.contains(Flags::UNLISTED) && !flags.contains(Flags::CARRIED)
+        };
+        let left_closed =
+            is.flags.contains(Flags::NOT_ENTERED) && was.kind() == Kind::Dir && !was.flags.contains(Flags::NOT_ENTERED);
+        let unknown = (is.flags.intersects(Flags::UNKNOWN | Flags::UNLISTED) || left_closed)
+            .then(|| raw(ChangeKind::Unknown, Fields::empty()));
+
+        let old_row = old.row.map(|row| (row, old_dir));
+        let new_row = new.row.map(|row| (row, new_dir));
+        match (old_row, new_row) {
+            (None, None) => {}
+            (Some(_), Some(_)) if closed(is.flags) => {}
+            (Some(_), Some(_)) if closed(was.flags) => self.enter(None, new_row)?,
+            (Some((old_row_number, _)), Some((new_row_number, _))) => {
+                if let Some((old, new)) = self.snapshots
+                    && !skippable(old, old_row_number, new, new_row_number)?
+                {
+                    self.enter(old_row, new_row)?;
+                }
+            }
+            // What it is now could not be told: its content is unknown as well.
+            (Some(_), None) if !type_changed => {}
+            _ => self.enter(old_row, new_row)?,
+        }
+
+        Ok(match (change, unknown) {
+            (Some(change), unknown) => {
+                self.second = unknown;
+                Some(change)
+            }
+            (None, unknown) => unknown,
+        })
+    }
+}
+
+/// Whether two subtrees are equal and hold nothing that has to be looked at all the same.
+fn skippable(old: &Snapshot, old_row: u32, new: &Snapshot, new_row: u32) -> Result<bool> {
+    let (old, new) = (old.row(old_row)?, new.row(new_row)?);
+    Ok(old.digest == new.digest && !old.flags.intersects(Flags::NEVER_SKIPPED))
+}

@@ -1,0 +1,178 @@
+//! What differs between two snapshots: compared lazily in tree order, skipping equal subtrees, with
+//! renames found in a first pass over what was added and removed.
+
+mod change;
+mod compare;
+mod guard;
+mod renames;
+mod summary;
+
+pub use change::{Change, ChangeKind, Side};
+pub use guard::RemovalLimit;
+pub use summary::{Summary, Tally};
+
+use self::compare::{Compare, Raw};
+use self::renames::Renames;
+use crate::entry::Fields;
+use crate::snapshot::{Snapshot, same_question};
+use crate::{Error, Result};
+
+/// How to compare.
+#[derive(Debug, Clone)]
+pub struct DiffOptions {
+    /// Find renames by file system, inode and birth time. Without, they are removed and added.
+    pub renames: bool,
+    /// Accept a root that is empty now, or on another file system (law 8).
+    pub allow_root_change: bool,
+    /// Refuse to report more removed entries than this (law 8).
+    pub max_removed: Option<RemovalLimit>,
+}
+
+impl Default for DiffOptions {
+    fn default() -> Self {
+        Self { renames: true, allow_root_change: false, max_removed: None }
+    }
+}
+
+/// The differences between two snapshots.
+///
+/// Making one goes over all differences once: everything that the answer relies on is checked before
+/// the first change is handed out, so that no list is ever cut short by damage found in the middle.
+#[derive(Debug)]
+pub struct Diff<'a> {
+    old: &'a Snapshot,
+    new: &'a Snapshot,
+    renames: Renames,
+    removed: u64,
+    unknown: u64,
+}
+
+impl<'a> Diff<'a> {
+    /// Compares `old` with `new`. Costs time in proportion to the directories that differ and hold
+    /// racy entries; memory in proportion to what was added and removed if renames are looked for.
+    ///
+    /// # Errors
+    /// [`Error::Incomparable`], [`Error::RootChanged`], [`Error::TooManyRemoved`], and
+    /// [`Error::Snapshot`] for a damaged snapshot.
+    pub fn new(old: &'a Snapshot, new: &'a Snapshot, options: &DiffOptions) -> Result<Self> {
+        same_question(old.meta(), new.meta())?;
+        if !options.allow_root_change {
+            guard::roots(old, new)?;
+        }
+        let mut removed = 0;
+        let mut unknown = 0;
+        let mut finder = renames::Finder::default();
+        let mut compare = Compare::new(old, new)?;
+        while let Some(raw) = compare.next()? {
+            match raw.kind {
+                ChangeKind::Removed => removed += 1,
+                ChangeKind::Unknown => unknown += 1,
+                _ => {}
+            }
+            if options.renames {
+                finder.take(&raw, compare.path());
+            }
+        }
+        let renames = finder.finish();
+        removed -= renames.len() as u64;
+        if let Some(limit) = options.max_removed
+            && removed > limit.entries(old.header().counts.entries)
+        {
+            return Err(Error::TooManyRemoved { removed, limit: limit.to_string() });
+        }
+        Ok(Self { old, new, renames, removed, unknown })
+    }
+
+    /// The older snapshot.
+    pub fn old(&self) -> &'a Snapshot {
+        self.old
+    }
+
+    /// The newer snapshot.
+    pub fn new_snapshot(&self) -> &'a Snapshot {
+        self.new
+    }
+
+    /// How many entries were removed, renamed ones not counted.
+    pub fn removed(&self) -> u64 {
+        self.removed
+    }
+
+    /// How many entries could not be read: if there are any, the list is incomplete (exit code 3).
+    pub fn unknown(&self) -> u64 {
+        self.unknown
+    }
+
+    /// The changes in tree order; a rename stands at its new path.
+    ///
+    /// # Errors
+    /// Each item may be an error if a snapshot was changed since it was checked.
+    pub fn changes(&self) -> Changes<'a, '_> {
+        Changes { renames: &self.renames, compare: Compare::new(self.old, self.new), waiting: None }
+    }
+}
+
+/// Iterates over changes in tree order. After an error it ends.
+#[derive(Debug)]
+pub struct Changes<'a, 'd> {
+    renames: &'d Renames,
+    compare: Result<Compare<'a>>,
+    waiting: Option<Change>,
+}
+
+impl Changes<'_, '_> {
+    fn advance(&mut self) -> Result<Option<Change>> {
+        if let Some(change) = self.waiting.take() {
+            return Ok(Some(change));
+        }
+        let compare = match &mut self.compare {
+            Ok(compare) => compare,
+            Err(_) => return std::mem::replace(&mut self.compare, Err(Error::Interrupted)).map(|_| None),
+        };
+        while let Some(raw) = compare.next()? {
+            let path = compare.path();
+            match raw.kind {
+                ChangeKind::Removed if self.renames.is_source(raw.old_place()) => {}
+                ChangeKind::Added if let Some(rename) = self.renames.to(raw.new_place()) => {
+                    let (first, second) = rename.changes(&raw, path);
+                    if let Some(change) = first {
+                        self.waiting = second;
+                        return Ok(Some(change));
+                    } else if second.is_some() {
+                        return Ok(second);
+                    }
+                }
+                _ => return Ok(Some(raw.change(path))),
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl Iterator for Changes<'_, '_> {
+    type Item = Result<Change>;
+
+    fn next(&mut self) -> Option<Result<Change>> {
+        let next = self.advance().transpose();
+        if let Some(Err(_)) = &next {
+            self.compare = Ok(Compare::ended());
+        }
+        next
+    }
+}
+
+impl Raw<'_> {
+    fn change(&self, path: &[u8]) -> Change {
+        Change {
+            kind: self.kind,
+            path: path.to_vec(),
+            from: None,
+            old: self.old.map(|n| Side { stat: n.child.stat, flags: n.child.flags }),
+            new: self.new.map(|n| Side { stat: n.child.stat, flags: n.child.flags }),
+            fields: self.fields,
+        }
+    }
+}
+
+/// The fields that a rename itself changes.
+const RENAME_FIELDS: Fields = Fields::CTIME;

@@ -1,0 +1,236 @@
+//! `duplicati`: the two options that Duplicati takes a change list by.
+//!
+//! Each option is one value, split at `:`; nothing can be escaped in it. What a listed path means, and
+//! what happens to one that is not listed, was found in Duplicati's source and by running it; each rule
+//! below says which.
+
+use std::collections::{BTreeSet, HashSet};
+use std::io::Write;
+use std::path::PathBuf;
+
+use super::duplicati_db::JobDatabase;
+use super::{Emitted, quote, written};
+use crate::diff::{Change, ChangeKind, Diff};
+use crate::entry::{Flags, Kind};
+use crate::path::{is_within, parent, to_path};
+use crate::{Error, Result};
+
+/// Duplicati splits the values here, and has no way to quote it.
+const SEPARATOR: u8 = b':';
+
+/// A larger option makes every later script of Duplicati fail to start.
+const LARGEST_ARGUMENT: usize = 128 * 1024 - 1;
+
+/// What the emitter needs to know of the job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DuplicatiOptions {
+    /// The job's database; none to do without, at the risk that unchanged files are restored in an
+    /// older version.
+    pub database: Option<PathBuf>,
+}
+
+#[derive(Debug, Default)]
+struct Lists {
+    changed: BTreeSet<Vec<u8>>,
+    deleted: BTreeSet<Vec<u8>>,
+    /// A regular file that exists is among the changed.
+    has_file: bool,
+}
+
+/// Writes `--changed-files="…"` and, if anything was deleted, `--deleted-files="…"`, each on a line.
+///
+/// The diff has to be made without renames: a rename is deleted and changed here.
+///
+/// # Errors
+/// [`Error::Refused`] if a path cannot be expressed, the database cannot be relied on, or there is no
+/// file to list: then nothing is written, and without a list Duplicati scans everything, which is safe.
+pub fn duplicati(diff: &Diff<'_>, options: &DuplicatiOptions, out: &mut dyn Write) -> Result<Emitted> {
+    let roots = &diff.new_snapshot().meta().roots;
+    let database = match &options.database {
+        Some(file) => JobDatabase::read(file, roots).map_err(refuse)?,
+        None => JobDatabase::default(),
+    };
+    let mut emitted = Emitted::default();
+    let mut lists = Lists::default();
+    for change in diff.changes() {
+        let change = change?;
+        emitted.summary.add(&change);
+        lists.take(&change, roots);
+    }
+    let listed = lists.changed.len();
+    lists.complete(diff, &database)?;
+    let several = lists.changed.len() - listed;
+    let entries = diff.new_snapshot().header().counts.entries;
+    if several as u64 > entries / 2 {
+        emitted.notes.push(format!(
+            "{several} of {entries} entries are listed only because they have several versions; a full scan may be as fast: leave the list out now and then"
+        ));
+    }
+    // A path in both lists disappears from the backup: what is there is not deleted.
+    lists.deleted.retain(|path| !lists.changed.contains(path));
+    // Duplicati cannot store a name that is not UTF-8, so that there is nothing to delete.
+    lists.deleted.retain(|path| std::str::from_utf8(path).is_ok());
+    let changed = joined(&lists.changed)?;
+    let deleted = joined(&lists.deleted)?;
+    if changed.len().max(deleted.len()) > LARGEST_ARGUMENT {
+        emitted.notes.push(format!(
+            "the list is longer than one argument may be ({LARGEST_ARGUMENT} bytes): hand it over by --run-script-before or --parameters-file, and use no --run-script-after"
+        ));
+    }
+    written(write(out, &changed, &deleted))?;
+    Ok(emitted)
+}
+
+fn write(out: &mut dyn Write, changed: &[u8], deleted: &[u8]) -> std::io::Result<()> {
+    for (option, value) in [("--changed-files", changed), ("--deleted-files", deleted)] {
+        if !value.is_empty() {
+            write!(out, "{option}=\"")?;
+            out.write_all(value)?;
+            out.write_all(b"\"\n")?;
+        }
+    }
+    out.flush()
+}
+
+fn refuse(reason: impl Into<String>) -> Error {
+    let mut reason = reason.into();
+    reason.push_str("; without a list Duplicati scans everything, which is safe");
+    Error::Refused { consumer: "duplicati", reason }
+}
+
+/// Joins paths, or names the first that cannot be expressed.
+fn joined(paths: &BTreeSet<Vec<u8>>) -> Result<Vec<u8>> {
+    let mut value = Vec::new();
+    for path in paths {
+        let why = if path.contains(&SEPARATOR) {
+            "holds a `:`, at which Duplicati splits its lists"
+        } else if path.contains(&b'\n') || path.contains(&b'\r') {
+            "holds a line break, which neither a script nor a parameters file can hand over"
+        } else if std::str::from_utf8(path).is_err() {
+            "is not UTF-8, and Duplicati cannot name it"
+        } else {
+            if !value.is_empty() {
+                value.push(SEPARATOR);
+            }
+            value.extend_from_slice(path);
+            continue;
+        };
+        return Err(refuse(format!("{} {why}", String::from_utf8_lossy(&quote(path)))));
+    }
+    Ok(value)
+}
+
+fn with_slash(path: &[u8]) -> Vec<u8> {
+    let mut path = path.to_vec();
+    if path.last() != Some(&b'/') {
+        path.push(b'/');
+    }
+    path
+}
+
+/// A symlink is spelled as a directory if it leads to one at this moment.
+fn link_spelling(path: &[u8]) -> Vec<u8> {
+    let leads_to_dir = std::fs::metadata(to_path(path)).is_ok_and(|m| m.is_dir());
+    if leads_to_dir { with_slash(path) } else { path.to_vec() }
+}
+
+impl Lists {
+    fn take(&mut self, change: &Change, roots: &[Vec<u8>]) {
+        if change.kind == ChangeKind::Unknown {
+            // Not listed: carried over from the last version.
+            return;
+        }
+        if let Some(old) = change.old {
+            let same_kind = change.new.is_some_and(|new| new.kind() == old.kind());
+            if old.kind() == Kind::Symlink || !same_kind {
+                self.delete(&change.path, old.kind());
+            }
+        }
+        if let Some(new) = change.new {
+            self.list(&change.path, new.kind());
+        }
+        // The directory of what changed is listed for its own metadata, unless it is gone as well.
+        if !roots.contains(&change.path)
+            && let Some(parent) = parent(&change.path).map(with_slash)
+            && !self.deleted.contains(&parent)
+        {
+            self.changed.insert(parent);
+        }
+    }
+
+    /// A directory must end in a slash, else it is silently ignored; listing it does not recurse.
+    fn list(&mut self, path: &[u8], kind: Kind) {
+        self.changed.insert(match kind {
+            Kind::Dir => with_slash(path),
+            Kind::Symlink => link_spelling(path),
+            _ => path.to_vec(),
+        });
+        self.has_file |= kind == Kind::File;
+    }
+
+    /// Exact, case-sensitive names, every descendant by itself. Of a symlink both spellings: how it was
+    /// stored depends on where it led then, and a name that is not there does no harm.
+    fn delete(&mut self, path: &[u8], kind: Kind) {
+        if kind != Kind::Dir {
+            self.deleted.insert(path.to_vec());
+        }
+        if matches!(kind, Kind::Dir | Kind::Symlink) {
+            self.deleted.insert(with_slash(path));
+        }
+    }
+
+    /// Adds what has to be listed although it did not change: every path with several stored versions,
+    /// which would silently flip to another of them if it were carried over; and one regular file if
+    /// there is none, since a run that examined no regular file ends with a warning, and an empty list
+    /// means a full scan.
+    fn complete(&mut self, diff: &Diff<'_>, database: &JobDatabase) -> Result<()> {
+        let mut several: HashSet<&[u8]> = database.multi_version.iter().map(Vec::as_slice).collect();
+        let mut unlisted = Vec::new();
+        let mut some_file = None;
+        if !several.is_empty() || !self.has_file {
+            for entry in diff.new_snapshot().entries() {
+                let entry = entry?;
+                if several.is_empty() && (some_file.is_some() || self.has_file) {
+                    break;
+                }
+                if entry.flags.contains(Flags::UNLISTED) {
+                    unlisted.push(entry.path.clone());
+                }
+                let plain = several.remove(entry.path.as_slice());
+                let slashed = matches!(entry.kind(), Kind::Dir | Kind::Symlink)
+                    && several.remove(with_slash(&entry.path).as_slice());
+                if slashed || plain && entry.kind() != Kind::Dir {
+                    self.list(&entry.path, entry.kind());
+                    if entry.kind() == Kind::Symlink {
+                        self.delete(&entry.path, Kind::Symlink);
+                    }
+                }
+                if some_file.is_none() && is_fit(&entry) {
+                    some_file = Some(entry.path);
+                }
+            }
+        }
+        // What lies in a directory that could not be listed is carried over, and must not flip either.
+        for path in several {
+            if unlisted.iter().any(|dir| is_within(path, dir)) && !self.deleted.contains(path) {
+                self.changed.insert(path.to_vec());
+            }
+        }
+        if !self.has_file {
+            let Some(file) = some_file else {
+                return Err(refuse("there is no regular file to list, and an empty list means a full scan anyway"));
+            };
+            self.changed.insert(file);
+        }
+        Ok(())
+    }
+}
+
+/// Whether an entry can stand for "a regular file that exists".
+fn is_fit(entry: &crate::Entry) -> bool {
+    entry.kind() == Kind::File
+        && !entry.flags.contains(Flags::UNKNOWN)
+        && !entry.path.iter().any(|b| matches!(*b, SEPARATOR | b'\n' | b'\r'))
+        && std::str::from_utf8(&entry.path).is_ok()
+        && std::fs::symlink_metadata(to_path(&entry.path)).is_ok_and(|m| m.is_file())
+}
