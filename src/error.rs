@@ -225,6 +225,7 @@ impl fmt::Display for Warning {
 pub(crate) struct Shown<'a>(pub(crate) &'a Path);
 
 impl fmt::Display for Shown<'_> {
+    #[expect(clippy::unnecessary_debug_formatting, reason = "its quotes and escapes are what is wanted")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = self.0.to_string_lossy();
         if text.chars().any(char::is_control) || self.0.to_str().is_none() {

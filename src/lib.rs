@@ -1,4 +1,38 @@
 //! Finds out what changed in a big directory tree, fast and without a watcher.
+//!
+//! [`scan`] reads the metadata of whole trees in parallel and writes a snapshot; [`Snapshot::open`]
+//! maps one; [`Diff`] compares two; [`emit`] writes the differences in the form that a backup program
+//! takes. Nothing here prints, exits or keeps global state.
+//!
+//! ```
+//! use fastdiff::{ChangeKind, Diff, DiffOptions, NoMonitor, ScanOptions, Snapshot, scan};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let dir = tempfile::tempdir()?;
+//! # let (tree, old, new) = (dir.path().join("tree"), dir.path().join("old.snap"), dir.path().join("new.snap"));
+//! # std::fs::create_dir(&tree)?;
+//! let options = ScanOptions::new([&tree]);
+//! scan(&options, None, &old, &NoMonitor)?;
+//!
+//! std::fs::write(tree.join("letter.txt"), "Dear reader")?;
+//! let outcome = scan(&options, None, &new, &NoMonitor)?;
+//! assert!(outcome.is_complete());
+//!
+//! let (old, new) = (Snapshot::open(&old)?, Snapshot::open(&new)?);
+//! let diff = Diff::new(&old, &new, &DiffOptions::default())?;
+//! let added: Vec<_> = diff.changes().filter(|c| c.as_ref().is_ok_and(|c| c.kind == ChangeKind::Added)).collect();
+//! assert_eq!(added.len(), 1);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What a caller has to know
+//!
+//! - A change list is complete only if [`ScanOutcome::is_complete`] was true and [`Diff::unknown`] is 0.
+//! - Replace the old snapshot by the new one only after the consumer of the list has succeeded: changes
+//!   that went into a failed backup then come again.
+//! - Snapshots are mapped: see [`Snapshot`] for what happens if something else truncates one.
+//! - [`Change`]s of kind [`Suspect`](ChangeKind::Suspect) have to be treated as changed.
 
 mod diff;
 pub mod emit;
@@ -19,5 +53,5 @@ pub use filter::{FilterOptions, Pattern};
 pub use monitor::{Collected, Monitor, NoMonitor};
 pub use scan::{ScanOptions, ScanOutcome, scan};
 pub use snapshot::{
-    Child, Counts, Device, Digest, Entries, Entry, FORMAT_VERSION, Header, MAGIC, Meta, Snapshot, Verified, WalkerKind,
+    Counts, Device, Digest, Entries, Entry, FORMAT_VERSION, Header, MAGIC, Meta, Snapshot, Verified, WalkerKind,
 };

@@ -114,6 +114,9 @@ pub fn scan(
         _ => walk::portable(&plan, &devices, &collector, monitor)?,
     };
 
+    if monitor.cancelled() {
+        return Err(Error::Interrupted);
+    }
     let devices: Vec<_> = devices
         .into_table()
         .into_iter()
@@ -228,7 +231,9 @@ fn fingerprint(question: &Meta) -> Digest {
     ];
     for list in &lists {
         part(&(list.len() as u64).to_le_bytes());
-        list.iter().for_each(|item| part(item));
+        for item in list {
+            part(item);
+        }
     }
     part(&[u8::from(question.exclude_caches), u8::from(question.one_file_system)]);
     digest(&bytes)

@@ -28,6 +28,7 @@ expressed, nothing is printed and the exit code is 3: then let Duplicati scan by
 /// Compare two snapshots of the same roots and write what changed.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub(super) struct Args {
     /// The older snapshot
     old: PathBuf,
@@ -111,8 +112,10 @@ pub(super) fn run(args: &Args) -> Outcome {
     };
     let diff = Diff::new(&old, &new, &options)?;
     let style = if args.relative { PathStyle::relative(&diff)? } else { PathStyle::absolute() };
-    signals::catch();
     let mut output = Output::open(Some(&args.output))?;
+    if !output.is_standard() {
+        signals::catch();
+    }
     let for_people = args.emit == Format::Text;
     let is_standard = output.is_standard();
     let emitted = write(args, &diff, &style, &mut output).map_err(|e| match e.io_error() {

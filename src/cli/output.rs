@@ -3,9 +3,10 @@
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use fastdiff::Error;
 use fastdiff::emit::ListFile;
 
-use super::{Failure, output_failure};
+use super::{Failure, output_failure, signals};
 
 /// An open destination.
 pub(super) enum Output {
@@ -38,6 +39,7 @@ impl Output {
     pub(super) fn finish(self, for_people: bool) -> Result<(), Failure> {
         match self {
             Self::Standard(mut out) => out.flush().map_err(|e| output_failure(&e, for_people)),
+            Self::File(_) if signals::interrupted() => Err(Error::Interrupted.into()),
             Self::File(file) => Ok(file.commit()?),
         }
     }

@@ -1,7 +1,7 @@
 //! Progress of a scan on a terminal: counts, rate and the directory being read; warnings as they come.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -58,7 +58,7 @@ impl Progress {
     }
 
     #[expect(clippy::cast_precision_loss, clippy::cast_sign_loss, reason = "a rate for people")]
-    fn draw(&self, bar: &ProgressBar, path: PathBuf, entries: u64) {
+    fn draw(&self, bar: &ProgressBar, path: &Path, entries: u64) {
         let rate = entries as f64 / self.began.elapsed().as_secs_f64().max(0.001);
         let mut line = format!("{} entries, {} a second, ", HumanCount(entries), HumanCount(rate as u64));
         for c in path.to_string_lossy().chars() {
@@ -79,7 +79,7 @@ impl Monitor for Progress {
             && let Ok(_drawing) = self.drawing.try_lock()
         {
             self.next.store(now + REDRAW.as_millis() as u64, Ordering::Relaxed);
-            self.draw(bar, path(), entries);
+            self.draw(bar, &path(), entries);
         }
     }
 

@@ -108,7 +108,10 @@ impl<'a> Diff<'a> {
     /// # Errors
     /// Each item may be an error if a snapshot was changed since it was checked.
     pub fn changes(&self) -> Changes<'a, '_> {
-        Changes { renames: &self.renames, compare: Compare::new(self.old, self.new), waiting: None }
+        match Compare::new(self.old, self.new) {
+            Ok(compare) => Changes { renames: &self.renames, compare, waiting: None, failed: None },
+            Err(e) => Changes { renames: &self.renames, compare: Compare::ended(), waiting: None, failed: Some(e) },
+        }
     }
 }
 
@@ -116,8 +119,9 @@ impl<'a> Diff<'a> {
 #[derive(Debug)]
 pub struct Changes<'a, 'd> {
     renames: &'d Renames,
-    compare: Result<Compare<'a>>,
+    compare: Compare<'a>,
     waiting: Option<Change>,
+    failed: Option<Error>,
 }
 
 impl Changes<'_, '_> {
@@ -125,12 +129,11 @@ impl Changes<'_, '_> {
         if let Some(change) = self.waiting.take() {
             return Ok(Some(change));
         }
-        let compare = match &mut self.compare {
-            Ok(compare) => compare,
-            Err(_) => return std::mem::replace(&mut self.compare, Err(Error::Interrupted)).map(|_| None),
-        };
-        while let Some(raw) = compare.next()? {
-            let path = compare.path();
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
+        while let Some(raw) = self.compare.next()? {
+            let path = self.compare.path();
             match raw.kind {
                 ChangeKind::Removed if self.renames.is_source(raw.old_place()) => {}
                 ChangeKind::Added if let Some(rename) = self.renames.to(raw.new_place()) => {
@@ -155,7 +158,7 @@ impl Iterator for Changes<'_, '_> {
     fn next(&mut self) -> Option<Result<Change>> {
         let next = self.advance().transpose();
         if let Some(Err(_)) = &next {
-            self.compare = Ok(Compare::ended());
+            self.compare = Compare::ended();
         }
         next
     }

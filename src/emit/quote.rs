@@ -6,7 +6,7 @@ use std::borrow::Cow;
 /// character, a quote, a backslash or a byte outside of ASCII is put in double quotes, with C escapes
 /// and three octal digits for bytes that have none; any other name stays as it is.
 pub fn quote(name: &[u8]) -> Cow<'_, [u8]> {
-    quote_if(name, |b| b < 0x20 || b >= 0x7f || b == b'"' || b == b'\\')
+    quote_if(name, |b| !(0x20..0x7f).contains(&b) || b == b'"' || b == b'\\')
 }
 
 /// The same for people: text in other scripts stays readable if it is UTF-8 without control

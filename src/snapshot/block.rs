@@ -60,9 +60,9 @@ fn to_columns(stat: &Stat, flags: Flags) -> [u64; COUNT] {
         u64::from(stat.mode),
         u64::from(flags.bits()),
         stat.size,
-        (stat.mtime.sec as u64).wrapping_add(EPOCH_SHIFT),
+        stat.mtime.sec.cast_unsigned().wrapping_add(EPOCH_SHIFT),
         u64::from(stat.mtime.nsec),
-        (stat.ctime.sec as u64).wrapping_add(EPOCH_SHIFT),
+        stat.ctime.sec.cast_unsigned().wrapping_add(EPOCH_SHIFT),
         u64::from(stat.ctime.nsec),
         stat.ino,
         u64::from(stat.uid),
@@ -73,7 +73,7 @@ fn to_columns(stat: &Stat, flags: Flags) -> [u64; COUNT] {
 }
 
 fn from_columns(c: &[u64; COUNT]) -> (Stat, Flags) {
-    let time = |sec: u64, nsec: u64| Time::new(sec.wrapping_sub(EPOCH_SHIFT) as i64, nsec as u32);
+    let time = |sec: u64, nsec: u64| Time::new(sec.wrapping_sub(EPOCH_SHIFT).cast_signed(), nsec as u32);
     let stat = Stat {
         mode: c[0] as u16,
         size: c[2],

@@ -92,7 +92,7 @@ pub struct Header {
 }
 
 /// Name, offset and size of each field, in file order. Reserved bytes are zero.
-pub(crate) const FIELDS: [(&str, usize, usize); 29] = layout([
+pub(crate) const FIELDS: [(&str, usize, usize); 29] = layout(&[
     ("magic", 8),
     ("version", 4),
     ("header_len", 4),
@@ -127,7 +127,7 @@ pub(crate) const FIELDS: [(&str, usize, usize); 29] = layout([
 /// The length of the header in bytes.
 pub(crate) const HEADER_LEN: usize = FIELDS[28].1 + FIELDS[28].2;
 
-const fn layout(sizes: [(&'static str, usize); 29]) -> [(&'static str, usize, usize); 29] {
+const fn layout(sizes: &[(&'static str, usize); 29]) -> [(&'static str, usize, usize); 29] {
     let mut fields = [("", 0, 0); 29];
     let mut offset = 0;
     let mut i = 0;
@@ -256,7 +256,8 @@ impl Header {
             boundary: r.time(),
             racy_window: {
                 let window = r.time();
-                Duration::new(window.sec as u64, 0).saturating_add(Duration::from_nanos(u64::from(window.nsec)))
+                Duration::new(window.sec.cast_unsigned(), 0)
+                    .saturating_add(Duration::from_nanos(u64::from(window.nsec)))
             },
             root_digest: {
                 r.take::<16>();

@@ -9,7 +9,7 @@ use crate::entry::Time;
 #[cfg(target_os = "linux")]
 pub(crate) fn coarse() -> Time {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::RealtimeCoarse);
-    Time::new(now.tv_sec, now.tv_nsec as u32)
+    Time::new(now.tv_sec, now.tv_nsec.unsigned_abs() as u32)
 }
 
 /// The local clock, less the coarsest tick known of local file systems.
@@ -22,7 +22,7 @@ pub(crate) fn coarse() -> Time {
 pub(crate) fn precise() -> Time {
     use std::time::{SystemTime, UNIX_EPOCH};
     match SystemTime::now().duration_since(UNIX_EPOCH) {
-        Ok(d) => Time::new(d.as_secs() as i64, d.subsec_nanos()),
+        Ok(d) => Time::new(d.as_secs().cast_signed(), d.subsec_nanos()),
         Err(e) => Time::default().saturating_sub(e.duration()),
     }
 }

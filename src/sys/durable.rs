@@ -28,6 +28,9 @@ pub(crate) struct AtomicFile {
     destination: PathBuf,
 }
 
+/// The end of the names of temporary files.
+pub(crate) const TEMPORARY_SUFFIX: &str = ".tmp";
+
 /// The start of the names of the temporary files for a destination. Of fixed length, since the
 /// destination's own name may leave no room.
 pub(crate) fn temporary_prefix(destination: &Path) -> String {
@@ -121,7 +124,7 @@ fn sync_directory(_directory: &Path) -> Result<()> {
 fn create_locked(destination: &Path, access: Access) -> io::Result<NamedTempFile> {
     let prefix = temporary_prefix(destination);
     let mut builder = tempfile::Builder::new();
-    builder.prefix(&prefix).suffix(".tmp").rand_bytes(8);
+    builder.prefix(&prefix).suffix(TEMPORARY_SUFFIX).rand_bytes(8);
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
@@ -153,8 +156,9 @@ fn remove_stale(destination: &Path) {
     let Ok(entries) = fs::read_dir(directory(destination)) else { return };
     for entry in entries.flatten() {
         let name = entry.file_name();
-        let ours = name.to_str().is_some_and(|n| n.starts_with(&prefix) && n.ends_with(".tmp"));
-        if !ours || !entry.file_type().is_ok_and(|t| t.is_file()) {
+        if !name.to_str().is_some_and(|n| n.starts_with(&prefix) && n.ends_with(TEMPORARY_SUFFIX))
+            || !entry.file_type().is_ok_and(|t| t.is_file())
+        {
             continue;
         }
         if let Ok(file) = File::open(entry.path())

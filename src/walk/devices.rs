@@ -9,7 +9,7 @@ use crate::sys::filesystem::FileSystem;
 
 /// How far a server's clock may be behind ours before its stamps are trusted too early, where its
 /// time cannot be asked.
-const CLOCK_MARGIN: Duration = Duration::from_secs(60);
+const CLOCK_MARGIN: Duration = Duration::from_mins(1);
 
 /// A file system as a walk sees it.
 #[derive(Debug, Clone)]

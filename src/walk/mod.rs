@@ -122,7 +122,9 @@ impl Plan<'_> {
 }
 
 fn is_own<'a>(own: impl IntoIterator<Item = &'a OwnFile>, name: &[u8]) -> bool {
-    own.into_iter().any(|o| o.name == name || (name.starts_with(&o.temporary) && name.ends_with(b".tmp")))
+    own.into_iter().any(|o| {
+        o.name == name || (name.starts_with(&o.temporary) && name.ends_with(sys::durable::TEMPORARY_SUFFIX.as_bytes()))
+    })
 }
 
 /// The metadata of an entry of which nothing but its kind is known.

@@ -129,7 +129,7 @@ impl<S: Sink> Walk<'_, S> {
             match entry {
                 Ok(entry) if entry.depth == 0 => self.root_entry(&entry),
                 Ok(entry) => self.entry(entry),
-                Err(e) => self.listing_error(e),
+                Err(e) => self.listing_error(&e),
             }
         }
         for warning in warnings.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
@@ -243,7 +243,7 @@ impl<S: Sink> Walk<'_, S> {
         }
     }
 
-    fn listing_error(&mut self, error: jwalk::Error) {
+    fn listing_error(&mut self, error: &jwalk::Error) {
         self.close_to(error.depth().max(1));
         let kind = error.io_error().map_or(io::ErrorKind::Other, io::Error::kind);
         let error = io::Error::new(kind, error.to_string());

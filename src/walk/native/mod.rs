@@ -90,7 +90,7 @@ pub(super) fn walk<S: Sink>(
         .collect()
 }
 
-impl<'a, S: Sink> Walker<'a, S> {
+impl<S: Sink> Walker<'_, S> {
     fn open_root(&self, number: usize, path: &std::path::Path) -> Result<Arc<Node<S::Done>>> {
         let open = || {
             let fd = linux::open_root(path)?;
@@ -151,7 +151,7 @@ impl<'a, S: Sink> Walker<'a, S> {
         let (fd, found) = match open() {
             Ok(both) => both,
             Err(e) => match linux::stat_child(&dir, name) {
-                Ok(found) if found.stat.kind() != Kind::Dir => return Err(self.other(parent, &found)),
+                Ok(found) if found.stat.kind() != Kind::Dir => return Err(Self::other(parent, &found)),
                 Ok(found) => return Err(self.unreadable(parent, name, Some(found), e)),
                 Err(gone) if gone.kind() == io::ErrorKind::NotFound => return Err(Outcome::Gone),
                 Err(_) => return Err(self.unreadable(parent, name, None, e)),
@@ -177,12 +177,12 @@ impl<'a, S: Sink> Walker<'a, S> {
     }
 
     /// A listed directory turned out to be something else.
-    fn other(&self, parent: &Node<S::Done>, found: &Found) -> Outcome<S::Done> {
+    fn other(parent: &Node<S::Done>, found: &Found) -> Outcome<S::Done> {
         Outcome::Other { stat: found.stat, flags: Self::flags(&parent.opened, found) }
     }
 
     fn not_entered(&self, parent: &Node<S::Done>, found: &Found) -> Outcome<S::Done> {
-        let flags = Self::flags(&parent.opened, found) - Flags::FOREIGN | Flags::NOT_ENTERED;
+        let flags = (Self::flags(&parent.opened, found) - Flags::FOREIGN) | Flags::NOT_ENTERED;
         Outcome::Dir { stat: found.stat, flags, done: self.empty(parent.opened.device) }
     }
 
