@@ -1,12 +1,12 @@
 //! Merges two trees lazily in tree order. What renames are is not known here.
 
-use std::iter::Peekable;
+use std::cmp::Ordering;
 
 use super::change::ChangeKind;
 use crate::Result;
 use crate::entry::{Fields, Flags, Kind};
 use crate::path::{compare, push};
-use crate::snapshot::{Device, Listing, Node, Snapshot};
+use crate::snapshot::{Device, Listing, Node, PackedNode, Pairing, Snapshot};
 
 /// A change as the merge sees it; the path is the merge's own.
 #[derive(Debug, Clone, Copy)]
@@ -39,17 +39,77 @@ pub(super) struct Dir<'a> {
     pub(super) device: Option<&'a Device>,
 }
 
+/// A directory of one side, and the child that it has come to.
 #[derive(Debug)]
 struct Half<'a> {
-    children: Peekable<Listing<'a>>,
+    listing: Listing<'a>,
+    next: Option<PackedNode<'a>>,
     dir: Dir<'a>,
+}
+
+impl<'a> Half<'a> {
+    fn take(&mut self) -> Option<Node<'a>> {
+        let node = self.next.map(|node| self.listing.unpack(&node));
+        self.skip();
+        node
+    }
+
+    fn skip(&mut self) {
+        self.next = self.listing.next_packed();
+    }
 }
 
 #[derive(Debug)]
 struct Frame<'a> {
     old: Option<Half<'a>>,
     new: Option<Half<'a>>,
+    /// How to compare children that are on both sides.
+    pairing: Option<Pairing>,
+    /// The names are paths.
+    is_top: bool,
     path_len: usize,
+}
+
+impl Frame<'_> {
+    /// Passes over children that are on both sides and did not change. Directories are left to the
+    /// caller, as is whatever has a flag.
+    fn skip_unchanged(&mut self) {
+        let (Some(old), Some(new), Some(pairing)) = (&mut self.old, &mut self.new, &self.pairing) else { return };
+        while let (Some(was), Some(is)) = (&old.next, &new.next) {
+            let (old_block, new_block) = (&old.listing.block, &new.listing.block);
+            let (old_row, new_row) = (was.place as usize, is.place as usize);
+            let unchanged = was.row.is_none()
+                && is.row.is_none()
+                && (pairing.same_names() || was.name == is.name)
+                && pairing.equal(old_block, old_row, new_block, new_row)
+                && (!pairing.flagged
+                    || old_block.flags(old_row).is_empty() && !new_block.flags(new_row).contains(Flags::UNKNOWN));
+            if !unchanged {
+                return;
+            }
+            old.skip();
+            new.skip();
+        }
+    }
+}
+
+impl<'a> Frame<'a> {
+    /// The next child of either side, or of both sides if they have the same name.
+    fn take(&mut self) -> (Option<Node<'a>>, Option<Node<'a>>) {
+        let name = |half: &Option<Half<'a>>| half.as_ref().and_then(|h| h.next).map(|n| n.name);
+        let order = match (name(&self.old), name(&self.new)) {
+            (Some(old), Some(new)) if self.is_top => compare(old, new),
+            (Some(old), Some(new)) => old.cmp(new),
+            (Some(_), None) => Ordering::Less,
+            (None, _) => Ordering::Greater,
+        };
+        let take = |half: &mut Option<Half<'a>>| half.as_mut().and_then(Half::take);
+        match order {
+            Ordering::Less => (take(&mut self.old), None),
+            Ordering::Equal => (take(&mut self.old), take(&mut self.new)),
+            Ordering::Greater => (None, take(&mut self.new)),
+        }
+    }
 }
 
 /// The merge. Holds one open directory per level, nothing in proportion to the tree.
@@ -88,10 +148,14 @@ impl<'a> Compare<'a> {
         let half = |snapshot: &'a Snapshot, at: Option<(u32, Dir<'a>)>| -> Result<Option<Half<'a>>> {
             let Some((row, above)) = at else { return Ok(None) };
             let device = snapshot.mounted_at(row).or(above.device);
-            Ok(Some(Half { children: snapshot.listing(row)?.peekable(), dir: Dir { row, device } }))
+            let mut listing = snapshot.listing(row)?;
+            let next = listing.next_packed();
+            Ok(Some(Half { listing, next, dir: Dir { row, device } }))
         };
         let (old, new) = (half(old_snapshot, old)?, half(new_snapshot, new)?);
-        self.stack.push(Frame { old, new, path_len: self.path.len() });
+        let pairing = old.as_ref().zip(new.as_ref()).map(|(o, n)| Pairing::new(&o.listing.block, &n.listing.block));
+        let is_top = self.stack.is_empty();
+        self.stack.push(Frame { old, new, pairing, is_top, path_len: self.path.len() });
         Ok(())
     }
 
@@ -105,26 +169,8 @@ impl<'a> Compare<'a> {
             self.path.truncate(frame.path_len);
             let dir = |half: &Option<Half<'a>>| half.as_ref().map_or(NOWHERE, |h| h.dir);
             let (old_dir, new_dir) = (dir(&frame.old), dir(&frame.new));
-            let peek = |half: &mut Option<Half<'a>>| half.as_mut().and_then(|h| h.children.peek().copied());
-            let (old, new) = match (peek(&mut frame.old), peek(&mut frame.new)) {
-                (None, None) => {
-                    self.stack.pop();
-                    continue;
-                }
-                (Some(old), Some(new)) => match compare(old.child.name, new.child.name) {
-                    std::cmp::Ordering::Less => (Some(old), None),
-                    std::cmp::Ordering::Equal => (Some(old), Some(new)),
-                    std::cmp::Ordering::Greater => (None, Some(new)),
-                },
-                other => other,
-            };
-            let take = |half: &mut Option<Half<'a>>| half.as_mut().and_then(|h| h.children.next());
-            if old.is_some() {
-                take(&mut frame.old);
-            }
-            if new.is_some() {
-                take(&mut frame.new);
-            }
+            frame.skip_unchanged();
+            let (old, new) = frame.take();
             let raw = |kind, fields| Raw { kind, old, new, fields, old_dir, new_dir };
             let found = match (old, new) {
                 (Some(old), Some(new)) => {
@@ -148,7 +194,10 @@ impl<'a> Compare<'a> {
                     }
                     Some(raw(ChangeKind::Added, Fields::empty()))
                 }
-                (None, None) => None,
+                (None, None) => {
+                    self.stack.pop();
+                    None
+                }
             };
             if found.is_some() {
                 return Ok(found);

@@ -4,6 +4,7 @@
 mod change;
 mod compare;
 mod guard;
+mod kept;
 mod renames;
 mod summary;
 
@@ -12,6 +13,7 @@ pub use guard::RemovalLimit;
 pub use summary::{Summary, Tally};
 
 use self::compare::{Compare, Raw};
+use self::kept::Kept;
 use self::renames::Renames;
 use crate::entry::Fields;
 use crate::snapshot::{Snapshot, same_question};
@@ -45,6 +47,8 @@ pub struct Diff<'a> {
     renames: Renames,
     removed: u64,
     unknown: u64,
+    /// The changes, if there are few; else they are compared again.
+    kept: Option<Kept>,
 }
 
 impl<'a> Diff<'a> {
@@ -62,8 +66,12 @@ impl<'a> Diff<'a> {
         let mut removed = 0;
         let mut unknown = 0;
         let mut finder = renames::Finder::default();
+        let mut kept = Some(Kept::default());
         let mut compare = Compare::new(old, new)?;
         while let Some(raw) = compare.next()? {
+            if kept.as_mut().is_some_and(|kept| !kept.push(&raw, compare.path())) {
+                kept = None;
+            }
             match raw.kind {
                 ChangeKind::Removed => removed += 1,
                 ChangeKind::Unknown => unknown += 1,
@@ -80,7 +88,7 @@ impl<'a> Diff<'a> {
         {
             return Err(Error::TooManyRemoved { removed, limit: limit.to_string() });
         }
-        Ok(Self { old, new, renames, removed, unknown })
+        Ok(Self { old, new, renames, removed, unknown, kept })
     }
 
     /// The older snapshot.
@@ -108,9 +116,30 @@ impl<'a> Diff<'a> {
     /// # Errors
     /// Each item may be an error if a snapshot was changed since it was checked.
     pub fn changes(&self) -> Changes<'a, '_> {
-        match Compare::new(self.old, self.new) {
-            Ok(compare) => Changes { renames: &self.renames, compare, waiting: None, failed: None },
-            Err(e) => Changes { renames: &self.renames, compare: Compare::ended(), waiting: None, failed: Some(e) },
+        let changes = |source| Changes { renames: &self.renames, source, waiting: None };
+        match &self.kept {
+            Some(kept) => changes(Source::Kept { kept, next: 0, snapshots: (self.old, self.new) }),
+            None => changes(Source::Again(Compare::new(self.old, self.new).map_err(Some))),
+        }
+    }
+}
+
+#[derive(Debug)]
+enum Source<'a, 'd> {
+    Kept { kept: &'d Kept, next: usize, snapshots: (&'a Snapshot, &'a Snapshot) },
+    Again(Result<Compare<'a>, Option<Error>>),
+}
+
+impl<'a> Source<'a, '_> {
+    /// The next change and its path.
+    fn next(&mut self) -> Result<Option<(Raw<'a>, &[u8])>> {
+        match self {
+            Self::Kept { kept, next, snapshots: (old, new) } => {
+                *next += 1;
+                kept.get(*next - 1, old, new)
+            }
+            Self::Again(Ok(compare)) => Ok(compare.next()?.map(|raw| (raw, compare.path()))),
+            Self::Again(Err(error)) => error.take().map_or(Ok(None), Err),
         }
     }
 }
@@ -119,9 +148,8 @@ impl<'a> Diff<'a> {
 #[derive(Debug)]
 pub struct Changes<'a, 'd> {
     renames: &'d Renames,
-    compare: Compare<'a>,
+    source: Source<'a, 'd>,
     waiting: Option<Change>,
-    failed: Option<Error>,
 }
 
 impl Changes<'_, '_> {
@@ -129,18 +157,14 @@ impl Changes<'_, '_> {
         if let Some(change) = self.waiting.take() {
             return Ok(Some(change));
         }
-        if let Some(error) = self.failed.take() {
-            return Err(error);
-        }
-        while let Some(raw) = self.compare.next()? {
-            let path = self.compare.path();
+        while let Some((raw, path)) = self.source.next()? {
             match raw.kind {
                 ChangeKind::Removed if self.renames.is_source(raw.old_place()) => {}
                 ChangeKind::Added if let Some(rename) = self.renames.to(raw.new_place()) => {
                     let (first, second) = rename.changes(&raw, path);
-                    if let Some(change) = first {
+                    if first.is_some() {
                         self.waiting = second;
-                        return Ok(Some(change));
+                        return Ok(first);
                     } else if second.is_some() {
                         return Ok(second);
                     }
@@ -158,7 +182,7 @@ impl Iterator for Changes<'_, '_> {
     fn next(&mut self) -> Option<Result<Change>> {
         let next = self.advance().transpose();
         if let Some(Err(_)) = &next {
-            self.compare = Compare::ended();
+            self.source = Source::Again(Err(None));
         }
         next
     }

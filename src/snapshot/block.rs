@@ -9,7 +9,7 @@
 //! names      each followed by NUL, in byte order
 //! ```
 
-use bstr::ByteSlice as _;
+use memchr::{memchr, memchr_iter};
 
 use crate::entry::{Flags, Kind, Stat, Time};
 
@@ -31,6 +31,9 @@ pub(crate) const COLUMNS: [&str; 12] = [
 ];
 
 const COUNT: usize = COLUMNS.len();
+const MODE: usize = 0;
+const FLAGS: usize = 1;
+const BIRTH: usize = 11;
 const WIDTH_BYTES: usize = COUNT.div_ceil(2);
 
 /// Added to seconds, modulo 2⁶⁴: times from 1901 on are small numbers in the right order, and every
@@ -39,18 +42,18 @@ const EPOCH_SHIFT: u64 = 1 << 31;
 
 /// One child of a directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Child<'a> {
+pub(crate) struct Child<'a> {
     /// Its name: not empty, no NUL and, but for roots, no slash.
-    pub name: &'a [u8],
+    pub(crate) name: &'a [u8],
     /// Its metadata.
-    pub stat: Stat,
+    pub(crate) stat: Stat,
     /// What the scan has to say of it.
-    pub flags: Flags,
+    pub(crate) flags: Flags,
 }
 
 impl Child<'_> {
     /// Its kind.
-    pub fn kind(&self) -> Kind {
+    pub(crate) fn kind(&self) -> Kind {
         self.stat.kind()
     }
 }
@@ -185,6 +188,12 @@ pub(crate) struct Block<'a> {
 impl<'a> Block<'a> {
     /// Checks every bound; none if the bytes are no block. Costs a pass over the names.
     pub(crate) fn parse(data: &'a [u8]) -> Option<Self> {
+        let block = Self::parse_columns(data)?;
+        (memchr_iter(0, block.names).count() == block.count).then_some(block)
+    }
+
+    /// Checks the bounds of the columns only: whoever asks for names may get too few.
+    pub(crate) fn parse_columns(data: &'a [u8]) -> Option<Self> {
         let mut block = Self { data, count: 0, columns: [Column::default(); COUNT], names: &[] };
         if data.is_empty() {
             return Some(block);
@@ -207,16 +216,15 @@ impl<'a> Block<'a> {
             rest = rest.get(block.count.checked_mul(column.width)?..)?;
         }
         block.names = rest;
-        let ended = rest.last() == Some(&0);
-        (ended && bytecount(rest) == block.count).then_some(block)
+        (rest.last() == Some(&0)).then_some(block)
     }
 
     /// The number of children.
-    #[cfg(test)]
-    fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.count
     }
 
+    #[inline]
     fn value(&self, column: usize, row: usize) -> u64 {
         let c = &self.columns[column];
         if c.width == 0 {
@@ -235,47 +243,106 @@ impl<'a> Block<'a> {
 
     /// How many children are directories.
     pub(crate) fn directories(&self) -> usize {
-        (0..self.count).filter(|row| Kind::from_mode(self.value(0, *row) as u16) == Kind::Dir).count()
+        (0..self.count).filter(|row| self.is_directory(*row)).count()
+    }
+
+    /// What is stored of a column.
+    fn bytes(&self, column: usize) -> &'a [u8] {
+        let c = &self.columns[column];
+        &self.data[c.offset..c.offset + self.count * c.width]
+    }
+
+    /// Whether a child is a directory.
+    pub(crate) fn is_directory(&self, row: usize) -> bool {
+        Kind::from_mode(self.value(MODE, row) as u16) == Kind::Dir
+    }
+
+    /// What the scan has to say of a child.
+    pub(crate) fn flags(&self, row: usize) -> Flags {
+        Flags::from_bits_retain(self.value(FLAGS, row) as u8)
+    }
+
+    /// A child; its name comes from [`names`](Self::names).
+    pub(crate) fn child(&self, row: usize, name: &'a [u8]) -> Child<'a> {
+        let (stat, flags) = from_columns(&std::array::from_fn(|i| self.value(i, row)));
+        Child { name, stat, flags }
+    }
+
+    /// The names in order.
+    pub(crate) fn names(&self) -> Names<'a> {
+        Names(self.names)
     }
 
     /// The children in name order.
-    pub(crate) fn children(self) -> Children<'a> {
-        Children { names: self.names, block: self, row: 0 }
+    #[cfg(test)]
+    fn children(&self) -> impl Iterator<Item = Child<'a>> {
+        self.names().enumerate().map(|(row, name)| self.child(row, name))
     }
 }
 
-fn bytecount(names: &[u8]) -> usize {
-    names.find_iter(b"\0").count()
-}
-
-/// Iterates over the children of a block in name order.
+/// Iterates over the names of a block.
 #[derive(Debug, Clone)]
-pub(crate) struct Children<'a> {
-    block: Block<'a>,
-    row: usize,
-    names: &'a [u8],
-}
+pub(crate) struct Names<'a>(&'a [u8]);
 
-impl<'a> Iterator for Children<'a> {
-    type Item = Child<'a>;
+impl<'a> Iterator for Names<'a> {
+    type Item = &'a [u8];
 
-    fn next(&mut self) -> Option<Child<'a>> {
-        let end = self.names.find_byte(0)?;
-        let name = &self.names[..end];
-        self.names = &self.names[end + 1..];
-        let row = self.row;
-        self.row += 1;
-        let (stat, flags) = from_columns(&std::array::from_fn(|i| self.block.value(i, row)));
-        Some(Child { name, stat, flags })
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        let left = self.block.count - self.row;
-        (left, Some(left))
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let (name, rest) = self.0.split_at_checked(memchr(0, self.0)?)?;
+        self.0 = &rest[1..];
+        Some(name)
     }
 }
 
-impl ExactSizeIterator for Children<'_> {}
+/// Compares the children of two blocks. Columns that are equal as a whole, byte for byte, are not looked
+/// at again: a changed file changes three or four columns of its directory.
+#[derive(Debug)]
+pub(crate) struct Pairing {
+    columns: Vec<usize>,
+    /// With the same names on both sides: a bit per child that differs.
+    differing: Option<Vec<u64>>,
+    /// Some child of either has a flag.
+    pub(crate) flagged: bool,
+}
+
+impl Pairing {
+    pub(crate) fn new(a: &Block<'_>, b: &Block<'_>) -> Self {
+        let same_names = a.names == b.names;
+        let no_flags = |block: &Block<'_>| block.columns[FLAGS].width == 0 && block.columns[FLAGS].base == 0;
+        let equal = |i: usize| {
+            let (x, y) = (&a.columns[i], &b.columns[i]);
+            let alike = x.width == y.width && x.base == y.base;
+            alike && (x.width == 0 || same_names && a.bytes(i) == b.bytes(i))
+        };
+        // Flags and birth time take no part in what "unchanged" means.
+        let columns: Vec<_> = (0..COUNT).filter(|i| *i != FLAGS && *i != BIRTH && !equal(*i)).collect();
+        let differing = same_names.then(|| {
+            let mut rows = vec![0_u64; a.count.div_ceil(64)];
+            for column in &columns {
+                for (at, bits) in rows.iter_mut().enumerate() {
+                    for row in at * 64..a.count.min(at * 64 + 64) {
+                        *bits |= u64::from(a.value(*column, row) != b.value(*column, row)) << (row % 64);
+                    }
+                }
+            }
+            rows
+        });
+        Self { columns, differing, flagged: !no_flags(a) || !no_flags(b) }
+    }
+
+    /// Whether both blocks hold the same names, so that children in the same place are the same.
+    pub(crate) fn same_names(&self) -> bool {
+        self.differing.is_some()
+    }
+
+    /// Whether two children of the same name have the same metadata.
+    pub(crate) fn equal(&self, a: &Block<'_>, a_row: usize, b: &Block<'_>, b_row: usize) -> bool {
+        match &self.differing {
+            Some(rows) => rows[a_row / 64] >> (a_row % 64) & 1 == 0,
+            None => self.columns.iter().all(|column| a.value(*column, a_row) == b.value(*column, b_row)),
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -334,6 +401,27 @@ mod tests {
             bytes[at / 8] ^= 1 << (at % 8);
             prop_assert!(Block::parse(&bytes).is_none_or(|b| b.children().count() == b.len()));
         }
+    }
+
+    #[test]
+    fn format_md_names_the_columns_and_flags() {
+        let page = include_str!("../../FORMAT.md");
+        let table =
+            page.split("The columns, in order:").nth(1).and_then(|t| t.split("The flags").next()).expect("a table");
+        let names: Vec<_> = table.lines().filter_map(|l| l.strip_prefix("| `")?.split('`').next()).collect();
+        assert_eq!(names, COLUMNS);
+        let bits = page.split("| bit | flag |").nth(1).and_then(|t| t.split("*Rationale*").next()).expect("a table");
+        let names: Vec<_> = bits
+            .lines()
+            .filter_map(|l| {
+                let mut cells = l.split('|').map(str::trim).skip(1);
+                let bit: u8 = cells.next()?.parse().ok()?;
+                Some((bit, cells.next()?.to_uppercase().replace(' ', "_")))
+            })
+            .collect();
+        let flags: Vec<_> =
+            Flags::all().iter_names().map(|(n, f)| (f.bits().trailing_zeros() as u8, n.to_owned())).collect();
+        assert_eq!(names, flags);
     }
 
     #[test]

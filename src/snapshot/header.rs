@@ -117,7 +117,7 @@ pub(crate) const FIELDS: [(&str, usize, usize); 29] = layout(&[
     ("finished", 12),
     ("boundary", 12),
     ("racy_window", 12),
-    ("reserved", 16),
+    ("reserved", 32),
     ("root_digest", 16),
     ("meta_digest", 16),
     ("scan_fingerprint", 16),
@@ -197,7 +197,7 @@ impl Header {
         w.time(self.boundary);
         w.u64(self.racy_window.as_secs());
         w.u32(self.racy_window.subsec_nanos());
-        w.0.extend_from_slice(&[0; 16]);
+        w.0.extend_from_slice(&[0; 32]);
         w.0.extend_from_slice(&self.root_digest);
         w.0.extend_from_slice(&self.meta_digest);
         w.0.extend_from_slice(&self.scan_fingerprint);
@@ -260,7 +260,7 @@ impl Header {
                     .saturating_add(Duration::from_nanos(u64::from(window.nsec)))
             },
             root_digest: {
-                r.take::<16>();
+                r.take::<32>();
                 r.take()
             },
             meta_digest: r.take(),
@@ -306,6 +306,23 @@ mod tests {
         let bytes = h.encode();
         assert_eq!(bytes.len(), HEADER_LEN);
         assert_eq!(Header::decode(&bytes, bytes.len() as u64).expect("own header"), h);
+    }
+
+    #[test]
+    fn format_md_says_the_same() {
+        let page = include_str!("../../FORMAT.md");
+        let rows: Vec<(&str, usize, usize)> = page
+            .lines()
+            .filter_map(|line| {
+                let cells: Vec<_> = line.split('|').map(str::trim).collect();
+                let (name, offset, size) = (cells.get(1)?, cells.get(2)?, cells.get(3)?);
+                Some((name.trim_matches('`'), offset.parse().ok()?, size.parse().ok()?))
+            })
+            .collect();
+        assert_eq!(rows, FIELDS);
+        assert!(page.contains(&format!("| `header_len` | 12 | 4 | {HEADER_LEN} |")));
+        assert!(page.contains(&format!("format, version {FORMAT_VERSION}\n")));
+        assert!(page.contains(&MAGIC.map(|b| format!("{b:02x}")).join(" ")));
     }
 
     #[test]

@@ -8,13 +8,13 @@ mod reader;
 mod tables;
 mod verify;
 
-pub use block::Child;
+pub(crate) use block::{Child, Pairing};
 pub(crate) use builder::{Builder, Finished};
 pub use entries::{Entries, Entry};
 pub(crate) use header::digest;
 pub use header::{Counts, Digest, FORMAT_VERSION, Header, MAGIC, WalkerKind};
 pub use reader::Snapshot;
-pub(crate) use reader::{Listing, Node};
+pub(crate) use reader::{Listing, Node, PackedNode};
 pub(crate) use tables::same_question;
 pub use tables::{Device, Meta};
 pub use verify::Verified;

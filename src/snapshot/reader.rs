@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use memmap2::Mmap;
 use self_cell::self_cell;
 
-use super::block::{Block, Child, Children};
+use super::block::{Block, Child, Names};
 use super::builder::directory_digest;
 use super::header::{Digest, HEADER_LEN, Header, digest};
 use super::tables::{ArchivedIndex, ArchivedMeta, Device, Meta};
-use crate::entry::{Flags, Kind};
+use crate::entry::Flags;
 use crate::error::Context as _;
 use crate::path::push;
 use crate::{Error, Result, SnapshotProblem};
@@ -71,23 +71,51 @@ pub(crate) struct Node<'a> {
     pub(crate) place: u32,
 }
 
+/// The same with its metadata still packed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PackedNode<'a> {
+    pub(crate) name: &'a [u8],
+    pub(crate) row: Option<u32>,
+    pub(crate) place: u32,
+}
+
 /// The children of one directory in name order.
 #[derive(Debug)]
 pub(crate) struct Listing<'a> {
-    children: Children<'a>,
+    pub(crate) block: Block<'a>,
+    names: Names<'a>,
     subdirs: std::vec::IntoIter<u32>,
     place: u32,
+}
+
+impl<'a> Listing<'a> {
+    /// The next child without its metadata.
+    pub(crate) fn next_packed(&mut self) -> Option<PackedNode<'a>> {
+        let name = self.names.next()?;
+        let place = self.place;
+        self.place += 1;
+        let is_directory = !self.subdirs.as_slice().is_empty() && self.block.is_directory(place as usize);
+        let row = if is_directory { self.subdirs.next() } else { None };
+        Some(PackedNode { name, row, place })
+    }
+
+    /// How many rows of child directories are left.
+    pub(crate) fn subdirs(&self) -> usize {
+        self.subdirs.len()
+    }
+
+    /// Unpacks a child.
+    pub(crate) fn unpack(&self, node: &PackedNode<'a>) -> Node<'a> {
+        Node { child: self.block.child(node.place as usize, node.name), row: node.row, place: node.place }
+    }
 }
 
 impl<'a> Iterator for Listing<'a> {
     type Item = Node<'a>;
 
     fn next(&mut self) -> Option<Node<'a>> {
-        let child = self.children.next()?;
-        let row = if child.kind() == Kind::Dir { self.subdirs.next() } else { None };
-        let place = self.place;
-        self.place += 1;
-        Some(Node { child, row, place })
+        let node = self.next_packed()?;
+        Some(self.unpack(&node))
     }
 }
 
@@ -206,6 +234,16 @@ impl Snapshot {
             .ok_or_else(|| Error::damaged(&self.path, "a block lies outside of the file"))
     }
 
+    /// The metadata of a child of a directory whose listing was checked before; its name is left out.
+    pub(crate) fn checked_child(&self, row: u32, place: u32) -> Result<Child<'_>> {
+        let block = Block::parse_columns(self.block_bytes(row)?).filter(|b| (place as usize) < b.len());
+        Ok(block.ok_or_else(|| self.unreadable(row))?.child(place as usize, b""))
+    }
+
+    fn unreadable(&self, row: u32) -> Error {
+        Error::damaged(&self.path, format!("directory record {row} cannot be read"))
+    }
+
     /// The child directories of a directory in name order. Found backwards: the last child is the row
     /// before the directory, the one before it lies a subtree further up.
     fn subdirs(&self, row: u32) -> Result<Vec<u32>> {
@@ -240,10 +278,8 @@ impl Snapshot {
         if directory_digest(block, rows.into_iter()) != self.row(row)?.digest {
             return Err(Error::damaged(&self.path, format!("directory record {row} does not match its digest")));
         }
-        let block = Block::parse(block)
-            .filter(|b| b.directories() == subdirs.len())
-            .ok_or_else(|| Error::damaged(&self.path, format!("directory record {row} cannot be read")))?;
-        Ok(Listing { children: block.children(), subdirs: subdirs.into_iter(), place: 0 })
+        let block = Block::parse(block).ok_or_else(|| self.unreadable(row))?;
+        Ok(Listing { block, names: block.names(), subdirs: subdirs.into_iter(), place: 0 })
     }
 
     /// The rows of the directories at which a file system begins.

@@ -31,7 +31,11 @@ impl Snapshot {
             let mut flags = Flags::empty();
             let mut subtree = 1;
             let mut before: Option<Child<'_>> = None;
-            for node in self.listing(row)? {
+            let listing = self.listing(row)?;
+            if listing.block.directories() != listing.subdirs() {
+                return Err(damaged(format!("directory record {row} does not fit the index")));
+            }
+            for node in listing {
                 let child = node.child;
                 counts.add(&child);
                 flags |= child.flags;
