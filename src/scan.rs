@@ -199,7 +199,9 @@ fn check_output(output: &Path) -> Result<()> {
             path,
             reason: "exists and is no snapshot, so it is not replaced; name another file, or remove it",
         }),
-        // Anything else is found by whoever creates the file, or is fit to be replaced.
+        // What cannot be looked into may be anything.
+        Err(error @ Error::Io { .. }) => Err(error),
+        // A damaged or older snapshot is fit to be replaced; what is no file is refused when it is created.
         _ => Ok(()),
     }
 }

@@ -8,7 +8,7 @@ use fastdiff::emit::{self, DuplicatiOptions, Emitted, PathStyle, TextOptions};
 use fastdiff::{Diff, DiffOptions, Error, RemovalLimit, SnapshotProblem};
 
 use super::output::Output;
-use super::{DIFFERENT, DONE, Failure, INCOMPLETE, Outcome, complain, open, output_failure, signals};
+use super::{DIFFERENT, DONE, Failure, INCOMPLETE, Outcome, complain, open, output_failure, signals, unread};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -128,13 +128,7 @@ pub(super) fn run(args: &Args) -> Outcome {
         complain("note", note);
     }
     if diff.unknown() > 0 {
-        complain(
-            "warning",
-            format_args!(
-                "{} entries could not be read: the list is incomplete; exit code {INCOMPLETE}",
-                diff.unknown()
-            ),
-        );
+        complain("warning", unread(diff.unknown(), "listed as neither changed nor removed"));
         return Ok(INCOMPLETE);
     }
     Ok(if args.exit_code && !emitted.summary.is_empty() { DIFFERENT } else { DONE })

@@ -18,6 +18,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use fastdiff::{Error, Snapshot};
+use indicatif::HumanCount;
 
 /// Done.
 const DONE: u8 = 0;
@@ -116,6 +117,13 @@ pub(crate) fn main() -> ExitCode {
 fn complain(what: &str, message: impl Display) {
     // Nobody is left to tell if this fails.
     let _ = writeln!(anstream::stderr(), "fastdiff: {what}: {message}");
+}
+
+/// The closing word of a run that is incomplete.
+fn unread(entries: u64, treatment: &str) -> String {
+    let (entries, verb) =
+        if entries == 1 { ("1 entry".into(), "is") } else { (format!("{} entries", HumanCount(entries)), "are") };
+    format!("{entries} could not be read and {verb} {treatment}; exit code {INCOMPLETE}")
 }
 
 /// Opens a snapshot and has the SIGBUS handler know about it.

@@ -8,7 +8,7 @@ use fastdiff::{FilterOptions, Pattern, ScanOptions, ScanOutcome, WalkerKind, sca
 use indicatif::{HumanBytes, HumanCount};
 
 use super::progress::Progress;
-use super::{DONE, Failure, INCOMPLETE, Outcome, complain, open, signals};
+use super::{DONE, Failure, INCOMPLETE, Outcome, complain, open, signals, unread};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -166,13 +166,7 @@ pub(super) fn run(args: &Args, matches: &ArgMatches) -> Outcome {
     if outcome.is_complete() {
         return Ok(DONE);
     }
-    complain(
-        "warning",
-        format_args!(
-            "{} entries could not be read and are marked as unknown; exit code {INCOMPLETE}",
-            HumanCount(outcome.counts.unknown)
-        ),
-    );
+    complain("warning", unread(outcome.counts.unknown, "marked as unknown"));
     Ok(INCOMPLETE)
 }
 

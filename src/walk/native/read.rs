@@ -41,6 +41,7 @@ struct Listed {
     files: Vec<Name>,
     cache_tag: bool,
     excluded: bool,
+    too_large: bool,
 }
 
 impl<S: Sink> Walker<'_, S> {
@@ -129,6 +130,10 @@ impl<S: Sink> Walker<'_, S> {
                         return;
                     }
                 }
+                if listed.names.len() + bytes.len() >= u32::MAX as usize {
+                    listed.too_large = true;
+                    return;
+                }
                 let place = push_name(&mut listed.names, bytes);
                 if kind == Some(Kind::Dir) {
                     listed.subdirs.push(place);
@@ -137,6 +142,9 @@ impl<S: Sink> Walker<'_, S> {
                 }
             })
         })?;
+        if listed.too_large {
+            return Err(io::Error::other("its names take more than 4 GiB"));
+        }
         Ok(listed)
     }
 
