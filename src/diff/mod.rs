@@ -119,7 +119,7 @@ impl<'a> Diff<'a> {
         let changes = |source| Changes { renames: &self.renames, source, waiting: None };
         match &self.kept {
             Some(kept) => changes(Source::Kept { kept, next: 0, snapshots: (self.old, self.new) }),
-            None => changes(Source::Again(Compare::new(self.old, self.new).map_err(Some))),
+            None => changes(Source::Again(Box::new(Compare::new(self.old, self.new).map_err(Some)))),
         }
     }
 }
@@ -127,7 +127,7 @@ impl<'a> Diff<'a> {
 #[derive(Debug)]
 enum Source<'a, 'd> {
     Kept { kept: &'d Kept, next: usize, snapshots: (&'a Snapshot, &'a Snapshot) },
-    Again(Result<Compare<'a>, Option<Error>>),
+    Again(Box<Result<Compare<'a>, Option<Error>>>),
 }
 
 impl<'a> Source<'a, '_> {
@@ -138,8 +138,10 @@ impl<'a> Source<'a, '_> {
                 *next += 1;
                 kept.get(*next - 1, old, new)
             }
-            Self::Again(Ok(compare)) => Ok(compare.next()?.map(|raw| (raw, compare.path()))),
-            Self::Again(Err(error)) => error.take().map_or(Ok(None), Err),
+            Self::Again(compare) => match compare.as_mut() {
+                Ok(compare) => Ok(compare.next()?.map(|raw| (raw, compare.path()))),
+                Err(error) => error.take().map_or(Ok(None), Err),
+            },
         }
     }
 }
@@ -182,7 +184,7 @@ impl Iterator for Changes<'_, '_> {
     fn next(&mut self) -> Option<Result<Change>> {
         let next = self.advance().transpose();
         if let Some(Err(_)) = &next {
-            self.source = Source::Again(Err(None));
+            self.source = Source::Again(Box::new(Err(None)));
         }
         next
     }
