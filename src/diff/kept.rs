@@ -7,8 +7,9 @@ use crate::Result;
 use crate::entry::Fields;
 use crate::snapshot::{Node, Snapshot};
 
-/// So many changes are kept, some 120 bytes each.
+/// So many changes are kept, if their paths need no more than so many bytes: six megabytes in all.
 const MOST: usize = 40_000;
+const MOST_BYTES: usize = 4 << 20;
 
 /// A directory's row and a place in it.
 type Place = (u32, u32);
@@ -32,7 +33,7 @@ pub(super) struct Kept {
 impl Kept {
     /// Keeps one more change; false if there is no room.
     pub(super) fn push(&mut self, raw: &Raw<'_>, path: &[u8]) -> bool {
-        if self.records.len() >= MOST {
+        if self.records.len() >= MOST || self.paths.len() + path.len() > MOST_BYTES {
             return false;
         }
         self.paths.extend_from_slice(path);
