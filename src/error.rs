@@ -5,6 +5,8 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::path::PathExt as _;
+
 /// What a fallible function of this crate returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -13,7 +15,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[non_exhaustive]
 pub enum Error {
     /// A system call failed.
-    #[error("cannot {operation} {}: {source}", Shown(path))]
+    #[error("cannot {operation} {}: {source}", path.shown())]
     Io {
         /// The operation, as a verb that fits behind "cannot".
         operation: &'static str,
@@ -24,7 +26,7 @@ pub enum Error {
     },
 
     /// A root that cannot be scanned.
-    #[error("root {}: {reason}", Shown(path))]
+    #[error("root {}: {reason}", path.shown())]
     Root {
         /// The root, as it was given.
         path: PathBuf,
@@ -33,7 +35,7 @@ pub enum Error {
     },
 
     /// An exclude pattern that cannot be understood.
-    #[error("exclude pattern {pattern:?}{}: {reason}", from.as_ref().map(|f| format!(" in {}", Shown(f))).unwrap_or_default())]
+    #[error("exclude pattern {pattern:?}{}: {reason}", from.as_ref().map(|f| format!(" in {}", f.shown())).unwrap_or_default())]
     Pattern {
         /// The pattern as given.
         pattern: String,
@@ -44,7 +46,7 @@ pub enum Error {
     },
 
     /// A file that should be a snapshot and cannot be used as one (law 6).
-    #[error("snapshot {}: {problem}", Shown(path))]
+    #[error("snapshot {}: {problem}", path.shown())]
     Snapshot {
         /// The file.
         path: PathBuf,
@@ -53,7 +55,7 @@ pub enum Error {
     },
 
     /// The destination of a snapshot is an existing file of another kind.
-    #[error("output {}: {reason}", Shown(path))]
+    #[error("output {}: {reason}", path.shown())]
     Output {
         /// The destination.
         path: PathBuf,
@@ -69,7 +71,7 @@ pub enum Error {
     },
 
     /// A root vanished, was replaced or is suddenly empty (law 8).
-    #[error("root {}: {reason}; check that it is mounted, or mean it with --allow-root-change", Shown(path))]
+    #[error("root {}: {reason}; check that it is mounted, or mean it with --allow-root-change", path.shown())]
     RootChanged {
         /// The root or mount point.
         path: PathBuf,
@@ -211,27 +213,12 @@ impl Warning {
 
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let path = Shown(&self.path);
+        let path = self.path.shown();
         match &self.cause {
             Cause::Unlisted(e) => write!(f, "cannot list {path}: {e} (its entries are unknown, not removed)"),
             Cause::Unread(e) => write!(f, "cannot read the metadata of {path}: {e} (unknown, not removed)"),
             Cause::Marker(e) => write!(f, "cannot read {path}: {e} (its directory is kept)"),
             Cause::Loop => write!(f, "{path} shows one of its own ancestors; not entered"),
-        }
-    }
-}
-
-/// A path in a message: quoted where it holds anything that a terminal could take for a command.
-pub(crate) struct Shown<'a>(pub(crate) &'a Path);
-
-impl fmt::Display for Shown<'_> {
-    #[expect(clippy::unnecessary_debug_formatting, reason = "its quotes and escapes are what is wanted")]
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = self.0.to_string_lossy();
-        if text.chars().any(char::is_control) || self.0.to_str().is_none() {
-            write!(f, "{:?}", self.0)
-        } else {
-            f.write_str(&text)
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::entry::{Flags, Kind, Stat, Time};
 use crate::error::Context as _;
 use crate::filter::{Filter, FilterOptions};
 use crate::monitor::Monitor;
-use crate::path::{absolute, compare, is_within, to_bytes};
+use crate::path::{PathExt as _, absolute, compare, is_within, to_bytes};
 use crate::snapshot::{Builder, Child, Counts, Device, Digest, Finished, Header, Meta, Snapshot, WalkerKind, digest};
 use crate::sys::durable::{Access, AtomicFile};
 use crate::sys::{self, clock};
@@ -109,9 +109,8 @@ pub fn scan(
     let collector = Collector { builder: Builder::new(threads, base), base };
     let walker = if sys::HAS_NATIVE_WALKER { options.walker } else { WalkerKind::Portable };
     let finished = match walker {
-        #[cfg(target_os = "linux")]
         WalkerKind::Native => walk::native(&plan, &devices, &collector, monitor)?,
-        _ => walk::portable(&plan, &devices, &collector, monitor)?,
+        WalkerKind::Portable => walk::portable(&plan, &devices, &collector, monitor)?,
     };
 
     if monitor.cancelled() {
@@ -172,7 +171,7 @@ fn prepare_roots(given: &[PathBuf]) -> Result<Vec<PathBuf>> {
                 path,
                 format!(
                     "`..` leads through a symlink, so that it may mean {} or another directory; name it without `..`",
-                    root.display()
+                    root.shown()
                 ),
             );
         }
@@ -182,7 +181,7 @@ fn prepare_roots(given: &[PathBuf]) -> Result<Vec<PathBuf>> {
     roots.dedup();
     for pair in roots.windows(2) {
         if is_within(&to_bytes(&pair[1]), &to_bytes(&pair[0])) {
-            return refuse(&pair[1], format!("lies inside of the root {}; leave one of them out", pair[0].display()));
+            return refuse(&pair[1], format!("lies inside of the root {}; leave one of them out", pair[0].shown()));
         }
     }
     if roots.is_empty() {

@@ -10,15 +10,15 @@ use std::time::Duration;
 use fastdiff::{NoMonitor, ScanOptions, Snapshot, Time, WalkerKind, scan};
 use tempfile::TempDir;
 
-pub const FILES: usize = 20_000;
+pub(crate) const FILES: usize = 20_000;
 const PER_DIRECTORY: usize = 20;
 
-pub struct Tree {
-    pub dir: TempDir,
+pub(crate) struct Tree {
+    pub(crate) dir: TempDir,
 }
 
 impl Tree {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         for number in 0..FILES {
             let parent = dir.path().join(format!("tree/{}/{}", number / 1000, number / PER_DIRECTORY));
@@ -30,11 +30,11 @@ impl Tree {
         Self { dir }
     }
 
-    pub fn root(&self) -> PathBuf {
+    pub(crate) fn root(&self) -> PathBuf {
         self.dir.path().join("tree")
     }
 
-    pub fn options(&self, walker: WalkerKind) -> ScanOptions {
+    pub(crate) fn options(&self, walker: WalkerKind) -> ScanOptions {
         let mut options = ScanOptions::new([self.root()]);
         options.walker = walker;
         // A boundary far ahead: nothing is racy, however young the tree is.
@@ -43,14 +43,14 @@ impl Tree {
         options
     }
 
-    pub fn snap(&self, name: &str) -> Snapshot {
+    pub(crate) fn snap(&self, name: &str) -> Snapshot {
         let path = self.dir.path().join(name);
         scan(&self.options(WalkerKind::Native), None, &path, &NoMonitor).unwrap();
         Snapshot::open(path).unwrap()
     }
 
     /// Appends to every `step`th file.
-    pub fn edit(&self, step: usize) {
+    pub(crate) fn edit(&self, step: usize) {
         for number in (0..FILES).step_by(step) {
             let parent = self.root().join(format!("{}/{}", number / 1000, number / PER_DIRECTORY));
             append(&parent.join(format!("document-{number}.txt")));

@@ -7,6 +7,8 @@ use clap::ValueEnum;
 use fastdiff::emit::{self, DuplicatiOptions, Emitted, PathStyle, TextOptions};
 use fastdiff::{Diff, DiffOptions, Error, RemovalLimit, SnapshotProblem};
 
+use fastdiff::path::PathExt as _;
+
 use super::output::Output;
 use super::{DIFFERENT, DONE, Failure, INCOMPLETE, Outcome, complain, open, output_failure, signals, unread};
 
@@ -112,6 +114,14 @@ pub(super) fn run(args: &Args) -> Outcome {
     };
     let diff = Diff::new(&old, &new, &options)?;
     let style = if args.relative { PathStyle::relative(&diff)? } else { PathStyle::absolute() };
+    for snapshot in [&old, &new] {
+        if is_same_file(&args.output, snapshot.path()) {
+            return Err(Failure::Other(format!(
+                "the list would replace the snapshot {} that it is made from; name another file with -o",
+                snapshot.path().shown()
+            )));
+        }
+    }
     let mut output = Output::open(Some(&args.output))?;
     if !output.is_standard() {
         signals::catch();
@@ -132,6 +142,18 @@ pub(super) fn run(args: &Args) -> Outcome {
         return Ok(INCOMPLETE);
     }
     Ok(if args.exit_code && !emitted.summary.is_empty() { DIFFERENT } else { DONE })
+}
+
+/// Whether both lead to one file. A destination that does not exist is no snapshot.
+fn is_same_file(destination: &Path, snapshot: &Path) -> bool {
+    // A symlink is refused with its own reason.
+    if destination.is_symlink() {
+        return false;
+    }
+    match (destination.canonicalize(), snapshot.canonicalize()) {
+        (Ok(a), Ok(b)) => a == b,
+        _ => false,
+    }
 }
 
 /// Refuses combinations that would be ignored or misread.
@@ -162,7 +184,7 @@ fn first_run(args: &Args, failure: Failure) -> Failure {
                 consumer: "duplicati",
                 reason: format!(
                     "there is no baseline {}; without a list Duplicati scans everything, which is right for a first backup",
-                    path.display()
+                    path.shown()
                 ),
             })
         }

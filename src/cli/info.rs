@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use fastdiff::emit::{quote, rfc3339};
 use fastdiff::{Digest, FORMAT_VERSION, Snapshot, WalkerKind};
 use indicatif::{HumanBytes, HumanCount};
@@ -57,11 +59,13 @@ fn bytes_per_entry(snapshot: &Snapshot) -> f64 {
 fn as_json(snapshot: &Snapshot) -> String {
     let (h, m) = (snapshot.header(), snapshot.meta());
     let c = &h.counts;
+    let lossless = m.roots.iter().all(|root| std::str::from_utf8(root).is_ok());
     let devices: Vec<_> = m.devices.iter().map(|d| json!({ "kind": d.kind, "identity": d.identity })).collect();
     let value = json!({
         "format_version": FORMAT_VERSION,
         "host": m.host,
-        "roots": roots(snapshot),
+        "roots": m.roots.iter().map(|root| String::from_utf8_lossy(root)).collect::<Vec<_>>(),
+        "roots_b64": if lossless { None } else { Some(m.roots.iter().map(|root| STANDARD.encode(root)).collect::<Vec<_>>()) },
         "exclude": m.patterns,
         "exclude_caches": m.exclude_caches,
         "exclude_if_present": m.exclude_if_present,

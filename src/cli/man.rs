@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::CommandFactory as _;
 
+use fastdiff::path::PathExt as _;
+
 use super::{Cli, DONE, Failure, Outcome, output_failure};
 
 /// Print the manual page, or write one page per command to a directory.
@@ -21,7 +23,7 @@ pub(super) fn run(args: &Args) -> Outcome {
     let command = Cli::command();
     if let Some(dir) = &args.output {
         clap_mangen::generate_to(command, dir)
-            .map_err(|e| Failure::Other(format!("cannot write manual pages to {}: {e}", dir.display())))?;
+            .map_err(|e| Failure::Other(format!("cannot write manual pages to {}: {e}", dir.shown())))?;
         return Ok(DONE);
     }
     let mut page = Vec::new();

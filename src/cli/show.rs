@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use fastdiff::emit::{entry_json, quote, rfc3339};
+use fastdiff::path::PathExt as _;
 use fastdiff::{Entry, Flags, Kind, path};
 
 use super::output::Output;
@@ -33,7 +34,7 @@ pub(super) fn run(args: &Args) -> Outcome {
             let current = std::env::current_dir().unwrap_or_default();
             let wanted = path::absolute(wanted, &current);
             snapshot.entries_below(&path::to_bytes(&wanted))?.ok_or_else(|| {
-                Failure::Other(format!("snapshot {} holds no entry {}", args.snap.display(), wanted.display()))
+                Failure::Other(format!("snapshot {} holds no entry {}", args.snap.shown(), wanted.shown()))
             })?
         }
     };

@@ -4,6 +4,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 use fastdiff::Snapshot;
+use fastdiff::path::PathExt as _;
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 static SIGNAL: AtomicI32 = AtomicI32::new(0);
@@ -20,9 +21,26 @@ pub(super) fn catch() {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
     use signal_hook::flag::register_conditional_default;
     for signal in [SIGHUP, SIGINT, SIGTERM] {
+        // Whoever started the program with the signal ignored (nohup) means it.
+        if is_ignored(signal) {
+            continue;
+        }
         // Without the handlers an interrupted run leaves a temporary file, which the next one removes.
         let _ = register_conditional_default(signal, flag());
         let _ = register(signal);
+    }
+}
+
+/// Whether the signal is ignored, as it was when the program began.
+#[cfg(unix)]
+#[expect(unsafe_code, reason = "no crate here asks for a signal's disposition without setting it")]
+fn is_ignored(signal: i32) -> bool {
+    let mut action = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: without a new action sigaction only writes the old one, to memory of its size; all zeros
+    // are a valid one.
+    unsafe {
+        libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr()) == 0
+            && action.assume_init().sa_sigaction == libc::SIG_IGN
     }
 }
 
@@ -81,7 +99,7 @@ static INSTALLED: OnceLock<()> = OnceLock::new();
 pub(super) fn guard(snapshot: &Snapshot) {
     let message = format!(
         "fastdiff: error: snapshot {}: is damaged (it was cut short while it was read); take it again with `fastdiff snap`\n",
-        snapshot.path().display()
+        snapshot.path().shown()
     );
     let mut entry = Some(Guarded { addresses: snapshot.mapped_range(), message: message.into_bytes() });
     for slot in &GUARDED {

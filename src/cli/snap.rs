@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::ArgMatches;
+use fastdiff::path::PathExt as _;
 use fastdiff::{FilterOptions, Pattern, ScanOptions, ScanOutcome, WalkerKind, scan};
 use indicatif::{HumanBytes, HumanCount};
 
@@ -132,7 +133,7 @@ impl FilterArgs {
 fn read_text(file: &Path) -> Result<String, Failure> {
     let content =
         if file == Path::new("-") { std::io::read_to_string(std::io::stdin()) } else { std::fs::read_to_string(file) };
-    content.map_err(|e| Failure::Other(format!("cannot read --exclude-from {}: {e}", file.display())))
+    content.map_err(|e| Failure::Other(format!("cannot read --exclude-from {}: {e}", file.shown())))
 }
 
 pub(super) fn run(args: &Args, matches: &ArgMatches) -> Outcome {
@@ -161,7 +162,7 @@ pub(super) fn run(args: &Args, matches: &ArgMatches) -> Outcome {
     progress.finish();
     let outcome = outcome?;
     if !args.quiet {
-        complain("snapshot", format_args!("{}: {}", args.output.display(), summary(&outcome, began.elapsed())));
+        complain("snapshot", format_args!("{}: {}", args.output.shown(), summary(&outcome, began.elapsed())));
     }
     if outcome.is_complete() {
         return Ok(DONE);
@@ -170,15 +171,19 @@ pub(super) fn run(args: &Args, matches: &ArgMatches) -> Outcome {
     Ok(INCOMPLETE)
 }
 
+fn counted(count: u64, one: &str, many: &str) -> String {
+    format!("{} {}", HumanCount(count), if count == 1 { one } else { many })
+}
+
 fn summary(outcome: &ScanOutcome, elapsed: Duration) -> String {
     let counts = &outcome.counts;
     let racy = if counts.racy > 0 { format!("; {} changed just now", HumanCount(counts.racy)) } else { String::new() };
     format!(
-        "{} entries ({} files with {}, {} directories) in {:.2} s; {} on disk{racy}",
-        HumanCount(counts.entries),
-        HumanCount(counts.files),
+        "{} ({} with {}, {}) in {:.2} s; {} on disk{racy}",
+        counted(counts.entries, "entry", "entries"),
+        counted(counts.files, "file", "files"),
         HumanBytes(counts.bytes),
-        HumanCount(counts.dirs),
+        counted(counts.dirs, "directory", "directories"),
         elapsed.as_secs_f64(),
         HumanBytes(outcome.bytes),
     )

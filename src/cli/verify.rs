@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use indicatif::{HumanBytes, HumanCount};
 
+use fastdiff::path::PathExt as _;
+
 use super::{DONE, Outcome, complain, open};
 
 /// Check every digest, bound, order and count of a snapshot.
@@ -24,7 +26,7 @@ pub(super) fn run(args: &Args) -> Outcome {
             "verified",
             format_args!(
                 "{}: {} entries in {} directory records, {}",
-                args.snap.display(),
+                args.snap.shown(),
                 HumanCount(verified.entries),
                 HumanCount(verified.directories),
                 HumanBytes(verified.bytes)

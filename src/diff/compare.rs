@@ -80,7 +80,7 @@ impl Frame<'_> {
             let (old_row, new_row) = (was.place as usize, is.place as usize);
             let unchanged = was.row.is_none()
                 && is.row.is_none()
-                && (pairing.same_names() || was.name == is.name)
+                && (pairing.same_names || was.name == is.name)
                 && pairing.equal(old_block, old_row, new_block, new_row)
                 && (!pairing.flagged
                     || old_block.flags(old_row).is_empty() && !new_block.flags(new_row).contains(Flags::UNKNOWN));

@@ -7,9 +7,9 @@ use crate::Result;
 use crate::entry::Fields;
 use crate::snapshot::{Node, Snapshot};
 
-/// So many changes are kept, if their paths need no more than so many bytes: six megabytes in all.
-const MOST: usize = 40_000;
-const MOST_BYTES: usize = 4 << 20;
+/// So many changes are kept, if their paths need no more than so many bytes: two megabytes in all.
+const MOST: usize = 16_000;
+const MOST_BYTES: usize = 3 << 19;
 
 /// A directory's row and a place in it.
 type Place = (u32, u32);

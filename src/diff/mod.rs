@@ -116,7 +116,7 @@ impl<'a> Diff<'a> {
     /// # Errors
     /// Each item may be an error if a snapshot was changed since it was checked.
     pub fn changes(&self) -> Changes<'a, '_> {
-        let changes = |source| Changes { renames: &self.renames, source, waiting: None };
+        let changes = |source| Changes { renames: &self.renames, old: self.old, source, waiting: None };
         match &self.kept {
             Some(kept) => changes(Source::Kept { kept, next: 0, snapshots: (self.old, self.new) }),
             None => changes(Source::Again(Box::new(Compare::new(self.old, self.new).map_err(Some)))),
@@ -150,6 +150,7 @@ impl<'a> Source<'a, '_> {
 #[derive(Debug)]
 pub struct Changes<'a, 'd> {
     renames: &'d Renames,
+    old: &'a Snapshot,
     source: Source<'a, 'd>,
     waiting: Option<Change>,
 }
@@ -162,15 +163,15 @@ impl Changes<'_, '_> {
         while let Some((raw, path)) = self.source.next()? {
             match raw.kind {
                 ChangeKind::Removed if self.renames.is_source(raw.old_place()) => {}
-                ChangeKind::Added if let Some(rename) = self.renames.to(raw.new_place()) => {
-                    let (first, second) = rename.changes(&raw, path);
-                    if first.is_some() {
+                ChangeKind::Added => match self.renames.changes(&raw, path, self.old)? {
+                    Some([None, None]) => {}
+                    Some([None, only]) => return Ok(only),
+                    Some([first, second]) => {
                         self.waiting = second;
                         return Ok(first);
-                    } else if second.is_some() {
-                        return Ok(second);
                     }
-                }
+                    None => return Ok(Some(raw.change(path))),
+                },
                 _ => return Ok(Some(raw.change(path))),
             }
         }

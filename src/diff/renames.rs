@@ -2,60 +2,102 @@
 //! kind and birth time. Inodes are reused, so this is a convenience for readers: emitters that delete
 //! treat a rename as removed and added.
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use memchr::{memchr, memrchr};
+use rustc_hash::FxHashMap;
 
 use super::RENAME_FIELDS;
 use super::change::{Change, ChangeKind, Side};
 use super::compare::Raw;
+use crate::Result;
 use crate::entry::{Fields, Flags, Kind};
+use crate::snapshot::Snapshot;
 
 /// Row of the directory and place there.
 type Place = (u32, u32);
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+/// What an old and a new entry have to share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 struct Key {
-    device: u32,
     ino: u64,
-    kind: Kind,
     birth: u32,
+    device: u16,
+    kind: Kind,
 }
 
-#[derive(Debug)]
+/// No directory.
+const NO_ROW: u32 = u32::MAX;
+
+/// An entry that was removed. There may be many: no field is larger than it has to be.
+#[derive(Debug, Clone, Copy)]
 struct Source {
+    key: Key,
     place: Place,
-    row: Option<u32>,
-    side: Side,
-    path: Vec<u8>,
+    row: u32,
+    /// Where its name begins in the finder's names; it ends where a NUL is.
+    name: u32,
+    /// The number of the path of its directory.
+    dir_path: u32,
 }
 
 #[derive(Debug)]
 struct Target {
-    place: Place,
-    row: Option<u32>,
     key: Key,
+    place: Place,
+    row: u32,
 }
 
-/// Gathers what was added and removed.
+/// The paths of removed entries: those of directories once for all that follow each other in one.
+#[derive(Debug, Default)]
+struct Paths {
+    names: Vec<u8>,
+    dirs: Vec<u8>,
+    /// Row of the directory and end of its path.
+    dir_ends: Vec<(u32, u32)>,
+}
+
+impl Paths {
+    /// Adds a path; returns where its name and its directory's path are. None if there is no more room.
+    fn push(&mut self, path: &[u8], dir_row: u32) -> Option<(u32, u32)> {
+        let slash = memrchr(b'/', path).map_or(0, |at| at + 1);
+        let (dir, name) = path.split_at(slash);
+        if self.dir_ends.last().is_none_or(|(row, _)| *row != dir_row) {
+            self.dirs.extend_from_slice(dir);
+            self.dir_ends.push((dir_row, u32::try_from(self.dirs.len()).ok()?));
+        }
+        let start = u32::try_from(self.names.len()).ok()?;
+        self.names.extend_from_slice(name);
+        self.names.push(0);
+        Some((start, self.dir_ends.len() as u32 - 1))
+    }
+
+    fn get(&self, source: &Source) -> Vec<u8> {
+        let at = source.dir_path as usize;
+        let start = at.checked_sub(1).map_or(0, |before| self.dir_ends[before].1 as usize);
+        let names = &self.names[source.name as usize..];
+        let name = &names[..memchr(0, names).unwrap_or(names.len())];
+        [&self.dirs[start..self.dir_ends[at].1 as usize], name].concat()
+    }
+}
+
+/// Gathers what was added and removed: some 100 bytes each.
 #[derive(Debug, Default)]
 pub(super) struct Finder {
-    devices: FxHashMap<String, u32>,
-    removed: FxHashMap<Key, Vec<Source>>,
+    devices: FxHashMap<String, u16>,
+    paths: Paths,
+    removed: Vec<Source>,
     added: Vec<Target>,
 }
 
-/// A rename: what it was, and where.
-#[derive(Debug)]
-pub(super) struct Rename {
-    source: Source,
-    /// Its directory was renamed and it lies there under the same name as before.
-    implied: bool,
-}
-
-/// All renames, by the place of the new entry.
+/// All renames.
 #[derive(Debug, Default)]
 pub(super) struct Renames {
-    to: FxHashMap<Place, Rename>,
-    sources: FxHashSet<Place>,
+    /// From the place of the new entry to the number of its source.
+    to: FxHashMap<Place, u32>,
+    /// The old entries that were renamed, by place.
+    sources: Vec<Source>,
+    /// From the row of a directory that was renamed to its old one.
+    dirs: FxHashMap<u32, u32>,
+    paths: Paths,
 }
 
 impl Finder {
@@ -70,40 +112,45 @@ impl Finder {
         if child.flags.intersects(Flags::UNKNOWN | Flags::FOREIGN) || child.stat.ino == 0 {
             return;
         }
-        // The file system of a mount point is that of what is mounted there.
         let device = dir.device.map_or("", |d| d.identity.as_str());
-        let next = self.devices.len() as u32;
+        let next = self.devices.len() as u16;
         let device = match self.devices.get(device) {
             Some(number) => *number,
+            // Without a number of its own a file system has no renames.
+            None if next == u16::MAX => return,
             None => *self.devices.entry(device.to_owned()).or_insert(next),
         };
-        let key = Key { device, ino: child.stat.ino, kind: child.kind(), birth: child.stat.birth };
-        if raw.kind == ChangeKind::Removed {
-            let side = Side { stat: child.stat, flags: child.flags };
-            let source = Source { place: raw.old_place(), row: node.row, side, path: path.to_vec() };
-            self.removed.entry(key).or_default().push(source);
-        } else {
-            self.added.push(Target { place: raw.new_place(), row: node.row, key });
+        let key = Key { ino: child.stat.ino, birth: child.stat.birth, device, kind: child.kind() };
+        let row = node.row.unwrap_or(NO_ROW);
+        if raw.kind == ChangeKind::Added {
+            self.added.push(Target { key, place: raw.new_place(), row });
+        } else if let Some((name, dir_path)) = self.paths.push(path, raw.old_dir.row) {
+            self.removed.push(Source { key, place: raw.old_place(), row, name, dir_path });
         }
     }
 
     /// Pairs what was removed with what was added, several names of one file in their order.
     pub(super) fn finish(mut self) -> Renames {
-        let mut renames = Renames::default();
-        let mut renamed_dirs: FxHashMap<u32, u32> = FxHashMap::default();
-        self.removed.values_mut().for_each(|sources| sources.reverse());
-        // In tree order, so that a directory is known as renamed before what lies in it.
+        // Names come in tree order, and so do those of one file.
+        self.removed.sort_unstable_by_key(|source| (source.key, source.name));
+        // How many of the sources with one key are taken, by the first of them.
+        let mut taken: FxHashMap<usize, usize> = FxHashMap::default();
+        let mut pairs = Vec::new();
+        let mut renames = Renames { paths: self.paths, ..Renames::default() };
         for target in self.added {
-            let Some(source) = self.removed.get_mut(&target.key).and_then(Vec::pop) else { continue };
-            if let (Some(new), Some(old)) = (target.row, source.row) {
-                renamed_dirs.insert(new, old);
+            let first = self.removed.partition_point(|source| source.key < target.key);
+            let count = taken.get(&first).copied().unwrap_or(0);
+            let Some(source) = self.removed.get(first + count).filter(|s| s.key == target.key) else { continue };
+            taken.insert(first, count + 1);
+            if target.row != NO_ROW && source.row != NO_ROW {
+                renames.dirs.insert(target.row, source.row);
             }
-            renames.sources.insert(source.place);
-            renames.to.insert(target.place, Rename { source, implied: false });
+            pairs.push((target.place, *source));
         }
-        for (place, rename) in &mut renames.to {
-            rename.implied = renamed_dirs.get(&place.0).is_some_and(|old| *old == rename.source.place.0);
-        }
+        drop(self.removed);
+        pairs.sort_unstable_by_key(|(_, source)| source.place);
+        renames.to = pairs.iter().enumerate().map(|(number, (target, _))| (*target, number as u32)).collect();
+        renames.sources = pairs.into_iter().map(|(_, source)| source).collect();
         renames
     }
 }
@@ -116,28 +163,25 @@ impl Renames {
 
     /// Whether the removed entry at a place is there under another path.
     pub(super) fn is_source(&self, place: Place) -> bool {
-        self.sources.contains(&place)
+        self.sources.binary_search_by_key(&place, |source| source.place).is_ok()
     }
 
-    /// The rename that led to the added entry at a place.
-    pub(super) fn to(&self, place: Place) -> Option<&Rename> {
-        self.to.get(&place)
-    }
-}
-
-impl Rename {
-    /// What is reported of it: the rename, unless its directory's says so already, and what changed
-    /// otherwise.
-    pub(super) fn changes(&self, raw: &Raw<'_>, path: &[u8]) -> (Option<Change>, Option<Change>) {
-        let Some(node) = raw.new else { return (None, None) };
+    /// What is reported of an added entry if it was there under another path: the rename, unless its
+    /// directory's says so already, and what changed otherwise.
+    pub(super) fn changes(&self, raw: &Raw<'_>, path: &[u8], old: &Snapshot) -> Result<Option<[Option<Change>; 2]>> {
+        let (Some(number), Some(node)) = (self.to.get(&raw.new_place()), raw.new) else { return Ok(None) };
+        let source = &self.sources[*number as usize];
+        let from = self.paths.get(source);
+        let was = old.checked_child(source.place.0, source.place.1)?;
         let new = Side { stat: node.child.stat, flags: node.child.flags };
-        let old = self.source.side;
+        let old = Side { stat: was.stat, flags: was.flags };
         let change =
             |kind, from, fields| Change { kind, path: path.to_vec(), from, old: Some(old), new: Some(new), fields };
         let name = |path: &[u8]| path.rsplit(|b| *b == b'/').next().map(<[u8]>::to_vec);
-        let implied = self.implied && name(path) == name(&self.source.path);
+        // Its directory was renamed, and it lies there as it did.
+        let implied = self.dirs.get(&raw.new_dir.row) == Some(&source.place.0) && name(path) == name(&from);
         let fields = old.stat.differing(&new.stat);
-        let first = (!implied).then(|| change(ChangeKind::Renamed, Some(self.source.path.clone()), fields));
+        let first = (!implied).then(|| change(ChangeKind::Renamed, Some(from), fields));
         // A rename moves the ctime on most file systems, but not that of what lies below.
         let expected = if implied { Fields::empty() } else { RENAME_FIELDS };
         let second = if !(fields - expected).is_empty() {
@@ -147,6 +191,6 @@ impl Rename {
         } else {
             None
         };
-        (first, second)
+        Ok(Some([first, second]))
     }
 }

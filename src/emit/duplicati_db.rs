@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
-use crate::path::{is_within, to_path};
+use crate::path::{PathExt as _, is_within, to_path};
 
 /// How long to wait for a database that Duplicati is writing to.
 const BUSY: Duration = Duration::from_secs(5);
@@ -25,9 +25,9 @@ impl JobDatabase {
     /// Why it cannot be relied on.
     pub(super) fn read(file: &Path, roots: &[Vec<u8>]) -> Result<Self, String> {
         if !file.is_file() {
-            return Err(format!("the job database {} does not exist", file.display()));
+            return Err(format!("the job database {} does not exist", file.shown()));
         }
-        let told = |e: rusqlite::Error| format!("the job database {} cannot be read: {e}", file.display());
+        let told = |e: rusqlite::Error| format!("the job database {} cannot be read: {e}", file.shown());
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let database = Connection::open_with_flags(file, flags).map_err(told)?;
         database.busy_timeout(BUSY).map_err(told)?;
@@ -35,8 +35,8 @@ impl JobDatabase {
             if !knows(&database, root).map_err(told)? {
                 return Err(format!(
                     "the job database {} knows no file below {}: it belongs to another job, or nothing was backed up from there yet",
-                    file.display(),
-                    to_path(root).display()
+                    file.shown(),
+                    to_path(root).shown()
                 ));
             }
         }

@@ -26,7 +26,8 @@ fn is_hidden(c: char) -> bool {
 }
 
 fn quote_if(name: &[u8], special: impl Fn(u8) -> bool) -> Cow<'_, [u8]> {
-    if !name.iter().any(|b| special(*b)) {
+    // Without an early end the compiler looks at many bytes at once.
+    if !name.iter().fold(false, |found, b| found | special(*b)) {
         return Cow::Borrowed(name);
     }
     let mut quoted = Vec::with_capacity(name.len() + 8);

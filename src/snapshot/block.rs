@@ -1,11 +1,12 @@
-//! The block of one directory: its children's names and metadata, each column packed into as few
-//! bytes as its range needs. The same children always give the same bytes.
+//! The block of one directory: its children's names and metadata, a row of fixed length per child, each
+//! field packed into as few bytes as its range in this directory needs. The same children always give the
+//! same bytes.
 //!
 //! ```text
 //! count      LEB128; a directory without children has a block of no bytes at all
-//! widths     one nibble per column, low nibble first: bytes per value, 0 to 8
-//! bases      per column, LEB128
-//! columns    per column, count × width bytes, little endian: value − base
+//! widths     one nibble per field, low nibble first: bytes per value, 0 to 8
+//! bases      per field, LEB128
+//! rows       count × the sum of the widths: value − base, little endian
 //! names      each followed by NUL, in byte order
 //! ```
 
@@ -13,9 +14,9 @@ use memchr::{memchr, memchr_iter};
 
 use crate::entry::{Flags, Kind, Stat, Time};
 
-/// The columns of a block, in file order. A time is two columns, so that whole-second file systems
-/// pay nothing for nanoseconds and no time is out of range.
-pub(crate) const COLUMNS: [&str; 12] = [
+/// The fields of a row, in file order. A time is two fields, so that whole-second file systems pay nothing
+/// for nanoseconds and no time is out of range.
+pub(crate) const FIELDS: [&str; 12] = [
     "mode",
     "flags",
     "size",
@@ -30,15 +31,15 @@ pub(crate) const COLUMNS: [&str; 12] = [
     "birth",
 ];
 
-const COUNT: usize = COLUMNS.len();
+const COUNT: usize = FIELDS.len();
 const MODE: usize = 0;
 const FLAGS: usize = 1;
 const BIRTH: usize = 11;
 const WIDTH_BYTES: usize = COUNT.div_ceil(2);
 
-/// Added to seconds, modulo 2⁶⁴: times from 1901 on are small numbers in the right order, and every
-/// other time is still exact.
-const EPOCH_SHIFT: u64 = 1 << 31;
+/// The fields that are stored less the smallest value of their directory. The others would save little by
+/// it, and where the layout of a directory stays as it was, rows are compared as bytes.
+const WITH_BASE: [bool; COUNT] = [true, false, false, false, false, false, false, true, true, true, true, false];
 
 /// One child of a directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,14 +59,15 @@ impl Child<'_> {
     }
 }
 
-fn to_columns(stat: &Stat, flags: Flags) -> [u64; COUNT] {
+/// Seconds before 1970 take eight bytes, and are exact.
+fn to_fields(stat: &Stat, flags: Flags) -> [u64; COUNT] {
     [
         u64::from(stat.mode),
         u64::from(flags.bits()),
         stat.size,
-        stat.mtime.sec.cast_unsigned().wrapping_add(EPOCH_SHIFT),
+        stat.mtime.sec.cast_unsigned(),
         u64::from(stat.mtime.nsec),
-        stat.ctime.sec.cast_unsigned().wrapping_add(EPOCH_SHIFT),
+        stat.ctime.sec.cast_unsigned(),
         u64::from(stat.ctime.nsec),
         stat.ino,
         u64::from(stat.uid),
@@ -75,20 +77,20 @@ fn to_columns(stat: &Stat, flags: Flags) -> [u64; COUNT] {
     ]
 }
 
-fn from_columns(c: &[u64; COUNT]) -> (Stat, Flags) {
-    let time = |sec: u64, nsec: u64| Time::new(sec.wrapping_sub(EPOCH_SHIFT).cast_signed(), nsec as u32);
+fn from_fields(f: &[u64; COUNT]) -> (Stat, Flags) {
+    let time = |sec: u64, nsec: u64| Time::new(sec.cast_signed(), nsec as u32);
     let stat = Stat {
-        mode: c[0] as u16,
-        size: c[2],
-        mtime: time(c[3], c[4]),
-        ctime: time(c[5], c[6]),
-        ino: c[7],
-        uid: c[8] as u32,
-        gid: c[9] as u32,
-        nlink: c[10] as u32,
-        birth: c[11] as u32,
+        mode: f[0] as u16,
+        size: f[2],
+        mtime: time(f[3], f[4]),
+        ctime: time(f[5], f[6]),
+        ino: f[7],
+        uid: f[8] as u32,
+        gid: f[9] as u32,
+        nlink: f[10] as u32,
+        birth: f[11] as u32,
     };
-    (stat, Flags::from_bits_retain(c[1] as u8))
+    (stat, Flags::from_bits_retain(f[1] as u8))
 }
 
 /// The number of bytes that hold `value`.
@@ -127,12 +129,12 @@ impl Encoder {
     /// Appends the block of `children`, which are sorted by name, to `out`.
     pub(crate) fn encode<'a>(&mut self, children: impl Iterator<Item = Child<'a>> + Clone, out: &mut Vec<u8>) {
         self.rows.clear();
-        let mut lowest = [u64::MAX; COUNT];
+        let mut bases = [u64::MAX; COUNT];
         let mut highest = [0; COUNT];
         for child in children.clone() {
-            let row = to_columns(&child.stat, child.flags);
+            let row = to_fields(&child.stat, child.flags);
             for i in 0..COUNT {
-                lowest[i] = lowest[i].min(row[i]);
+                bases[i] = bases[i].min(row[i]);
                 highest[i] = highest[i].max(row[i]);
             }
             self.rows.push(row);
@@ -143,22 +145,26 @@ impl Encoder {
         put_leb128(out, self.rows.len() as u64);
         let mut widths = [0; COUNT];
         for i in 0..COUNT {
-            widths[i] = width(highest[i] - lowest[i]);
-            if widths[i] == width(highest[i]) {
-                // The base would cost bytes and save none.
-                lowest[i] = 0;
+            widths[i] = width(highest[i] - bases[i]);
+            if !WITH_BASE[i] || widths[i] == width(highest[i]) {
+                bases[i] = 0;
+                widths[i] = width(highest[i]);
             }
         }
         for pair in widths.chunks(2) {
             out.push(pair[0] | pair.get(1).unwrap_or(&0) << 4);
         }
-        for base in lowest {
+        for base in bases {
             put_leb128(out, base);
         }
-        for i in 0..COUNT {
-            let bytes = usize::from(widths[i]);
-            for row in &self.rows {
-                out.extend_from_slice(&(row[i] - lowest[i]).to_le_bytes()[..bytes]);
+        let row_len: usize = widths.iter().map(|w| usize::from(*w)).sum();
+        out.reserve(self.rows.len() * row_len + 8);
+        for row in &self.rows {
+            for i in 0..COUNT {
+                // Eight bytes at once, of which the next field overwrites what is too much.
+                let end = out.len() + usize::from(widths[i]);
+                out.extend_from_slice(&(row[i] - bases[i]).to_le_bytes());
+                out.truncate(end);
             }
         }
         for child in children {
@@ -168,55 +174,73 @@ impl Encoder {
     }
 }
 
-#[derive(Debug, Clone, Copy, Default)]
-struct Column {
-    offset: usize,
-    width: usize,
-    mask: u64,
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Field {
+    offset: u8,
+    width: u8,
     base: u64,
+}
+
+impl Field {
+    #[inline]
+    fn of(self, row: &[u8]) -> u64 {
+        if self.width == 0 {
+            return self.base;
+        }
+        let (offset, width) = (usize::from(self.offset), usize::from(self.width));
+        let raw = if let Some(bytes) = row[offset..].first_chunk() {
+            u64::from_le_bytes(*bytes) & (u64::MAX >> (64 - 8 * width))
+        } else {
+            // The last row of the last block may have fewer than eight bytes behind it.
+            let mut bytes = [0; 8];
+            bytes[..width].copy_from_slice(&row[offset..offset + width]);
+            u64::from_le_bytes(bytes)
+        };
+        self.base.wrapping_add(raw)
+    }
 }
 
 /// A parsed block: its bounds are checked, its values are read on access.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Block<'a> {
-    data: &'a [u8],
     count: usize,
-    columns: [Column; COUNT],
+    fields: [Field; COUNT],
+    row_len: usize,
+    /// The rows, and the names behind them, so that a field may be read with eight bytes.
+    rows: &'a [u8],
     names: &'a [u8],
 }
 
 impl<'a> Block<'a> {
     /// Checks every bound; none if the bytes are no block. Costs a pass over the names.
     pub(crate) fn parse(data: &'a [u8]) -> Option<Self> {
-        let block = Self::parse_columns(data)?;
+        let block = Self::parse_rows(data)?;
         (memchr_iter(0, block.names).count() == block.count).then_some(block)
     }
 
-    /// Checks the bounds of the columns only: whoever asks for names may get too few.
-    pub(crate) fn parse_columns(data: &'a [u8]) -> Option<Self> {
-        let mut block = Self { data, count: 0, columns: [Column::default(); COUNT], names: &[] };
+    /// Checks the bounds of the rows only: whoever asks for names may get too few.
+    pub(crate) fn parse_rows(data: &'a [u8]) -> Option<Self> {
+        let mut fields = [Field::default(); COUNT];
         if data.is_empty() {
-            return Some(block);
+            return Some(Self { count: 0, fields, row_len: 0, rows: &[], names: &[] });
         }
         let mut rest = data;
-        block.count = usize::try_from(take_leb128(&mut rest)?).ok().filter(|c| *c > 0)?;
+        let count = usize::try_from(take_leb128(&mut rest)?).ok().filter(|c| *c > 0)?;
         let widths;
         (widths, rest) = rest.split_at_checked(WIDTH_BYTES)?;
-        for (i, column) in block.columns.iter_mut().enumerate() {
-            column.width = usize::from(widths[i / 2] >> (4 * (i % 2)) & 0xf);
-            column.mask = match column.width {
-                0 => 0,
-                w @ 1..=8 => u64::MAX >> (64 - 8 * w),
-                _ => return None,
-            };
-            column.base = take_leb128(&mut rest)?;
+        let mut row_len = 0;
+        for (i, field) in fields.iter_mut().enumerate() {
+            field.offset = row_len;
+            field.width = widths[i / 2] >> (4 * (i % 2)) & 0xf;
+            if field.width > 8 {
+                return None;
+            }
+            row_len += field.width;
+            field.base = take_leb128(&mut rest)?;
         }
-        for column in &mut block.columns {
-            column.offset = data.len() - rest.len();
-            rest = rest.get(block.count.checked_mul(column.width)?..)?;
-        }
-        block.names = rest;
-        (rest.last() == Some(&0)).then_some(block)
+        let row_len = usize::from(row_len);
+        let names = rest.get(count.checked_mul(row_len)?..)?;
+        (names.last() == Some(&0)).then_some(Self { count, fields, row_len, rows: rest, names })
     }
 
     /// The number of children.
@@ -224,21 +248,10 @@ impl<'a> Block<'a> {
         self.count
     }
 
+    /// A child's row and what lies behind it.
     #[inline]
-    fn value(&self, column: usize, row: usize) -> u64 {
-        let c = &self.columns[column];
-        if c.width == 0 {
-            return c.base;
-        }
-        let at = c.offset + row * c.width;
-        let raw = if let Some(bytes) = self.data[at..].first_chunk::<8>() {
-            u64::from_le_bytes(*bytes) & c.mask
-        } else {
-            let mut bytes = [0; 8];
-            bytes[..c.width].copy_from_slice(&self.data[at..at + c.width]);
-            u64::from_le_bytes(bytes)
-        };
-        c.base.wrapping_add(raw)
+    fn row(&self, row: usize) -> &'a [u8] {
+        &self.rows[row * self.row_len..]
     }
 
     /// How many children are directories.
@@ -246,25 +259,20 @@ impl<'a> Block<'a> {
         (0..self.count).filter(|row| self.is_directory(*row)).count()
     }
 
-    /// What is stored of a column.
-    fn bytes(&self, column: usize) -> &'a [u8] {
-        let c = &self.columns[column];
-        &self.data[c.offset..c.offset + self.count * c.width]
-    }
-
     /// Whether a child is a directory.
     pub(crate) fn is_directory(&self, row: usize) -> bool {
-        Kind::from_mode(self.value(MODE, row) as u16) == Kind::Dir
+        Kind::from_mode(self.fields[MODE].of(self.row(row)) as u16) == Kind::Dir
     }
 
     /// What the scan has to say of a child.
     pub(crate) fn flags(&self, row: usize) -> Flags {
-        Flags::from_bits_retain(self.value(FLAGS, row) as u8)
+        Flags::from_bits_retain(self.fields[FLAGS].of(self.row(row)) as u8)
     }
 
     /// A child; its name comes from [`names`](Self::names).
     pub(crate) fn child(&self, row: usize, name: &'a [u8]) -> Child<'a> {
-        let (stat, flags) = from_columns(&std::array::from_fn(|i| self.value(i, row)));
+        let row = self.row(row);
+        let (stat, flags) = from_fields(&self.fields.map(|field| field.of(row)));
         Child { name, stat, flags }
     }
 
@@ -294,53 +302,34 @@ impl<'a> Iterator for Names<'a> {
     }
 }
 
-/// Compares the children of two blocks. Columns that are equal as a whole, byte for byte, are not looked
-/// at again: a changed file changes three or four columns of its directory.
-#[derive(Debug)]
+/// How to compare the children of two blocks. Rows of the same layout are compared as bytes.
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Pairing {
-    columns: Vec<usize>,
-    /// With the same names on both sides: a bit per child that differs.
-    differing: Option<Vec<u64>>,
+    same_layout: bool,
+    /// Both blocks hold the same names.
+    pub(crate) same_names: bool,
     /// Some child of either has a flag.
     pub(crate) flagged: bool,
 }
 
 impl Pairing {
     pub(crate) fn new(a: &Block<'_>, b: &Block<'_>) -> Self {
-        let same_names = a.names == b.names;
-        let no_flags = |block: &Block<'_>| block.columns[FLAGS].width == 0 && block.columns[FLAGS].base == 0;
-        let equal = |i: usize| {
-            let (x, y) = (&a.columns[i], &b.columns[i]);
-            let alike = x.width == y.width && x.base == y.base;
-            alike && (x.width == 0 || same_names && a.bytes(i) == b.bytes(i))
-        };
-        // Flags and birth time take no part in what "unchanged" means.
-        let columns: Vec<_> = (0..COUNT).filter(|i| *i != FLAGS && *i != BIRTH && !equal(*i)).collect();
-        let differing = same_names.then(|| {
-            let mut rows = vec![0_u64; a.count.div_ceil(64)];
-            for column in &columns {
-                for (at, bits) in rows.iter_mut().enumerate() {
-                    for row in at * 64..a.count.min(at * 64 + 64) {
-                        *bits |= u64::from(a.value(*column, row) != b.value(*column, row)) << (row % 64);
-                    }
-                }
-            }
-            rows
-        });
-        Self { columns, differing, flagged: !no_flags(a) || !no_flags(b) }
-    }
-
-    /// Whether both blocks hold the same names, so that children in the same place are the same.
-    pub(crate) fn same_names(&self) -> bool {
-        self.differing.is_some()
-    }
-
-    /// Whether two children of the same name have the same metadata.
-    pub(crate) fn equal(&self, a: &Block<'_>, a_row: usize, b: &Block<'_>, b_row: usize) -> bool {
-        match &self.differing {
-            Some(rows) => rows[a_row / 64] >> (a_row % 64) & 1 == 0,
-            None => self.columns.iter().all(|column| a.value(*column, a_row) == b.value(*column, b_row)),
+        let flagless = |block: &Block<'_>| block.fields[FLAGS].width == 0 && block.fields[FLAGS].base == 0;
+        Self {
+            same_layout: a.fields == b.fields,
+            same_names: a.names == b.names,
+            flagged: !flagless(a) || !flagless(b),
         }
+    }
+
+    /// Whether two children have the same metadata. Flags are not compared.
+    pub(crate) fn equal(self, a: &Block<'_>, a_row: usize, b: &Block<'_>, b_row: usize) -> bool {
+        let (a_bytes, b_bytes) = (a.row(a_row), b.row(b_row));
+        if self.same_layout && a_bytes[..a.row_len] == b_bytes[..b.row_len] {
+            return true;
+        }
+        // The birth time takes no part in what "unchanged" means.
+        (0..COUNT).filter(|i| *i != FLAGS && *i != BIRTH).all(|i| a.fields[i].of(a_bytes) == b.fields[i].of(b_bytes))
     }
 }
 
@@ -404,12 +393,12 @@ mod tests {
     }
 
     #[test]
-    fn format_md_names_the_columns_and_flags() {
+    fn format_md_names_the_fields_and_flags() {
         let page = include_str!("../../FORMAT.md");
         let table =
-            page.split("The columns, in order:").nth(1).and_then(|t| t.split("The flags").next()).expect("a table");
+            page.split("The fields, in order:").nth(1).and_then(|t| t.split("The flags").next()).expect("a table");
         let names: Vec<_> = table.lines().filter_map(|l| l.strip_prefix("| `")?.split('`').next()).collect();
-        assert_eq!(names, COLUMNS);
+        assert_eq!(names, FIELDS);
         let bits = page.split("| bit | flag |").nth(1).and_then(|t| t.split("*Rationale*").next()).expect("a table");
         let names: Vec<_> = bits
             .lines()

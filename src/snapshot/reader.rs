@@ -236,7 +236,7 @@ impl Snapshot {
 
     /// The metadata of a child of a directory whose listing was checked before; its name is left out.
     pub(crate) fn checked_child(&self, row: u32, place: u32) -> Result<Child<'_>> {
-        let block = Block::parse_columns(self.block_bytes(row)?).filter(|b| (place as usize) < b.len());
+        let block = Block::parse_rows(self.block_bytes(row)?).filter(|b| (place as usize) < b.len());
         Ok(block.ok_or_else(|| self.unreadable(row))?.child(place as usize, b""))
     }
 

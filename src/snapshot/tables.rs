@@ -4,7 +4,7 @@
 use rkyv::{Archive, Deserialize, Serialize};
 
 use super::header::Digest;
-use crate::path::to_path;
+use crate::path::{PathExt as _, to_path};
 use crate::{Error, Result};
 
 /// One row per directory, each after all that lie below it (post-order), siblings in name order. The
@@ -68,7 +68,7 @@ pub(crate) struct Mount {
 /// # Errors
 /// [`Error::Incomparable`] with every difference.
 pub(crate) fn same_question(old: &Meta, new: &Meta) -> Result<()> {
-    let roots = |m: &Meta| m.roots.iter().map(|r| to_path(r).display().to_string()).collect::<Vec<_>>().join(" ");
+    let roots = |m: &Meta| m.roots.iter().map(|r| to_path(r).shown().to_string()).collect::<Vec<_>>().join(" ");
     let switch = |on: bool| if on { "on" } else { "off" }.to_owned();
     let parts = [
         ("roots", roots(old), roots(new)),

@@ -73,7 +73,7 @@ impl AtomicFile {
 
     /// The open file, after what was written so far has reached it.
     fn flushed(&mut self) -> Result<&mut File> {
-        self.writer.flush().context("write", &self.destination)?;
+        self.writer.flush().map_err(bare).context("write", &self.destination)?;
         Ok(self.writer.get_mut().as_file_mut())
     }
 
@@ -87,20 +87,19 @@ impl AtomicFile {
     /// Makes the file durable and gives it its name.
     pub(crate) fn commit(mut self) -> Result<()> {
         self.flushed()?.sync_all().context("sync", &self.destination)?;
-        let file =
-            self.writer.into_inner().map_err(io::IntoInnerError::into_error).context("write", &self.destination)?;
-        file.persist(&self.destination).map_err(|e| e.error).context("replace", &self.destination)?;
+        let file = self.writer.into_inner().map_err(|e| bare(e.into_error())).context("write", &self.destination)?;
+        file.persist(&self.destination).map_err(|e| bare(e.error)).context("replace", &self.destination)?;
         sync_directory(directory(&self.destination))
     }
 }
 
 impl Write for AtomicFile {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        self.writer.write(buffer)
+        self.writer.write(buffer).map_err(bare)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.writer.flush()
+        self.writer.flush().map_err(bare)
     }
 }
 

@@ -49,7 +49,7 @@ pub(crate) fn describe(dir: &Path, mount: u64) -> FileSystem {
         rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::CLOEXEC,
         rustix::fs::Mode::empty(),
     ) {
-        Ok(fd) => linux::describe(&fd, mount),
+        Ok(dir) => linux::describe(&dir, mount),
         Err(_) => linux::from_mount_table(mount),
     }
 }
@@ -68,21 +68,31 @@ pub(crate) fn has_automounts(roots: &[&Path]) -> bool {
     })
 }
 
+/// Nothing is known of automounts here.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn has_automounts(_roots: &[&Path]) -> bool {
+    false
+}
+
 #[cfg(target_os = "linux")]
 pub(crate) use linux::describe as describe_open;
 
+/// Describes the file system of an open directory: there is none here.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn describe_open(dir: &crate::sys::native::Dir, _mount: u64) -> FileSystem {
+    match *dir {}
+}
+
 #[cfg(target_os = "linux")]
 mod linux {
-    use std::fmt::Write as _;
-    use std::os::fd::AsFd;
-
     use procfs::process::{MountInfo, MountInfos};
     use rustix::fs::{Mode, OFlags, fstatvfs, openat};
     use rustix::ioctl::{Getter, ioctl, opcode};
+    use std::fmt::Write as _;
 
     use super::FileSystem;
     use crate::entry::Time;
-    use crate::sys::linux::stat_open;
+    use crate::sys::native::{Dir, stat_open};
 
     pub(super) fn mount_table() -> Option<Vec<MountInfo>> {
         use procfs::FromRead as _;
@@ -102,27 +112,27 @@ mod linux {
     }
 
     /// Describes the file system of an open directory.
-    pub(crate) fn describe(dir: impl AsFd, mount: u64) -> FileSystem {
+    pub(crate) fn describe(dir: &Dir, mount: u64) -> FileSystem {
         let mut fs = from_mount_table(mount);
         let kind = fs.kind.as_str();
         // These derive f_fsid from the UUID; btrfs adds the subvolume, which has inodes of its own.
         let fsid_is_uuid = matches!(kind, "ext2" | "ext3" | "ext4" | "btrfs" | "zfs");
         if fsid_is_uuid
-            && let Ok(v) = fstatvfs(&dir)
+            && let Ok(v) = fstatvfs(dir)
             && v.f_fsid != 0
         {
             fs.identity = format!("{kind}:fsid:{:016x}", v.f_fsid);
-        } else if let Some(uuid) = uuid(&dir) {
+        } else if let Some(uuid) = uuid(dir) {
             fs.identity = format!("{kind}:uuid:{uuid}");
         }
         if !fs.has_local_clock() {
-            fs.own_time = own_time(&dir);
+            fs.own_time = own_time(dir);
         }
         fs
     }
 
     /// The time that the file system gives to a file made now, without leaving a name behind.
-    fn own_time(dir: impl AsFd) -> Option<Time> {
+    fn own_time(dir: &Dir) -> Option<Time> {
         let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
         let file = openat(dir, c".", flags, Mode::RUSR | Mode::WUSR).ok()?;
         Some(stat_open(&file).ok()?.stat.mtime)
@@ -138,7 +148,7 @@ mod linux {
 
     /// The UUID in the superblock, from Linux 6.9 on.
     #[expect(unsafe_code, reason = "rustix has no wrapper for FS_IOC_GETFSUUID")]
-    fn uuid(dir: impl AsFd) -> Option<String> {
+    fn uuid(dir: &Dir) -> Option<String> {
         const FS_IOC_GETFSUUID: rustix::ioctl::Opcode = opcode::read::<FsUuid2>(0x15, 0);
         // SAFETY: FS_IOC_GETFSUUID is _IOR(0x15, 0, struct fsuuid2): it takes no input and fills the
         // whole structure or fails; any bytes are a valid `FsUuid2`.

@@ -7,7 +7,10 @@ pub(crate) mod clock;
 pub(crate) mod durable;
 pub(crate) mod filesystem;
 #[cfg(target_os = "linux")]
-pub(crate) mod linux;
+pub(crate) mod native;
+#[cfg(not(target_os = "linux"))]
+#[path = "no_native.rs"]
+pub(crate) mod native;
 mod stat;
 
 pub(crate) use stat::{stat, stat_following};

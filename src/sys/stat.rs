@@ -18,10 +18,10 @@ pub(crate) fn stat_following(path: &Path) -> io::Result<Found> {
 #[cfg(target_os = "linux")]
 mod implementation {
     use super::{Found, Path, io};
-    use crate::sys::linux;
+    use crate::sys::native;
 
     pub(super) fn stat(path: &Path, follow: bool) -> io::Result<Found> {
-        linux::stat_path(path, follow)
+        native::stat_path(path, follow)
     }
 }
 

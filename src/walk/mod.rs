@@ -3,7 +3,6 @@
 //! known here.
 
 mod devices;
-#[cfg(target_os = "linux")]
 mod native;
 mod portable;
 mod racy;
@@ -153,8 +152,7 @@ pub(crate) fn portable<S: Sink>(
     portable::walk(plan, devices, sink, monitor)
 }
 
-/// Walks with the system's own calls.
-#[cfg(target_os = "linux")]
+/// Walks with the system's own calls, where it has them.
 pub(crate) fn native<S: Sink>(
     plan: &Plan<'_>,
     devices: &Devices,

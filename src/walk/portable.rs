@@ -149,8 +149,7 @@ impl<S: Sink> Walk<'_, S> {
 
     fn root_entry(&mut self, entry: &DirEntry<State>) {
         if let Some(e) = entry.read_children.as_ref().and_then(|c| c.error()) {
-            let kind = e.io_error().map_or(io::ErrorKind::Other, io::Error::kind);
-            self.unlisted(entry.path(), io::Error::new(kind, e.to_string()));
+            self.unlisted(entry.path(), io_error(e));
             self.stack[0].cut = true;
         }
     }
@@ -212,10 +211,7 @@ impl<S: Sink> Walk<'_, S> {
             }
             Seen::Stat(found) => {
                 let error = match &entry.read_children {
-                    Some(c) => c.error().map(|e| {
-                        let kind = e.io_error().map_or(io::ErrorKind::Other, io::Error::kind);
-                        io::Error::new(kind, e.to_string())
-                    }),
+                    Some(c) => c.error().map(io_error),
                     None => Some(io::Error::other("it became a directory while its parent was read")),
                 };
                 match error {
@@ -245,8 +241,7 @@ impl<S: Sink> Walk<'_, S> {
 
     fn listing_error(&mut self, error: &jwalk::Error) {
         self.close_to(error.depth().max(1));
-        let kind = error.io_error().map_or(io::ErrorKind::Other, io::Error::kind);
-        let error = io::Error::new(kind, error.to_string());
+        let error = io_error(error);
         if let Some(dir) = self.stack.last_mut() {
             dir.cut = true;
             let path = dir.path.clone();
@@ -311,6 +306,14 @@ impl<S: Sink> Walk<'_, S> {
         let done = self.sink.directory(0, dir.device, &listing, dir.subdirs.into_values().collect());
         self.monitor.directory(&|| dir.path.clone(), total);
         done
+    }
+}
+
+/// The system's error; jwalk hands it out by reference only.
+fn io_error(error: &jwalk::Error) -> io::Error {
+    match error.io_error() {
+        Some(e) => e.raw_os_error().map_or_else(|| e.kind().into(), io::Error::from_raw_os_error),
+        None => io::Error::other("the walk broke off"),
     }
 }
 

@@ -21,7 +21,8 @@ use self::node::{Node, Opened, Outcome};
 use super::{Devices, Entry, FinishedRoot, Listing, Plan, Sink, root_error, unknown};
 use crate::entry::{Flags, Kind, Stat};
 use crate::monitor::Monitor;
-use crate::sys::{Found, filesystem, linux};
+use crate::sys::native::{self, Dir};
+use crate::sys::{Found, filesystem};
 use crate::{Cause, Error, Result, Warning};
 
 /// Descriptors that are left to others: the output, the base, the pool's own.
@@ -57,7 +58,7 @@ pub(super) fn walk<S: Sink>(
         path: PathBuf::from("the walk"),
         source: io::Error::other(e),
     })?;
-    let open_limit = linux::open_file_limit().saturating_sub(SPARE_DESCRIPTORS) * 3 / 4;
+    let open_limit = native::open_file_limit().saturating_sub(SPARE_DESCRIPTORS) * 3 / 4;
     let roots: Vec<_> = plan.roots.iter().map(PathBuf::as_path).collect();
     let walker = Walker {
         plan,
@@ -93,10 +94,10 @@ pub(super) fn walk<S: Sink>(
 impl<S: Sink> Walker<'_, S> {
     fn open_root(&self, number: usize, path: &std::path::Path) -> Result<Arc<Node<S::Done>>> {
         let open = || {
-            let fd = linux::open_root(path)?;
-            let found = linux::stat_open(&fd)?;
+            let fd = native::open_root(path)?;
+            let found = native::stat_open(&fd)?;
             if self.plan.settle {
-                linux::sync_filesystem(&fd)?;
+                native::sync_filesystem(&fd)?;
             }
             Ok((fd, found))
         };
@@ -130,27 +131,23 @@ impl<S: Sink> Walker<'_, S> {
     }
 
     /// Opens a child directory, or says what it is instead.
-    fn open_child(
-        &self,
-        parent: &Arc<Node<S::Done>>,
-        name: &CString,
-    ) -> Result<(std::os::fd::OwnedFd, Opened), Outcome<S::Done>> {
+    fn open_child(&self, parent: &Arc<Node<S::Done>>, name: &CString) -> Result<(Dir, Opened), Outcome<S::Done>> {
         let dir = parent.descriptor().map_err(|e| self.unreadable(parent, name, None, e))?;
         if self.automounts || parent.opened.may_automount {
-            match linux::stat_child(&dir, name) {
+            match native::stat_child(&dir, name) {
                 Ok(found) if found.automount => return Err(self.not_entered(parent, &found)),
                 Err(e) => return Err(self.unreadable(parent, name, None, e)),
                 Ok(_) => {}
             }
         }
         let open = || {
-            let fd = linux::open_child(&dir, name)?;
-            let found = linux::stat_open(&fd)?;
+            let fd = native::open_child(&dir, name)?;
+            let found = native::stat_open(&fd)?;
             Ok((fd, found))
         };
         let (fd, found) = match open() {
             Ok(both) => both,
-            Err(e) => match linux::stat_child(&dir, name) {
+            Err(e) => match native::stat_child(&dir, name) {
                 Ok(found) if found.stat.kind() != Kind::Dir => return Err(Self::other(parent, &found)),
                 Ok(found) => return Err(self.unreadable(parent, name, Some(found), e)),
                 Err(gone) if gone.kind() == io::ErrorKind::NotFound => return Err(Outcome::Gone),
@@ -169,7 +166,7 @@ impl<S: Sink> Walker<'_, S> {
             (above.device, above.rule, above.may_automount)
         } else {
             if self.plan.settle {
-                linux::sync_filesystem(&fd).map_err(|e| self.unreadable(parent, name, Some(found), e))?;
+                native::sync_filesystem(&fd).map_err(|e| self.unreadable(parent, name, Some(found), e))?;
             }
             self.devices.meet(found.dev, || filesystem::describe_open(&fd, found.mount))
         };

@@ -2,7 +2,6 @@
 
 use std::ffi::{CStr, CString};
 use std::io;
-use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,7 +10,8 @@ use super::super::racy::RacyRule;
 use super::super::{Entry, Listing, Name, name};
 use crate::entry::{Flags, Stat};
 use crate::path::{push, to_bytes, to_path};
-use crate::sys::{Found, linux};
+use crate::sys::Found;
+use crate::sys::native::{self, Dir};
 
 /// What was learned when a directory was opened.
 #[derive(Debug, Clone, Copy)]
@@ -91,7 +91,7 @@ pub(super) struct Node<D> {
     place: Place<D>,
     pub(super) opened: Opened,
     /// Open as long as it is read or children have to be opened.
-    dir: Mutex<Option<Arc<OwnedFd>>>,
+    dir: Mutex<Option<Arc<Dir>>>,
     /// Who still needs the descriptor: the reader, and each child directory until it is opened.
     users: AtomicUsize,
     /// What is not finished: the reading, and each child directory.
@@ -122,7 +122,7 @@ impl<D> Node<D> {
         }
     }
 
-    fn new(place: Place<D>, opened: Opened, dir: OwnedFd) -> Self {
+    fn new(place: Place<D>, opened: Opened, dir: Dir) -> Self {
         Self {
             place,
             opened,
@@ -133,11 +133,11 @@ impl<D> Node<D> {
         }
     }
 
-    pub(super) fn root(number: usize, path: &Path, opened: Opened, dir: OwnedFd) -> Self {
+    pub(super) fn root(number: usize, path: &Path, opened: Opened, dir: Dir) -> Self {
         Self::new(Place::Root { number, path: path.into() }, opened, dir)
     }
 
-    pub(super) fn child(parent: &Arc<Self>, slot: usize, name: CString, opened: Opened, dir: OwnedFd) -> Self {
+    pub(super) fn child(parent: &Arc<Self>, slot: usize, name: CString, opened: Opened, dir: Dir) -> Self {
         Self::new(Place::Below { parent: Arc::clone(parent), slot, name }, opened, dir)
     }
 
@@ -226,7 +226,7 @@ impl<D> Node<D> {
 
     /// The open directory. If it was closed to save descriptors, it is opened again from the nearest
     /// open ancestor down, and has to be the same.
-    pub(super) fn descriptor(&self) -> io::Result<Arc<OwnedFd>> {
+    pub(super) fn descriptor(&self) -> io::Result<Arc<Dir>> {
         let mut closed = Vec::new();
         let mut dir = None;
         for node in self.ancestors() {
@@ -238,11 +238,11 @@ impl<D> Node<D> {
         }
         for node in closed.iter().rev() {
             let fd = match (&node.place, &dir) {
-                (Place::Below { name, .. }, Some(above)) => linux::open_child(above, name)?,
-                (Place::Root { path, .. }, _) => linux::open_root(path)?,
+                (Place::Below { name, .. }, Some(above)) => native::open_child(above, name)?,
+                (Place::Root { path, .. }, _) => native::open_root(path)?,
                 (Place::Below { .. }, None) => return Err(stale()),
             };
-            let now = linux::stat_open(&fd)?;
+            let now = native::stat_open(&fd)?;
             let then = &node.opened.found;
             if (now.dev, now.stat.ino) != (then.dev, then.stat.ino) {
                 return Err(stale());

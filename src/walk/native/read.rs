@@ -5,7 +5,6 @@ use std::cell::RefCell;
 use std::ffi::CStr;
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -19,7 +18,7 @@ use super::node::{Ended, Node};
 use crate::entry::{Flags, Kind};
 use crate::filter::{CACHEDIR_SIGNATURE, CACHEDIR_TAG, Marker};
 use crate::path::{push, to_path};
-use crate::sys::linux;
+use crate::sys::native::{self, Dir};
 use crate::{Cause, Warning};
 
 /// A directory with more files than this is stat'ed by several threads.
@@ -30,7 +29,7 @@ const PIECE: usize = 256;
 
 thread_local! {
     static BUFFER: RefCell<Vec<MaybeUninit<u8>>> =
-        RefCell::new(vec![MaybeUninit::uninit(); linux::LISTING_BUFFER]);
+        RefCell::new(vec![MaybeUninit::uninit(); native::LISTING_BUFFER]);
 }
 
 /// What a listing came to.
@@ -65,7 +64,7 @@ impl<S: Sink> Walker<'_, S> {
         self.climb(node);
     }
 
-    fn read_open<'s>(&'s self, scope: &Scope<'s>, node: &Arc<Node<S::Done>>, dir: &OwnedFd)
+    fn read_open<'s>(&'s self, scope: &Scope<'s>, node: &Arc<Node<S::Done>>, dir: &Dir)
     where
         S::Done: 's,
     {
@@ -101,14 +100,14 @@ impl<S: Sink> Walker<'_, S> {
         node.set_ended(Ended::Cut);
     }
 
-    fn list(&self, node: &Node<S::Done>, dir: &OwnedFd) -> io::Result<Listed> {
+    fn list(&self, node: &Node<S::Done>, dir: &Dir) -> io::Result<Listed> {
         let filter = self.plan.filter;
         let found = &node.opened.found;
         let own: Vec<_> = self.plan.own_in(found.dev, found.stat.ino).collect();
         let mut relative = if filter.has_patterns() { Some(node.relative()) } else { None };
         let mut listed = Listed::default();
         BUFFER.with_borrow_mut(|buffer| {
-            linux::list(dir, buffer, |name, kind| {
+            native::list(dir, buffer, |name, kind| {
                 let bytes = name.to_bytes();
                 match filter.marker(bytes) {
                     Marker::None => {}
@@ -120,7 +119,7 @@ impl<S: Sink> Walker<'_, S> {
                 }
                 let kind = kind.or_else(|| {
                     // Only some file systems make this necessary; an error shows again below.
-                    linux::stat_child(dir, name).ok().map(|found| found.stat.kind())
+                    native::stat_child(dir, name).ok().map(|found| found.stat.kind())
                 });
                 if let Some(path) = &mut relative {
                     let len = push(path, bytes);
@@ -148,9 +147,9 @@ impl<S: Sink> Walker<'_, S> {
         Ok(listed)
     }
 
-    fn is_tagged(&self, node: &Node<S::Done>, dir: &OwnedFd) -> bool {
+    fn is_tagged(&self, node: &Node<S::Done>, dir: &Dir) -> bool {
         const LEN: usize = CACHEDIR_SIGNATURE.len();
-        match linux::read_start::<LEN>(dir, c"CACHEDIR.TAG") {
+        match native::read_start::<LEN>(dir, c"CACHEDIR.TAG") {
             Ok(start) => start == CACHEDIR_SIGNATURE,
             Err(e) if e.kind() == io::ErrorKind::NotFound => false,
             Err(e) => {
@@ -162,7 +161,7 @@ impl<S: Sink> Walker<'_, S> {
     }
 
     /// Stats the files, and finds those that are directories after all.
-    fn stat_all(&self, node: &Node<S::Done>, dir: &OwnedFd, names: &[u8], files: &[Name]) -> (Vec<Entry>, Vec<Name>) {
+    fn stat_all(&self, node: &Node<S::Done>, dir: &Dir, names: &[u8], files: &[Name]) -> (Vec<Entry>, Vec<Name>) {
         if files.len() <= SPLIT {
             return self.stat_piece(node, dir, names, files);
         }
@@ -176,12 +175,12 @@ impl<S: Sink> Walker<'_, S> {
         (entries, late)
     }
 
-    fn stat_piece(&self, node: &Node<S::Done>, dir: &OwnedFd, names: &[u8], files: &[Name]) -> (Vec<Entry>, Vec<Name>) {
+    fn stat_piece(&self, node: &Node<S::Done>, dir: &Dir, names: &[u8], files: &[Name]) -> (Vec<Entry>, Vec<Name>) {
         let mut entries = Vec::with_capacity(files.len());
         let mut late = Vec::new();
         for &name in files {
             let Some(c_name) = c_name(names, name) else { continue };
-            match linux::stat_child(dir, c_name) {
+            match native::stat_child(dir, c_name) {
                 Ok(found) if found.stat.kind() == Kind::Dir => late.push(name),
                 Ok(found) => {
                     entries.push(Entry { name, stat: found.stat, flags: Self::flags(&node.opened, &found) });

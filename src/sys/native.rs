@@ -4,7 +4,7 @@
 use std::ffi::CStr;
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use rustix::fs::{self, AtFlags, CWD, Mode, OFlags, RawDir, Statx, StatxAttributes, StatxFlags};
@@ -17,19 +17,22 @@ use crate::entry::{Kind, Stat, Time};
 /// Room for some 500 entries a call; measured to make no difference from 4 KiB to 1 MiB.
 pub(crate) const LISTING_BUFFER: usize = 32 * 1024;
 
+/// An open directory.
+pub(crate) type Dir = OwnedFd;
+
 const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
 /// Opens a root; a symlink is followed.
-pub(crate) fn open_root(path: &Path) -> io::Result<OwnedFd> {
+pub(crate) fn open_root(path: &Path) -> io::Result<Dir> {
     Ok(fs::open(path, DIRECTORY, Mode::empty())?)
 }
 
 /// Opens a directory below an open one. Never follows a symlink, and leaves the access time alone
 /// where the system allows that (to owners and root).
-pub(crate) fn open_child(parent: impl AsFd, name: &CStr) -> io::Result<OwnedFd> {
+pub(crate) fn open_child(parent: &Dir, name: &CStr) -> io::Result<Dir> {
     let flags = DIRECTORY | OFlags::NOFOLLOW;
-    match fs::openat(&parent, name, flags | OFlags::NOATIME, Mode::empty()) {
-        Err(Errno::PERM) => Ok(fs::openat(&parent, name, flags, Mode::empty())?),
+    match fs::openat(parent, name, flags | OFlags::NOATIME, Mode::empty()) {
+        Err(Errno::PERM) => Ok(fs::openat(parent, name, flags, Mode::empty())?),
         other => Ok(other?),
     }
 }
@@ -37,7 +40,7 @@ pub(crate) fn open_child(parent: impl AsFd, name: &CStr) -> io::Result<OwnedFd> 
 /// Calls `each` with the name and the kind (where the file system tells it) of every entry but `.`
 /// and `..`, in the system's order.
 pub(crate) fn list(
-    dir: impl AsFd,
+    dir: &Dir,
     buffer: &mut [MaybeUninit<u8>],
     mut each: impl FnMut(&CStr, Option<Kind>),
 ) -> io::Result<()> {
@@ -69,13 +72,13 @@ fn kind(file_type: fs::FileType) -> Option<Kind> {
 const MASK: StatxFlags = StatxFlags::BASIC_STATS.union(StatxFlags::BTIME).union(StatxFlags::MNT_ID);
 
 /// The metadata of an entry of an open directory; a symlink's own, and without mounting anything.
-pub(crate) fn stat_child(dir: impl AsFd, name: &CStr) -> io::Result<Found> {
+pub(crate) fn stat_child(dir: &Dir, name: &CStr) -> io::Result<Found> {
     let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
     Ok(found(&fs::statx(dir, name, flags, MASK)?))
 }
 
 /// The metadata of an open file.
-pub(crate) fn stat_open(file: impl AsFd) -> io::Result<Found> {
+pub(crate) fn stat_open(file: &Dir) -> io::Result<Found> {
     Ok(found(&fs::statx(file, c"", AtFlags::EMPTY_PATH, MASK)?))
 }
 
@@ -86,7 +89,7 @@ pub(crate) fn stat_path(path: &Path, follow: bool) -> io::Result<Found> {
 }
 
 /// Writes back what the file system of an open file holds in memory.
-pub(crate) fn sync_filesystem(file: impl AsFd) -> io::Result<()> {
+pub(crate) fn sync_filesystem(file: &Dir) -> io::Result<()> {
     Ok(fs::syncfs(file)?)
 }
 
@@ -120,7 +123,7 @@ fn found(s: &Statx) -> Found {
 
 /// The first bytes of a regular file of an open directory, at most `N`. A symlink gives
 /// none, and nothing else is opened for longer than it takes to see what it is.
-pub(crate) fn read_start<const N: usize>(dir: impl AsFd, name: &CStr) -> io::Result<Vec<u8>> {
+pub(crate) fn read_start<const N: usize>(dir: &Dir, name: &CStr) -> io::Result<Vec<u8>> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = match fs::openat(dir, name, flags, Mode::empty()) {
         Ok(fd) => std::fs::File::from(fd),

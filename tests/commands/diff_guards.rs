@@ -1,0 +1,223 @@
+//! `diff`: refusals. Other questions (law 7), an emptied root, too many removals (law 8), swapped
+//! snapshots.
+
+use crate::testenv::TestEnv;
+
+#[test]
+fn an_emptied_root_is_refused_unless_it_is_meant() {
+    let env = TestEnv::new();
+    env.write("tree/dir/file", "");
+    env.snap("a.snap");
+    env.remove("tree/dir");
+    env.snap("b.snap");
+    for format in ["text", "name-status", "json", "paths"] {
+        let error = env.run(["diff", "a.snap", "b.snap", "--emit", format]).failure(2);
+        let says = "root [ROOT]/tree: held entries before and is empty now; check that it is mounted, or mean it with --allow-root-change";
+        assert!(error.ends_with(says), "{error}");
+    }
+    let run = env.changes_with("a.snap", "b.snap", &["--allow-root-change"]);
+    assert_eq!(run.success(), "M .\nD dir\nD dir/file\n");
+    let filled = env.changes_with("b.snap", "a.snap", &[]);
+    assert_eq!(filled.stdout, "M .\nA dir\nA dir/file\n", "filling one is no such case");
+}
+
+#[test]
+fn a_root_that_was_empty_before_may_stay_so() {
+    let env = TestEnv::new();
+    env.snap("a.snap");
+    env.chmod("tree", 0o700);
+    env.snap("b.snap");
+    assert_eq!(env.changes("a.snap", "b.snap"), "M .\n");
+}
+
+#[test]
+fn one_emptied_root_of_several_is_refused() {
+    let env = TestEnv::new();
+    env.write("tree/file", "");
+    env.write("other/file", "");
+    for (name, gone) in [("a.snap", false), ("b.snap", true)] {
+        if gone {
+            env.remove("other/file");
+        }
+        env.run(["snap", "tree", "other", "-o", name, "-q"]).success();
+    }
+    let error = env.run(["diff", "a.snap", "b.snap"]).failure(2);
+    assert!(error.contains("root [ROOT]/other: "), "{error}");
+}
+
+#[test]
+fn a_vanished_root_stops_the_scan() {
+    let env = TestEnv::new();
+    env.write("tree/file", "");
+    env.snap("a.snap");
+    let before = env.read("a.snap");
+    env.remove("tree");
+    let error = env.run(["snap", "tree", "-o", "a.snap"]).failure(2);
+    assert!(
+        error.contains("root [ROOT]/tree: does not exist; check the spelling, or whether it is mounted"),
+        "{error}"
+    );
+    assert!(env.read("a.snap") == before);
+}
+
+#[test]
+fn too_many_removals_are_refused_by_number_and_by_percentage() {
+    let env = TestEnv::new();
+    // The root, eight files and a directory: ten entries.
+    for i in 0..8 {
+        env.write(format!("tree/{i}"), "");
+    }
+    env.dir("tree/dir");
+    env.snap("a.snap");
+    for i in 0..3 {
+        env.remove(format!("tree/{i}"));
+    }
+    env.remove("tree/dir");
+    env.write("tree/new", "");
+    env.snap("b.snap");
+    let with = |limit: &str| env.changes_with("a.snap", "b.snap", &["--max-delete", limit]);
+    for limit in ["4", "40%", "40.0%", "100%", "1000"] {
+        assert_eq!(with(limit).success().matches("D ").count(), 4, "{limit}");
+    }
+    for limit in ["3", "0", "39.9%", "0%"] {
+        let error = with(limit).failure(2);
+        let shown = limit.trim_start_matches('=');
+        assert!(
+            error.contains(&format!(
+                "4 entries were removed, more than --max-delete {shown} allows; nothing was written"
+            )),
+            "{error}"
+        );
+    }
+    for wrong in ["many", "-1", "101%", "%", ""] {
+        let run = with(wrong);
+        assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""), "{wrong}");
+        assert!(!run.stderr.is_empty());
+    }
+}
+
+#[test]
+fn descendants_of_what_changed_its_kind_count_as_removed() {
+    let env = TestEnv::new();
+    env.write("tree/x/1", "");
+    env.write("tree/x/2", "");
+    env.snap("a.snap");
+    env.remove("tree/x");
+    env.write("tree/x", "");
+    env.snap("b.snap");
+    let error = env.changes_with("a.snap", "b.snap", &["--max-delete", "1"]).failure(2);
+    assert!(error.contains("2 entries were removed"), "{error}");
+}
+
+#[test]
+fn a_refused_list_leaves_the_old_one_alone() {
+    let env = TestEnv::new();
+    env.write("tree/a", "");
+    env.write("tree/b", "");
+    env.snap("a.snap");
+    env.remove("tree/a");
+    env.snap("b.snap");
+    env.write("list", "old");
+    let error = env.run(["diff", "a.snap", "b.snap", "-o", "list", "--max-delete", "0"]).failure(2);
+    assert!(error.contains("1 entries were removed") || error.contains("1 entry was removed"), "{error}");
+    assert_eq!(env.read("list"), b"old");
+    assert_eq!(env.names(""), ["a.snap", "b.snap", "list", "tree"]);
+}
+
+#[test]
+fn swapped_snapshots_are_pointed_out() {
+    let env = TestEnv::new();
+    env.write("tree/a", "");
+    env.snap("a.snap");
+    env.write("tree/b", "");
+    env.snap("b.snap");
+    let run = env.changes_with("b.snap", "a.snap", &[]);
+    assert_eq!((run.code, run.stdout.as_str()), (Some(0), "M .\nD b\n"));
+    assert_eq!(run.stderr, "fastdiff: warning: OLD was taken after NEW; are they swapped?\n");
+}
+
+#[test]
+fn snapshots_of_other_roots_are_refused_with_both_named() {
+    let env = TestEnv::new();
+    env.dir("other");
+    env.snap("a.snap");
+    env.run(["snap", "other", "-o", "b.snap", "-q"]).success();
+    env.run(["snap", "tree", "other", "-o", "c.snap", "-q"]).success();
+    let error = env.run(["diff", "a.snap", "b.snap"]).failure(2);
+    assert!(error.contains("different questions: roots: [ROOT]/tree / [ROOT]/other; take a new OLD"), "{error}");
+    let error = env.run(["diff", "a.snap", "c.snap"]).failure(2);
+    assert!(error.contains("[ROOT]/tree / [ROOT]/other [ROOT]/tree;"), "{error}");
+}
+
+#[test]
+fn snapshots_with_other_filters_are_refused_with_both_values() {
+    let env = TestEnv::new();
+    env.write("tree/file", "");
+    env.write("patterns", "*.o\n");
+    env.snap("plain.snap");
+    let cases: [(&[&str], &str); 7] = [
+        (&["--exclude", "*.tmp"], "exclude patterns: none / *.tmp"),
+        (&["--exclude", "*.tmp", "--exclude", "!a"], "exclude patterns: none / *.tmp !a"),
+        (&["--exclude-from", "patterns"], "exclude patterns: none / *.o"),
+        (&["--exclude-caches"], "--exclude-caches: off / on"),
+        (&["--exclude-if-present", ".skip"], "--exclude-if-present: none / .skip"),
+        (&["--one-file-system"], "--one-file-system: off / on"),
+        (&["-x", "--exclude-caches"], "--exclude-caches: off / on; --one-file-system: off / on"),
+    ];
+    for (filter, says) in cases {
+        assert_eq!(env.snap_with("other.snap", filter).success(), "");
+        let error = env.run(["diff", "plain.snap", "other.snap"]).failure(2);
+        assert!(error.contains(&format!("different questions: {says}; take a new OLD")), "{error}");
+    }
+    env.snap("plain.snap");
+    let error = env.run(["diff", "other.snap", "plain.snap"]).failure(2);
+    assert!(error.contains("--one-file-system: on / off"), "{error}");
+}
+
+#[test]
+fn the_same_patterns_in_another_order_or_spelling_are_another_filter() {
+    let env = TestEnv::new();
+    assert_eq!(env.snap_with("a.snap", &["--exclude", "x", "--exclude", "!x"]).success(), "");
+    for other in [&["--exclude", "!x", "--exclude", "x"][..], &["--exclude", "x !x"]] {
+        assert_eq!(env.snap_with("b.snap", other).success(), "");
+        let error = env.run(["diff", "a.snap", "b.snap"]).failure(2);
+        assert!(error.contains("different questions"), "{error}");
+    }
+}
+
+#[test]
+fn threads_walker_window_and_where_patterns_stand_are_no_question() {
+    let env = TestEnv::new();
+    env.write("tree/a.tmp", "");
+    env.write("patterns", "*.tmp\n");
+    assert_eq!(env.snap_with("a.snap", &["--exclude", "*.tmp"]).success(), "");
+    let other = ["--exclude-from", "patterns", "--threads", "3", "--walker", "portable", "--settle"];
+    assert_eq!(env.snap_with("b.snap", &other).success(), "");
+    assert_eq!(env.changes("a.snap", "b.snap"), "");
+}
+
+#[test]
+fn relative_paths_are_for_one_root() {
+    let env = TestEnv::new();
+    env.dir("other");
+    env.run(["snap", "tree", "other", "-o", "a.snap", "-q"]).success();
+    env.run(["snap", "tree", "other", "-o", "b.snap", "-q"]).success();
+    let error = env.run(["diff", "a.snap", "b.snap", "--relative"]).failure(2);
+    assert!(error.contains("one of several") && error.contains("--relative"), "{error}");
+}
+
+#[test]
+fn options_that_would_be_ignored_are_refused() {
+    let env = TestEnv::new();
+    env.snap("a.snap");
+    for (args, says) in [
+        (&["-z"][..], "-z is for"),
+        (&["-z", "--emit", "json"], "-z is for"),
+        (&["--suspects", "--emit", "paths"], "--suspects is for"),
+        (&["--duplicati-db", "x"], "--duplicati-db is for"),
+        (&["--relative", "--emit", "duplicati"], "absolute paths only"),
+    ] {
+        let error = env.run(["diff", "a.snap", "a.snap"].iter().chain(args)).failure(2);
+        assert!(error.contains(says), "{error}");
+    }
+}

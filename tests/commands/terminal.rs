@@ -1,0 +1,59 @@
+//! What is different on a terminal: colours, and progress.
+
+use std::process::Command;
+
+use crate::testenv::{BINARY, TestEnv, skip};
+
+/// What a terminal gets of a run, through script(1); none and a visible skip without it.
+fn on_a_terminal(env: &TestEnv, args: &str, variables: &[(&str, &str)]) -> Option<String> {
+    let mut command = Command::new("/usr/bin/script");
+    command.env_clear().env("TERM", "xterm").env("SHELL", "/bin/sh").env("PATH", "/usr/bin:/bin");
+    command.envs(variables.iter().copied()).current_dir(env.path(""));
+    command.args(["--quiet", "--return", "--command", &format!("{BINARY} {args}"), "/dev/null"]);
+    match command.output() {
+        Ok(output) => {
+            let text = String::from_utf8_lossy(&output.stdout).into_owned();
+            assert!(output.status.success(), "{text}");
+            Some(text)
+        }
+        Err(e) => {
+            skip(&format!("there is no script(1) to make a terminal: {e}"));
+            None
+        }
+    }
+}
+
+const ESCAPE: char = '\u{1b}';
+
+#[test]
+fn text_has_colours_on_a_terminal_unless_nobody_wants_them() {
+    let env = TestEnv::new();
+    env.snap("a.snap");
+    env.write("tree/new", "");
+    env.write("tree/\u{1b}[31mred", "");
+    env.snap("b.snap");
+    let Some(colored) = on_a_terminal(&env, "diff a.snap b.snap", &[]) else { return };
+    assert!(colored.contains(&format!("{ESCAPE}[32mA{ESCAPE}[0m  ")), "{colored:?}");
+    assert!(!colored.contains(&format!("{ESCAPE}[31m")), "a name cannot bring its own: {colored:?}");
+    for (args, variables) in [
+        ("diff a.snap b.snap", &[("NO_COLOR", "1")][..]),
+        ("diff a.snap b.snap", &[("TERM", "dumb")]),
+        ("diff a.snap b.snap --emit name-status", &[]),
+        ("diff a.snap b.snap --emit json", &[]),
+        ("show b.snap", &[]),
+    ] {
+        let plain = on_a_terminal(&env, args, variables).unwrap();
+        assert!(!plain.contains(ESCAPE), "{args} {variables:?}: {plain:?}");
+        assert!(plain.contains("tree/new"), "{args}: {plain:?}");
+    }
+}
+
+#[test]
+fn quiet_is_quiet_on_a_terminal_too() {
+    let env = TestEnv::new();
+    crate::testenv::tree_of_many_files(&env, 1000);
+    let Some(said) = on_a_terminal(&env, "snap tree -o a.snap --quiet", &[]) else { return };
+    assert_eq!(said, "");
+    let summary = on_a_terminal(&env, "snap tree -o a.snap", &[]).unwrap();
+    assert!(summary.contains("fastdiff: snapshot: a.snap: 1,006 entries"), "{summary:?}");
+}

@@ -1,0 +1,20 @@
+//! Every version of the snapshot format that was ever written can still be read, or says clearly that it
+//! cannot. One snapshot per version lies in tests/fixtures, beside what `fastdiff show --json` says of it.
+
+use std::path::Path;
+
+use fastdiff::Snapshot;
+use fastdiff::emit::entry_json;
+
+fn read(name: &str) -> Vec<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name);
+    let snapshot = Snapshot::open(&path).expect("a released version opens");
+    snapshot.verify().expect("a released version is whole");
+    snapshot.entries().map(|e| entry_json(&e.expect("a released version is whole"))).collect()
+}
+
+#[test]
+fn version_1_is_read() {
+    let expected: Vec<_> = include_str!("../fixtures/v1.jsonl").lines().collect();
+    assert_eq!(read("v1.snap"), expected);
+}
