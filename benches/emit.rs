@@ -17,10 +17,10 @@ fn emit(c: &mut Criterion) {
     let style = PathStyle::absolute();
     let mut group = c.benchmark_group("emit");
     group.bench_function("text", |b| {
-        b.iter(|| text(&diff, &style, TextOptions::default(), &mut io::sink()).expect("a list"))
+        b.iter(|| text(&diff, &style, TextOptions::default(), &mut io::sink()).expect("a list"));
     });
     group.bench_function("name-status", |b| {
-        b.iter(|| name_status(&diff, &style, true, &mut io::sink()).expect("a list"))
+        b.iter(|| name_status(&diff, &style, true, &mut io::sink()).expect("a list"));
     });
     group.bench_function("json", |b| b.iter(|| json(&diff, &style, &mut io::sink()).expect("a list")));
     group.bench_function("paths", |b| b.iter(|| paths(&diff, &style, true, &mut io::sink()).expect("a list")));

@@ -70,6 +70,16 @@ pub enum Error {
         differences: String,
     },
 
+    /// The newer snapshot took over what it could not read from one that is older than the older snapshot:
+    /// what is missing there was not removed since.
+    #[error("the snapshot {} took over what could not be read from an older snapshot than {}; take it again with --base {}", new.shown(), old.shown(), old.shown())]
+    StaleBase {
+        /// The older snapshot.
+        old: PathBuf,
+        /// The newer snapshot.
+        new: PathBuf,
+    },
+
     /// A root vanished, was replaced or is suddenly empty (law 8).
     #[error("root {}: {reason}; check that it is mounted, or mean it with --allow-root-change", path.shown())]
     RootChanged {

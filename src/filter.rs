@@ -1,6 +1,8 @@
 //! What a scan leaves out: gitignore patterns, tagged directories, other file systems. It decides
 //! by names alone; who reads the tags is the walker.
 
+mod glob;
+
 use std::path::{Path, PathBuf};
 
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
@@ -78,8 +80,6 @@ impl Filter {
     /// [`Error::Pattern`] names the first one that is no valid pattern.
     pub(crate) fn new(options: &FilterOptions) -> Result<Self> {
         let mut builder = GitignoreBuilder::new("");
-        // Elsewhere an open class is taken literally; here it is more likely a slip.
-        builder.allow_unclosed_class(false);
         for pattern in &options.patterns {
             let reject =
                 |reason: String| Error::Pattern { pattern: pattern.text.clone(), from: pattern.from.clone(), reason };
@@ -89,7 +89,8 @@ impl Filter {
                     "it matches nothing (blank, or a comment; write \\# for a name that begins with #)".into(),
                 ));
             }
-            builder.add_line(pattern.from.clone(), &pattern.text).map_err(|e| reject(plain(&e)))?;
+            let glob = glob::translate(&pattern.text).map_err(reject)?;
+            builder.add_line(pattern.from.clone(), &glob).map_err(|e| reject(plain(&e)))?;
         }
         let patterns =
             builder.build().map_err(|e| Error::Pattern { pattern: String::new(), from: None, reason: plain(&e) })?;
@@ -157,6 +158,15 @@ mod tests {
         assert!(!f.excludes(b"src/build", true), "a leading slash means the root");
         assert!(f.excludes(b"a/b/c/z", false));
         assert!(f.excludes(b"\xff.o", false), "names need not be UTF-8");
+    }
+
+    #[test]
+    fn no_class_matches_a_slash() {
+        let f = filter(&["*[!a]?", "x[+-z]y"]);
+        assert!(!f.excludes(b"ab/a", false), "[!a] is no slash");
+        assert!(f.excludes(b"d/bb", false));
+        assert!(!f.excludes(b"x/y", false), "[+-z] is no slash");
+        assert!(f.excludes(b"x0y", false));
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub struct NoMonitor;
 
 impl Monitor for NoMonitor {}
 
-/// Keeps the warnings, in the order in which they came.
+/// Keeps the warnings.
 #[derive(Debug, Default)]
 pub struct Collected {
     warnings: Mutex<Vec<Warning>>,

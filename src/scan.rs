@@ -1,14 +1,19 @@
 //! A scan: roots are checked, a walker reads them, the snapshot is built and written.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+
+use rustc_hash::FxHashMap;
 
 use crate::entry::{Flags, Kind, Stat, Time};
 use crate::error::Context as _;
 use crate::filter::{Filter, FilterOptions};
 use crate::monitor::Monitor;
-use crate::path::{PathExt as _, absolute, compare, is_within, to_bytes};
-use crate::snapshot::{Builder, Child, Counts, Device, Digest, Finished, Header, Meta, Snapshot, WalkerKind, digest};
+use crate::path::{PathExt as _, absolute, compare, is_within, parent, to_bytes};
+use crate::snapshot::{
+    Builder, Child, Counts, Device, Digest, Finished, Header, Meta, Node, Snapshot, WalkerKind, digest,
+};
 use crate::sys::durable::{Access, AtomicFile};
 use crate::sys::{self, clock};
 use crate::walk::{self, Devices, FinishedRoot, Listing, OwnFile, Plan, Sink};
@@ -80,9 +85,6 @@ impl ScanOutcome {
 /// [`Error::Root`] for a root that is missing, no directory, not readable or inside of another;
 /// [`Error::Pattern`]; [`Error::Incomparable`] for a base of other roots or filters;
 /// [`Error::Output`] and [`Error::Io`] if the snapshot cannot be written; [`Error::Interrupted`].
-///
-/// # Panics
-/// Never.
 pub fn scan(
     options: &ScanOptions,
     base: Option<&Snapshot>,
@@ -92,13 +94,15 @@ pub fn scan(
     let started = clock::precise();
     let filter = Filter::new(&options.filter)?;
     let roots = prepare_roots(&options.roots)?;
-    let question = question(&roots, &options.filter);
+    let mut question = question(&roots, &options.filter);
     if let Some(base) = base {
         crate::snapshot::same_question(base.meta(), &question)?;
     }
     check_output(output)?;
     let mut own: Vec<_> = OwnFile::new(output).into_iter().collect();
     own.extend(base.and_then(|b| OwnFile::new(b.path())));
+    question.own_files = own_paths([Some(output), base.map(Snapshot::path)], &roots)?;
+    question.base = base.map(|b| (b.header().identity, b.oldest_state()));
     let file = AtomicFile::create(output, Access::Private)?;
 
     let threads = options.threads.unwrap_or_else(default_threads).max(1);
@@ -106,7 +110,7 @@ pub fn scan(
     let boundary = options.boundary.unwrap_or_else(clock::coarse);
     let devices = Devices::new(boundary, window);
     let plan = Plan { roots: &roots, filter: &filter, threads, settle: options.settle, own: &own };
-    let collector = Collector { builder: Builder::new(threads, base), base };
+    let collector = Collector { builder: Builder::new(threads, base), base, last: Mutex::default() };
     let walker = if sys::HAS_NATIVE_WALKER { options.walker } else { WalkerKind::Portable };
     let finished = match walker {
         WalkerKind::Native => walk::native(&plan, &devices, &collector, monitor)?,
@@ -131,7 +135,7 @@ pub fn scan(
         scan_fingerprint: fingerprint(&question),
         ..Header::default()
     };
-    let header = collector.builder.write(top, &devices, question, header, file, output)?;
+    let header = collector.builder.write(top, &devices, question, header, file, monitor)?;
     Ok(ScanOutcome { counts: header.counts, bytes: header.file_len, root_digest: header.root_digest })
 }
 
@@ -213,9 +217,24 @@ fn question(roots: &[PathBuf], filter: &FilterOptions) -> Meta {
         exclude_caches: filter.exclude_caches,
         exclude_if_present: filter.exclude_if_present.clone(),
         one_file_system: filter.one_file_system,
+        own_files: Vec::new(),
+        base: None,
         devices: Vec::new(),
         mounts: Vec::new(),
     }
+}
+
+/// The paths of our own files as far as they lie inside of a root.
+fn own_paths(files: [Option<&Path>; 2], roots: &[PathBuf]) -> Result<Vec<Vec<u8>>> {
+    let mut paths = Vec::new();
+    for file in files.into_iter().flatten() {
+        let current = std::env::current_dir().context("find the current directory, for", file)?;
+        let path = to_bytes(&absolute(file, &current)).into_owned();
+        if roots.iter().any(|root| is_within(&path, &to_bytes(root))) && !paths.contains(&path) {
+            paths.push(path);
+        }
+    }
+    Ok(paths)
 }
 
 /// The digest of the question (law 7): each part with its length, so that no two questions share one.
@@ -244,6 +263,33 @@ fn fingerprint(question: &Meta) -> Digest {
 struct Collector<'b> {
     builder: Builder<'b>,
     base: Option<&'b Snapshot>,
+    /// The directory of the base that was asked for last, by name: entries that cannot be read come in
+    /// whole directories.
+    last: Mutex<Option<KnownDir<'b>>>,
+}
+
+/// A directory of the base: its path and its entries by name.
+struct KnownDir<'b> {
+    path: Vec<u8>,
+    nodes: FxHashMap<&'b [u8], Node<'b>>,
+}
+
+impl<'b> Collector<'b> {
+    /// The entry of the base at a path. A damaged base knows nothing; without it the entry is unknown,
+    /// which is the truth.
+    fn known(&self, path: &[u8]) -> Option<Node<'b>> {
+        let base = self.base?;
+        let (Some(parent), false) = (parent(path), base.meta().roots.iter().any(|root| root == path)) else {
+            return base.find_node(path).ok()?;
+        };
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.as_ref().is_none_or(|known| known.path != parent) {
+            let row = base.find_node(parent).ok()??.row?;
+            let nodes = base.listing(row).ok()?.map(|node| (node.child.name, node)).collect();
+            *last = Some(KnownDir { path: parent.to_vec(), nodes });
+        }
+        last.as_ref()?.nodes.get(&path[parent.len() + usize::from(!parent.ends_with(b"/"))..]).copied()
+    }
 }
 
 impl Collector<'_> {
@@ -263,10 +309,10 @@ impl Sink for Collector<'_> {
     }
 
     fn last_known(&self, path: &[u8]) -> Option<(Stat, Flags, Option<Finished>)> {
-        // A damaged base knows nothing; without it the entry is unknown, which is the truth.
-        let node = self.base?.find_node(path).ok()??;
+        let node = self.known(path)?;
         let child = node.child;
-        let known = !child.flags.intersects(Flags::UNKNOWN | Flags::UNLISTED) || child.flags.contains(Flags::CARRIED);
+        let known = !child.flags.intersects(Flags::UNKNOWN | Flags::UNLISTED | Flags::NOT_ENTERED)
+            || child.flags.contains(Flags::CARRIED);
         if !known {
             return None;
         }

@@ -24,7 +24,9 @@ Letters of text and name-status:
   S suspect: nothing differs, but it changed too shortly before OLD was taken to be sure
   U unknown: could not be read; neither changed nor removed
 
-Duplicati needs version 2.2.0.104 or later. A list for it is printed as two options; if it cannot be
+Duplicati needs version 2.2.0.104 or later. The roots of the snapshots have to be exactly the job's
+sources, and leave out at least what its filters leave out (--exclude-caches among them): what is
+listed is backed up without being asked again. A list for it is printed as two options; if it cannot be
 expressed, nothing is printed and the exit code is 3: then let Duplicati scan by itself.";
 
 /// Compare two snapshots of the same roots and write what changed.
@@ -91,7 +93,8 @@ enum Format {
     NameStatus,
     /// One JSON object a line
     Json,
-    /// The paths to look at: everything but what was removed or is unknown
+    /// The paths to look at: everything but what was removed or is unknown (of a renamed directory only
+    /// itself; --no-renames lists what lies in it too)
     Paths,
     /// The options --changed-files and --deleted-files of Duplicati
     Duplicati,
@@ -114,14 +117,6 @@ pub(super) fn run(args: &Args) -> Outcome {
     };
     let diff = Diff::new(&old, &new, &options)?;
     let style = if args.relative { PathStyle::relative(&diff)? } else { PathStyle::absolute() };
-    for snapshot in [&old, &new] {
-        if is_same_file(&args.output, snapshot.path()) {
-            return Err(Failure::Other(format!(
-                "the list would replace the snapshot {} that it is made from; name another file with -o",
-                snapshot.path().shown()
-            )));
-        }
-    }
     let mut output = Output::open(Some(&args.output))?;
     if !output.is_standard() {
         signals::catch();
@@ -130,7 +125,7 @@ pub(super) fn run(args: &Args) -> Outcome {
     let is_standard = output.is_standard();
     let emitted = write(args, &diff, &style, &mut output).map_err(|e| match e.io_error() {
         Some(io) if is_standard && e.path() == Some(Path::new("the list")) => output_failure(io, for_people),
-        _ => Failure::Library(e),
+        _ => Failure::Library(about(e, &args.output)),
     });
     let emitted = emitted?;
     output.finish(for_people)?;
@@ -144,15 +139,13 @@ pub(super) fn run(args: &Args) -> Outcome {
     Ok(if args.exit_code && !emitted.summary.is_empty() { DIFFERENT } else { DONE })
 }
 
-/// Whether both lead to one file. A destination that does not exist is no snapshot.
-fn is_same_file(destination: &Path, snapshot: &Path) -> bool {
-    // A symlink is refused with its own reason.
-    if destination.is_symlink() {
-        return false;
-    }
-    match (destination.canonicalize(), snapshot.canonicalize()) {
-        (Ok(a), Ok(b)) => a == b,
-        _ => false,
+/// A failed write is about the destination.
+fn about(error: Error, destination: &Path) -> Error {
+    match error {
+        Error::Io { operation, path, source } if path == Path::new("the list") => {
+            Error::Io { operation, path: destination.to_owned(), source }
+        }
+        other => other,
     }
 }
 

@@ -86,6 +86,7 @@ pub(crate) fn main() -> ExitCode {
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|e| e.exit());
     let of_command = matches.subcommand().map_or(&matches, |(_, m)| m);
     signals::raise_open_file_limit();
+    signals::ignore_size_limit();
     let outcome = match cli.command {
         Command::Snap(args) => snap::run(&args, of_command),
         Command::Diff(args) => diff::run(&args),

@@ -31,6 +31,14 @@ pub(super) fn catch() {
     }
 }
 
+/// Past the limit of a file's size a write has to fail, not to end the program with half a file.
+#[cfg(unix)]
+#[expect(unsafe_code, reason = "signal-hook can only handle a signal, not ignore it")]
+pub(super) fn ignore_size_limit() {
+    // SAFETY: ignoring a signal runs no code.
+    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
+}
+
 /// Whether the signal is ignored, as it was when the program began.
 #[cfg(unix)]
 #[expect(unsafe_code, reason = "no crate here asks for a signal's disposition without setting it")]

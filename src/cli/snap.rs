@@ -38,8 +38,8 @@ pub(super) struct Args {
     #[arg(short, long, value_name = "SNAP")]
     output: PathBuf,
 
-    /// An earlier snapshot of the same roots: what cannot be read now is taken over from there and
-    /// marked unknown
+    /// The snapshot that this one will be compared with: what cannot be read now is taken over from there
+    /// and marked unknown
     #[arg(long, value_name = "SNAP")]
     base: Option<PathBuf>,
 
@@ -167,7 +167,12 @@ pub(super) fn run(args: &Args, matches: &ArgMatches) -> Outcome {
     if outcome.is_complete() {
         return Ok(DONE);
     }
-    complain("warning", unread(outcome.counts.unknown, "marked as unknown"));
+    let advice = if base.is_some() {
+        "marked as unknown"
+    } else {
+        "marked as unknown (--base OLD would take over what was known)"
+    };
+    complain("warning", unread(outcome.counts.unknown, advice));
     Ok(INCOMPLETE)
 }
 

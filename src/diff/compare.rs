@@ -199,10 +199,23 @@ impl<'a> Compare<'a> {
                     None
                 }
             };
-            if found.is_some() {
+            if let Some(raw) = found
+                && !self.is_own(&raw)
+            {
                 return Ok(found);
             }
         }
+    }
+
+    /// Whether one side does not hold an entry because it is a file of our own.
+    fn is_own(&self, raw: &Raw<'_>) -> bool {
+        let Some((old, new)) = self.snapshots else { return false };
+        let left_out_by = match raw.kind {
+            ChangeKind::Removed => new,
+            ChangeKind::Added => old,
+            _ => return false,
+        };
+        left_out_by.meta().own_files.contains(&self.path)
     }
 
     /// An entry that is in both snapshots: what it is reported as, and where the merge goes on.

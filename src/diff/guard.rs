@@ -80,16 +80,47 @@ pub(super) fn roots(old: &Snapshot, new: &Snapshot) -> Result<()> {
         }
     }
     for row in old.mount_rows() {
+        let Some(before) = old.mounted_at(row).filter(|d| !is_volatile(d)) else { continue };
         let path = old.path_of(row)?;
-        let Some(was) = old.find_node(&path)? else { continue };
+        // A mount point that is gone altogether was removed like any directory.
         let Some(is) = new.find_node(&path)? else { continue };
-        let unmounted = is.row.is_some_and(|row| new.mounted_at(row).is_none());
-        if unmounted && is_empty(new, &is)? && !is_empty(old, &was)? {
-            let reason = "was a mount point, and nothing is mounted there now".to_owned();
+        if is.child.flags.contains(Flags::NOT_ENTERED) {
+            continue;
+        }
+        if let Some(after) = device(new, &is)
+            && before.identity != after.identity
+            && !before.identity.is_empty()
+            && !after.identity.is_empty()
+        {
+            let reason = format!("was the mount point of {}, and lies on {} now", before.identity, after.identity);
             return Err(Error::RootChanged { path: to_path(&path).into_owned(), reason });
         }
     }
     Ok(())
+}
+
+/// File systems that are made anew at each mount, or mounted anew with each version of what they hold: that
+/// another one is mounted below a root says nothing.
+fn is_volatile(device: &Device) -> bool {
+    matches!(
+        device.kind.as_str(),
+        "tmpfs" | "ramfs" | "devtmpfs" | "overlay" | "squashfs" | "erofs" | "iso9660" | "proc" | "sysfs"
+    )
+}
+
+/// What the newer snapshot could not read and took over from its base is no proof of what was removed since
+/// the older one, unless the base *is* the older one or was taken after it.
+///
+/// # Errors
+/// [`Error::StaleBase`].
+pub(super) fn base(old: &Snapshot, new: &Snapshot) -> Result<()> {
+    let taken_over = new.header().root_flags.contains(Flags::CARRIED);
+    let Some((identity, oldest)) = new.meta().base.filter(|_| taken_over) else { return Ok(()) };
+    let old_started = (old.header().started.sec, old.header().started.nsec);
+    if identity == old.header().identity || new.header().identity == old.header().identity || oldest >= old_started {
+        return Ok(());
+    }
+    Err(Error::StaleBase { old: old.path().to_owned(), new: new.path().to_owned() })
 }
 
 fn device<'a>(snapshot: &'a Snapshot, node: &Node<'_>) -> Option<&'a Device> {

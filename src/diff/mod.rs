@@ -59,7 +59,10 @@ impl<'a> Diff<'a> {
     /// [`Error::Incomparable`], [`Error::RootChanged`], [`Error::TooManyRemoved`], and
     /// [`Error::Snapshot`] for a damaged snapshot.
     pub fn new(old: &'a Snapshot, new: &'a Snapshot, options: &DiffOptions) -> Result<Self> {
-        same_question(old.meta(), new.meta())?;
+        if old.header().scan_fingerprint != new.header().scan_fingerprint {
+            same_question(old.meta(), new.meta())?;
+        }
+        guard::base(old, new)?;
         if !options.allow_root_change {
             guard::roots(old, new)?;
         }
@@ -78,7 +81,7 @@ impl<'a> Diff<'a> {
                 _ => {}
             }
             if options.renames {
-                finder.take(&raw, compare.path());
+                finder.take(&raw, compare.path(), old, new);
             }
         }
         let renames = finder.finish();
@@ -114,9 +117,19 @@ impl<'a> Diff<'a> {
     /// The changes in tree order; a rename stands at its new path.
     ///
     /// # Errors
-    /// Each item may be an error if a snapshot was changed since it was checked.
+    /// An item may be an error if a snapshot was changed since it was checked, which is noticed where the
+    /// changes are too many to be kept from the first pass.
     pub fn changes(&self) -> Changes<'a, '_> {
-        let changes = |source| Changes { renames: &self.renames, old: self.old, source, waiting: None };
+        self.changes_as(Some(&self.renames))
+    }
+
+    /// The changes in tree order; what was renamed is removed and added, for consumers that know no renames.
+    pub fn changes_without_renames(&self) -> Changes<'a, '_> {
+        self.changes_as(None)
+    }
+
+    fn changes_as<'d>(&'d self, renames: Option<&'d Renames>) -> Changes<'a, 'd> {
+        let changes = |source| Changes { renames, old: self.old, source, waiting: None };
         match &self.kept {
             Some(kept) => changes(Source::Kept { kept, next: 0, snapshots: (self.old, self.new) }),
             None => changes(Source::Again(Box::new(Compare::new(self.old, self.new).map_err(Some)))),
@@ -149,7 +162,7 @@ impl<'a> Source<'a, '_> {
 /// Iterates over changes in tree order. After an error it ends.
 #[derive(Debug)]
 pub struct Changes<'a, 'd> {
-    renames: &'d Renames,
+    renames: Option<&'d Renames>,
     old: &'a Snapshot,
     source: Source<'a, 'd>,
     waiting: Option<Change>,
@@ -161,9 +174,10 @@ impl Changes<'_, '_> {
             return Ok(Some(change));
         }
         while let Some((raw, path)) = self.source.next()? {
+            let Some(renames) = self.renames else { return Ok(Some(raw.change(path))) };
             match raw.kind {
-                ChangeKind::Removed if self.renames.is_source(raw.old_place()) => {}
-                ChangeKind::Added => match self.renames.changes(&raw, path, self.old)? {
+                ChangeKind::Removed if renames.is_source(raw.old_place()) => {}
+                ChangeKind::Added => match renames.changes(&raw, path, self.old)? {
                     Some([None, None]) => {}
                     Some([None, only]) => return Ok(only),
                     Some([first, second]) => {

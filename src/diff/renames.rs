@@ -102,17 +102,19 @@ pub(super) struct Renames {
 
 impl Finder {
     /// Looks at one change.
-    pub(super) fn take(&mut self, raw: &Raw<'_>, path: &[u8]) {
-        let (node, dir) = match (raw.kind, raw.old, raw.new) {
-            (ChangeKind::Removed, Some(node), _) => (node, raw.old_dir),
-            (ChangeKind::Added, _, Some(node)) => (node, raw.new_dir),
+    pub(super) fn take(&mut self, raw: &Raw<'_>, path: &[u8], old: &Snapshot, new: &Snapshot) {
+        let (node, dir, snapshot) = match (raw.kind, raw.old, raw.new) {
+            (ChangeKind::Removed, Some(node), _) => (node, raw.old_dir, old),
+            (ChangeKind::Added, _, Some(node)) => (node, raw.new_dir, new),
             _ => return,
         };
         let child = &node.child;
         if child.flags.intersects(Flags::UNKNOWN | Flags::FOREIGN) || child.stat.ino == 0 {
             return;
         }
-        let device = dir.device.map_or("", |d| d.identity.as_str());
+        // A mount point has its inode on the file system that begins there.
+        let begins = node.row.and_then(|row| snapshot.mounted_at(row));
+        let Some(device) = begins.or(dir.device).map(|d| d.identity.as_str()).filter(|d| !d.is_empty()) else { return };
         let next = self.devices.len() as u16;
         let device = match self.devices.get(device) {
             Some(number) => *number,

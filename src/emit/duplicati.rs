@@ -39,7 +39,7 @@ struct Lists {
 
 /// Writes `--changed-files="…"` and, if anything was deleted, `--deleted-files="…"`, each on a line.
 ///
-/// The diff has to be made without renames: a rename is deleted and changed here.
+/// Duplicati knows no renames: a renamed entry is deleted and changed.
 ///
 /// # Errors
 /// [`Error::Refused`] if a path cannot be expressed, the database cannot be relied on, or there is no
@@ -52,13 +52,18 @@ pub fn duplicati(diff: &Diff<'_>, options: &DuplicatiOptions, out: &mut dyn Writ
     };
     let mut emitted = Emitted::default();
     let mut lists = Lists::default();
-    for change in diff.changes() {
+    for change in diff.changes_without_renames() {
         let change = change?;
         emitted.summary.add(&change);
         lists.take(&change, roots);
     }
     let listed = lists.changed.len();
-    lists.complete(diff, &database)?;
+    let outside = lists.complete(diff, &database)?;
+    if outside > 0 {
+        emitted.notes.push(format!(
+            "{outside} paths of the job database lie outside of the roots: if they are sources of the job, changes there are missed; the snapshots have to cover exactly its sources"
+        ));
+    }
     let several = lists.changed.len() - listed;
     let entries = diff.new_snapshot().header().counts.entries;
     if several as u64 > entries / 2 {
@@ -72,7 +77,7 @@ pub fn duplicati(diff: &Diff<'_>, options: &DuplicatiOptions, out: &mut dyn Writ
     lists.deleted.retain(|path| std::str::from_utf8(path).is_ok());
     let changed = joined(&lists.changed)?;
     let deleted = joined(&lists.deleted)?;
-    if changed.len().max(deleted.len()) > LARGEST_ARGUMENT {
+    if changed.len().max(deleted.len()) + "--changed-files=".len() > LARGEST_ARGUMENT {
         emitted.notes.push(format!(
             "the list is longer than one argument may be ({LARGEST_ARGUMENT} bytes): hand it over by --run-script-before or --parameters-file, and use no --run-script-after"
         ));
@@ -168,13 +173,14 @@ impl Lists {
         self.has_file |= kind == Kind::File;
     }
 
-    /// Exact, case-sensitive names, every descendant by itself. Of a symlink both spellings: how it was
-    /// stored depends on where it led then, and a name that is not there does no harm.
+    /// Exact, case-sensitive names, every descendant by itself. Of a symlink, and of what could not be read
+    /// then, both spellings: how a link was stored depends on where it led, and a name that is not there
+    /// does no harm.
     fn delete(&mut self, path: &[u8], kind: Kind) {
         if kind != Kind::Dir {
             self.deleted.insert(path.to_vec());
         }
-        if matches!(kind, Kind::Dir | Kind::Symlink) {
+        if matches!(kind, Kind::Dir | Kind::Symlink | Kind::Unknown) {
             self.deleted.insert(with_slash(path));
         }
     }
@@ -182,10 +188,9 @@ impl Lists {
     /// Adds what has to be listed although it did not change: every path with several stored versions,
     /// which would silently flip to another of them if it were carried over; and one regular file if
     /// there is none, since a run that examined no regular file ends with a warning, and an empty list
-    /// means a full scan.
-    fn complete(&mut self, diff: &Diff<'_>, database: &JobDatabase) -> Result<()> {
+    /// means a full scan. Returns how many of the paths lie outside of the roots.
+    fn complete(&mut self, diff: &Diff<'_>, database: &JobDatabase) -> Result<u64> {
         let mut several: HashSet<&[u8]> = database.multi_version.iter().map(Vec::as_slice).collect();
-        let mut unlisted = Vec::new();
         let mut some_file = None;
         if !several.is_empty() || !self.has_file {
             for entry in diff.new_snapshot().entries() {
@@ -193,26 +198,33 @@ impl Lists {
                 if several.is_empty() && (some_file.is_some() || self.has_file) {
                     break;
                 }
-                if entry.flags.contains(Flags::UNLISTED) {
-                    unlisted.push(entry.path.clone());
-                }
                 let plain = several.remove(entry.path.as_slice());
-                let slashed = matches!(entry.kind(), Kind::Dir | Kind::Symlink)
-                    && several.remove(with_slash(&entry.path).as_slice());
-                if slashed || plain && entry.kind() != Kind::Dir {
-                    self.list(&entry.path, entry.kind());
-                    if entry.kind() == Kind::Symlink {
+                let slashed = several.remove(with_slash(&entry.path).as_slice());
+                match entry.kind() {
+                    Kind::Symlink if plain || slashed => {
+                        self.list(&entry.path, Kind::Symlink);
                         self.delete(&entry.path, Kind::Symlink);
                     }
+                    Kind::Dir if slashed => self.list(&entry.path, Kind::Dir),
+                    // What could not be read is left as it is stored.
+                    Kind::Unknown if slashed => drop(self.changed.insert(with_slash(&entry.path))),
+                    Kind::Unknown if plain => drop(self.changed.insert(entry.path.clone())),
+                    Kind::Dir | Kind::Symlink | Kind::Unknown => {}
+                    kind if plain => self.list(&entry.path, kind),
+                    _ => {}
                 }
                 if some_file.is_none() && is_fit(&entry) {
                     some_file = Some(entry.path);
                 }
             }
         }
-        // What lies in a directory that could not be listed is carried over, and must not flip either.
+        let roots = &diff.new_snapshot().meta().roots;
+        let mut outside = 0;
+        // What the snapshot does not hold (a directory that was not listed or not entered, a filter, another
+        // source) is carried over as well if it is there.
         for path in several {
-            if unlisted.iter().any(|dir| is_within(path, dir)) && !self.deleted.contains(path) {
+            if exists_as_spelled(path) && !self.deleted.contains(path) {
+                outside += u64::from(!roots.iter().any(|root| is_within(path, root)));
                 self.changed.insert(path.to_vec());
             }
         }
@@ -222,7 +234,18 @@ impl Lists {
             };
             self.changed.insert(file);
         }
-        Ok(())
+        Ok(outside)
+    }
+}
+
+/// Whether there is what Duplicati would find under this spelling. Unreadable counts as there.
+fn exists_as_spelled(path: &[u8]) -> bool {
+    let slash = path.len() > 1 && path.ends_with(b"/");
+    let bare = if slash { &path[..path.len() - 1] } else { path };
+    match std::fs::symlink_metadata(to_path(bare)) {
+        Ok(m) if m.is_symlink() => link_spelling(bare) == path,
+        Ok(m) => m.is_dir() == slash,
+        Err(e) => e.kind() != std::io::ErrorKind::NotFound && e.kind() != std::io::ErrorKind::NotADirectory,
     }
 }
 

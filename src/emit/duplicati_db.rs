@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
-use crate::path::{PathExt as _, is_within, to_path};
+use crate::path::{PathExt as _, to_path};
 
 /// How long to wait for a database that Duplicati is writing to.
 const BUSY: Duration = Duration::from_secs(5);
@@ -43,10 +43,7 @@ impl JobDatabase {
         let mut query = database.prepare("SELECT Path FROM File GROUP BY Path HAVING COUNT(*) > 1").map_err(told)?;
         let rows =
             query.query_map([], |row| Ok(row.get_ref(0)?.as_bytes().unwrap_or_default().to_vec())).map_err(told)?;
-        let multi_version = rows
-            .filter(|path| path.as_ref().map_or(true, |p| roots.iter().any(|r| is_within(p, r))))
-            .collect::<Result<_, _>>()
-            .map_err(told)?;
+        let multi_version = rows.collect::<Result<_, _>>().map_err(told)?;
         Ok(Self { multi_version })
     }
 }

@@ -3,8 +3,9 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use crate::Result;
+use crate::snapshot::Snapshot;
 use crate::sys::durable::{Access, AtomicFile};
+use crate::{Error, Result, SnapshotProblem};
 
 /// A list file that is being written. Dropped before [`commit`](Self::commit) it leaves nothing.
 #[derive(Debug)]
@@ -14,8 +15,24 @@ impl ListFile {
     /// Begins a list. Whatever lies at `destination` stays until [`commit`](Self::commit).
     ///
     /// # Errors
-    /// A destination that is no regular file, or in a directory that cannot be written.
+    /// A destination that is a snapshot or no regular file, or in a directory that cannot be written.
     pub fn create(destination: &Path) -> Result<Self> {
+        let is_snapshot = !destination.is_symlink()
+            && match Snapshot::open(destination) {
+                Ok(_) => true,
+                Err(Error::Snapshot { problem, .. }) => !matches!(
+                    problem,
+                    SnapshotProblem::NotASnapshot
+                        | SnapshotProblem::Missing
+                        | SnapshotProblem::Empty
+                        | SnapshotProblem::NotAFile(_)
+                ),
+                Err(_) => false,
+            };
+        if is_snapshot {
+            let reason = "is a snapshot, which a list does not replace; name another file";
+            return Err(Error::Output { path: destination.to_owned(), reason });
+        }
         AtomicFile::create(destination, Access::Umask).map(Self)
     }
 

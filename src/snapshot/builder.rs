@@ -10,10 +10,11 @@ use xxhash_rust::xxh3::Xxh3Default;
 
 use super::block::{Child, Encoder};
 use super::header::{Counts, Digest, HEADER_LEN, Header, canonical, digest};
-use super::reader::Snapshot;
+use super::reader::{Row, Snapshot};
 use super::tables::{Device, Index, Meta, Mount};
 use crate::entry::{Flags, Kind};
 use crate::error::Context as _;
+use crate::monitor::Monitor;
 use crate::sys::durable::AtomicFile;
 use crate::{Error, Result};
 
@@ -27,6 +28,8 @@ pub(crate) struct Finished {
     pub(crate) subtree: u32,
     /// All flags of the entries below.
     pub(crate) flags: Flags,
+    /// The entries below.
+    counts: Counts,
 }
 
 #[derive(Debug)]
@@ -46,7 +49,6 @@ struct Record {
 #[derive(Debug, Default)]
 struct Shard {
     records: Vec<Record>,
-    counts: Counts,
     encoder: Encoder,
     scratch: Vec<u8>,
 }
@@ -124,9 +126,10 @@ impl<'b> Builder<'b> {
         let mut shard = self.shards[number].lock().unwrap_or_else(PoisonError::into_inner);
         let shard = &mut *shard;
         let mut flags = subdirs.iter().fold(Flags::empty(), |all, s| all | s.flags);
+        let mut counts = subdirs.iter().fold(Counts::default(), |all, s| all.sum(&s.counts));
         for child in children.clone() {
             flags |= child.flags;
-            shard.counts.add(&child);
+            counts.add(&child);
         }
         shard.scratch.clear();
         shard.encoder.encode(children, &mut shard.scratch);
@@ -141,7 +144,7 @@ impl<'b> Builder<'b> {
         };
         let place = shard.records.len() as u32;
         shard.records.push(Record { device, content });
-        Finished { shard: number as u32, place, digest, subtree, flags }
+        Finished { shard: number as u32, place, digest, subtree, flags, counts }
     }
 
     /// Takes a directory over from the base, with all that lies below it.
@@ -158,10 +161,10 @@ impl<'b> Builder<'b> {
         }
         let summary = base.row(row)?;
         let mut shard = self.shards[0].lock().unwrap_or_else(PoisonError::into_inner);
-        shard.counts = shard.counts.sum(&counts);
         let place = shard.records.len() as u32;
         shard.records.push(Record { device: u32::MAX, content: Content::Carried(row) });
-        Ok(Some(Finished { shard: 0, place, digest: summary.digest, subtree: summary.subtree, flags: summary.flags }))
+        let Row { digest, subtree, flags } = summary;
+        Ok(Some(Finished { shard: 0, place, digest, subtree, flags, counts }))
     }
 
     /// Writes the snapshot whose roots lie in the directory `top`. `header` and `meta` come with what
@@ -174,16 +177,15 @@ impl<'b> Builder<'b> {
         mut meta: Meta,
         mut header: Header,
         mut file: AtomicFile,
-        path: &std::path::Path,
+        monitor: &dyn Monitor,
     ) -> Result<Header> {
         let base = self.base;
         let mut shards = Vec::with_capacity(self.shards.len());
-        header.counts = Counts::default();
         for shard in self.shards {
-            let shard = shard.into_inner().unwrap_or_else(PoisonError::into_inner);
-            header.counts = header.counts.sum(&shard.counts);
-            shards.push(shard.records);
+            shards.push(shard.into_inner().unwrap_or_else(PoisonError::into_inner).records);
         }
+        header.counts = top.counts;
+        let path = &file.destination().to_owned();
         file.write_all(&[0; HEADER_LEN]).context("write", path)?;
         let mut out =
             Output { file, path, index: Index::default(), end: 0, meta: &mut meta, numbers: FxHashMap::default() };
@@ -205,6 +207,9 @@ impl<'b> Builder<'b> {
         header.root_digest = top.digest;
         header.root_flags = top.flags;
         file.replace_start(&header.encode())?;
+        if monitor.cancelled() {
+            return Err(Error::Interrupted);
+        }
         file.commit()?;
         Ok(header)
     }
@@ -247,8 +252,10 @@ impl Output<'_> {
         while let Some(open) = stack.last_mut() {
             match &open.record.content {
                 Content::Carried(row) => {
-                    let base = base.expect("only a builder with a base carries");
-                    self.carried(base, base.subtree_rows(*row)?)?;
+                    let above = devices.get(open.parent_device as usize);
+                    if let Some(base) = base {
+                        self.carried(base, base.subtree_rows(*row)?, above)?;
+                    }
                     stack.pop();
                 }
                 Content::Read { block, subdirs, digest, flags, subtree } => {
@@ -292,10 +299,15 @@ impl Output<'_> {
         Ok(())
     }
 
-    fn carried(&mut self, base: &Snapshot, rows: RangeInclusive<u32>) -> Result<()> {
+    fn carried(&mut self, base: &Snapshot, rows: RangeInclusive<u32>, above: Option<&Device>) -> Result<()> {
         let top = *rows.end();
         for row in rows {
-            if let Some(device) = base.mounted_at(row).or_else(|| (row == top).then(|| base.device_of(row)).flatten()) {
+            let begins = if row == top {
+                base.device_of(row).filter(|d| above.is_none_or(|a| a.identity != d.identity))
+            } else {
+                base.mounted_at(row)
+            };
+            if let Some(device) = begins {
                 self.mount(device);
             }
             let summary = base.row(row)?;

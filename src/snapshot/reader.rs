@@ -129,11 +129,11 @@ impl Snapshot {
         let path = path.as_ref();
         let problem = |problem| Error::Snapshot { path: path.to_owned(), problem };
         let file = open_regular(path)?;
-        let len = file.metadata().context("read", path)?.len();
-        if len == 0 {
+        if file.metadata().context("read", path)?.len() == 0 {
             return Err(problem(SnapshotProblem::Empty));
         }
         let map = map(&file).context("map", path)?;
+        let len = map.len() as u64;
         let header = Header::decode(&map, len).map_err(problem)?;
         let section = |offset: u64, len: u64| -> Result<std::ops::Range<usize>> {
             let end = offset.checked_add(len).filter(|e| *e <= header.file_len && offset >= HEADER_LEN as u64);
@@ -185,6 +185,16 @@ impl Snapshot {
     /// Roots, filters, file systems.
     pub fn meta(&self) -> &Meta {
         &self.meta
+    }
+
+    /// When the oldest state was seen that this snapshot holds: its own beginning, or that of the base from
+    /// which it took over what could not be read.
+    pub(crate) fn oldest_state(&self) -> (i64, u32) {
+        let own = (self.header.started.sec, self.header.started.nsec);
+        match &self.meta.base {
+            Some((_, oldest)) if self.header.root_flags.contains(Flags::CARRIED) => own.min(*oldest),
+            _ => own,
+        }
     }
 
     /// The addresses at which the file is mapped, for a SIGBUS handler.

@@ -37,6 +37,11 @@ pub struct Meta {
     pub exclude_if_present: Vec<String>,
     /// Other file systems were left out.
     pub one_file_system: bool,
+    /// Our own files inside the roots, which were left out: absolute paths.
+    pub own_files: Vec<Vec<u8>>,
+    /// The snapshot from which was taken over what could not be read: its header's digest, and when the
+    /// oldest of what it holds was seen (seconds and nanoseconds).
+    pub(crate) base: Option<(Digest, (i64, u32))>,
     /// The file systems that the scan met.
     pub devices: Vec<Device>,
     /// Where each begins, ordered by row.

@@ -57,6 +57,17 @@ impl Snapshot {
                 return Err(damaged(format!("the index is wrong about directory record {row}")));
             }
         }
+        let mut last = None;
+        for mount in &self.meta().mounts {
+            let fits = mount.row <= self.top() && (mount.device as usize) < self.meta().devices.len();
+            if !fits || last.is_some_and(|last| last >= mount.row) {
+                return Err(damaged("the table of mounts is wrong".into()));
+            }
+            last = Some(mount.row);
+        }
+        if !self.listing(self.top())?.map(|node| node.child.name).eq(self.meta().roots.iter().map(Vec::as_slice)) {
+            return Err(damaged("the roots are not those of the account of the scan".into()));
+        }
         let header = self.header();
         if counts != header.counts {
             return Err(damaged("the header's counts are wrong".into()));

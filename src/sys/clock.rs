@@ -35,6 +35,8 @@ pub(crate) fn write_back_delay() -> Option<Duration> {
         let text = std::fs::read_to_string(format!("/proc/sys/vm/{name}")).ok()?;
         text.trim().parse().ok()
     };
-    let total = centiseconds("dirty_expire_centisecs")?.checked_add(centiseconds("dirty_writeback_centisecs")?)?;
+    // At 0 there is no periodic write-back, and nothing to tell.
+    let interval = centiseconds("dirty_writeback_centisecs").filter(|interval| *interval > 0)?;
+    let total = centiseconds("dirty_expire_centisecs")?.checked_add(interval)?;
     Some(Duration::from_millis(total.checked_mul(10)?))
 }

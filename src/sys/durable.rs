@@ -77,6 +77,11 @@ impl AtomicFile {
         Ok(self.writer.get_mut().as_file_mut())
     }
 
+    /// Where the file will be.
+    pub(crate) fn destination(&self) -> &Path {
+        &self.destination
+    }
+
     /// Overwrites the first bytes, which were left free for that.
     pub(crate) fn replace_start(&mut self, bytes: &[u8]) -> Result<()> {
         let path = self.destination.clone();
@@ -145,8 +150,14 @@ fn create_locked(destination: &Path, access: Access) -> io::Result<NamedTempFile
 
 /// The system's error without the temporary file's name, which tells nobody anything.
 fn bare(error: io::Error) -> io::Error {
-    let inner = error.get_ref().and_then(|e| e.source()).and_then(|e| e.downcast_ref::<io::Error>());
-    inner.and_then(io::Error::raw_os_error).map_or(error, io::Error::from_raw_os_error)
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = error.get_ref().map(|e| e as _);
+    while let Some(inner) = cause {
+        if let Some(code) = inner.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error) {
+            return io::Error::from_raw_os_error(code);
+        }
+        cause = inner.source();
+    }
+    error
 }
 
 /// Removes what killed runs left for this destination. What cannot be removed is left alone.

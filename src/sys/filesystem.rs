@@ -1,7 +1,7 @@
 //! Which file system something lies on: a name for it that outlives reboots, and what its clock and
 //! stamps are worth.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::entry::Time;
 
@@ -62,7 +62,7 @@ pub(crate) fn describe(_dir: &Path, _mount: u64) -> FileSystem {
 
 /// Whether something waits to be mounted by autofs somewhere at or below one of `roots`.
 #[cfg(target_os = "linux")]
-pub(crate) fn has_automounts(roots: &[&Path]) -> bool {
+pub(crate) fn has_automounts(roots: &[PathBuf]) -> bool {
     linux::mount_table().is_none_or(|table| {
         table.iter().any(|m| m.fs_type == "autofs" && roots.iter().any(|r| m.mount_point.starts_with(r)))
     })
@@ -70,7 +70,7 @@ pub(crate) fn has_automounts(roots: &[&Path]) -> bool {
 
 /// Nothing is known of automounts here.
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn has_automounts(_roots: &[&Path]) -> bool {
+pub(crate) fn has_automounts(_roots: &[PathBuf]) -> bool {
     false
 }
 

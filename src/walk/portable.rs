@@ -136,6 +136,12 @@ impl<S: Sink> Walk<'_, S> {
             self.monitor.warning(warning);
         }
         self.close_to(1);
+        if !is_still(root, &found) {
+            return Err(Error::Root {
+                path: root.to_owned(),
+                reason: "was moved or unmounted while it was read".into(),
+            });
+        }
         let Some(root) = self.stack.pop() else { return Err(Error::Interrupted) };
         let stat = root.found.stat;
         let mut flags = racy(root.rule, &stat);
@@ -180,7 +186,10 @@ impl<S: Sink> Walk<'_, S> {
         let path = entry.path();
         let name = to_bytes(Path::new(&entry.file_name)).into_owned();
         match entry.client_state {
-            Seen::Nothing => {}
+            // jwalk hands out nothing that was not looked at; if it did, it would be unknown.
+            Seen::Nothing => {
+                dir.children.insert(name, (unknown(Kind::Unknown), Flags::UNKNOWN));
+            }
             Seen::Excluded => dir.excluded = true,
             Seen::Unread(e) if entry.file_type.is_dir() => {
                 let device = dir.device;
@@ -207,6 +216,7 @@ impl<S: Sink> Walk<'_, S> {
             Seen::Stat(found) if found.stat.kind() != Kind::Dir => {
                 let mut flags = racy(dir.rule, &found.stat);
                 flags.set(Flags::FOREIGN, found.dev != dir.found.dev);
+                dir.subdirs.remove(&name);
                 dir.children.insert(name, (found.stat, flags));
             }
             Seen::Stat(found) => {
@@ -216,7 +226,7 @@ impl<S: Sink> Walk<'_, S> {
                 };
                 match error {
                     None => self.open(path, found),
-                    Some(e) if e.kind() == io::ErrorKind::NotFound => {}
+                    Some(e) if e.kind() == io::ErrorKind::NotFound && is_still(&dir.path, &dir.found) => {}
                     Some(e) => {
                         let mut flags = racy(dir.rule, &found.stat) | Flags::UNLISTED;
                         let device = dir.device;
@@ -379,7 +389,8 @@ impl Rules {
             return false;
         }
         entry.client_state = match seen {
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return false,
+            // Gone only if the directory that it was listed in is still there under its path.
+            Err(e) if e.kind() == io::ErrorKind::NotFound && is_still(path, &ahead.found) => return false,
             Err(e) => {
                 // Its own entry says what is wrong; jwalk need not try.
                 entry.read_children = None;
@@ -406,6 +417,11 @@ impl Rules {
         };
         true
     }
+}
+
+/// Whether a path still leads to the directory that was found there.
+fn is_still(path: &Path, found: &Found) -> bool {
+    sys::stat_following(path).is_ok_and(|now| (now.dev, now.stat.ino) == (found.dev, found.stat.ino))
 }
 
 /// The first bytes of a regular file; a symlink is not followed.

@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     fn stat(ctime: Time, mtime: Time) -> Stat {
-        Stat { ctime, mtime, ..Stat::default() }
+        Stat { mtime, ctime, ..Stat::default() }
     }
 
     #[test]

@@ -101,7 +101,7 @@ fn what_the_scan_has_to_say_of_an_entry_is_shown() {
     env.write("tree/half/file", "");
     assert_eq!(env.snap_as_nobody("base.snap", &[]).success(), "");
     env.chmod("tree/closed", 0);
-    env.chmod("tree/half", 0o744);
+    env.chmod("tree/half", 0o444);
     env.settle();
     let snap = |more: &[&str]| {
         let args = [&["snap", "tree", "-o", "out/a.snap", "--racy-window", "1h", "-q"], more].concat();

@@ -62,6 +62,7 @@ fn an_existing_file_that_cannot_be_read_is_refused_and_stays() {
     let run = env.snap_as_nobody("diary", &[]);
     let error = run.failure(2);
     assert!(error.contains("out/diary"), "{error}");
+    env.chmod("out/diary", 0o600);
     assert_eq!(env.read("out/diary"), b"secret");
 }
 
@@ -170,6 +171,20 @@ fn an_output_and_a_base_in_the_tree_are_both_left_out() {
     assert_eq!(names.len(), 4, "{names:?}");
     assert!(names[3].ends_with("/sub/old.snap"), "{names:?}");
     assert_eq!(env.changes("tree/old.snap", "tree/new.snap"), "M .\nA sub\nA sub/old.snap\n");
+}
+
+#[test]
+fn outputs_in_the_tree_are_in_no_list_of_changes() {
+    let env = TestEnv::new();
+    env.write("tree/file", "");
+    env.snap("tree/a.snap");
+    env.snap("tree/b.snap");
+    // Each of the two scans left out its own output only.
+    assert_eq!(shown(&env, "tree/b.snap").len(), 3);
+    assert_eq!(env.changes("tree/a.snap", "tree/b.snap"), "M .\n");
+    env.write("tree/c.snap", "of somebody else");
+    env.snap("tree/b.snap");
+    assert_eq!(env.changes("tree/a.snap", "tree/b.snap"), "M .\nA c.snap\n");
 }
 
 #[test]

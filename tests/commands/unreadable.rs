@@ -63,6 +63,28 @@ fn with_a_base_a_closed_directory_keeps_its_last_known_children() {
 }
 
 #[test]
+fn a_state_taken_over_from_before_the_older_snapshot_is_no_proof_and_refused() {
+    for walker in WALKERS {
+        let env = tree_with_old_snapshot();
+        env.write("tree/closed/added", "");
+        assert_eq!(env.snap_as_nobody("later.snap", &[]).success(), "");
+        env.chmod("tree/closed", 0);
+        let from = |base: &str| format!("out/{base}.snap");
+        for base in ["old", "later"] {
+            let args = ["--walker", walker, "--base", &from(base)];
+            assert_eq!(env.snap_as_nobody(&format!("from-{base}.snap"), &args).code, Some(3));
+        }
+        // Seen from later.snap, what was taken over from old.snap would be a removal of `added`.
+        let error = changes(&env, "later.snap", "from-old.snap").failure(2);
+        assert!(error.contains("later.snap") && error.contains("from-old.snap") && error.contains("--base"), "{error}");
+        assert_incomplete(&changes(&env, "later.snap", "from-later.snap"), "M closed\nU closed\n");
+        assert_incomplete(&changes(&env, "old.snap", "from-old.snap"), "M closed\nU closed\n");
+        let run = changes(&env, "old.snap", "from-later.snap");
+        assert_incomplete(&run, "M closed\nU closed\nA closed/added\n");
+    }
+}
+
+#[test]
 fn when_it_can_be_read_again_the_true_difference_shows() {
     for walker in WALKERS {
         let env = tree_with_old_snapshot();
@@ -89,7 +111,7 @@ fn entries_whose_metadata_cannot_be_read_are_unknown_one_by_one() {
     for walker in WALKERS {
         let env = tree_with_old_snapshot();
         // Names can be listed, but nothing can be looked at.
-        env.chmod("tree/closed", 0o744);
+        env.chmod("tree/closed", 0o444);
         let run = env.snap_as_nobody("new.snap", &["--walker", walker]);
         assert_eq!(run.code, Some(3));
         assert!(
@@ -147,7 +169,7 @@ fn incomplete_goes_before_different() {
 #[test]
 fn the_list_of_what_to_look_at_holds_nothing_unknown() {
     let env = tree_with_old_snapshot();
-    env.chmod("tree/closed", 0o744);
+    env.chmod("tree/closed", 0o444);
     assert_eq!(env.snap_as_nobody("new.snap", &[]).code, Some(3));
     let run = env.run(["diff", "out/old.snap", "out/new.snap", "--emit", "paths", "--relative"]);
     assert_eq!((run.code, run.stdout.as_str()), (Some(3), "closed\n"));
@@ -158,7 +180,7 @@ fn both_walkers_record_the_same_of_what_cannot_be_read() {
     let env = tree_with_old_snapshot();
     env.write("tree/half/file", "");
     env.dir("tree/half/dir");
-    env.chmod("tree/half", 0o744);
+    env.chmod("tree/half", 0o444);
     env.chmod("tree/closed", 0);
     for base in [&[][..], &["--base", "out/old.snap"]] {
         let digests = WALKERS.map(|walker| {

@@ -1,1 +1,15 @@
-//! Placeholder until the tests of `duplicati` are here.
+//! Duplicati's side of a change list: a small model of its rules, in our own words, and whether our lists
+//! lead it from its last version to one that equals the tree.
+//!
+//! "consumers" in a comment is the Duplicati part of the project's notes on consumers, which were read from
+//! Duplicati's source and seen by running it; where a rule stands in the source alone, the comment says so.
+
+mod backup;
+mod database;
+mod job;
+mod lists;
+mod options;
+mod refusals;
+mod rounds;
+mod rules;
+mod tree;

@@ -108,6 +108,13 @@ pub(crate) fn names_in(dir: &Path) -> Vec<String> {
     names
 }
 
+/// Gives the owner all rights to the directories below, as far as they are theirs.
+pub(super) fn open_directories(dir: &Path) {
+    let _ = fs::set_permissions(dir, fs::Permissions::from_mode(0o755));
+    let below = fs::read_dir(dir).into_iter().flatten().flatten();
+    below.filter(|entry| entry.file_type().is_ok_and(|t| t.is_dir())).for_each(|entry| open_directories(&entry.path()));
+}
+
 /// The permission bits.
 pub(crate) fn mode_of(path: &Path) -> u32 {
     path.symlink_metadata().unwrap().mode() & 0o7777

@@ -31,6 +31,15 @@ pub(crate) struct TestEnv {
     root: PathBuf,
 }
 
+impl Drop for TestEnv {
+    /// Opens what a test closed, so that it can be removed; root needs no such help.
+    fn drop(&mut self) {
+        if !is_root() {
+            files::open_directories(&self.root);
+        }
+    }
+}
+
 impl TestEnv {
     /// An empty directory `tree` and nothing else.
     pub(crate) fn new() -> Self {

@@ -59,7 +59,8 @@ pub(super) fn walk<S: Sink>(
         source: io::Error::other(e),
     })?;
     let open_limit = native::open_file_limit().saturating_sub(SPARE_DESCRIPTORS) * 3 / 4;
-    let roots: Vec<_> = plan.roots.iter().map(PathBuf::as_path).collect();
+    // The mount table has no symlinks in it.
+    let roots: Vec<_> = plan.roots.iter().map(|r| r.canonicalize().unwrap_or_else(|_| r.clone())).collect();
     let walker = Walker {
         plan,
         devices,
@@ -96,14 +97,15 @@ impl<S: Sink> Walker<'_, S> {
         let open = || {
             let fd = native::open_root(path)?;
             let found = native::stat_open(&fd)?;
-            if self.plan.settle {
-                native::sync_filesystem(&fd)?;
-            }
             Ok((fd, found))
         };
         let (fd, found) = open().map_err(|e: io::Error| root_error(path, &e))?;
+        // The boundary first, then the write-back: what is stored in between is then racy.
         let (device, rule, may_automount) =
             self.devices.meet(found.dev, || filesystem::describe_open(&fd, found.mount));
+        if self.plan.settle {
+            native::sync_filesystem(&fd).map_err(|e| root_error(path, &e))?;
+        }
         let opened = Opened { found, device, rule, may_automount };
         self.open.fetch_add(1, Ordering::Relaxed);
         Ok(Arc::new(Node::root(number, path, opened, fd)))
@@ -165,10 +167,11 @@ impl<S: Sink> Walker<'_, S> {
         let (device, rule, may_automount) = if found.dev == above.found.dev {
             (above.device, above.rule, above.may_automount)
         } else {
+            let met = self.devices.meet(found.dev, || filesystem::describe_open(&fd, found.mount));
             if self.plan.settle {
                 native::sync_filesystem(&fd).map_err(|e| self.unreadable(parent, name, Some(found), e))?;
             }
-            self.devices.meet(found.dev, || filesystem::describe_open(&fd, found.mount))
+            met
         };
         Ok((fd, Opened { found, device, rule, may_automount }))
     }
@@ -191,7 +194,7 @@ impl<S: Sink> Walker<'_, S> {
         found: Option<Found>,
         error: io::Error,
     ) -> Outcome<S::Done> {
-        if error.kind() == io::ErrorKind::NotFound {
+        if error.kind() == io::ErrorKind::NotFound && found.is_none() {
             return Outcome::Gone;
         }
         let last = self.sink.last_known(&parent.path_of(name.as_bytes()));
@@ -292,15 +295,23 @@ impl<S: Sink> Walker<'_, S> {
             for sub in state.subdirs {
                 let entry = |stat, flags| Entry { name: sub.name, stat, flags };
                 let entry = match sub.outcome {
-                    Outcome::Pending | Outcome::Gone => continue,
+                    Outcome::Gone => continue,
+                    // Every child is delivered before its parent is finished; were it not, it would be unknown.
+                    Outcome::Pending => {
+                        subdirs.push(self.empty(node.opened.device));
+                        entry(unknown(Kind::Dir), Flags::UNKNOWN | Flags::UNLISTED)
+                    }
                     Outcome::Other { stat, flags } => entry(stat, flags),
                     Outcome::Dir { stat, flags, done } => {
                         subdirs.push(done);
                         entry(stat, flags)
                     }
                 };
-                while let Some(file) = files.next_if(|f| listing.name(f) < listing.name(&entry)) {
-                    merged.push(file);
+                while let Some(file) = files.next_if(|f| listing.name(f) <= listing.name(&entry)) {
+                    // A name that was listed twice, and meant two things.
+                    if listing.name(&file) != listing.name(&entry) {
+                        merged.push(file);
+                    }
                 }
                 merged.push(entry);
             }

@@ -227,6 +227,11 @@ impl<D> Node<D> {
     /// The open directory. If it was closed to save descriptors, it is opened again from the nearest
     /// open ancestor down, and has to be the same.
     pub(super) fn descriptor(&self) -> io::Result<Arc<Dir>> {
+        // That it is not found by its old path says nothing of what it holds.
+        self.reopened().map_err(|e| if e.kind() == io::ErrorKind::NotFound { stale() } else { e })
+    }
+
+    fn reopened(&self) -> io::Result<Arc<Dir>> {
         let mut closed = Vec::new();
         let mut dir = None;
         for node in self.ancestors() {
@@ -255,6 +260,13 @@ impl<D> Node<D> {
     /// Closes the descriptor although children still need it; true if it was open.
     pub(super) fn close_early(&self) -> bool {
         lock(&self.dir).take().is_some()
+    }
+
+    /// Whether the parent says that there is no such directory any more.
+    pub(super) fn is_gone(&self) -> bool {
+        let Place::Below { parent, name, .. } = &self.place else { return false };
+        let now = parent.descriptor().and_then(|above| native::stat_child(&above, name));
+        now.is_err_and(|e| e.kind() == io::ErrorKind::NotFound)
     }
 
     /// One user fewer of the descriptor; true if that closed it.

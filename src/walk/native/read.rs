@@ -12,6 +12,8 @@ use rayon::Scope;
 use rayon::iter::ParallelIterator as _;
 use rayon::slice::{ParallelSlice as _, ParallelSliceMut as _};
 
+use rustc_hash::FxHashSet;
+
 use super::super::{Entry, Name, Sink, is_own, name, push_name, unknown};
 use super::Walker;
 use super::node::{Ended, Node};
@@ -71,7 +73,7 @@ impl<S: Sink> Walker<'_, S> {
         let mut listed = match self.list(node, dir) {
             Ok(listed) => listed,
             // A removed directory that is still open lists as ENOENT.
-            Err(e) if e.kind() == io::ErrorKind::NotFound && !node.is_root() => return node.set_ended(Ended::Gone),
+            Err(e) if e.kind() == io::ErrorKind::NotFound && node.is_gone() => return node.set_ended(Ended::Gone),
             Err(e) => return self.cut(node, e),
         };
         if !node.is_root() && (listed.excluded || listed.cache_tag && self.is_tagged(node, dir)) {
@@ -86,9 +88,12 @@ impl<S: Sink> Walker<'_, S> {
             scope.spawn(move |scope| self.enter(scope, &parent, slot));
         };
         (0..node.listed(&names, &listed.subdirs)).for_each(enter);
-        let (entries, late) = self.stat_all(node, dir, &names, &listed.files);
-        node.set_entries(entries);
-        for name in late {
+        let mut stated = self.stat_all(node, dir, &names, &listed.files);
+        if !stated.missing.is_empty() {
+            self.look_again(node, dir, &names, &mut stated);
+        }
+        node.set_entries(stated.entries);
+        for name in stated.late {
             enter(node.add_late(name));
         }
         self.monitor.directory(&|| node.shown_path(), total as u64);
@@ -160,50 +165,106 @@ impl<S: Sink> Walker<'_, S> {
         }
     }
 
-    /// Stats the files, and finds those that are directories after all.
-    fn stat_all(&self, node: &Node<S::Done>, dir: &Dir, names: &[u8], files: &[Name]) -> (Vec<Entry>, Vec<Name>) {
+    /// Stats the files, by several threads if there are many.
+    fn stat_all(&self, node: &Node<S::Done>, dir: &Dir, names: &[u8], files: &[Name]) -> Stated {
         if files.len() <= SPLIT {
             return self.stat_piece(node, dir, names, files);
         }
         let pieces: Vec<_> = files.par_chunks(PIECE).map(|piece| self.stat_piece(node, dir, names, piece)).collect();
-        let mut entries = Vec::with_capacity(files.len());
-        let mut late = Vec::new();
-        for (piece, piece_late) in pieces {
-            entries.extend(piece);
-            late.extend(piece_late);
+        let mut all = Stated { entries: Vec::with_capacity(files.len()), ..Stated::default() };
+        for piece in pieces {
+            all.entries.extend(piece.entries);
+            all.late.extend(piece.late);
+            all.missing.extend(piece.missing);
         }
-        (entries, late)
+        all
     }
 
-    fn stat_piece(&self, node: &Node<S::Done>, dir: &Dir, names: &[u8], files: &[Name]) -> (Vec<Entry>, Vec<Name>) {
-        let mut entries = Vec::with_capacity(files.len());
-        let mut late = Vec::new();
+    fn stat_piece(&self, node: &Node<S::Done>, dir: &Dir, names: &[u8], files: &[Name]) -> Stated {
+        let mut stated = Stated { entries: Vec::with_capacity(files.len()), ..Stated::default() };
         for &name in files {
             let Some(c_name) = c_name(names, name) else { continue };
             match native::stat_child(dir, c_name) {
-                Ok(found) if found.stat.kind() == Kind::Dir => late.push(name),
+                Ok(found) if found.stat.kind() == Kind::Dir => stated.late.push(name),
                 Ok(found) => {
-                    entries.push(Entry { name, stat: found.stat, flags: Self::flags(&node.opened, &found) });
+                    stated.entries.push(Entry { name, stat: found.stat, flags: Self::flags(&node.opened, &found) });
                 }
-                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
-                Err(e) => {
-                    let path = node.path_of(c_name.to_bytes());
-                    let (stat, flags) = match self.sink.last_known(&path) {
-                        Some((stat, flags, None)) => (stat, flags & Flags::RACY | Flags::UNKNOWN | Flags::CARRIED),
-                        _ => (unknown(Kind::Unknown), Flags::UNKNOWN),
-                    };
-                    self.monitor.warning(Warning { path: to_path(&path).into_owned(), cause: Cause::Unread(e) });
-                    entries.push(Entry { name, stat, flags });
-                }
+                Err(e) if e.kind() == io::ErrorKind::NotFound => stated.missing.push(name),
+                Err(e) => stated.entries.push(self.unread(node, c_name, name, e)),
             }
         }
-        (entries, late)
+        stated
+    }
+
+    /// An entry whose metadata cannot be read: as it was last known.
+    fn unread(&self, node: &Node<S::Done>, c_name: &CStr, name: Name, error: io::Error) -> Entry {
+        let path = node.path_of(c_name.to_bytes());
+        let (stat, flags) = match self.sink.last_known(&path) {
+            Some((stat, flags, None)) => (stat, flags & Flags::RACY | Flags::UNKNOWN | Flags::CARRIED),
+            _ => (unknown(Kind::Unknown), Flags::UNKNOWN),
+        };
+        self.monitor.warning(Warning { path: to_path(&path).into_owned(), cause: Cause::Unread(error) });
+        Entry { name, stat, flags }
+    }
+
+    /// Names that were listed and could not be found are gone only if a second listing does not have them
+    /// either: absence is proved by a listing, never by a stat.
+    fn look_again(&self, node: &Node<S::Done>, dir: &Dir, names: &[u8], stated: &mut Stated) {
+        let missing = std::mem::take(&mut stated.missing);
+        let mut again: FxHashSet<Vec<u8>> = FxHashSet::default();
+        // The first listing stands at the end of the directory; a new descriptor begins anew.
+        let listed = native::open_child(dir, c".").and_then(|anew| {
+            BUFFER.with_borrow_mut(|buffer| {
+                native::list(&anew, buffer, |name, _| {
+                    again.insert(name.to_bytes().to_vec());
+                })
+            })
+        });
+        for place in missing {
+            let Some(c_name) = c_name(names, place) else { continue };
+            let error = match &listed {
+                Err(e) if e.kind() != io::ErrorKind::NotFound => io::Error::from(e.kind()),
+                _ if !again.contains(c_name.to_bytes()) => continue,
+                _ => match native::stat_child(dir, c_name) {
+                    Ok(found) if found.stat.kind() == Kind::Dir => {
+                        stated.late.push(place);
+                        continue;
+                    }
+                    Ok(found) => {
+                        let flags = Self::flags(&node.opened, &found);
+                        stated.entries.push(Entry { name: place, stat: found.stat, flags });
+                        continue;
+                    }
+                    Err(e) => e,
+                },
+            };
+            let entry = self.unread(node, c_name, place, error);
+            stated.entries.push(entry);
+        }
+        stated.entries.sort_unstable_by(|a, b| name(names, a.name).cmp(name(names, b.name)));
     }
 }
 
-fn sort(files: &mut [Name], names: &[u8]) {
+/// What stats came to.
+#[derive(Default)]
+struct Stated {
+    /// By name.
+    entries: Vec<Entry>,
+    /// Directories, though listed as something else.
+    late: Vec<Name>,
+    /// Listed, and not found.
+    missing: Vec<Name>,
+}
+
+/// Sorts names and drops those that were listed twice, as POSIX allows while a directory changes.
+fn sort(files: &mut Vec<Name>, names: &[u8]) {
     let by_name = |a: &Name, b: &Name| name(names, *a).cmp(name(names, *b));
-    if files.len() > SPLIT { files.par_sort_unstable_by(by_name) } else { files.sort_unstable_by(by_name) }
+    if files.len() > SPLIT {
+        files.par_sort_unstable_by(by_name);
+    } else {
+        files.sort_unstable_by(by_name);
+    }
+    files.dedup_by(|a, b| name(names, *a) == name(names, *b));
 }
 
 fn c_name(names: &[u8], (start, len): Name) -> Option<&CStr> {

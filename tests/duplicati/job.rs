@@ -1,0 +1,136 @@
+//! A backup job: its versions, and what a run makes of two lists.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::options::Options;
+use super::tree::{Content, Stored, Version, look, scan};
+
+/// The state of a job.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) sources: Vec<PathBuf>,
+    /// Oldest first.
+    pub(super) versions: Vec<Version>,
+    /// Every state of every path that any version holds or held, in the order in which they were stored:
+    /// the rows of the table of files.
+    pub(super) stored: BTreeMap<Vec<u8>, Vec<Stored>>,
+    /// Off means `--disable-filetime-check=true`.
+    pub(super) checks_file_times: bool,
+}
+
+impl Job {
+    pub(super) fn new(sources: impl IntoIterator<Item = impl Into<PathBuf>>) -> Self {
+        let sources = sources.into_iter().map(Into::into).collect();
+        Self { sources, versions: Vec::new(), stored: BTreeMap::new(), checks_file_times: false }
+    }
+
+    /// The newest version.
+    pub(super) fn last(&self) -> &Version {
+        self.versions.last().expect("a backup was made")
+    }
+
+    /// Makes a backup; returns its warnings, each of which makes Duplicati's exit code 2.
+    pub(super) fn backup(&mut self, options: &Options) -> Vec<String> {
+        let mut warnings = Vec::new();
+        // consumers: an empty value, or only separators, means a normal full scan; so does a list of what
+        // was deleted without one of what was changed.
+        let version = if options.changed.is_empty() {
+            let found = scan(&self.sources);
+            found.into_iter().map(|(path, now)| (path.clone(), self.saved(&path, now))).collect()
+        } else {
+            self.listed(options, &mut warnings)
+        };
+        for (path, state) in &version {
+            let states = self.stored.entry(path.clone()).or_default();
+            if !states.contains(state) {
+                states.push(state.clone());
+            }
+        }
+        self.versions.push(version);
+        warnings
+    }
+
+    fn listed(&self, options: &Options, warnings: &mut Vec<String>) -> Version {
+        let mut version = Version::new();
+        let mut examined_a_file = false;
+        // consumers: listing a directory does not recurse. Nor does anybody ask whether a path belongs to
+        // the sources: paths outside of them enter the backup.
+        for path in &options.changed {
+            let Some(now) = look(path) else { continue };
+            if version.contains_key(path) {
+                // consumers: duplicates give a warning, exit code 2.
+                warnings.push(format!("listed twice: {}", String::from_utf8_lossy(path)));
+                continue;
+            }
+            examined_a_file |= matches!(now.content, Content::File(_));
+            version.insert(path.clone(), self.saved(path, now));
+        }
+        if !examined_a_file {
+            // consumers: since 2.3.0.109 a run that examined no regular file warns and exits with 2.
+            warnings.push("no regular file was examined".to_owned());
+        }
+        // consumers: all of the previous version's paths that are not listed are carried over; what is listed
+        // and does not exist is carried over too. The first backup has nothing to carry over: it holds only
+        // what is listed.
+        for (path, state) in self.versions.last().into_iter().flatten() {
+            if !version.contains_key(path) {
+                version.insert(path.clone(), self.carried_over(path, state).clone());
+            }
+        }
+        // consumers: then the deleted ones are removed: exact, case-sensitive strings, directories with `/`,
+        // each descendant by itself. So a path in both lists disappears.
+        for path in &options.deleted {
+            version.remove(path);
+        }
+        version
+    }
+
+    /// consumers, the carry-over bug: an unlisted path with two or more stored versions silently flips to
+    /// another of them. (Duplicati's source: to the newest of the others.)
+    fn carried_over<'s>(&'s self, path: &[u8], state: &'s Stored) -> &'s Stored {
+        let others = self.stored.get(path).into_iter().flatten().filter(|other| *other != state);
+        others.last().unwrap_or(state)
+    }
+
+    /// consumers: a listed file is reread only if it is new or its mtime, size or metadata differ; of the same
+    /// size and mtime it is not saved, unless `--disable-filetime-check=true`.
+    fn saved(&self, path: &[u8], now: Stored) -> Stored {
+        let before = self.versions.last().and_then(|version| version.get(path));
+        if let (true, Some(before)) = (self.checks_file_times, before)
+            && let (Content::File(old), Content::File(new)) = (&before.content, &now.content)
+            && old.len() == new.len()
+            && before.metadata == now.metadata
+        {
+            return before.clone();
+        }
+        now
+    }
+
+    /// How the newest version differs from the tree; empty if it does not.
+    pub(super) fn mistakes(&self) -> Vec<String> {
+        let shown = |path: &[u8]| String::from_utf8_lossy(path).into_owned();
+        let before = self.versions.iter().rev().nth(1);
+        let mut version = self.last().clone();
+        let mut mistakes = Vec::new();
+        for (path, now) in scan(&self.sources) {
+            let other = match path.strip_suffix(b"/") {
+                Some(plain) => plain.to_vec(),
+                None => super::tree::slashed(&path),
+            };
+            // consumers: an unchanged link is carried over, so that it keeps the spelling that its target
+            // gave it when it was listed last.
+            let kept_spelling = now.content == Content::Link
+                && !version.contains_key(&path)
+                && before.is_some_and(|b| b.get(&other) == Some(&now));
+            let path = if kept_spelling { other } else { path };
+            match version.remove(&path) {
+                None => mistakes.push(format!("missing: {}", shown(&path))),
+                Some(held) if held != now => mistakes.push(format!("not as it is now: {}", shown(&path))),
+                Some(_) => {}
+            }
+        }
+        mistakes.extend(version.keys().map(|path| format!("not there: {}", shown(path))));
+        mistakes
+    }
+}

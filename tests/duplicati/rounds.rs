@@ -1,0 +1,119 @@
+//! Round after round of random edits, each with our list and Duplicati's run: every version must be the tree.
+
+use std::collections::BTreeSet;
+
+use fastdiff::emit::{DuplicatiOptions, duplicati};
+use fastdiff::{Diff, Error, Snapshot};
+use proptest::prelude::*;
+
+use super::database;
+use super::job::Job;
+use super::options::Options;
+use crate::properties::cases;
+use crate::properties::edits::{Edit, changing, making};
+use crate::properties::model::read;
+use crate::properties::names::sayable_name;
+use crate::properties::place::{Boundary, Place, options};
+
+/// A tree that is backed up again and again.
+struct Rounds {
+    place: Place,
+    job: Job,
+    baseline: Snapshot,
+    /// How many runs took our list.
+    with_list: usize,
+}
+
+impl Rounds {
+    /// The first backup is a full scan: there is no baseline yet.
+    fn new(made: &[Edit], boundary: Boundary) -> Self {
+        let place = Place::new(made);
+        let mut job = Job::new([place.root()]);
+        let baseline = place.snap(boundary);
+        assert!(job.backup(&Options::none()).is_empty());
+        Self { place, job, baseline, with_list: 0 }
+    }
+
+    /// What is printed for Duplicati, or why it is to scan by itself.
+    fn list(&self, now: &Snapshot, with_database: bool) -> Result<Vec<u8>, Error> {
+        let file = self.place.beside("job.sqlite");
+        database::write(&self.job, &file);
+        let diff = Diff::new(&self.baseline, now, &options(false)).expect("two snapshots of one tree");
+        let mut out = Vec::new();
+        let result = duplicati(&diff, &DuplicatiOptions { database: with_database.then_some(file) }, &mut out);
+        assert!(result.is_ok() || out.is_empty(), "a refusal comes before the list");
+        result.map(|_| out)
+    }
+
+    /// Edits, a scan, a list, a backup; the baseline moves, since every run succeeds.
+    fn round(&mut self, edits: &[Edit], boundary: Boundary, with_database: bool) -> Result<(), TestCaseError> {
+        self.place.tree.edit(edits);
+        let now = self.place.snap(boundary);
+        let lists = match self.list(&now, with_database) {
+            Ok(out) => {
+                let lists = Options::parse(&out);
+                prop_assert!(!lists.changed.is_empty(), "an empty list is a full scan: then nothing is printed");
+                let changed: BTreeSet<_> = lists.changed.iter().collect();
+                let deleted: BTreeSet<_> = lists.deleted.iter().collect();
+                prop_assert_eq!(changed.len(), lists.changed.len(), "listed twice");
+                prop_assert_eq!(deleted.len(), lists.deleted.len(), "deleted twice");
+                prop_assert!(changed.is_disjoint(&deleted), "in both lists: {:?}", lists);
+                self.with_list += 1;
+                lists
+            }
+            Err(Error::Refused { reason, .. }) => {
+                // The names are such as can be said, so that there is one reason alone.
+                let files = read(self.place.root()).into_values().filter(|s| s.kind() == fastdiff::Kind::File).count();
+                prop_assert_eq!(files, 0, "refused: {}", reason);
+                Options::none()
+            }
+            Err(e) => return Err(TestCaseError::fail(e.to_string())),
+        };
+        let warnings = self.job.backup(&lists);
+        prop_assert!(warnings.is_empty(), "{:?} after {:?}", warnings, lists);
+        self.baseline = now;
+        Ok(())
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(40))]
+
+    #[test]
+    fn every_version_is_the_tree(
+        made in making(sayable_name(), true),
+        rounds in proptest::collection::vec((changing(sayable_name(), true, 6), proptest::bool::weighted(0.1)), 5..9),
+    ) {
+        let mut state = Rounds::new(&made, Boundary::Late);
+        for (number, (edits, young)) in rounds.iter().enumerate() {
+            // A young scan makes the next list name everything: seldom, or nothing would be carried over.
+            state.round(edits, if *young { Boundary::Now } else { Boundary::Late }, true)?;
+            let mistakes = state.job.mistakes();
+            prop_assert!(mistakes.is_empty(), "in round {}: {:?}", number + 1, mistakes);
+        }
+    }
+}
+
+#[test]
+fn without_the_database_a_file_with_two_versions_flips() {
+    let mut state = Rounds::new(&[], Boundary::Late);
+    let write = |state: &Rounds, name: &str, content: &str| {
+        std::fs::write(state.place.root().join(name), content).unwrap();
+    };
+    for content in ["first", "second"] {
+        write(&state, "u", content);
+        write(&state, "m", content);
+        state.round(&[], Boundary::Late, false).unwrap();
+        assert!(state.job.mistakes().is_empty());
+    }
+    let root = state.place.root().display().to_string();
+    // Only `m` changes. Nobody says that `u` has two versions, so that Duplicati puts the first into the backup.
+    write(&state, "m", "third");
+    state.round(&[], Boundary::Late, false).unwrap();
+    assert_eq!(state.job.mistakes(), [format!("not as it is now: {root}/u")]);
+    // With the database it is listed, and the version is right again.
+    write(&state, "m", "fourth");
+    state.round(&[], Boundary::Late, true).unwrap();
+    assert_eq!(state.job.mistakes(), Vec::<String>::new());
+    assert_eq!(state.with_list, 4, "each of these runs had a list");
+}

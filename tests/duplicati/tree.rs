@@ -1,0 +1,107 @@
+//! What Duplicati stores of a tree, and what it finds at a listed path.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+/// The content of an entry. Equal content has one blockset, so that it stands for its number.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Content {
+    Dir,
+    Link,
+    File(Vec<u8>),
+}
+
+/// The metadata that Duplicati stores: no inode, no ctime, no link count.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Metadata {
+    mode: u32,
+    owner: (u32, u32),
+    mtime: (i64, i64),
+    target: Option<PathBuf>,
+}
+
+/// One stored state of a path.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Stored {
+    pub(super) content: Content,
+    pub(super) metadata: Metadata,
+}
+
+/// A version: what is stored under each path, as Duplicati spells it.
+pub(super) type Version = BTreeMap<Vec<u8>, Stored>;
+
+/// The path with a slash at its end.
+pub(super) fn slashed(path: &[u8]) -> Vec<u8> {
+    [path, b"/"].concat()
+}
+
+fn path(spelled: &[u8]) -> &Path {
+    Path::new(OsStr::from_bytes(spelled.strip_suffix(b"/").unwrap_or(spelled)))
+}
+
+/// What Duplicati finds at a listed path, if it does not silently go on.
+pub(super) fn look(spelled: &[u8]) -> Option<Stored> {
+    let path = path(spelled);
+    // consumers: what does not exist is silently skipped.
+    let found = fs::symlink_metadata(path).ok()?;
+    // consumers: a directory must end in `/`, else it is silently ignored; a symlink to a directory is
+    // stored and listed as `link/`, one to a file, or broken, as `link`.
+    let leads_to_dir = fs::metadata(path).is_ok_and(|m| m.is_dir());
+    if spelled.ends_with(b"/") != leads_to_dir {
+        return None;
+    }
+    let content = if found.is_symlink() {
+        Content::Link
+    } else if found.is_dir() {
+        Content::Dir
+    } else if found.is_file() {
+        Content::File(fs::read(path).expect("a readable file"))
+    } else {
+        // Duplicati's source: fifos, sockets and devices are passed over, listed or not.
+        return None;
+    };
+    let metadata = Metadata {
+        mode: found.mode(),
+        owner: (found.uid(), found.gid()),
+        mtime: (found.mtime(), found.mtime_nsec()),
+        target: fs::read_link(path).ok(),
+    };
+    Some(Stored { content, metadata })
+}
+
+/// All that a scan of the sources stores.
+pub(super) fn scan(sources: &[PathBuf]) -> Version {
+    let mut version = Version::new();
+    for source in sources {
+        // A source that is a symlink is entered, and stored as the link that it is.
+        let spelled = slashed(source.as_os_str().as_bytes());
+        if let Some(stored) = look(&spelled) {
+            version.insert(spelled.clone(), stored);
+            scan_below(&spelled, &mut version);
+        }
+    }
+    version
+}
+
+fn scan_below(dir: &[u8], version: &mut Version) {
+    for entry in fs::read_dir(path(dir)).expect("a readable directory") {
+        let name = entry.expect("a readable entry").file_name();
+        // consumers: names that are not UTF-8 are not saved even by Duplicati's own scan.
+        if name.to_str().is_none() {
+            continue;
+        }
+        let plain = [dir, name.as_bytes()].concat();
+        for spelled in [plain.clone(), slashed(&plain)] {
+            let Some(stored) = look(&spelled) else { continue };
+            let is_dir = stored.content == Content::Dir;
+            version.insert(spelled.clone(), stored);
+            if is_dir {
+                scan_below(&spelled, version);
+            }
+        }
+    }
+}
