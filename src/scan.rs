@@ -228,7 +228,11 @@ fn question(roots: &[PathBuf], filter: &FilterOptions) -> Meta {
 fn own_paths(files: [Option<&Path>; 2], roots: &[PathBuf]) -> Result<Vec<Vec<u8>>> {
     let mut paths = Vec::new();
     for file in files.into_iter().flatten() {
-        let current = std::env::current_dir().context("find the current directory, for", file)?;
+        let current = if file.is_absolute() {
+            PathBuf::new()
+        } else {
+            std::env::current_dir().context("find the current directory, for", file)?
+        };
         let path = to_bytes(&absolute(file, &current)).into_owned();
         if roots.iter().any(|root| is_within(&path, &to_bytes(root))) && !paths.contains(&path) {
             paths.push(path);

@@ -164,11 +164,13 @@ impl Lists {
     }
 
     /// A directory must end in a slash, else it is silently ignored; listing it does not recurse.
+    /// Fifos, sockets and devices are not stored: what was there before is deleted instead.
     fn list(&mut self, path: &[u8], kind: Kind) {
         self.changed.insert(match kind {
             Kind::Dir => with_slash(path),
             Kind::Symlink => link_spelling(path),
-            _ => path.to_vec(),
+            Kind::File | Kind::Unknown => path.to_vec(),
+            Kind::Fifo | Kind::Socket | Kind::CharDevice | Kind::BlockDevice => return,
         });
         self.has_file |= kind == Kind::File;
     }

@@ -19,6 +19,8 @@ pub(super) fn translate(pattern: &str) -> Result<String, String> {
                 out.extend(['\\', escaped]);
             }
             '{' | '}' => out.extend(['\\', c]),
+            // Three stars or more are as good as two.
+            '*' if out.ends_with("**") => {}
             '[' => class(&mut chars, &mut out)?,
             _ => out.push(c),
         }
@@ -136,6 +138,7 @@ mod tests {
             ("[^]a]", "**/[!]a/]"),
             ("x[+-z]y", "x[]+-,.0-\\^-z-]y"),
             (r"\[a]", r"\[a]"),
+            ("a/***/b", "a/**/b"),
             ("{a,b}", r"\{a,b\}"),
             (r"[\a]", "[a]"),
             (r"[\]]", "[]]"),

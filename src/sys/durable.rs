@@ -148,16 +148,12 @@ fn create_locked(destination: &Path, access: Access) -> io::Result<NamedTempFile
     }
 }
 
-/// The system's error without the temporary file's name, which tells nobody anything.
+/// The system's error without the temporary file's name, which tells nobody anything. The tempfile crate
+/// keeps the code in the text alone.
 fn bare(error: io::Error) -> io::Error {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = error.get_ref().map(|e| e as _);
-    while let Some(inner) = cause {
-        if let Some(code) = inner.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error) {
-            return io::Error::from_raw_os_error(code);
-        }
-        cause = inner.source();
-    }
-    error
+    let text = error.to_string();
+    let code = text.rsplit_once("(os error ").and_then(|(_, rest)| rest.split(')').next()?.parse().ok());
+    code.map_or(error, io::Error::from_raw_os_error)
 }
 
 /// Removes what killed runs left for this destination. What cannot be removed is left alone.

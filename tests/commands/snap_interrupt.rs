@@ -1,6 +1,7 @@
-//! `snap` that is interrupted or killed: never half a file, never a stray temporary one for long.
+//! Runs that are interrupted or killed: never half a file, never a stray temporary one for long.
 
 use std::io::Read as _;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{Child, Stdio};
 
@@ -109,6 +110,25 @@ fn what_a_killed_snap_left_is_removed_by_the_next_for_the_same_file() {
     assert_eq!(env.names("out").len(), stale + 1, "not of another output: it may be in the making");
     assert_eq!(env.run(["snap", "tree", "-o", "out/a.snap", "-q"]).success(), "");
     assert_eq!(env.names("out"), [".fastdiff-of-somebody-else.tmp", "a.snap", "b.snap"]);
+}
+
+#[test]
+fn an_interrupted_list_ends_at_once() {
+    let env = TestEnv::new();
+    env.snap("a.snap");
+    tree_of_many_files(&env, FILES);
+    env.snap("b.snap");
+    for args in
+        [&["diff", "a.snap", "b.snap", "--emit", "json"][..], &["diff", "a.snap", "b.snap"], &["show", "b.snap"]]
+    {
+        let mut child = env.command().args(args).stdout(Stdio::piped()).spawn().unwrap();
+        let mut stdout = child.stdout.take().unwrap();
+        // The first byte is there, and the rest fits in no pipe: it waits for us.
+        stdout.read_exact(&mut [0]).unwrap();
+        kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+        std::io::copy(&mut stdout, &mut std::io::sink()).unwrap();
+        assert_eq!(child.wait().unwrap().signal(), Some(Signal::INT.as_raw()), "{args:?}");
+    }
 }
 
 #[test]

@@ -93,10 +93,10 @@ fn when_it_can_be_read_again_the_true_difference_shows() {
         assert_eq!(env.snap_as_nobody("lost.snap", &walker).code, Some(3));
         let with_base = [&walker[..], &["--base", "out/old.snap"]].concat();
         assert_eq!(env.snap_as_nobody("carried.snap", &with_base).code, Some(3));
+        env.chmod("tree/closed", 0o755);
         env.remove("tree/closed/a");
         env.write("tree/closed/deep/b", "changed");
         env.write("tree/closed/new", "");
-        env.chmod("tree/closed", 0o755);
         assert_eq!(env.snap_as_nobody("again.snap", &with_base).success(), "");
         let truth = "M closed\nD closed/a\nM closed/deep/b\nA closed/new\n";
         assert_eq!(changes(&env, "old.snap", "again.snap").success(), truth);

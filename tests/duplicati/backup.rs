@@ -39,9 +39,14 @@ impl Backup {
     /// The first backup: a snapshot and a full scan.
     pub(super) fn first(mut self) -> Self {
         self.snap("old.snap");
-        assert!(self.job.backup(&Options::none()).is_empty());
-        database::write(&self.job, &self.env.path(DATABASE));
+        self.full_scan();
         self
+    }
+
+    /// A run of Duplicati without a list; the baseline stays.
+    pub(super) fn full_scan(&mut self) {
+        assert_eq!(self.job.backup(&Options::none()), [""; 0], "warnings");
+        database::write(&self.job, &self.env.path(DATABASE));
     }
 
     #[track_caller]
@@ -68,7 +73,9 @@ impl Backup {
     #[track_caller]
     pub(super) fn next(&mut self) -> [Vec<String>; 2] {
         let run = self.list();
-        assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "diff");
+        // In small trees the share of what has several versions is soon large enough for a note.
+        let told = run.stderr.lines().filter(|line| !line.starts_with("fastdiff: note: ")).collect::<Vec<_>>();
+        assert_eq!((run.code, told), (Some(0), vec![]), "diff");
         let lists = Options::parse(&run.bytes);
         assert_eq!(self.job.backup(&lists), [""; 0], "warnings");
         assert_eq!(self.job.mistakes(), [""; 0], "mistakes");

@@ -214,6 +214,53 @@ fn what_has_several_versions_is_listed_until_it_is_deleted() {
 }
 
 #[test]
+fn what_only_a_full_scan_saw_does_not_stay_for_ever() {
+    let mut backup = Backup::new();
+    backup.env.write("tree/file", "file");
+    backup.snap("old.snap");
+    // Made after the snapshot, stored by the full scan of the first backup, gone before the next snapshot.
+    backup.env.write("tree/d/temporary", "temporary");
+    backup.env.symlink("d", "tree/link");
+    backup.full_scan();
+    backup.env.remove("tree/d");
+    backup.env.remove("tree/link");
+    let [_, deleted] = backup.next();
+    for gone in ["tree/d/", "tree/d/temporary", "tree/link/"] {
+        assert!(deleted.contains(&gone.to_owned()), "{gone} in {deleted:?}");
+    }
+    assert_eq!(backup.next()[1], NONE, "and then no more");
+}
+
+#[test]
+fn what_a_filter_leaves_out_but_the_job_holds_does_not_flip() {
+    let mut backup = Backup::new();
+    backup.filter = vec!["--exclude", "cache/"];
+    backup.env.write("tree/cache/u", "first");
+    backup.env.write("tree/m", "first");
+    let mut backup = backup.first();
+    backup.env.write("tree/cache/u", "second");
+    backup.full_scan();
+    backup.env.write("tree/m", "second");
+    // It is not ours to look for changes there, but what is stored has to stay as it is.
+    let [changed, _] = backup.next();
+    assert!(changed.contains(&"tree/cache/u".to_owned()), "{changed:?}");
+}
+
+#[test]
+fn another_source_of_the_job_does_not_flip() {
+    let mut backup = Backup::new();
+    backup.env.write("other/u", "first");
+    backup.env.write("tree/m", "first");
+    backup.job.sources.push(backup.env.path("other"));
+    let mut backup = backup.first();
+    backup.env.write("other/u", "second");
+    backup.full_scan();
+    backup.env.write("tree/m", "second");
+    let [changed, _] = backup.next();
+    assert!(changed.contains(&"other/u".to_owned()), "{changed:?}");
+}
+
+#[test]
 fn rows_in_a_write_ahead_log_count() {
     let backup = Backup::new();
     backup.env.write("tree/u", "first");

@@ -26,10 +26,10 @@ struct Rounds {
 
 impl Rounds {
     /// The first backup is a full scan: there is no baseline yet.
-    fn new(made: &[Edit], boundary: Boundary) -> Self {
+    fn new(made: &[Edit]) -> Self {
         let place = Place::new(made);
         let mut job = Job::new([place.root()]);
-        let baseline = place.snap(boundary);
+        let baseline = place.snap(Boundary::Settled);
         assert!(job.backup(&Options::none()).is_empty());
         Self { place, job, baseline, with_list: 0 }
     }
@@ -45,10 +45,12 @@ impl Rounds {
         result.map(|_| out)
     }
 
-    /// Edits, a scan, a list, a backup; the baseline moves, since every run succeeds.
-    fn round(&mut self, edits: &[Edit], boundary: Boundary, with_database: bool) -> Result<(), TestCaseError> {
-        self.place.tree.edit(edits);
-        let now = self.place.snap(boundary);
+    /// Edits, a scan, a list, more edits while Duplicati runs, a backup; the baseline moves, since every run
+    /// succeeds. Returns the warnings.
+    fn round(&mut self, round: &Round, with_database: bool) -> Result<Vec<String>, TestCaseError> {
+        self.place.tree.edit(&round.edits);
+        // A young scan makes the next list name everything: seldom, or nothing would be carried over.
+        let now = self.place.snap(if round.young { Boundary::Now } else { Boundary::Settled });
         let lists = match self.list(&now, with_database) {
             Ok(out) => {
                 let lists = Options::parse(&out);
@@ -69,51 +71,78 @@ impl Rounds {
             }
             Err(e) => return Err(TestCaseError::fail(e.to_string())),
         };
-        let warnings = self.job.backup(&lists);
-        prop_assert!(warnings.is_empty(), "{:?} after {:?}", warnings, lists);
+        self.place.tree.edit(&round.meanwhile);
         self.baseline = now;
-        Ok(())
+        Ok(self.job.backup(&lists))
     }
+}
+
+/// One round of edits.
+#[derive(Debug, Clone, Default)]
+struct Round {
+    edits: Vec<Edit>,
+    meanwhile: Vec<Edit>,
+    young: bool,
+}
+
+fn rounds(meanwhile: usize) -> impl Strategy<Value = Vec<Round>> {
+    let round = (
+        changing(sayable_name(), true, 6),
+        changing(sayable_name(), true, meanwhile + 1),
+        proptest::bool::weighted(0.1),
+    );
+    let round = round.prop_map(|(edits, meanwhile, young)| Round { edits, meanwhile, young });
+    proptest::collection::vec(round, 5..9)
 }
 
 proptest! {
     #![proptest_config(cases(40))]
 
     #[test]
-    fn every_version_is_the_tree(
-        made in making(sayable_name(), true),
-        rounds in proptest::collection::vec((changing(sayable_name(), true, 6), proptest::bool::weighted(0.1)), 5..9),
-    ) {
-        let mut state = Rounds::new(&made, Boundary::Late);
-        for (number, (edits, young)) in rounds.iter().enumerate() {
-            // A young scan makes the next list name everything: seldom, or nothing would be carried over.
-            state.round(edits, if *young { Boundary::Now } else { Boundary::Late }, true)?;
-            let mistakes = state.job.mistakes();
-            prop_assert!(mistakes.is_empty(), "in round {}: {:?}", number + 1, mistakes);
+    fn every_version_is_the_tree(made in making(sayable_name(), true), rounds in rounds(0)) {
+        let mut state = Rounds::new(&made);
+        for (number, round) in rounds.iter().enumerate() {
+            prop_assert_eq!(state.round(round, true)?, Vec::<String>::new(), "in round {}", number + 1);
+            prop_assert_eq!(state.job.mistakes(), Vec::<String>::new(), "in round {}", number + 1);
         }
+    }
+
+    #[test]
+    fn what_changes_while_duplicati_runs_is_in_the_next_version(
+        made in making(sayable_name(), true), rounds in rounds(3),
+    ) {
+        let mut state = Rounds::new(&made);
+        for round in &rounds {
+            state.round(round, true)?;
+            if round.meanwhile.is_empty() {
+                prop_assert_eq!(state.job.mistakes(), Vec::<String>::new());
+            }
+        }
+        state.round(&Round::default(), true)?;
+        prop_assert_eq!(state.job.mistakes(), Vec::<String>::new());
     }
 }
 
 #[test]
 fn without_the_database_a_file_with_two_versions_flips() {
-    let mut state = Rounds::new(&[], Boundary::Late);
+    let mut state = Rounds::new(&[]);
     let write = |state: &Rounds, name: &str, content: &str| {
         std::fs::write(state.place.root().join(name), content).unwrap();
     };
     for content in ["first", "second"] {
         write(&state, "u", content);
         write(&state, "m", content);
-        state.round(&[], Boundary::Late, false).unwrap();
+        assert_eq!(state.round(&Round::default(), false).unwrap(), [""; 0]);
         assert!(state.job.mistakes().is_empty());
     }
     let root = state.place.root().display().to_string();
     // Only `m` changes. Nobody says that `u` has two versions, so that Duplicati puts the first into the backup.
     write(&state, "m", "third");
-    state.round(&[], Boundary::Late, false).unwrap();
+    assert_eq!(state.round(&Round::default(), false).unwrap(), [""; 0]);
     assert_eq!(state.job.mistakes(), [format!("not as it is now: {root}/u")]);
     // With the database it is listed, and the version is right again.
     write(&state, "m", "fourth");
-    state.round(&[], Boundary::Late, true).unwrap();
+    assert_eq!(state.round(&Round::default(), true).unwrap(), [""; 0]);
     assert_eq!(state.job.mistakes(), Vec::<String>::new());
     assert_eq!(state.with_list, 4, "each of these runs had a list");
 }

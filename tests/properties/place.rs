@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use fastdiff::{
     Change, Diff, DiffOptions, Entry, FilterOptions, NoMonitor, ScanOptions, Snapshot, Time, WalkerKind, scan,
 };
+use rustix::time::{ClockId, clock_gettime};
 use tempfile::TempDir;
 
 use super::edits::{Edit, Tree};
@@ -14,8 +15,12 @@ use super::edits::{Edit, Tree};
 /// When a scan takes place.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Boundary {
-    /// So late that no stamp is young: the scan has no suspects.
+    /// So late that no stamp is young: the scan has no suspects. What happens after it may have the stamps
+    /// of before, where the clock that stamps files moves in ticks.
     Late,
+    /// As the rule is, with a window of zero, after the tick in which the last edit was made: no suspects,
+    /// and whatever happens after the scan has later stamps.
+    Settled,
     /// Now, with the default window, in which the whole tree was made: all is suspect.
     Now,
     /// As given.
@@ -57,6 +62,13 @@ impl Place {
             Boundary::Late => {
                 let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
                 options.boundary = Some(Time::new(i64::try_from(now).expect("in range") + 3600, 0));
+                options.racy_window = Some(Duration::ZERO);
+            }
+            Boundary::Settled => {
+                let now = clock_gettime(ClockId::Realtime);
+                while clock_gettime(ClockId::RealtimeCoarse) <= now {
+                    std::thread::yield_now();
+                }
                 options.racy_window = Some(Duration::ZERO);
             }
             Boundary::Now => {}
