@@ -136,6 +136,26 @@ fn an_unchanged_link_keeps_its_spelling_until_it_is_listed() {
 }
 
 #[test]
+fn a_link_whose_target_flips_while_duplicati_runs_is_right_in_the_next_version() {
+    let backup = Backup::new();
+    backup.env.write("tree/file", "file");
+    backup.env.dir("tree/target");
+    backup.env.symlink("target", "tree/changed");
+    let mut backup = backup.first();
+    backup.env.remove("tree/changed");
+    backup.env.symlink("target", "tree/changed");
+    backup.env.symlink("target", "tree/new");
+    let lists = Options::parse(&backup.list().bytes);
+    backup.env.remove("tree/target");
+    backup.env.write("tree/target", "a file now");
+    backup.job.backup(&lists);
+    database::write(&backup.job, &backup.env.path(DATABASE));
+    backup.env.rename("new.snap", "old.snap");
+    let [changed, _] = backup.next();
+    assert!(changed.contains(&"tree/changed".to_owned()), "{changed:?}");
+}
+
+#[test]
 fn a_file_that_became_a_fifo_leaves_the_backup() {
     let backup = Backup::new();
     backup.env.write("tree/x", "x");

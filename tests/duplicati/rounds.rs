@@ -85,10 +85,12 @@ struct Round {
     young: bool,
 }
 
+/// With edits while Duplicati runs there are no symlinks: one whose target changes its kind in that moment
+/// needs more than a look at what changed, and has its own test.
 fn rounds(meanwhile: usize) -> impl Strategy<Value = Vec<Round>> {
     let round = (
-        changing(sayable_name(), true, 6),
-        changing(sayable_name(), true, meanwhile + 1),
+        changing(sayable_name(), meanwhile == 0, 6),
+        changing(sayable_name(), meanwhile == 0, meanwhile + 1),
         proptest::bool::weighted(0.1),
     );
     let round = round.prop_map(|(edits, meanwhile, young)| Round { edits, meanwhile, young });
@@ -109,7 +111,7 @@ proptest! {
 
     #[test]
     fn what_changes_while_duplicati_runs_is_in_the_next_version(
-        made in making(sayable_name(), true), rounds in rounds(3),
+        made in making(sayable_name(), false), rounds in rounds(3),
     ) {
         let mut state = Rounds::new(&made);
         for round in &rounds {

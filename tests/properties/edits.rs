@@ -74,29 +74,29 @@ pub(crate) enum Edit {
 /// What links lead to: directories, files, themselves, nothing; within the tree and out of it.
 const TARGETS: [&str; 7] = ["a", "b", "..", "a/b", "a-b", "nowhere", "/"];
 
-fn any_new(fifos: bool) -> impl Strategy<Value = New> {
+fn any_new(links: bool) -> impl Strategy<Value = New> {
     prop_oneof![
         4 => (0..20_u8).prop_map(New::File),
         4 => Just(New::Dir),
-        2 => proptest::sample::select(&TARGETS[..]).prop_map(New::Symlink),
-        1 => Just(if fifos { New::Fifo } else { New::Dir }),
+        2 => proptest::sample::select(&TARGETS[..]).prop_map(move |to| if links { New::Symlink(to) } else { New::File(9) }),
+        1 => Just(New::Fifo),
     ]
 }
 
-/// Edits that make a tree.
-pub(crate) fn making(name: BoxedStrategy<Vec<u8>>, fifos: bool) -> impl Strategy<Value = Vec<Edit>> {
+/// Edits that make a tree, with or without symlinks.
+pub(crate) fn making(name: BoxedStrategy<Vec<u8>>, links: bool) -> impl Strategy<Value = Vec<Edit>> {
     let create =
-        (any::<Index>(), name.clone(), any_new(fifos)).prop_map(|(dir, name, new)| Edit::Create { dir, name, new });
+        (any::<Index>(), name.clone(), any_new(links)).prop_map(|(dir, name, new)| Edit::Create { dir, name, new });
     let link = (any::<Index>(), any::<Index>(), name).prop_map(|(what, dir, name)| Edit::HardLink { what, dir, name });
     proptest::collection::vec(prop_oneof![9 => create, 1 => link], 0..30)
 }
 
-/// Edits of every kind.
-pub(crate) fn changing(name: BoxedStrategy<Vec<u8>>, fifos: bool, most: usize) -> impl Strategy<Value = Vec<Edit>> {
+/// Edits of every kind, with or without symlinks.
+pub(crate) fn changing(name: BoxedStrategy<Vec<u8>>, links: bool, most: usize) -> impl Strategy<Value = Vec<Edit>> {
     let at = any::<Index>;
     let times = [(0, 0), (-5, 7), (1_000_000_000, 0), (1_600_000_000, 123_456_789), (4_000_000_000, 1)];
     let edit = prop_oneof![
-        4 => (at(), name.clone(), any_new(fifos)).prop_map(|(dir, name, new)| Edit::Create { dir, name, new }),
+        4 => (at(), name.clone(), any_new(links)).prop_map(|(dir, name, new)| Edit::Create { dir, name, new }),
         3 => at().prop_map(Edit::Remove),
         6 => (at(), at(), name.clone()).prop_map(|(what, dir, name)| Edit::Rename { what, dir, name }),
         1 => (at(), at(), name).prop_map(|(what, dir, name)| Edit::HardLink { what, dir, name }),
@@ -105,7 +105,7 @@ pub(crate) fn changing(name: BoxedStrategy<Vec<u8>>, fifos: bool, most: usize) -
         1 => (at(), 0..0o10000_u32).prop_map(|(what, mode)| Edit::Chmod { what, mode }),
         1 => (at(), 0..3_u32).prop_map(|(what, owner)| Edit::Chown { what, owner }),
         1 => (at(), proptest::sample::select(times.to_vec())).prop_map(|(what, mtime)| Edit::Touch { what, mtime }),
-        3 => (at(), any_new(fifos)).prop_map(|(what, new)| Edit::Replace { what, new }),
+        3 => (at(), any_new(links)).prop_map(|(what, new)| Edit::Replace { what, new }),
     ];
     proptest::collection::vec(edit, 0..most)
 }
