@@ -188,46 +188,70 @@ impl Lists {
     }
 
     /// Adds what has to be listed although it did not change: every path with several stored versions,
-    /// which would silently flip to another of them if it were carried over; and one regular file if
-    /// there is none, since a run that examined no regular file ends with a warning, and an empty list
-    /// means a full scan. Returns how many of the paths lie outside of the roots.
+    /// which would silently flip to another of them if it were carried over; a symlink that is not stored
+    /// under the spelling that is right now, because its target changed its kind; and one regular file if there is none, since a run that examined no
+    /// regular file ends with a warning, and an empty list means a full scan. What the newest version holds
+    /// and is gone was in neither snapshot (a full scan of Duplicati's own saw it in between): deleted.
+    /// Returns how many of the listed paths lie outside of the roots.
     fn complete(&mut self, diff: &Diff<'_>, database: &JobDatabase) -> Result<u64> {
+        let roots = &diff.new_snapshot().meta().roots;
+        let is_inside = |path: &[u8]| roots.iter().any(|root| is_within(path, root));
         let mut several: HashSet<&[u8]> = database.multi_version.iter().map(Vec::as_slice).collect();
+        let mut gone: HashSet<&[u8]> =
+            database.newest.iter().map(Vec::as_slice).filter(|path| is_inside(path)).collect();
+        let mut closed: Vec<Vec<u8>> = Vec::new();
         let mut some_file = None;
-        if !several.is_empty() || !self.has_file {
-            for entry in diff.new_snapshot().entries() {
-                let entry = entry?;
-                if several.is_empty() && (some_file.is_some() || self.has_file) {
-                    break;
+        for entry in diff.new_snapshot().entries() {
+            if several.is_empty() && gone.is_empty() && (some_file.is_some() || self.has_file) {
+                break;
+            }
+            let entry = entry?;
+            if entry.flags.intersects(Flags::UNLISTED | Flags::NOT_ENTERED | Flags::UNKNOWN) {
+                closed.push(entry.path.clone());
+            }
+            let slashed = with_slash(&entry.path);
+            let spelling = match entry.kind() {
+                Kind::Dir => slashed,
+                Kind::Symlink => link_spelling(&entry.path),
+                // What could not be read is left as it is stored.
+                Kind::Unknown if database.newest.contains(&slashed) => slashed,
+                _ => entry.path.clone(),
+            };
+            // What Duplicati does not store is gone from there even if it is here.
+            if !matches!(entry.kind(), Kind::Fifo | Kind::Socket | Kind::CharDevice | Kind::BlockDevice) {
+                gone.remove(spelling.as_slice());
+            }
+            let is_several = several.remove(spelling.as_slice());
+            if entry.kind() == Kind::Symlink {
+                // Its directory is stored, so that no filter of Duplicati's keeps it out.
+                let is_stored = |path: &[u8]| database.newest.contains(path);
+                let flipped =
+                    !is_stored(&spelling) && parent(&entry.path).is_some_and(|dir| is_stored(&with_slash(dir)));
+                if is_several || flipped {
+                    self.list(&entry.path, Kind::Symlink);
+                    self.delete(&entry.path, Kind::Symlink);
                 }
-                let plain = several.remove(entry.path.as_slice());
-                let slashed = several.remove(with_slash(&entry.path).as_slice());
-                match entry.kind() {
-                    Kind::Symlink if plain || slashed => {
-                        self.list(&entry.path, Kind::Symlink);
-                        self.delete(&entry.path, Kind::Symlink);
-                    }
-                    Kind::Dir if slashed => self.list(&entry.path, Kind::Dir),
-                    // What could not be read is left as it is stored.
-                    Kind::Unknown if slashed => drop(self.changed.insert(with_slash(&entry.path))),
-                    Kind::Unknown if plain => drop(self.changed.insert(entry.path.clone())),
-                    Kind::Dir | Kind::Symlink | Kind::Unknown => {}
-                    kind if plain => self.list(&entry.path, kind),
-                    _ => {}
-                }
-                if some_file.is_none() && is_fit(&entry) {
-                    some_file = Some(entry.path);
-                }
+            } else if is_several && entry.kind() == Kind::Unknown {
+                self.changed.insert(spelling);
+            } else if is_several {
+                self.list(&entry.path, entry.kind());
+            }
+            if some_file.is_none() && is_fit(&entry) {
+                some_file = Some(entry.path);
             }
         }
-        let roots = &diff.new_snapshot().meta().roots;
         let mut outside = 0;
         // What the snapshot does not hold (a directory that was not listed or not entered, a filter, another
         // source) is carried over as well if it is there.
         for path in several {
-            if exists_as_spelled(path) && !self.deleted.contains(path) {
-                outside += u64::from(!roots.iter().any(|root| is_within(path, root)));
+            if is_stored_as_spelled(path) && !self.deleted.contains(path) {
+                outside += u64::from(!is_inside(path));
                 self.changed.insert(path.to_vec());
+            }
+        }
+        for path in gone {
+            if !closed.iter().any(|dir| is_within(path, dir)) && !is_stored_as_spelled(path) {
+                self.deleted.insert(path.to_vec());
             }
         }
         if !self.has_file {
@@ -240,13 +264,19 @@ impl Lists {
     }
 }
 
-/// Whether there is what Duplicati would find under this spelling. Unreadable counts as there.
-fn exists_as_spelled(path: &[u8]) -> bool {
+/// Whether there is what Duplicati would store under this spelling. Unreadable counts as there.
+fn is_stored_as_spelled(path: &[u8]) -> bool {
     let slash = path.len() > 1 && path.ends_with(b"/");
     let bare = if slash { &path[..path.len() - 1] } else { path };
     match std::fs::symlink_metadata(to_path(bare)) {
         Ok(m) if m.is_symlink() => link_spelling(bare) == path,
-        Ok(m) => m.is_dir() == slash,
+        Ok(m) => {
+            if slash {
+                m.is_dir()
+            } else {
+                m.is_file()
+            }
+        }
         Err(e) => e.kind() != std::io::ErrorKind::NotFound && e.kind() != std::io::ErrorKind::NotADirectory,
     }
 }

@@ -115,7 +115,7 @@ fn a_removed_link_is_deleted_in_both_spellings_whatever_it_led_to() {
 }
 
 #[test]
-fn an_unchanged_link_keeps_its_spelling_until_it_is_listed() {
+fn an_unchanged_link_is_spelled_anew_when_its_target_changes_its_kind() {
     let backup = Backup::new();
     backup.env.write("tree/file", "file");
     backup.env.dir("tree/target");
@@ -123,16 +123,14 @@ fn an_unchanged_link_keeps_its_spelling_until_it_is_listed() {
     let mut backup = backup.first();
     backup.env.remove("tree/target");
     backup.env.write("tree/target", "a file now");
+    // Duplicati would carry `link/` over; the database says that it is stored like that.
     let [changed, deleted] = backup.next();
-    assert_eq!((changed, deleted), (vec!["tree/".into(), "tree/target".into()], vec!["tree/target/".to_owned()]));
-    let link = format!("{}/tree/link/", backup.env.path("").display());
-    assert!(backup.job.last().contains_key(link.as_bytes()), "stored as before");
-    // Now it is touched: listed as it is spelled now, and deleted as it was.
-    backup.env.remove("tree/link");
-    backup.env.symlink("target", "tree/link");
-    let [changed, deleted] = backup.next();
-    assert!(changed.contains(&"tree/link".to_owned()));
-    assert_eq!(deleted, ["tree/link/"]);
+    assert_eq!(changed, ["tree/", "tree/link", "tree/target"]);
+    assert_eq!(deleted, ["tree/link/", "tree/target/"]);
+    // Stored as it is spelled now, it is not listed again.
+    backup.env.write("tree/file", "another");
+    let [changed, _] = backup.next();
+    assert!(!changed.contains(&"tree/link".to_owned()), "{changed:?}");
 }
 
 #[test]
@@ -264,6 +262,33 @@ fn what_a_filter_leaves_out_but_the_job_holds_does_not_flip() {
     // It is not ours to look for changes there, but what is stored has to stay as it is.
     let [changed, _] = backup.next();
     assert!(changed.contains(&"tree/cache/u".to_owned()), "{changed:?}");
+}
+
+#[test]
+fn what_could_not_be_read_is_carried_over_and_does_not_flip() {
+    for with_base in [true, false] {
+        let mut backup = Backup::new();
+        backup.env.write("tree/closed/u", "first");
+        backup.env.write("tree/m", "first");
+        backup.full_scan();
+        backup.env.write("tree/closed/u", "second");
+        backup.full_scan();
+        assert_eq!(backup.env.snap_as_nobody("old.snap", &[]).code, Some(0));
+        backup.env.write("tree/m", "second");
+        backup.env.chmod("tree/closed", 0o000);
+        let base: &[&str] = if with_base { &["--base", "out/old.snap"] } else { &[] };
+        assert_eq!(backup.env.snap_as_nobody("new.snap", base).code, Some(3));
+        let args = ["diff", "out/old.snap", "out/new.snap", "--emit", "duplicati", "--duplicati-db", DATABASE];
+        let run = backup.env.run_as_nobody(&args);
+        assert_eq!(run.code, Some(3), "incomplete: {}", run.stderr);
+        // Duplicati itself may read it.
+        backup.env.chmod("tree/closed", 0o755);
+        let lists = Options::parse(&run.bytes);
+        assert_eq!(lists.deleted.len(), 0, "unreadable is not deleted");
+        assert_eq!(backup.job.backup(&lists), [""; 0]);
+        assert_eq!(backup.job.mistakes(), [""; 0], "with base: {with_base}");
+        assert!(lists.changed.iter().any(|p| p.ends_with(b"/tree/closed/u")), "it has two versions");
+    }
 }
 
 #[test]
