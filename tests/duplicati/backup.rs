@@ -32,7 +32,9 @@ impl Backup {
 
     pub(super) fn in_env(env: TestEnv, roots: &[&str]) -> Self {
         let roots: Vec<_> = roots.iter().map(|root| env.path(root)).collect();
-        roots.iter().for_each(|root| std::fs::create_dir_all(root).unwrap());
+        for root in &roots {
+            std::fs::create_dir_all(root).unwrap();
+        }
         Self { job: Job::new(&roots), env, roots, filter: Vec::new() }
     }
 

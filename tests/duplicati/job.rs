@@ -89,8 +89,8 @@ impl Job {
     /// consumers, the carry-over bug: an unlisted path with two or more stored versions silently flips to
     /// another of them. (Duplicati's source: to the newest of the others.)
     fn carried_over<'s>(&'s self, path: &[u8], state: &'s Stored) -> &'s Stored {
-        let others = self.stored.get(path).into_iter().flatten().filter(|other| *other != state);
-        others.last().unwrap_or(state)
+        let mut others = self.stored.get(path).into_iter().flatten().filter(|other| *other != state);
+        others.next_back().unwrap_or(state)
     }
 
     /// consumers: a listed file is reread only if it is new or its mtime, size or metadata differ; of the same

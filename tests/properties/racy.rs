@@ -13,7 +13,7 @@ use super::names::any_name;
 use super::place::{Boundary, Place, changes, entries};
 
 /// A boundary among the stamps of the tree, so that some are older and some are not.
-fn among(model: &Model, which: &Index, later: i64, window: Duration) -> Boundary {
+fn among(model: &Model, which: Index, later: i64, window: Duration) -> Boundary {
     let stamps: Vec<_> = model.values().map(|s| s.ctime).collect();
     let Time { sec, nsec } = *which.get(&stamps);
     let total = i64::from(nsec) + later;
@@ -39,7 +39,7 @@ proptest! {
         let a = read(place.root());
         let window = Duration::from_nanos(window);
         let later = later + i64::try_from(window.as_nanos()).unwrap();
-        let boundary = among(&a, &which, later, window);
+        let boundary = among(&a, which, later, window);
         let Boundary::At(time, _) = boundary else { unreachable!() };
         let walker = if portable { WalkerKind::Portable } else { WalkerKind::Native };
         let old = place.snap_by(boundary, walker, &fastdiff::FilterOptions::default());
