@@ -67,6 +67,8 @@ struct Frame<'a> {
     pairing: Option<Pairing>,
     /// The names are paths.
     is_top: bool,
+    /// Where the merge's part of the root ends.
+    until: Option<&'a [u8]>,
     path_len: usize,
 }
 
@@ -76,6 +78,9 @@ impl Frame<'_> {
     fn skip_unchanged(&mut self) {
         let (Some(old), Some(new), Some(pairing)) = (&mut self.old, &mut self.new, &self.pairing) else { return };
         while let (Some(was), Some(is)) = (&old.next, &new.next) {
+            if self.until.is_some_and(|until| was.name >= until) {
+                return;
+            }
             let (old_block, new_block) = (&old.listing.block, &new.listing.block);
             let (old_row, new_row) = (was.place as usize, is.place as usize);
             let unchanged = was.row.is_none()
@@ -96,12 +101,17 @@ impl Frame<'_> {
 impl<'a> Frame<'a> {
     /// The next child of either side, or of both sides if they have the same name.
     fn take(&mut self) -> (Option<Node<'a>>, Option<Node<'a>>) {
-        let name = |half: &Option<Half<'a>>| half.as_ref().and_then(|h| h.next).map(|n| n.name);
+        let until = self.until;
+        let name = |half: &Option<Half<'a>>| {
+            let next = half.as_ref().and_then(|h| h.next).map(|n| n.name);
+            next.filter(|name| until.is_none_or(|until| *name < until))
+        };
         let order = match (name(&self.old), name(&self.new)) {
             (Some(old), Some(new)) if self.is_top => compare(old, new),
             (Some(old), Some(new)) => old.cmp(new),
             (Some(_), None) => Ordering::Less,
-            (None, _) => Ordering::Greater,
+            (None, Some(_)) => Ordering::Greater,
+            (None, None) => return (None, None),
         };
         let take = |half: &mut Option<Half<'a>>| half.as_mut().and_then(Half::take);
         match order {
@@ -119,13 +129,27 @@ pub(super) struct Compare<'a> {
     stack: Vec<Frame<'a>>,
     path: Vec<u8>,
     second: Option<Raw<'a>>,
+    part: Part<'a>,
+}
+
+/// A part of the only root: its children from one name on, until before another. The root's own entry
+/// belongs to the part that has no beginning.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Part<'a> {
+    pub(super) from: Option<&'a [u8]>,
+    pub(super) until: Option<&'a [u8]>,
 }
 
 const NOWHERE: Dir<'static> = Dir { row: u32::MAX, device: None };
 
 impl<'a> Compare<'a> {
     pub(super) fn new(old: &'a Snapshot, new: &'a Snapshot) -> Result<Self> {
-        let mut compare = Self { snapshots: Some((old, new)), ..Self::ended() };
+        Self::of_part(old, new, Part::default())
+    }
+
+    /// Compares a part of the only root.
+    pub(super) fn of_part(old: &'a Snapshot, new: &'a Snapshot, part: Part<'a>) -> Result<Self> {
+        let mut compare = Self { snapshots: Some((old, new)), part, ..Self::ended() };
         // A snapshot against itself: racy entries have had no time to change.
         if old.header().identity != new.header().identity && !skippable(old, old.top(), new, new.top())? {
             compare.enter(Some((old.top(), NOWHERE)), Some((new.top(), NOWHERE)))?;
@@ -135,7 +159,7 @@ impl<'a> Compare<'a> {
 
     /// A merge that has ended.
     pub(super) fn ended() -> Self {
-        Self { snapshots: None, stack: Vec::new(), path: Vec::new(), second: None }
+        Self { snapshots: None, stack: Vec::new(), path: Vec::new(), second: None, part: Part::default() }
     }
 
     /// The path of the last change.
@@ -145,17 +169,24 @@ impl<'a> Compare<'a> {
 
     fn enter(&mut self, old: Option<(u32, Dir<'a>)>, new: Option<(u32, Dir<'a>)>) -> Result<()> {
         let Some((old_snapshot, new_snapshot)) = self.snapshots else { return Ok(()) };
+        // The frame below that of the roots is the only root's.
+        let Part { from, until } = if self.stack.len() == 1 { self.part } else { Part::default() };
         let half = |snapshot: &'a Snapshot, at: Option<(u32, Dir<'a>)>| -> Result<Option<Half<'a>>> {
             let Some((row, above)) = at else { return Ok(None) };
             let device = snapshot.mounted_at(row).or(above.device);
             let mut listing = snapshot.listing(row)?;
-            let next = listing.next_packed();
+            let mut next = listing.next_packed();
+            while let (Some(from), Some(node)) = (from, next)
+                && node.name < from
+            {
+                next = listing.next_packed();
+            }
             Ok(Some(Half { listing, next, dir: Dir { row, device } }))
         };
         let (old, new) = (half(old_snapshot, old)?, half(new_snapshot, new)?);
         let pairing = old.as_ref().zip(new.as_ref()).map(|(o, n)| Pairing::new(&o.listing.block, &n.listing.block));
         let is_top = self.stack.is_empty();
-        self.stack.push(Frame { old, new, pairing, is_top, path_len: self.path.len() });
+        self.stack.push(Frame { old, new, pairing, is_top, until, path_len: self.path.len() });
         Ok(())
     }
 
@@ -172,6 +203,7 @@ impl<'a> Compare<'a> {
             frame.skip_unchanged();
             let (old, new) = frame.take();
             let raw = |kind, fields| Raw { kind, old, new, fields, old_dir, new_dir };
+            let is_root = self.stack.len() == 1;
             let found = match (old, new) {
                 (Some(old), Some(new)) => {
                     push(&mut self.path, new.child.name);
@@ -199,7 +231,9 @@ impl<'a> Compare<'a> {
                     None
                 }
             };
-            if let Some(raw) = found
+            if is_root && self.part.from.is_some() {
+                self.second = None;
+            } else if let Some(raw) = found
                 && !self.is_own(&raw)
             {
                 return Ok(found);

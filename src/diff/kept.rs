@@ -47,6 +47,17 @@ impl Kept {
         true
     }
 
+    /// Adds the changes of a later part; false if there is no room.
+    pub(super) fn append(&mut self, later: &Self) -> bool {
+        if self.records.len() + later.records.len() > MOST || self.paths.len() + later.paths.len() > MOST_BYTES {
+            return false;
+        }
+        let start = self.paths.len();
+        self.paths.extend_from_slice(&later.paths);
+        self.records.extend(later.records.iter().map(|r| Record { path_end: r.path_end + start, ..*r }));
+        true
+    }
+
     /// The change with a number, and its path. The entries' names and rows are left out.
     pub(super) fn get<'a>(
         &self,

@@ -5,6 +5,7 @@ mod change;
 mod compare;
 mod guard;
 mod kept;
+mod parts;
 mod renames;
 mod summary;
 
@@ -12,8 +13,9 @@ pub use change::{Change, ChangeKind, Side};
 pub use guard::RemovalLimit;
 pub use summary::{Summary, Tally};
 
-use self::compare::{Compare, Raw};
+use self::compare::{Compare, Part, Raw};
 use self::kept::Kept;
+use self::parts::Gathered;
 use self::renames::Renames;
 use crate::entry::Fields;
 use crate::snapshot::{Snapshot, same_question};
@@ -66,24 +68,17 @@ impl<'a> Diff<'a> {
         if !options.allow_root_change {
             guard::roots(old, new)?;
         }
-        let mut removed = 0;
-        let mut unknown = 0;
-        let mut finder = renames::Finder::default();
-        let mut kept = Some(Kept::default());
-        let mut compare = Compare::new(old, new)?;
-        while let Some(raw) = compare.next()? {
-            if kept.as_mut().is_some_and(|kept| !kept.push(&raw, compare.path())) {
-                kept = None;
+        let middle = parts::middle(old, new)?;
+        let first = Part { from: None, until: middle };
+        let gather = |part| Gathered::new(old, new, part, options.renames);
+        let Gathered { mut removed, unknown, finder, kept } = match middle {
+            None => gather(first)?,
+            Some(from) => {
+                let later = Part { from: Some(from), until: None };
+                let (first, later) = rayon::join(|| gather(first), || gather(later));
+                first?.and(later?)
             }
-            match raw.kind {
-                ChangeKind::Removed => removed += 1,
-                ChangeKind::Unknown => unknown += 1,
-                _ => {}
-            }
-            if options.renames {
-                finder.take(&raw, compare.path(), old, new);
-            }
-        }
+        };
         let renames = finder.finish();
         removed -= renames.len() as u64;
         if let Some(limit) = options.max_removed

@@ -101,6 +101,35 @@ pub(super) struct Renames {
 }
 
 impl Finder {
+    /// For two snapshots: their file systems are numbered.
+    pub(super) fn new(old: &Snapshot, new: &Snapshot) -> Self {
+        let mut finder = Self::default();
+        for device in old.meta().devices.iter().chain(&new.meta().devices) {
+            let next = finder.devices.len();
+            // Without a name or a number of its own a file system has no renames.
+            if !device.identity.is_empty() && next < usize::from(u16::MAX) {
+                finder.devices.entry(device.identity.clone()).or_insert(next as u16);
+            }
+        }
+        finder
+    }
+
+    /// Adds what was found in a later part.
+    pub(super) fn append(&mut self, later: Self) {
+        let names = self.paths.names.len() as u32;
+        let dirs = self.paths.dirs.len() as u32;
+        let dir_paths = self.paths.dir_ends.len() as u32;
+        self.paths.names.extend_from_slice(&later.paths.names);
+        self.paths.dirs.extend_from_slice(&later.paths.dirs);
+        self.paths.dir_ends.extend(later.paths.dir_ends.iter().map(|(row, end)| (*row, end + dirs)));
+        self.removed.extend(later.removed.iter().map(|s| Source {
+            name: s.name + names,
+            dir_path: s.dir_path + dir_paths,
+            ..*s
+        }));
+        self.added.extend(later.added);
+    }
+
     /// Looks at one change.
     pub(super) fn take(&mut self, raw: &Raw<'_>, path: &[u8], old: &Snapshot, new: &Snapshot) {
         let (node, dir, snapshot) = match (raw.kind, raw.old, raw.new) {
@@ -114,14 +143,7 @@ impl Finder {
         }
         // A mount point has its inode on the file system that begins there.
         let begins = node.row.and_then(|row| snapshot.mounted_at(row));
-        let Some(device) = begins.or(dir.device).map(|d| d.identity.as_str()).filter(|d| !d.is_empty()) else { return };
-        let next = self.devices.len() as u16;
-        let device = match self.devices.get(device) {
-            Some(number) => *number,
-            // Without a number of its own a file system has no renames.
-            None if next == u16::MAX => return,
-            None => *self.devices.entry(device.to_owned()).or_insert(next),
-        };
+        let Some(device) = begins.or(dir.device).and_then(|d| self.devices.get(&d.identity)).copied() else { return };
         let key = Key { ino: child.stat.ino, birth: child.stat.birth, device, kind: child.kind() };
         let row = node.row.unwrap_or(NO_ROW);
         if raw.kind == ChangeKind::Added {

@@ -7,6 +7,7 @@ mod diff_changes;
 mod diff_formats;
 mod diff_guards;
 mod diff_output;
+mod diff_parts;
 mod diff_racy;
 mod diff_renames;
 mod faults;
