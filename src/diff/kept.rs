@@ -7,7 +7,7 @@ use crate::Result;
 use crate::entry::Fields;
 use crate::snapshot::{Node, Snapshot};
 
-/// So many changes are kept, if their paths need no more than so many bytes: two megabytes in all.
+/// So many changes are kept, half of them from each part, if their paths need no more than so many bytes: two megabytes in all.
 const MOST: usize = 16_000;
 const MOST_BYTES: usize = 3 << 19;
 
@@ -33,7 +33,7 @@ pub(super) struct Kept {
 impl Kept {
     /// Keeps one more change; false if there is no room.
     pub(super) fn push(&mut self, raw: &Raw<'_>, path: &[u8]) -> bool {
-        if self.records.len() >= MOST || self.paths.len() + path.len() > MOST_BYTES {
+        if self.records.len() >= MOST / 2 || self.paths.len() + path.len() > MOST_BYTES / 2 {
             return false;
         }
         self.paths.extend_from_slice(path);
