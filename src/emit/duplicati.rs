@@ -202,7 +202,8 @@ impl Lists {
         let mut closed: Vec<Vec<u8>> = Vec::new();
         let mut some_file = None;
         for entry in diff.new_snapshot().entries() {
-            if several.is_empty() && gone.is_empty() && (some_file.is_some() || self.has_file) {
+            // With a database every symlink is looked at: what is not stored is in none of the sets.
+            if database.newest.is_empty() && several.is_empty() && (some_file.is_some() || self.has_file) {
                 break;
             }
             let entry = entry?;
@@ -223,10 +224,12 @@ impl Lists {
             }
             let is_several = several.remove(spelling.as_slice());
             if entry.kind() == Kind::Symlink {
-                // Its directory is stored, so that no filter of Duplicati's keeps it out.
+                // Its directory is stored, so that no filter of Duplicati's keeps it out; a name that is not
+                // UTF-8 it cannot store at all.
                 let is_stored = |path: &[u8]| database.newest.contains(path);
-                let flipped =
-                    !is_stored(&spelling) && parent(&entry.path).is_some_and(|dir| is_stored(&with_slash(dir)));
+                let flipped = !is_stored(&spelling)
+                    && std::str::from_utf8(&spelling).is_ok()
+                    && parent(&entry.path).is_some_and(|dir| is_stored(&with_slash(dir)));
                 if is_several || flipped {
                     self.list(&entry.path, Kind::Symlink);
                     self.delete(&entry.path, Kind::Symlink);

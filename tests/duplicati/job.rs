@@ -110,20 +110,9 @@ impl Job {
     /// How the newest version differs from the tree; empty if it does not.
     pub(super) fn mistakes(&self) -> Vec<String> {
         let shown = |path: &[u8]| String::from_utf8_lossy(path).into_owned();
-        let before = self.versions.iter().rev().nth(1);
         let mut version = self.last().clone();
         let mut mistakes = Vec::new();
         for (path, now) in scan(&self.sources) {
-            let other = match path.strip_suffix(b"/") {
-                Some(plain) => plain.to_vec(),
-                None => super::tree::slashed(&path),
-            };
-            // consumers: an unchanged link is carried over, so that it keeps the spelling that its target
-            // gave it when it was listed last.
-            let kept_spelling = now.content == Content::Link
-                && !version.contains_key(&path)
-                && before.is_some_and(|b| b.get(&other) == Some(&now));
-            let path = if kept_spelling { other } else { path };
             match version.remove(&path) {
                 None => mistakes.push(format!("missing: {}", shown(&path))),
                 Some(held) if held != now => mistakes.push(format!("not as it is now: {}", shown(&path))),

@@ -154,6 +154,21 @@ fn a_link_whose_target_flips_while_duplicati_runs_is_right_in_the_next_version()
 }
 
 #[test]
+fn a_link_that_was_never_stored_is_found_even_behind_all_that_was() {
+    let backup = Backup::new();
+    backup.env.dir("target");
+    backup.env.write("tree/file", "file");
+    let mut backup = backup.first();
+    backup.env.symlink("../target", "tree/last");
+    let lists = Options::parse(&backup.list().bytes);
+    backup.env.remove("target");
+    backup.job.backup(&lists);
+    database::write(&backup.job, &backup.env.path(DATABASE));
+    backup.env.rename("new.snap", "old.snap");
+    assert_eq!(backup.next(), [vec!["tree/", "tree/file", "tree/last"], vec!["tree/last/"]]);
+}
+
+#[test]
 fn a_file_that_became_a_fifo_leaves_the_backup() {
     let backup = Backup::new();
     backup.env.write("tree/x", "x");

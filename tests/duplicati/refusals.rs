@@ -110,8 +110,19 @@ fn a_deleted_name_that_is_not_utf8_was_never_stored() {
 
 #[test]
 fn unchanged_names_that_cannot_be_said_do_no_harm() {
-    let names = UNSAYABLE.map(|(name, _)| name);
-    let mut backup = backup_with(&names);
+    let backup = Backup::new();
+    backup.env.write("tree/file", "old");
+    backup.env.dir("target");
+    for (name, _) in UNSAYABLE {
+        let path = |kind: &str| Path::new("tree").join(kind).join(OsStr::from_bytes(name));
+        backup.env.write(path("files"), "old");
+        backup.env.dir(path("dirs"));
+        backup.env.symlink("../../file", path("links"));
+        backup.env.symlink("../../../target", path("links to dirs"));
+        backup.env.fifo(path("fifos"));
+    }
+    let mut backup = backup.first();
+    backup.env.write("tree/file", "new");
     assert_eq!(backup.next(), [vec!["tree/", "tree/file"], vec![]]);
 }
 
