@@ -19,8 +19,12 @@ test:
     cargo test --workspace --doc
 
 # The integration tests on loop-mounted ext4, xfs and btrfs and on tmpfs; needs root, shows what it skips
-test-fs:
-    tools/test-fs
+test-fs *TESTS:
+    tools/test-fs "$@"
+
+# Attacks every promise of docs/guarantees.md hundreds of times and prints a table; needs root for some, shows what it skips
+test-faults *TESTS:
+    tools/test-faults "$@"
 
 # Criterion benchmarks of walk, snapshot, diff and emit
 bench *ARGS:
