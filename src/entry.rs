@@ -98,10 +98,12 @@ impl Time {
         }
     }
 
-    /// This time plus whole seconds; at the end of the range it stays there.
+    /// This time plus a duration; at the end of the range it stays there.
     #[must_use]
-    pub fn saturating_add_secs(self, secs: i64) -> Self {
-        Self { sec: self.sec.saturating_add(secs), nsec: self.nsec }
+    pub fn saturating_add(self, duration: std::time::Duration) -> Self {
+        let nsec = self.nsec + duration.subsec_nanos();
+        let sec = self.sec.saturating_add_unsigned(duration.as_secs());
+        Self { sec: sec.saturating_add_unsigned(u64::from(nsec / 1_000_000_000)), nsec: nsec % 1_000_000_000 }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustc_hash::FxHashMap;
 
@@ -16,7 +16,7 @@ use crate::snapshot::{
 };
 use crate::sys::durable::{Access, AtomicFile};
 use crate::sys::{self, clock};
-use crate::walk::{self, Devices, FinishedRoot, Listing, OwnFile, Plan, Sink};
+use crate::walk::{self, Devices, FinishedRoot, Listing, NewestRule, OwnFile, Plan, Sink, WalkDevice};
 use crate::{Error, Result, SnapshotProblem};
 
 /// What to scan and how. `ScanOptions::new(["/home/me"])` and the defaults are right for most.
@@ -92,6 +92,7 @@ pub fn scan(
     monitor: &dyn Monitor,
 ) -> Result<ScanOutcome> {
     let started = clock::precise();
+    let began = Instant::now();
     let filter = Filter::new(&options.filter)?;
     let roots = prepare_roots(&options.roots)?;
     let mut question = question(&roots, &options.filter);
@@ -110,7 +111,7 @@ pub fn scan(
     let boundary = options.boundary.unwrap_or_else(clock::coarse);
     let devices = Devices::new(boundary, window);
     let plan = Plan { roots: &roots, filter: &filter, threads, settle: options.settle, own: &own };
-    let collector = Collector { builder: Builder::new(threads, base), base, last: Mutex::default() };
+    let mut collector = Collector { builder: Builder::new(threads, base), base, last: Mutex::default() };
     let walker = if sys::HAS_NATIVE_WALKER { options.walker } else { WalkerKind::Portable };
     let finished = match walker {
         WalkerKind::Native => walk::native(&plan, &devices, &collector, monitor)?,
@@ -120,12 +121,17 @@ pub fn scan(
     if monitor.cancelled() {
         return Err(Error::Interrupted);
     }
+    let devices = devices.into_table();
+    let mut top = collector.top(&question.roots, &finished);
+    // A walk at a given time takes no time.
+    let walk = if options.boundary.is_some() { Duration::ZERO } else { began.elapsed() };
+    if devices.iter().any(|d| d.unknown_clock) {
+        top = collector.flag_newest(top, &devices, walk)?;
+    }
     let devices: Vec<_> = devices
-        .into_table()
         .into_iter()
         .map(|d| Device { kind: d.kind, identity: d.identity, boundary: (d.boundary.sec, d.boundary.nsec) })
         .collect();
-    let top = collector.top(&question.roots, &finished);
     let header = Header {
         walker,
         started,
@@ -301,6 +307,23 @@ impl Collector<'_> {
         let children = names.iter().zip(roots).map(|(name, root)| Child { name, stat: root.stat, flags: root.flags });
         let subdirs: Vec<_> = roots.iter().map(|r| r.done).collect();
         self.builder.directory(0, u32::MAX, children, &subdirs)
+    }
+}
+
+impl Collector<'_> {
+    /// Where the clock of a file system is unknown, the newest stamps are racy.
+    fn flag_newest(&mut self, top: Finished, devices: &[WalkDevice], walk: Duration) -> Result<Finished> {
+        let mut rules: Vec<_> =
+            devices.iter().map(|d| d.unknown_clock.then(|| NewestRule::new(d.keeps_ctime, walk))).collect();
+        self.builder.each(|device, child| {
+            if let Some(Some(rule)) = rules.get_mut(device as usize) {
+                rule.see(&child.stat);
+            }
+        });
+        let is_racy = |device: u32, child: &Child<'_>| {
+            rules.get(device as usize).and_then(Option::as_ref).is_some_and(|rule| rule.is_racy(&child.stat))
+        };
+        self.builder.flag_racy(top, is_racy)
     }
 }
 

@@ -33,7 +33,7 @@ pub(crate) struct Finished {
 }
 
 #[derive(Debug)]
-enum Content {
+pub(super) enum Content {
     /// Read by this scan: its block and its child directories in name order.
     Read { block: Box<[u8]>, subdirs: Box<[(u32, u32)]>, digest: Digest, flags: Flags, subtree: u32 },
     /// Taken over from the base, with all that lies below it: the row there.
@@ -41,14 +41,14 @@ enum Content {
 }
 
 #[derive(Debug)]
-struct Record {
-    device: u32,
-    content: Content,
+pub(super) struct Record {
+    pub(super) device: u32,
+    pub(super) content: Content,
 }
 
 #[derive(Debug, Default)]
-struct Shard {
-    records: Vec<Record>,
+pub(super) struct Shard {
+    pub(super) records: Vec<Record>,
     encoder: Encoder,
     scratch: Vec<u8>,
 }
@@ -57,7 +57,20 @@ struct Shard {
 #[derive(Debug)]
 pub(crate) struct Builder<'b> {
     shards: Box<[Mutex<Shard>]>,
-    base: Option<&'b Snapshot>,
+    pub(super) base: Option<&'b Snapshot>,
+}
+
+impl Finished {
+    /// Which record it is.
+    pub(super) fn place(&self) -> (u32, u32) {
+        (self.shard, self.place)
+    }
+
+    /// The same directory after `added` more entries became racy.
+    pub(super) fn revised(mut self, digest: Digest, flags: Flags, added: u64) -> Self {
+        self.counts.racy += added;
+        Self { digest, flags, ..self }
+    }
 }
 
 /// The digest of a directory: its block, then digest, size and flags of each child directory.
@@ -111,6 +124,11 @@ impl<'b> Builder<'b> {
     /// For `threads` threads; `base` is what [`carry`](Self::carry) takes from.
     pub(crate) fn new(threads: usize, base: Option<&'b Snapshot>) -> Self {
         Self { shards: (0..threads.max(1)).map(|_| Mutex::default()).collect(), base }
+    }
+
+    /// All records, when no other thread adds any.
+    pub(super) fn shards(&mut self) -> Vec<&mut Shard> {
+        self.shards.iter_mut().map(|s| s.get_mut().unwrap_or_else(PoisonError::into_inner)).collect()
     }
 
     /// Adds a directory: its children sorted by name, and the handles of those that are directories,

@@ -5,6 +5,7 @@ mod builder;
 mod entries;
 mod header;
 mod reader;
+mod reflag;
 mod tables;
 mod verify;
 

@@ -21,6 +21,10 @@ pub(crate) struct WalkDevice {
     pub(crate) rule: RacyRule,
     /// Opening a directory of it may mount something.
     pub(crate) may_automount: bool,
+    /// It keeps a change time that no program can set.
+    pub(crate) keeps_ctime: bool,
+    /// Its clock is neither ours nor could be asked.
+    pub(crate) unknown_clock: bool,
 }
 
 /// The table of file systems.
@@ -49,14 +53,17 @@ impl Devices {
         if let Some(found) = find(&known) {
             return found;
         }
+        let unknown_clock = !fs.has_local_clock() && fs.own_time.is_none();
         let boundary = if fs.has_local_clock() {
             self.boundary
         } else {
             fs.own_time.unwrap_or_else(|| self.boundary.saturating_sub(CLOCK_MARGIN))
         };
-        let rule = RacyRule::new(boundary, self.window, fs.keeps_ctime());
+        let keeps_ctime = fs.keeps_ctime();
+        let rule = RacyRule::new(boundary, self.window, keeps_ctime);
         let may_automount = fs.may_automount();
-        known.push((dev, WalkDevice { kind: fs.kind, identity: fs.identity, boundary, rule, may_automount }));
+        let FileSystem { kind, identity, .. } = fs;
+        known.push((dev, WalkDevice { kind, identity, boundary, rule, may_automount, keeps_ctime, unknown_clock }));
         ((known.len() - 1) as u32, rule, may_automount)
     }
 

@@ -10,8 +10,8 @@ mod racy;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub(crate) use devices::Devices;
-pub(crate) use racy::default_window;
+pub(crate) use devices::{Devices, WalkDevice};
+pub(crate) use racy::{NewestRule, default_window};
 
 use crate::entry::{Flags, Kind, Stat};
 use crate::filter::Filter;

@@ -17,8 +17,22 @@ const SHORTEST: Duration = Duration::from_secs(2);
 /// What the kernel's write-back takes to begin where it does not tell.
 const USUAL_WRITE_BACK: Duration = Duration::from_secs(35);
 
-/// A stamp without nanoseconds is taken as one of a file system that keeps two-second stamps.
-const COARSEST_STAMP: i64 = 2;
+/// A stamp without nanoseconds is taken as one of a file system that keeps two-second stamps (FAT).
+const COARSEST_GRANULE: Duration = Duration::from_secs(2);
+
+/// How much of time a stamp stands for. File systems cut the time off at what they can keep: FAT at two
+/// seconds or ten milliseconds, many FUSE ones at a second, NTFS at 100 ns. It need not be known which one
+/// this is: the zeros at a stamp's end tell. A stamp with such zeros by chance costs one more look.
+pub(crate) fn granule(stamp: Time) -> Duration {
+    if stamp.nsec == 0 {
+        return COARSEST_GRANULE;
+    }
+    let mut granule = 1;
+    while stamp.nsec.is_multiple_of(granule * 10) {
+        granule *= 10;
+    }
+    Duration::from_nanos(granule.into())
+}
 
 /// The racy window where none is given: with `--settle` dirty pages have been written back before the
 /// walk, so that the coarsest stamp is enough; else the time until the kernel begins to do so.
@@ -42,14 +56,88 @@ impl RacyRule {
     /// Whether an entry's stamp is not older than the boundary less the window.
     pub(crate) fn is_racy(&self, stat: &Stat) -> bool {
         let stamp = if self.keeps_ctime { stat.ctime } else { stat.mtime };
-        let latest = if stamp.nsec == 0 { stamp.saturating_add_secs(COARSEST_STAMP) } else { stamp };
-        latest >= self.threshold
+        // Most stamps are far older than the threshold.
+        stamp.sec.saturating_add(3) >= self.threshold.sec && latest(stamp) >= self.threshold
+    }
+}
+
+/// The last nanosecond that a stamp stands for.
+fn latest(stamp: Time) -> Time {
+    stamp.saturating_add(granule(stamp).saturating_sub(Duration::from_nanos(1)))
+}
+
+/// The second rule, for file systems whose clock cannot be asked: the newest stamp that a walk saw tells
+/// what time it was there at the least. An entry whose stamp may be of the time of the walk is racy, by
+/// whatever the clocks differ. (borg's rule for its files cache, widened by how long the walk took.)
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NewestRule {
+    keeps_ctime: bool,
+    walk: Duration,
+    newest: Option<Time>,
+}
+
+impl NewestRule {
+    pub(crate) fn new(keeps_ctime: bool, walk: Duration) -> Self {
+        Self { keeps_ctime, walk, newest: None }
+    }
+
+    fn stamp(&self, stat: &Stat) -> Time {
+        if self.keeps_ctime { stat.ctime } else { stat.mtime }
+    }
+
+    /// First every entry is seen.
+    pub(crate) fn see(&mut self, stat: &Stat) {
+        self.newest = self.newest.max(Some(self.stamp(stat)));
+    }
+
+    /// Whether an entry's stamp may be of the time of the walk.
+    pub(crate) fn is_racy(&self, stat: &Stat) -> bool {
+        self.newest.is_some_and(|newest| latest(self.stamp(stat)) >= newest.saturating_sub(self.walk))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_zeros_of_a_stamp_tell_its_granule() {
+        for (nsec, granule_nsec) in [
+            (0, 2_000_000_000),
+            (1, 1),
+            (999_999_999, 1),
+            (120, 10),
+            (123_456_700, 100),
+            (10_000_000, 10_000_000),
+            (500_000_000, 100_000_000),
+        ] {
+            assert_eq!(granule(Time::new(7, nsec)), Duration::from_nanos(granule_nsec), "{nsec}");
+        }
+    }
+
+    #[test]
+    fn ten_milliseconds_last_ten() {
+        let rule = RacyRule::new(Time::new(100, 15_000_000), Duration::ZERO, true);
+        assert!(rule.is_racy(&stat(Time::new(100, 10_000_000), Time::default())));
+        assert!(!rule.is_racy(&stat(Time::new(100, 10_000_001), Time::default())));
+        assert!(!rule.is_racy(&stat(Time::new(99, 990_000_000), Time::default())));
+    }
+
+    #[test]
+    fn the_newest_stamp_and_what_is_within_the_walk_of_it_are_racy() {
+        let mut rule = NewestRule::new(true, Duration::from_secs(3));
+        let stats = [10, 20, 22, 23].map(|sec| stat(Time::new(sec, 1), Time::new(99, 1)));
+        for stat in &stats {
+            rule.see(stat);
+        }
+        assert_eq!(stats.map(|s| rule.is_racy(&s)), [false, true, true, true]);
+        let mut rule = NewestRule::new(true, Duration::ZERO);
+        let whole = [20, 21, 22].map(|sec| stat(Time::new(sec, 0), Time::default()));
+        for stat in &whole {
+            rule.see(stat);
+        }
+        assert_eq!(whole.map(|s| rule.is_racy(&s)), [false, true, true], "a stamp of two seconds");
+    }
 
     fn stat(ctime: Time, mtime: Time) -> Stat {
         Stat { mtime, ctime, ..Stat::default() }

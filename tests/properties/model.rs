@@ -70,12 +70,15 @@ pub(crate) fn ancestors(path: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// The rule of law 1: the stamp of the last change is not older than the boundary less the window, where a
-/// stamp of whole seconds may stand for anything up to two seconds later.
+/// stamp of whole seconds may stand for anything until two seconds later, and one that ends in zeros for
+/// anything until their first digit counts.
 pub(crate) fn is_racy(stat: &Stat, boundary: Time, window: Duration) -> bool {
     let nanoseconds = |t: Time| i128::from(t.sec) * 1_000_000_000 + i128::from(t.nsec);
     let window = i128::try_from(window.as_nanos()).expect("a short window");
-    let grace = if stat.ctime.nsec == 0 { 2_000_000_000 } else { 0 };
-    nanoseconds(stat.ctime) + grace >= nanoseconds(boundary) - window
+    let digits = stat.ctime.nsec.to_string();
+    let zeros = digits.len() - digits.trim_end_matches('0').len();
+    let granule = if stat.ctime.nsec == 0 { 2_000_000_000 } else { 10_i128.pow(u32::try_from(zeros).expect("few")) };
+    nanoseconds(stat.ctime) + granule > nanoseconds(boundary) - window
 }
 
 /// The fields in which two stats differ.

@@ -1,0 +1,108 @@
+//! Flags that can be known only when the walk is over: entries that turn out to be racy in the light of
+//! others. Changes blocks that were built already, and with them the digests above.
+
+use super::block::{Block, Child, Encoder};
+use super::builder::{Builder, Content, Finished, Shard, directory_digest};
+use super::header::Digest;
+use super::reader::Row;
+use crate::Result;
+use crate::entry::{Flags, Kind};
+
+/// What a directory's parent needs to know of it.
+struct Summary {
+    digest: Digest,
+    subtree: u32,
+    flags: Flags,
+    /// Entries below that have become racy.
+    added: u64,
+}
+
+impl Builder<'_> {
+    /// Calls `each` with every entry that this scan read, and the number of its device.
+    pub(crate) fn each(&mut self, mut each: impl FnMut(u32, &Child<'_>)) {
+        let shards = self.shards();
+        for record in shards.iter().flat_map(|shard| &shard.records) {
+            let Content::Read { block, subdirs, .. } = &record.content else { continue };
+            for (child, device) in children(block, subdirs, record.device, &shards) {
+                each(device, &child);
+            }
+        }
+    }
+
+    /// Flags further entries as racy: those that `is_racy` says of, by their device's number. Returns what
+    /// `top` has become. Costs a pass over all blocks.
+    ///
+    /// # Errors
+    /// A damaged base.
+    pub(crate) fn flag_racy(&mut self, top: Finished, is_racy: impl Fn(u32, &Child<'_>) -> bool) -> Result<Finished> {
+        let base = self.base;
+        let mut shards = self.shards();
+        let mut stack = vec![(top.place(), 0)];
+        let mut done: Vec<Summary> = Vec::new();
+        let mut encoder = Encoder::default();
+        while let Some(((shard, place), next)) = stack.last_mut() {
+            let record = &shards[*shard as usize].records[*place as usize];
+            let Content::Read { block, subdirs, .. } = &record.content else {
+                if let (Content::Carried(row), Some(base)) = (&record.content, base) {
+                    let Row { digest, subtree, flags } = base.row(*row)?;
+                    done.push(Summary { digest, subtree, flags, added: 0 });
+                }
+                stack.pop();
+                continue;
+            };
+            if let Some(&sub) = subdirs.get(*next) {
+                *next += 1;
+                stack.push((sub, 0));
+                continue;
+            }
+            let below = done.split_off(done.len() - subdirs.len());
+            let mut flags = below.iter().fold(Flags::empty(), |all, s| all | s.flags);
+            let mut added = below.iter().map(|s| s.added).sum();
+            let mut revised = Vec::new();
+            for (mut child, device) in children(block, subdirs, record.device, &shards) {
+                let known = Flags::RACY | Flags::UNKNOWN;
+                if !child.flags.intersects(known) && device != u32::MAX && is_racy(device, &child) {
+                    child.flags |= Flags::RACY;
+                    added += 1;
+                }
+                flags |= child.flags;
+                revised.push(child);
+            }
+            let mut new_block = Vec::with_capacity(block.len());
+            encoder.encode(revised.into_iter(), &mut new_block);
+            let digest = directory_digest(&new_block, below.iter().map(|s| (s.digest, s.subtree, s.flags.bits())));
+            let subtree = 1 + below.iter().map(|s| s.subtree).sum::<u32>();
+            let (shard, place) = (*shard as usize, *place as usize);
+            if let Content::Read { block, digest: old_digest, flags: old_flags, .. } =
+                &mut shards[shard].records[place].content
+            {
+                *block = new_block.into();
+                *old_digest = digest;
+                *old_flags = flags;
+            }
+            done.push(Summary { digest, subtree, flags, added });
+            stack.pop();
+        }
+        Ok(done.pop().map_or(top, |summary| top.revised(summary.digest, summary.flags, summary.added)))
+    }
+}
+
+/// The children of a block, each with the number of the device that it lies on.
+fn children<'a>(
+    block: &'a [u8],
+    subdirs: &'a [(u32, u32)],
+    own_device: u32,
+    shards: &'a [&mut Shard],
+) -> impl Iterator<Item = (Child<'a>, u32)> {
+    let block = Block::parse(block);
+    let names = block.iter().flat_map(|b| b.names().enumerate().map(|(row, name)| b.child(row, name)));
+    let mut subdirs = subdirs.iter();
+    names
+        .map(move |child| {
+            let sub = if child.kind() == Kind::Dir { subdirs.next() } else { None };
+            let device = sub.map(|(shard, place)| shards[*shard as usize].records[*place as usize].device);
+            (child, device.filter(|device| *device != u32::MAX).unwrap_or(own_device))
+        })
+        .collect::<Vec<_>>()
+        .into_iter()
+}
