@@ -1,7 +1,8 @@
 //! Who is told of progress and warnings, and may ask to stop. The library itself prints nothing.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::time::Duration;
 
 use crate::Warning;
 
@@ -15,6 +16,12 @@ pub trait Monitor: Sync {
     /// Something was not read, or not as asked.
     fn warning(&self, warning: Warning) {
         let _ = warning;
+    }
+
+    /// The system has not answered for so long when asked about `path`; told after ten seconds, and again
+    /// whenever that has doubled.
+    fn waiting(&self, path: &Path, since: Duration) {
+        let _ = (path, since);
     }
 
     /// Whether to stop soon; asked once a directory. The scan then ends with

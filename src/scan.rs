@@ -35,6 +35,9 @@ pub struct ScanOptions {
     pub racy_window: Option<Duration>,
     /// Write back what is in memory before the walk, so that a short window is enough.
     pub settle: bool,
+    /// How long the system may take for one answer before the directory is given up as unknown; none to
+    /// wait for ever. The native walker's alone.
+    pub io_timeout: Option<Duration>,
     /// The time before the walk; none for now. A fixed one gives the same bytes for the same tree.
     pub boundary: Option<Time>,
 }
@@ -49,6 +52,7 @@ impl ScanOptions {
             threads: None,
             racy_window: None,
             settle: false,
+            io_timeout: None,
             boundary: None,
         }
     }
@@ -94,7 +98,7 @@ pub fn scan(
     let started = clock::precise();
     let began = Instant::now();
     let filter = Filter::new(&options.filter)?;
-    let roots = prepare_roots(&options.roots)?;
+    let roots = prepare_roots(options, monitor)?;
     let mut question = question(&roots, &options.filter);
     if let Some(base) = base {
         crate::snapshot::same_question(base.meta(), &question)?;
@@ -110,7 +114,14 @@ pub fn scan(
     let window = options.racy_window.unwrap_or_else(|| walk::default_window(options.settle));
     let boundary = options.boundary.unwrap_or_else(clock::coarse);
     let devices = Devices::new(boundary, window);
-    let plan = Plan { roots: &roots, filter: &filter, threads, settle: options.settle, own: &own };
+    let plan = Plan {
+        roots: &roots,
+        filter: &filter,
+        threads,
+        settle: options.settle,
+        io_timeout: options.io_timeout,
+        own: &own,
+    };
     let mut collector = Collector { builder: Builder::new(threads, base), base, last: Mutex::default() };
     let walker = if sys::HAS_NATIVE_WALKER { options.walker } else { WalkerKind::Portable };
     let finished = match walker {
@@ -151,10 +162,10 @@ fn default_threads() -> usize {
 
 /// Makes roots absolute, drops repeated ones, sorts them in tree order and refuses what cannot be
 /// scanned.
-fn prepare_roots(given: &[PathBuf]) -> Result<Vec<PathBuf>> {
+fn prepare_roots(options: &ScanOptions, monitor: &dyn Monitor) -> Result<Vec<PathBuf>> {
     let refuse = |path: &Path, reason: String| Err(Error::Root { path: path.to_owned(), reason });
     let mut roots: Vec<PathBuf> = Vec::new();
-    for path in given {
+    for path in &options.roots {
         if path.as_os_str().is_empty() {
             return refuse(path, "is empty; name a directory".into());
         }
@@ -164,17 +175,18 @@ fn prepare_roots(given: &[PathBuf]) -> Result<Vec<PathBuf>> {
             std::env::current_dir().context("find the current directory, for", path)?
         };
         let root = absolute(path, &current);
-        let found = match sys::stat_following(&root) {
-            Ok(found) => found,
-            Err(e) => return Err(walk::root_error(&root, &e)),
-        };
+        let (asked, given) = (root.clone(), path.clone());
+        let looked = walk::ask(&root, options.io_timeout, monitor, move || {
+            Ok((sys::stat_following(&asked)?, sys::stat_following(&given)))
+        });
+        let (found, as_given) = looked.map_err(|e| walk::root_error(&root, &e))?;
         if found.stat.kind() != Kind::Dir {
             return refuse(
                 &root,
                 format!("is a {}, not a directory; name the directory that holds it", found.stat.kind()),
             );
         }
-        if let Ok(as_given) = sys::stat_following(path)
+        if let Ok(as_given) = as_given
             && (as_given.dev, as_given.stat.ino) != (found.dev, found.stat.ino)
         {
             return refuse(

@@ -1,11 +1,12 @@
 //! Progress of a scan on a terminal: counts, rate and the directory being read; warnings as they come.
 
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use fastdiff::path::PathExt as _;
 use fastdiff::{Monitor, Warning};
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 
@@ -57,6 +58,14 @@ impl Progress {
         }
     }
 
+    fn complain(&self, what: &dyn Display) {
+        let _one_at_a_time = self.drawing.lock().unwrap_or_else(PoisonError::into_inner);
+        match &self.bar {
+            Some(bar) => bar.suspend(|| complain("warning", what)),
+            None => complain("warning", what),
+        }
+    }
+
     #[expect(clippy::cast_precision_loss, clippy::cast_sign_loss, reason = "a rate for people")]
     fn draw(&self, bar: &ProgressBar, path: &Path, entries: u64) {
         let rate = entries as f64 / self.began.elapsed().as_secs_f64().max(0.001);
@@ -84,14 +93,17 @@ impl Monitor for Progress {
     }
 
     fn warning(&self, warning: Warning) {
-        if self.warnings.fetch_add(1, Ordering::Relaxed) >= SHOWN_WARNINGS {
-            return;
+        if self.warnings.fetch_add(1, Ordering::Relaxed) < SHOWN_WARNINGS {
+            self.complain(&warning);
         }
-        let _one_at_a_time = self.drawing.lock().unwrap_or_else(PoisonError::into_inner);
-        match &self.bar {
-            Some(bar) => bar.suspend(|| complain("warning", &warning)),
-            None => complain("warning", &warning),
-        }
+    }
+
+    fn waiting(&self, path: &Path, since: Duration) {
+        let seconds = since.as_secs();
+        self.complain(&format_args!(
+            "still waiting for {}: no answer for {seconds} s (--io-timeout gives up on it)",
+            path.shown()
+        ));
     }
 
     fn cancelled(&self) -> bool {

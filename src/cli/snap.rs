@@ -63,6 +63,11 @@ pub(super) struct Args {
     #[arg(long)]
     settle: bool,
 
+    /// Give up on a directory as unknown when the system takes longer than this for one answer (30s, 2min)
+    /// [default: wait, and say so]
+    #[arg(long, value_name = "DURATION", value_parser = parse_timeout)]
+    io_timeout: Option<Duration>,
+
     /// No progress and no summary; warnings and errors remain
     #[arg(short, long)]
     quiet: bool,
@@ -104,6 +109,11 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
         return Ok(Duration::from_secs(seconds));
     }
     humantime::parse_duration(text).map_err(|e| format!("{e}; write it as 15s, 2min or 500ms"))
+}
+
+fn parse_timeout(text: &str) -> Result<Duration, String> {
+    let timeout = parse_duration(text)?;
+    if timeout.is_zero() { Err("nothing answers in no time; write it as 30s or 2min".into()) } else { Ok(timeout) }
 }
 
 fn parse_name(name: &str) -> Result<String, String> {
@@ -150,6 +160,7 @@ pub(super) fn run(args: &Args, matches: &ArgMatches) -> Outcome {
     options.threads = args.threads.map(usize::from);
     options.racy_window = args.racy_window;
     options.settle = args.settle;
+    options.io_timeout = args.io_timeout;
     options.walker = match args.walker {
         Walker::Native => ScanOptions::new([""; 0]).walker,
         Walker::Portable => WalkerKind::Portable,

@@ -41,17 +41,24 @@ impl Devices {
     }
 
     /// The number and the rules of the file system `dev`; `describe` is asked at the first meeting.
-    pub(crate) fn meet(&self, dev: u64, describe: impl FnOnce() -> FileSystem) -> (u32, RacyRule, bool) {
+    ///
+    /// # Errors
+    /// That of `describe`.
+    pub(crate) fn meet<E>(
+        &self,
+        dev: u64,
+        describe: impl FnOnce() -> Result<FileSystem, E>,
+    ) -> Result<(u32, RacyRule, bool), E> {
         let find = |known: &[(u64, WalkDevice)]| {
             known.iter().position(|(d, _)| *d == dev).map(|at| (at as u32, known[at].1.rule, known[at].1.may_automount))
         };
         if let Some(found) = find(&self.known.read().unwrap_or_else(PoisonError::into_inner)) {
-            return found;
+            return Ok(found);
         }
-        let fs = describe();
+        let fs = describe()?;
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(found) = find(&known) {
-            return found;
+            return Ok(found);
         }
         let unknown_clock = !fs.has_local_clock() && fs.own_time.is_none();
         let boundary = if fs.has_local_clock() {
@@ -64,7 +71,7 @@ impl Devices {
         let may_automount = fs.may_automount();
         let FileSystem { kind, identity, .. } = fs;
         known.push((dev, WalkDevice { kind, identity, boundary, rule, may_automount, keeps_ctime, unknown_clock }));
-        ((known.len() - 1) as u32, rule, may_automount)
+        Ok(((known.len() - 1) as u32, rule, may_automount))
     }
 
     /// The table in the order of the numbers.

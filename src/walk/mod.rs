@@ -4,13 +4,16 @@
 
 mod devices;
 mod native;
+mod patience;
 mod portable;
 mod racy;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 pub(crate) use devices::{Devices, WalkDevice};
+pub(crate) use patience::ask;
 pub(crate) use racy::{NewestRule, default_window};
 
 use crate::entry::{Flags, Kind, Stat};
@@ -59,7 +62,7 @@ impl Listing {
 /// Takes what a walk finds, from many threads.
 pub(crate) trait Sink: Sync {
     /// What a directory becomes; its parent hands it back.
-    type Done: Send;
+    type Done: Send + 'static;
 
     /// A directory is finished: its children, and what its child directories became, in the same
     /// order. `thread` tells the threads apart.
@@ -84,6 +87,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) filter: &'a Filter,
     pub(crate) threads: usize,
     pub(crate) settle: bool,
+    /// How long one call may last before its directory is given up; for the native walker.
+    pub(crate) io_timeout: Option<Duration>,
     /// Files of our own that are left out: the directory (device and inode) and a test of the name.
     pub(crate) own: &'a [OwnFile],
 }

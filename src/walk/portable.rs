@@ -6,6 +6,7 @@
 //! error that it hands out marks the directory that it came from.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -165,7 +166,8 @@ impl<S: Sink> Walk<'_, S> {
         let (device, rule) = if let Some(above) = above {
             (above.device, above.rule)
         } else {
-            let (device, rule, _) = self.devices.meet(found.dev, || filesystem::describe(&path, found.mount));
+            let describe = || Ok::<_, Infallible>(filesystem::describe(&path, found.mount));
+            let Ok((device, rule, _)) = self.devices.meet(found.dev, describe);
             (device, rule)
         };
         self.stack.push(Gathering {

@@ -6,22 +6,22 @@
 //! between then shows in the next scan. Its parent can be finished only when all its children are, so
 //! finishing climbs up the tree.
 
+mod calls;
 mod node;
+mod open;
 mod read;
 
-use std::ffi::CString;
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rayon::Scope;
-
+use self::calls::{AtEnd, Calls, Over};
 use self::node::{Node, Opened, Outcome};
 use super::{Devices, Entry, FinishedRoot, Listing, Plan, Sink, root_error, unknown};
 use crate::entry::{Flags, Kind, Stat};
 use crate::monitor::Monitor;
-use crate::sys::native::{self, Dir};
+use crate::sys::native::{self};
 use crate::sys::{Found, filesystem};
 use crate::{Cause, Error, Result, Warning};
 
@@ -39,6 +39,7 @@ struct Walker<'a, S: Sink> {
     open: AtomicUsize,
     open_limit: usize,
     cancelled: AtomicBool,
+    calls: Calls<S::Done>,
     roots: Mutex<Vec<Option<FinishedRoot<S::Done>>>>,
 }
 
@@ -70,16 +71,22 @@ pub(super) fn walk<S: Sink>(
         open: AtomicUsize::new(0),
         open_limit: usize::try_from(open_limit).unwrap_or(usize::MAX).max(plan.threads),
         cancelled: AtomicBool::new(false),
+        calls: Calls::new(plan.threads, plan.io_timeout),
         roots: Mutex::new(plan.roots.iter().map(|_| None).collect()),
     };
     let mut nodes = Vec::new();
     for (number, path) in plan.roots.iter().enumerate() {
         nodes.push(walker.open_root(number, path)?);
     }
-    pool.scope(|scope| {
-        for node in nodes {
-            scope.spawn(|scope| walker.read(scope, node));
-        }
+    let over = Over::default();
+    std::thread::scope(|threads| {
+        let _at_end = AtEnd(&over);
+        threads.spawn(|| walker.calls.watch(monitor, &over));
+        pool.scope(|scope| {
+            for node in nodes {
+                scope.spawn(|scope| walker.read(scope, node));
+            }
+        });
     });
     if walker.cancelled.into_inner() {
         return Err(Error::Interrupted);
@@ -93,96 +100,13 @@ pub(super) fn walk<S: Sink>(
 }
 
 impl<S: Sink> Walker<'_, S> {
-    fn open_root(&self, number: usize, path: &std::path::Path) -> Result<Arc<Node<S::Done>>> {
-        let open = || {
-            let fd = native::open_root(path)?;
-            let found = native::stat_open(&fd)?;
-            Ok((fd, found))
-        };
-        let (fd, found) = open().map_err(|e: io::Error| root_error(path, &e))?;
-        // The boundary first, then the write-back: what is stored in between is then racy.
-        let (device, rule, may_automount) =
-            self.devices.meet(found.dev, || filesystem::describe_open(&fd, found.mount));
-        if self.plan.settle {
-            native::sync_filesystem(&fd).map_err(|e| root_error(path, &e))?;
-        }
-        let opened = Opened { found, device, rule, may_automount };
-        self.open.fetch_add(1, Ordering::Relaxed);
-        Ok(Arc::new(Node::root(number, path, opened, fd)))
-    }
-
-    /// Opens the child directory in `slot` of `parent` and reads it.
-    fn enter<'s>(&'s self, scope: &Scope<'s>, parent: &Arc<Node<S::Done>>, slot: usize)
-    where
-        S::Done: 's,
-    {
-        if self.cancelled.load(Ordering::Relaxed) {
-            self.child_opened(parent);
-            return self.deliver(parent, slot, Outcome::Gone);
-        }
-        let name = parent.subdir_name(slot);
-        let opened = self.open_child(parent, &name);
-        self.child_opened(parent);
-        match opened {
-            Ok((fd, opened)) => {
-                self.open.fetch_add(1, Ordering::Relaxed);
-                self.read(scope, Arc::new(Node::child(parent, slot, name, opened, fd)));
-            }
-            Err(outcome) => self.deliver(parent, slot, outcome),
-        }
-    }
-
-    /// Opens a child directory, or says what it is instead.
-    fn open_child(&self, parent: &Arc<Node<S::Done>>, name: &CString) -> Result<(Dir, Opened), Outcome<S::Done>> {
-        let dir = parent.descriptor().map_err(|e| self.unreadable(parent, name, None, e))?;
-        if self.automounts || parent.opened.may_automount {
-            match native::stat_child(&dir, name) {
-                Ok(found) if found.automount => return Err(self.not_entered(parent, &found)),
-                Err(e) => return Err(self.unreadable(parent, name, None, e)),
-                Ok(_) => {}
-            }
-        }
-        let open = || {
-            let fd = native::open_child(&dir, name)?;
-            let found = native::stat_open(&fd)?;
-            Ok((fd, found))
-        };
-        let (fd, found) = match open() {
-            Ok(both) => both,
-            Err(e) => match native::stat_child(&dir, name) {
-                Ok(found) if found.stat.kind() != Kind::Dir => return Err(Self::other(parent, &found)),
-                Ok(found) => return Err(self.unreadable(parent, name, Some(found), e)),
-                Err(gone) if gone.kind() == io::ErrorKind::NotFound => return Err(Outcome::Gone),
-                Err(_) => return Err(self.unreadable(parent, name, None, e)),
-            },
-        };
-        let above = &parent.opened;
-        if found.dev != above.found.dev && self.plan.filter.one_file_system() {
-            return Err(self.not_entered(parent, &found));
-        }
-        if (found.mount != above.found.mount || found.dev != above.found.dev) && parent.shows(&found) {
-            self.warn(parent, name, Cause::Loop);
-            return Err(self.not_entered(parent, &found));
-        }
-        let (device, rule, may_automount) = if found.dev == above.found.dev {
-            (above.device, above.rule, above.may_automount)
-        } else {
-            let met = self.devices.meet(found.dev, || filesystem::describe_open(&fd, found.mount));
-            if self.plan.settle {
-                native::sync_filesystem(&fd).map_err(|e| self.unreadable(parent, name, Some(found), e))?;
-            }
-            met
-        };
-        Ok((fd, Opened { found, device, rule, may_automount }))
-    }
-
     /// A listed directory turned out to be something else.
     fn other(parent: &Node<S::Done>, found: &Found) -> Outcome<S::Done> {
-        Outcome::Other { stat: found.stat, flags: Self::flags(&parent.opened, found) }
+        Outcome::Other { stat: found.stat, flags: parent.opened.flags(found) }
     }
 
     fn not_entered(&self, parent: &Node<S::Done>, found: &Found) -> Outcome<S::Done> {
-        let flags = (Self::flags(&parent.opened, found) - Flags::FOREIGN) | Flags::NOT_ENTERED;
+        let flags = (parent.opened.flags(found) - Flags::FOREIGN) | Flags::NOT_ENTERED;
         Outcome::Dir { stat: found.stat, flags, done: self.empty(parent.opened.device) }
     }
 
@@ -190,14 +114,14 @@ impl<S: Sink> Walker<'_, S> {
     fn unreadable(
         &self,
         parent: &Node<S::Done>,
-        name: &CString,
+        name: &[u8],
         found: Option<Found>,
         error: io::Error,
     ) -> Outcome<S::Done> {
         if error.kind() == io::ErrorKind::NotFound && found.is_none() {
             return Outcome::Gone;
         }
-        let last = self.sink.last_known(&parent.path_of(name.as_bytes()));
+        let last = self.sink.last_known(&parent.path_of(name));
         self.warn(parent, name, Cause::Unlisted(error));
         self.unlisted(&parent.opened, found, last)
     }
@@ -217,7 +141,7 @@ impl<S: Sink> Walker<'_, S> {
             flags |= Flags::CARRIED;
         }
         let stat = if let Some(found) = found {
-            flags |= Self::flags(above, &found) - Flags::FOREIGN;
+            flags |= above.flags(&found) - Flags::FOREIGN;
             found.stat
         } else {
             flags |= Flags::UNKNOWN | last_flags & Flags::RACY;
@@ -226,20 +150,12 @@ impl<S: Sink> Walker<'_, S> {
         Outcome::Dir { stat, flags, done: last_done.unwrap_or_else(|| self.empty(above.device)) }
     }
 
-    /// The flags that a stat alone gives.
-    fn flags(above: &Opened, found: &Found) -> Flags {
-        let mut flags = Flags::empty();
-        flags.set(Flags::RACY, above.rule.is_racy(&found.stat));
-        flags.set(Flags::FOREIGN, found.dev != above.found.dev);
-        flags
-    }
-
     fn empty(&self, device: u32) -> S::Done {
         self.sink.directory(thread(), device, &Listing::default(), Vec::new())
     }
 
-    fn warn(&self, parent: &Node<S::Done>, name: &CString, cause: Cause) {
-        let path = crate::path::to_path(&parent.path_of(name.as_bytes())).into_owned();
+    fn warn(&self, parent: &Node<S::Done>, name: &[u8], cause: Cause) {
+        let path = crate::path::to_path(&parent.path_of(name)).into_owned();
         self.monitor.warning(Warning { path, cause });
     }
 
@@ -277,7 +193,7 @@ impl<S: Sink> Walker<'_, S> {
     fn finish(&self, node: &Arc<Node<S::Done>>) -> Outcome<S::Done> {
         let state = node.take_state();
         let found = &node.opened.found;
-        let mut flags = Self::flags(&node.opened, found);
+        let mut flags = node.opened.flags(found);
         match state.ended {
             node::Ended::Listed => {}
             node::Ended::Excluded | node::Ended::Gone => return Outcome::Gone,

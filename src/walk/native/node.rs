@@ -23,6 +23,16 @@ pub(super) struct Opened {
     pub(super) may_automount: bool,
 }
 
+impl Opened {
+    /// The flags that a child's stat alone gives.
+    pub(super) fn flags(&self, child: &Found) -> Flags {
+        let mut flags = Flags::empty();
+        flags.set(Flags::RACY, self.rule.is_racy(&child.stat));
+        flags.set(Flags::FOREIGN, child.dev != self.found.dev);
+        flags
+    }
+}
+
 /// What became of a child that was listed as a directory.
 #[derive(Debug)]
 pub(super) enum Outcome<D> {
@@ -99,7 +109,7 @@ pub(super) struct Node<D> {
     state: Mutex<State<D>>,
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -122,22 +132,22 @@ impl<D> Node<D> {
         }
     }
 
-    fn new(place: Place<D>, opened: Opened, dir: Dir) -> Self {
+    fn new(place: Place<D>, opened: Opened, dir: Arc<Dir>) -> Self {
         Self {
             place,
             opened,
-            dir: Mutex::new(Some(Arc::new(dir))),
+            dir: Mutex::new(Some(dir)),
             users: AtomicUsize::new(1),
             pending: AtomicUsize::new(1),
             state: Mutex::default(),
         }
     }
 
-    pub(super) fn root(number: usize, path: &Path, opened: Opened, dir: Dir) -> Self {
+    pub(super) fn root(number: usize, path: &Path, opened: Opened, dir: Arc<Dir>) -> Self {
         Self::new(Place::Root { number, path: path.into() }, opened, dir)
     }
 
-    pub(super) fn child(parent: &Arc<Self>, slot: usize, name: CString, opened: Opened, dir: Dir) -> Self {
+    pub(super) fn child(parent: &Arc<Self>, slot: usize, name: CString, opened: Opened, dir: Arc<Dir>) -> Self {
         Self::new(Place::Below { parent: Arc::clone(parent), slot, name }, opened, dir)
     }
 
@@ -224,6 +234,11 @@ impl<D> Node<D> {
         path
     }
 
+    /// The open directory, unless it was closed to save descriptors.
+    pub(super) fn open_dir(&self) -> Option<Arc<Dir>> {
+        lock(&self.dir).clone()
+    }
+
     /// The open directory. If it was closed to save descriptors, it is opened again from the nearest
     /// open ancestor down, and has to be the same.
     pub(super) fn descriptor(&self) -> io::Result<Arc<Dir>> {
@@ -235,8 +250,8 @@ impl<D> Node<D> {
         let mut closed = Vec::new();
         let mut dir = None;
         for node in self.ancestors() {
-            if let Some(open) = lock(&node.dir).as_ref() {
-                dir = Some(Arc::clone(open));
+            dir = node.open_dir();
+            if dir.is_some() {
                 break;
             }
             closed.push(node);
@@ -302,10 +317,10 @@ impl<D> Node<D> {
         lock(&self.state).ended = ended;
     }
 
-    pub(super) fn subdir_name(&self, slot: usize) -> CString {
+    /// The names of the listing, and where among them that of a child directory is.
+    pub(super) fn subdir_name(&self, slot: usize) -> (Arc<Vec<u8>>, Name) {
         let state = lock(&self.state);
-        // A listed name holds no NUL.
-        CString::new(name(&state.listing.names, state.subdirs[slot].name)).unwrap_or_default()
+        (Arc::clone(&state.listing.names), state.subdirs[slot].name)
     }
 
     pub(super) fn set(&self, slot: usize, outcome: Outcome<D>) {

@@ -5,18 +5,19 @@ use std::cell::RefCell;
 use std::ffi::CStr;
 use std::io;
 use std::mem::MaybeUninit;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use rayon::Scope;
-use rayon::iter::ParallelIterator as _;
-use rayon::slice::{ParallelSlice as _, ParallelSliceMut as _};
-
+use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
+use rayon::slice::ParallelSliceMut as _;
 use rustc_hash::FxHashSet;
 
 use super::super::{Entry, Name, Sink, is_own, name, push_name, unknown};
 use super::Walker;
-use super::node::{Ended, Node};
+use super::calls::Progress;
+use super::node::{Ended, Node, Opened};
 use crate::entry::{Flags, Kind};
 use crate::filter::{CACHEDIR_SIGNATURE, CACHEDIR_TAG, Marker};
 use crate::path::{push, to_path};
@@ -42,7 +43,6 @@ struct Listed {
     files: Vec<Name>,
     cache_tag: bool,
     excluded: bool,
-    too_large: bool,
 }
 
 impl<S: Sink> Walker<'_, S> {
@@ -55,7 +55,7 @@ impl<S: Sink> Walker<'_, S> {
             self.cancelled.store(true, Ordering::Relaxed);
             node.set_ended(Ended::Gone);
         } else {
-            match node.descriptor() {
+            match self.directory(&node) {
                 Ok(dir) => self.read_open(scope, &node, &dir),
                 Err(e) => self.cut(&node, e),
             }
@@ -66,14 +66,14 @@ impl<S: Sink> Walker<'_, S> {
         self.climb(node);
     }
 
-    fn read_open<'s>(&'s self, scope: &Scope<'s>, node: &Arc<Node<S::Done>>, dir: &Dir)
+    fn read_open<'s>(&'s self, scope: &Scope<'s>, node: &Arc<Node<S::Done>>, dir: &Arc<Dir>)
     where
         S::Done: 's,
     {
         let mut listed = match self.list(node, dir) {
-            Ok(listed) => listed,
+            Ok(Some(listed)) => listed,
             // A removed directory that is still open lists as ENOENT.
-            Err(e) if e.kind() == io::ErrorKind::NotFound && node.is_gone() => return node.set_ended(Ended::Gone),
+            Ok(None) => return node.set_ended(Ended::Gone),
             Err(e) => return self.cut(node, e),
         };
         if !node.is_root() && (listed.excluded || listed.cache_tag && self.is_tagged(node, dir)) {
@@ -88,13 +88,26 @@ impl<S: Sink> Walker<'_, S> {
             scope.spawn(move |scope| self.enter(scope, &parent, slot));
         };
         (0..node.listed(&names, &listed.subdirs)).for_each(enter);
-        let mut stated = self.stat_all(node, dir, &names, &listed.files);
-        if !stated.missing.is_empty() {
-            self.look_again(node, dir, &names, &mut stated);
-        }
-        node.set_entries(stated.entries);
-        for name in stated.late {
-            enter(node.add_late(name));
+        let stated = self.stat_all(node, dir, &names, &Arc::new(listed.files)).and_then(|mut stated| {
+            if !stated.missing.is_empty() {
+                self.look_again(node, dir, &names, &mut stated)?;
+            }
+            Ok(stated)
+        });
+        match stated {
+            Ok(stated) => {
+                let Stated { mut entries, late, failed, .. } = stated;
+                if !failed.is_empty() {
+                    entries.extend(failed.into_iter().map(|(place, e)| self.unread(node, &names, place, e)));
+                    entries.sort_unstable_by(|a, b| name(&names, a.name).cmp(name(&names, b.name)));
+                }
+                node.set_entries(entries);
+                for name in late {
+                    enter(node.add_late(name));
+                }
+            }
+            // No answer: its child directories are walked for nothing.
+            Err(e) => self.cut(node, e),
         }
         self.monitor.directory(&|| node.shown_path(), total as u64);
     }
@@ -105,56 +118,47 @@ impl<S: Sink> Walker<'_, S> {
         node.set_ended(Ended::Cut);
     }
 
-    fn list(&self, node: &Node<S::Done>, dir: &Dir) -> io::Result<Listed> {
+    /// Lists a directory and leaves out what the filter says; none if it was removed meanwhile.
+    fn list(&self, node: &Arc<Node<S::Done>>, dir: &Arc<Dir>) -> io::Result<Option<Listed>> {
+        let (open, listing) = (Arc::clone(dir), Arc::clone(node));
+        let raw = self.calls.make(node, &Arc::default(), move |progress| match RawListing::read(&open, progress) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound && listing.is_gone() => Ok(None),
+            raw => raw.map(Some),
+        })?;
+        let Some(raw) = raw else { return Ok(None) };
         let filter = self.plan.filter;
         let found = &node.opened.found;
         let own: Vec<_> = self.plan.own_in(found.dev, found.stat.ino).collect();
         let mut relative = if filter.has_patterns() { Some(node.relative()) } else { None };
         let mut listed = Listed::default();
-        BUFFER.with_borrow_mut(|buffer| {
-            native::list(dir, buffer, |name, kind| {
-                let bytes = name.to_bytes();
-                match filter.marker(bytes) {
-                    Marker::None => {}
-                    Marker::Excluded => listed.excluded = true,
-                    Marker::CacheTag => listed.cache_tag = true,
+        for (place, kind) in raw.entries {
+            let bytes = name(&raw.names, place);
+            match filter.marker(bytes) {
+                Marker::None => {}
+                Marker::Excluded => listed.excluded = true,
+                Marker::CacheTag => listed.cache_tag = true,
+            }
+            if !own.is_empty() && is_own(own.iter().copied(), bytes) {
+                continue;
+            }
+            if let Some(path) = &mut relative {
+                let len = push(path, bytes);
+                let excluded = filter.excludes(path, kind == Some(Kind::Dir));
+                path.truncate(len);
+                if excluded {
+                    continue;
                 }
-                if !own.is_empty() && is_own(own.iter().copied(), bytes) {
-                    return;
-                }
-                let kind = kind.or_else(|| {
-                    // Only some file systems make this necessary; an error shows again below.
-                    native::stat_child(dir, name).ok().map(|found| found.stat.kind())
-                });
-                if let Some(path) = &mut relative {
-                    let len = push(path, bytes);
-                    let excluded = filter.excludes(path, kind == Some(Kind::Dir));
-                    path.truncate(len);
-                    if excluded {
-                        return;
-                    }
-                }
-                if listed.names.len() + bytes.len() >= u32::MAX as usize {
-                    listed.too_large = true;
-                    return;
-                }
-                let place = push_name(&mut listed.names, bytes);
-                if kind == Some(Kind::Dir) {
-                    listed.subdirs.push(place);
-                } else {
-                    listed.files.push(place);
-                }
-            })
-        })?;
-        if listed.too_large {
-            return Err(io::Error::other("its names take more than 4 GiB"));
+            }
+            if kind == Some(Kind::Dir) { listed.subdirs.push(place) } else { listed.files.push(place) }
         }
-        Ok(listed)
+        listed.names = raw.names;
+        Ok(Some(listed))
     }
 
-    fn is_tagged(&self, node: &Node<S::Done>, dir: &Dir) -> bool {
+    fn is_tagged(&self, node: &Arc<Node<S::Done>>, dir: &Arc<Dir>) -> bool {
         const LEN: usize = CACHEDIR_SIGNATURE.len();
-        match native::read_start::<LEN>(dir, c"CACHEDIR.TAG") {
+        let open = Arc::clone(dir);
+        match self.calls.make(node, &Arc::default(), move |_| native::read_start::<LEN>(&open, c"CACHEDIR.TAG")) {
             Ok(start) => start == CACHEDIR_SIGNATURE,
             Err(e) if e.kind() == io::ErrorKind::NotFound => false,
             Err(e) => {
@@ -166,82 +170,115 @@ impl<S: Sink> Walker<'_, S> {
     }
 
     /// Stats the files, by several threads if there are many.
-    fn stat_all(&self, node: &Node<S::Done>, dir: &Dir, names: &[u8], files: &[Name]) -> Stated {
-        if files.len() <= SPLIT {
-            return self.stat_piece(node, dir, names, files);
+    fn stat_all(
+        &self,
+        node: &Arc<Node<S::Done>>,
+        dir: &Arc<Dir>,
+        names: &Arc<Vec<u8>>,
+        files: &Arc<Vec<Name>>,
+    ) -> io::Result<Stated> {
+        if files.is_empty() {
+            return Ok(Stated::default());
         }
-        let pieces: Vec<_> = files.par_chunks(PIECE).map(|piece| self.stat_piece(node, dir, names, piece)).collect();
+        let stat = |range: Range<usize>| {
+            let (dir, own_names, files, above) = (Arc::clone(dir), Arc::clone(names), Arc::clone(files), node.opened);
+            self.calls
+                .make(node, names, move |progress| Ok(Stated::of(&above, &dir, &own_names, &files[range], progress)))
+        };
+        if files.len() <= SPLIT {
+            return stat(0..files.len());
+        }
+        let pieces: Vec<_> = (0..files.len().div_ceil(PIECE))
+            .into_par_iter()
+            .map(|piece| stat(piece * PIECE..files.len().min((piece + 1) * PIECE)))
+            .collect::<io::Result<_>>()?;
         let mut all = Stated { entries: Vec::with_capacity(files.len()), ..Stated::default() };
         for piece in pieces {
             all.entries.extend(piece.entries);
             all.late.extend(piece.late);
             all.missing.extend(piece.missing);
+            all.failed.extend(piece.failed);
         }
-        all
-    }
-
-    fn stat_piece(&self, node: &Node<S::Done>, dir: &Dir, names: &[u8], files: &[Name]) -> Stated {
-        let mut stated = Stated { entries: Vec::with_capacity(files.len()), ..Stated::default() };
-        for &name in files {
-            let Some(c_name) = c_name(names, name) else { continue };
-            match native::stat_child(dir, c_name) {
-                Ok(found) if found.stat.kind() == Kind::Dir => stated.late.push(name),
-                Ok(found) => {
-                    stated.entries.push(Entry { name, stat: found.stat, flags: Self::flags(&node.opened, &found) });
-                }
-                Err(e) if e.kind() == io::ErrorKind::NotFound => stated.missing.push(name),
-                Err(e) => stated.entries.push(self.unread(node, c_name, name, e)),
-            }
-        }
-        stated
+        Ok(all)
     }
 
     /// An entry whose metadata cannot be read: as it was last known.
-    fn unread(&self, node: &Node<S::Done>, c_name: &CStr, name: Name, error: io::Error) -> Entry {
-        let path = node.path_of(c_name.to_bytes());
+    fn unread(&self, node: &Node<S::Done>, names: &[u8], place: Name, error: io::Error) -> Entry {
+        let path = node.path_of(name(names, place));
         let (stat, flags) = match self.sink.last_known(&path) {
             Some((stat, flags, None)) => (stat, flags & Flags::RACY | Flags::UNKNOWN | Flags::CARRIED),
             _ => (unknown(Kind::Unknown), Flags::UNKNOWN),
         };
         self.monitor.warning(Warning { path: to_path(&path).into_owned(), cause: Cause::Unread(error) });
-        Entry { name, stat, flags }
+        Entry { name: place, stat, flags }
     }
 
     /// Names that were listed and could not be found are gone only if a second listing does not have them
     /// either: absence is proved by a listing, never by a stat.
-    fn look_again(&self, node: &Node<S::Done>, dir: &Dir, names: &[u8], stated: &mut Stated) {
+    fn look_again(
+        &self,
+        node: &Arc<Node<S::Done>>,
+        dir: &Arc<Dir>,
+        names: &Arc<Vec<u8>>,
+        stated: &mut Stated,
+    ) -> io::Result<()> {
         let missing = std::mem::take(&mut stated.missing);
-        let mut again: FxHashSet<Vec<u8>> = FxHashSet::default();
-        // The first listing stands at the end of the directory; a new descriptor begins anew.
-        let listed = native::open_child(dir, c".").and_then(|anew| {
-            BUFFER.with_borrow_mut(|buffer| {
-                native::list(&anew, buffer, |name, _| {
-                    again.insert(name.to_bytes().to_vec());
-                })
-            })
-        });
-        for place in missing {
-            let Some(c_name) = c_name(names, place) else { continue };
-            let error = match &listed {
-                Err(e) if e.kind() != io::ErrorKind::NotFound => io::Error::from(e.kind()),
-                _ if !again.contains(c_name.to_bytes()) => continue,
-                _ => match native::stat_child(dir, c_name) {
-                    Ok(found) if found.stat.kind() == Kind::Dir => {
-                        stated.late.push(place);
-                        continue;
-                    }
-                    Ok(found) => {
-                        let flags = Self::flags(&node.opened, &found);
-                        stated.entries.push(Entry { name: place, stat: found.stat, flags });
-                        continue;
-                    }
-                    Err(e) => e,
-                },
+        let (dir, own_names, above) = (Arc::clone(dir), Arc::clone(names), node.opened);
+        let again = self.calls.make(node, names, move |progress| {
+            // The first listing stands at the end of the directory; a new descriptor begins anew.
+            let listed = native::open_child(&dir, c".").and_then(|anew| RawListing::read(&anew, progress));
+            let again: FxHashSet<_> = match &listed {
+                Ok(listed) => listed.entries.iter().map(|(place, _)| name(&listed.names, *place)).collect(),
+                Err(_) => FxHashSet::default(),
             };
-            let entry = self.unread(node, c_name, place, error);
-            stated.entries.push(entry);
-        }
+            let is_unknown = listed.as_ref().is_err_and(|e| e.kind() != io::ErrorKind::NotFound);
+            let still_there = |place: &Name| is_unknown || again.contains(name(&own_names, *place));
+            let left: Vec<_> = missing.into_iter().filter(still_there).collect();
+            Ok(match listed {
+                // Nothing more is known of these.
+                Err(e) if !left.is_empty() => Stated {
+                    failed: left.into_iter().map(|place| (place, io::Error::from(e.kind()))).collect(),
+                    ..Stated::default()
+                },
+                _ => Stated::of(&above, &dir, &own_names, &left, progress),
+            })
+        })?;
+        stated.entries.extend(again.entries);
+        stated.late.extend(again.late);
+        stated.failed.extend(again.failed);
+        let still_missing = again.missing.into_iter().map(|place| (place, io::Error::from(io::ErrorKind::NotFound)));
+        stated.failed.extend(still_missing);
         stated.entries.sort_unstable_by(|a, b| name(names, a.name).cmp(name(names, b.name)));
+        Ok(())
+    }
+}
+
+/// A listing as the system gives it.
+struct RawListing {
+    names: Vec<u8>,
+    entries: Vec<(Name, Option<Kind>)>,
+}
+
+impl RawListing {
+    fn read(dir: &Dir, progress: &Progress) -> io::Result<Self> {
+        let mut raw = Self { names: Vec::new(), entries: Vec::new() };
+        let mut too_large = false;
+        BUFFER.with_borrow_mut(|buffer| {
+            native::list(dir, buffer, |name, kind| {
+                progress.about_directory();
+                // Only some file systems make this necessary; an error shows again below.
+                let kind = kind.or_else(|| native::stat_child(dir, name).ok().map(|found| found.stat.kind()));
+                if raw.names.len() + name.count_bytes() >= u32::MAX as usize {
+                    too_large = true;
+                    return;
+                }
+                raw.entries.push((push_name(&mut raw.names, name.to_bytes()), kind));
+            })
+        })?;
+        if too_large {
+            return Err(io::Error::other("its names take more than 4 GiB"));
+        }
+        Ok(raw)
     }
 }
 
@@ -254,6 +291,25 @@ struct Stated {
     late: Vec<Name>,
     /// Listed, and not found.
     missing: Vec<Name>,
+    /// Not readable.
+    failed: Vec<(Name, io::Error)>,
+}
+
+impl Stated {
+    /// Stats these files of an open directory.
+    fn of(above: &Opened, dir: &Dir, names: &[u8], files: &[Name], progress: &Progress) -> Self {
+        let mut stated = Self { entries: Vec::with_capacity(files.len()), ..Self::default() };
+        for &place in files {
+            progress.about(place);
+            match native::stat_child(dir, c_name(names, place)) {
+                Ok(found) if found.stat.kind() == Kind::Dir => stated.late.push(place),
+                Ok(found) => stated.entries.push(Entry { name: place, stat: found.stat, flags: above.flags(&found) }),
+                Err(e) if e.kind() == io::ErrorKind::NotFound => stated.missing.push(place),
+                Err(e) => stated.failed.push((place, e)),
+            }
+        }
+        stated
+    }
 }
 
 /// Sorts names and drops those that were listed twice, as POSIX allows while a directory changes.
@@ -267,7 +323,8 @@ fn sort(files: &mut Vec<Name>, names: &[u8]) {
     files.dedup_by(|a, b| name(names, *a) == name(names, *b));
 }
 
-fn c_name(names: &[u8], (start, len): Name) -> Option<&CStr> {
-    // Names come from the system as C strings and are stored with their NUL.
-    CStr::from_bytes_with_nul(names.get(start as usize..=start as usize + usize::from(len))?).ok()
+/// A name with its NUL. Names come from the system as C strings and are stored as such.
+pub(super) fn c_name(names: &[u8], (start, len): Name) -> &CStr {
+    let bytes = names.get(start as usize..=start as usize + usize::from(len)).unwrap_or_default();
+    CStr::from_bytes_with_nul(bytes).unwrap_or_default()
 }

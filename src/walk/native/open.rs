@@ -1,0 +1,176 @@
+//! Opens directories: the roots, and each child relative to its parent; sees what file system they lie on.
+
+use std::ffi::CStr;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use rayon::Scope;
+
+use super::super::racy::RacyRule;
+use super::super::{Name, Sink, ask, name, root_error};
+use super::Walker;
+use super::node::{Node, Opened, Outcome};
+use super::read::c_name;
+use crate::entry::Kind;
+use crate::sys::native::{self, Dir};
+use crate::sys::{Found, filesystem};
+use crate::{Cause, Result};
+
+impl<S: Sink> Walker<'_, S> {
+    /// Opens a root.
+    pub(super) fn open_root(&self, number: usize, path: &Path) -> Result<Arc<Node<S::Done>>> {
+        let root = path.to_owned();
+        let settle = self.plan.settle;
+        let opened = ask(path, self.plan.io_timeout, self.monitor, move || {
+            let fd = native::open_root(&root)?;
+            let found = native::stat_open(&fd)?;
+            Ok((fd, found))
+        });
+        let (fd, found) = opened.map_err(|e| root_error(path, &e))?;
+        let fd = Arc::new(fd);
+        // The boundary first, then the write-back: what is stored in between is then racy.
+        let described = Arc::clone(&fd);
+        let describe = || {
+            ask(path, self.plan.io_timeout, self.monitor, move || {
+                Ok(filesystem::describe_open(&described, found.mount))
+            })
+        };
+        let (device, rule, may_automount) = self.devices.meet(found.dev, describe).map_err(|e| root_error(path, &e))?;
+        if settle {
+            let synced = Arc::clone(&fd);
+            ask(path, None, self.monitor, move || native::sync_filesystem(&synced))
+                .map_err(|e| root_error(path, &e))?;
+        }
+        let opened = Opened { found, device, rule, may_automount };
+        self.open.fetch_add(1, Ordering::Relaxed);
+        Ok(Arc::new(Node::root(number, path, opened, fd)))
+    }
+
+    /// Opens the child directory in `slot` of `parent` and reads it.
+    pub(super) fn enter<'s>(&'s self, scope: &Scope<'s>, parent: &Arc<Node<S::Done>>, slot: usize)
+    where
+        S::Done: 's,
+    {
+        if self.cancelled.load(Ordering::Relaxed) {
+            self.child_opened(parent);
+            return self.deliver(parent, slot, Outcome::Gone);
+        }
+        let (names, place) = parent.subdir_name(slot);
+        let opened = self.open_child(parent, &names, place);
+        self.child_opened(parent);
+        match opened {
+            Ok((fd, opened)) => {
+                self.open.fetch_add(1, Ordering::Relaxed);
+                let name = c_name(&names, place).into();
+                self.read(scope, Arc::new(Node::child(parent, slot, name, opened, fd)));
+            }
+            Err(outcome) => self.deliver(parent, slot, outcome),
+        }
+    }
+
+    /// The open directory; it may have to be opened again.
+    pub(super) fn directory(&self, node: &Arc<Node<S::Done>>) -> io::Result<Arc<Dir>> {
+        if let Some(open) = node.open_dir() {
+            return Ok(open);
+        }
+        let closed = Arc::clone(node);
+        self.calls.make(node, &Arc::default(), move |_| closed.descriptor())
+    }
+
+    /// Opens a child directory, or says what it is instead.
+    fn open_child(
+        &self,
+        parent: &Arc<Node<S::Done>>,
+        names: &Arc<Vec<u8>>,
+        place: Name,
+    ) -> Result<(Arc<Dir>, Opened), Outcome<S::Done>> {
+        let name = name(names, place);
+        let above = parent.opened;
+        let dir = self.directory(parent).map_err(|e| self.unreadable(parent, name, None, e))?;
+        let look_first = self.automounts || above.may_automount;
+        let all_names = Arc::clone(names);
+        let attempt = self.calls.make(parent, names, move |progress| {
+            progress.about(place);
+            Ok(attempt(&dir, c_name(&all_names, place), look_first))
+        });
+        let (fd, found) = match attempt.map_err(|e| self.unreadable(parent, name, None, e))? {
+            Attempt::Opened(fd, found) => (Arc::new(fd), found),
+            Attempt::Automount(found) => return Err(self.not_entered(parent, &found)),
+            Attempt::Failed(_, Some(Ok(found))) if found.stat.kind() != Kind::Dir => {
+                return Err(Self::other(parent, &found));
+            }
+            Attempt::Failed(e, Some(Ok(found))) => return Err(self.unreadable(parent, name, Some(found), e)),
+            Attempt::Failed(_, Some(Err(gone))) if gone.kind() == io::ErrorKind::NotFound => return Err(Outcome::Gone),
+            Attempt::Failed(e, None | Some(Err(_))) => return Err(self.unreadable(parent, name, None, e)),
+        };
+        if found.dev != above.found.dev && self.plan.filter.one_file_system() {
+            return Err(self.not_entered(parent, &found));
+        }
+        if (found.mount != above.found.mount || found.dev != above.found.dev) && parent.shows(&found) {
+            self.warn(parent, name, Cause::Loop);
+            return Err(self.not_entered(parent, &found));
+        }
+        let (device, rule, may_automount) = if found.dev == above.found.dev {
+            (above.device, above.rule, above.may_automount)
+        } else {
+            self.meet(parent, names, place, &fd, &found).map_err(|e| self.unreadable(parent, name, Some(found), e))?
+        };
+        Ok((fd, Opened { found, device, rule, may_automount }))
+    }
+
+    /// A child directory lies on another file system than its parent.
+    fn meet(
+        &self,
+        parent: &Arc<Node<S::Done>>,
+        names: &Arc<Vec<u8>>,
+        place: Name,
+        fd: &Arc<Dir>,
+        found: &Found,
+    ) -> io::Result<(u32, RacyRule, bool)> {
+        let (described, mount) = (Arc::clone(fd), found.mount);
+        let met = self.devices.meet(found.dev, || {
+            self.calls.make(parent, names, move |progress| {
+                progress.about(place);
+                Ok(filesystem::describe_open(&described, mount))
+            })
+        })?;
+        if self.plan.settle {
+            let synced = Arc::clone(fd);
+            self.calls.make(parent, names, move |progress| {
+                progress.about(place);
+                native::sync_filesystem(&synced)
+            })?;
+        }
+        Ok(met)
+    }
+}
+
+/// What came of opening a child directory.
+enum Attempt {
+    Opened(Dir, Found),
+    /// Opening it would mount something.
+    Automount(Found),
+    /// And what a stat says then, if it was the opening that failed.
+    Failed(io::Error, Option<io::Result<Found>>),
+}
+
+fn attempt(dir: &Dir, name: &CStr, look_first: bool) -> Attempt {
+    if look_first {
+        match native::stat_child(dir, name) {
+            Ok(found) if found.automount => return Attempt::Automount(found),
+            Err(e) => return Attempt::Failed(e, None),
+            Ok(_) => {}
+        }
+    }
+    let open = || {
+        let fd = native::open_child(dir, name)?;
+        let found = native::stat_open(&fd)?;
+        Ok((fd, found))
+    };
+    match open() {
+        Ok((fd, found)) => Attempt::Opened(fd, found),
+        Err(e) => Attempt::Failed(e, Some(native::stat_child(dir, name))),
+    }
+}
