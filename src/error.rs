@@ -109,6 +109,10 @@ pub enum Error {
         reason: String,
     },
 
+    /// Something was asked for that cannot be done here.
+    #[error("{0}")]
+    Unsupported(&'static str),
+
     /// The monitor asked to stop.
     #[error("interrupted; nothing was written")]
     Interrupted,

@@ -87,7 +87,7 @@ impl ScanOutcome {
 ///
 /// # Errors
 /// [`Error::Root`] for a root that is missing, no directory, not readable or inside of another;
-/// [`Error::Pattern`]; [`Error::Incomparable`] for a base of other roots or filters;
+/// [`Error::Pattern`]; [`Error::Unsupported`]; [`Error::Incomparable`] for a base of other roots or filters;
 /// [`Error::Output`] and [`Error::Io`] if the snapshot cannot be written; [`Error::Interrupted`].
 pub fn scan(
     options: &ScanOptions,
@@ -97,6 +97,12 @@ pub fn scan(
 ) -> Result<ScanOutcome> {
     let started = clock::precise();
     let began = Instant::now();
+    let walker = if sys::HAS_NATIVE_WALKER { options.walker } else { WalkerKind::Portable };
+    if options.io_timeout.is_some() && walker == WalkerKind::Portable {
+        return Err(Error::Unsupported(
+            "--io-timeout is for the native walker alone; leave it out, or --walker portable",
+        ));
+    }
     let filter = Filter::new(&options.filter)?;
     let roots = prepare_roots(options, monitor)?;
     let mut question = question(&roots, &options.filter);
@@ -123,7 +129,6 @@ pub fn scan(
         own: &own,
     };
     let mut collector = Collector { builder: Builder::new(threads, base), base, last: Mutex::default() };
-    let walker = if sys::HAS_NATIVE_WALKER { options.walker } else { WalkerKind::Portable };
     let finished = match walker {
         WalkerKind::Native => walk::native(&plan, &devices, &collector, monitor)?,
         WalkerKind::Portable => walk::portable(&plan, &devices, &collector, monitor)?,

@@ -72,7 +72,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "N|P%")]
     max_delete: Option<RemovalLimit>,
 
-    /// Accept a root that is empty now or lies on another file system than before
+    /// Accept a root that is empty now, is another directory or lies on another file system than before, and
+    /// a mount point below one that is gone
     #[arg(long)]
     allow_root_change: bool,
 
@@ -116,6 +117,15 @@ pub(super) fn run(args: &Args) -> Outcome {
         max_removed: args.max_delete,
     };
     let diff = Diff::new(&old, &new, &options)?;
+    for device in diff.renumbered() {
+        complain(
+            "warning",
+            format_args!(
+                "{} gave its entries other inode numbers than before: a changed inode alone is not listed there, and no renames are found",
+                device.identity.escape_debug()
+            ),
+        );
+    }
     let style = if args.relative { PathStyle::relative(&diff)? } else { PathStyle::absolute() };
     let mut output = Output::open(Some(&args.output))?;
     if !output.is_standard() {

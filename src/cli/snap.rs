@@ -64,7 +64,7 @@ pub(super) struct Args {
     settle: bool,
 
     /// Give up on a directory as unknown when the system takes longer than this for one answer (30s, 2min)
-    /// [default: wait, and say so]
+    /// [default: wait, and say so]; for the native walker
     #[arg(long, value_name = "DURATION", value_parser = parse_timeout)]
     io_timeout: Option<Duration>,
 

@@ -1,6 +1,7 @@
 //! Merges two trees lazily in tree order. What renames are is not known here.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 use super::change::ChangeKind;
 use crate::Result;
@@ -20,7 +21,13 @@ pub(super) struct Raw<'a> {
     pub(super) new_dir: Dir<'a>,
 }
 
-impl Raw<'_> {
+impl<'a> Raw<'a> {
+    /// The file system that the old entry lies on.
+    pub(super) fn old_device(&self, snapshots: Option<(&'a Snapshot, &'a Snapshot)>) -> Option<&'a Device> {
+        let (old, _) = snapshots?;
+        self.old?.row.and_then(|row| old.mounted_at(row)).or(self.old_dir.device)
+    }
+
     /// Where the old entry lies: the row of its directory and its place there.
     pub(super) fn old_place(&self) -> (u32, u32) {
         (self.old_dir.row, self.old.map_or(0, |n| n.place))
@@ -130,6 +137,8 @@ pub(super) struct Compare<'a> {
     path: Vec<u8>,
     second: Option<Raw<'a>>,
     part: Part<'a>,
+    /// File systems of the older snapshot whose inodes say nothing.
+    renumbered: Arc<[&'a Device]>,
 }
 
 /// A part of the only root: its children from one name on, until before another. The root's own entry
@@ -143,13 +152,15 @@ pub(super) struct Part<'a> {
 const NOWHERE: Dir<'static> = Dir { row: u32::MAX, device: None };
 
 impl<'a> Compare<'a> {
-    pub(super) fn new(old: &'a Snapshot, new: &'a Snapshot) -> Result<Self> {
-        Self::of_part(old, new, Part::default())
-    }
-
-    /// Compares a part of the only root.
-    pub(super) fn of_part(old: &'a Snapshot, new: &'a Snapshot, part: Part<'a>) -> Result<Self> {
-        let mut compare = Self { snapshots: Some((old, new)), part, ..Self::ended() };
+    /// Compares all, or a part of the only root; on the `renumbered` file systems inodes do not count.
+    pub(super) fn new(
+        old: &'a Snapshot,
+        new: &'a Snapshot,
+        part: Part<'a>,
+        renumbered: &Arc<[&'a Device]>,
+    ) -> Result<Self> {
+        let renumbered = Arc::clone(renumbered);
+        let mut compare = Self { snapshots: Some((old, new)), part, renumbered, ..Self::ended() };
         // A snapshot against itself: racy entries have had no time to change.
         if old.header().identity != new.header().identity && !skippable(old, old.top(), new, new.top())? {
             compare.enter(Some((old.top(), NOWHERE)), Some((new.top(), NOWHERE)))?;
@@ -159,7 +170,14 @@ impl<'a> Compare<'a> {
 
     /// A merge that has ended.
     pub(super) fn ended() -> Self {
-        Self { snapshots: None, stack: Vec::new(), path: Vec::new(), second: None, part: Part::default() }
+        Self {
+            snapshots: None,
+            stack: Vec::new(),
+            path: Vec::new(),
+            second: None,
+            part: Part::default(),
+            renumbered: Arc::default(),
+        }
     }
 
     /// The path of the last change.
@@ -264,7 +282,15 @@ impl<'a> Compare<'a> {
         let (was, is) = (&old.child, &new.child);
         let without_stat = |flags: Flags| flags.contains(Flags::UNKNOWN) && !flags.contains(Flags::CARRIED);
         let type_changed = was.kind() != is.kind() && was.kind() != Kind::Unknown && is.kind() != Kind::Unknown;
-        let fields = was.stat.differing(&is.stat);
+        let mut fields = was.stat.differing(&is.stat);
+        if fields.contains(Fields::INODE)
+            && !self.renumbered.is_empty()
+            && raw(ChangeKind::Modified, fields)
+                .old_device(self.snapshots)
+                .is_some_and(|d| self.renumbered.contains(&d))
+        {
+            fields -= Fields::INODE;
+        }
         let change = if type_changed {
             Some(raw(ChangeKind::TypeChanged, fields))
         } else if without_stat(is.flags) {

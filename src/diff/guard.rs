@@ -3,8 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::inodes::keeps_inodes;
 use crate::entry::Flags;
-use crate::path::to_path;
+use crate::path::{parent, to_path};
 use crate::snapshot::{Device, Node, Snapshot};
 use crate::{Error, Result};
 
@@ -59,8 +60,8 @@ impl FromStr for RemovalLimit {
 /// Compares the roots and the mount points below them.
 ///
 /// # Errors
-/// [`Error::RootChanged`] for a root on another file system or suddenly empty, and for a mount point
-/// below a root where nothing is mounted any more.
+/// [`Error::RootChanged`] for a root that is another directory, on another file system or suddenly empty, and
+/// for a mount point below a root that is gone or lies on another file system.
 pub(super) fn roots(old: &Snapshot, new: &Snapshot) -> Result<()> {
     for was in old.listing(old.top())? {
         let Some(is) = new.listing(new.top())?.find(|n| n.child.name == was.child.name) else { continue };
@@ -75,6 +76,13 @@ pub(super) fn roots(old: &Snapshot, new: &Snapshot) -> Result<()> {
                 before.identity, after.identity
             )));
         }
+        let is_known = |flags: Flags| !flags.contains(Flags::UNKNOWN);
+        if is_known(was.child.flags | is.child.flags)
+            && was.child.stat.ino != is.child.stat.ino
+            && device(old, &was).is_some_and(|d| keeps_inodes(&d.kind))
+        {
+            return Err(changed("is another directory than before, so that its content may be another too".to_owned()));
+        }
         if is_empty(new, &is)? && !is_empty(old, &was)? {
             return Err(changed("held entries before and is empty now".to_owned()));
         }
@@ -82,8 +90,13 @@ pub(super) fn roots(old: &Snapshot, new: &Snapshot) -> Result<()> {
     for row in old.mount_rows() {
         let Some(before) = old.mounted_at(row).filter(|d| !is_volatile(d)) else { continue };
         let path = old.path_of(row)?;
-        // A mount point that is gone altogether was removed like any directory.
-        let Some(is) = new.find_node(&path)? else { continue };
+        let Some(is) = new.find_node(&path)? else {
+            if is_gone(old, new, row, &path)? {
+                let reason = format!("was the mount point of {}, and is gone", before.identity);
+                return Err(Error::RootChanged { path: to_path(&path).into_owned(), reason });
+            }
+            continue;
+        };
         if is.child.flags.contains(Flags::NOT_ENTERED) {
             continue;
         }
@@ -97,6 +110,27 @@ pub(super) fn roots(old: &Snapshot, new: &Snapshot) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Whether a mount point is gone: whoever unmounts a disk may remove its mount point too, as desktops do below
+/// /media. Not if that is only unknown; and a btrfs subvolume is removed like a directory.
+fn is_gone(old: &Snapshot, new: &Snapshot, row: u32, path: &[u8]) -> Result<bool> {
+    let holder = parent(path).map(|above| old.find_node(above)).transpose()?.flatten();
+    let kinds = (holder.and_then(|node| device(old, &node)), old.mounted_at(row));
+    if let (Some(above), Some(own)) = kinds
+        && above.kind == "btrfs"
+        && own.kind == "btrfs"
+    {
+        return Ok(false);
+    }
+    let mut above = parent(path);
+    while let Some(dir) = above {
+        if let Some(node) = new.find_node(dir)? {
+            return Ok(!node.child.flags.intersects(Flags::UNLISTED | Flags::NOT_ENTERED | Flags::UNKNOWN));
+        }
+        above = parent(dir);
+    }
+    Ok(false)
 }
 
 /// File systems that are made anew at each mount, or mounted anew with each version of what they hold: that

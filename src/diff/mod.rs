@@ -4,6 +4,7 @@
 mod change;
 mod compare;
 mod guard;
+mod inodes;
 mod kept;
 mod parts;
 mod renames;
@@ -13,12 +14,14 @@ pub use change::{Change, ChangeKind, Side};
 pub use guard::RemovalLimit;
 pub use summary::{Summary, Tally};
 
+use std::sync::Arc;
+
 use self::compare::{Compare, Part, Raw};
 use self::kept::Kept;
 use self::parts::Gathered;
 use self::renames::Renames;
 use crate::entry::Fields;
-use crate::snapshot::{Snapshot, same_question};
+use crate::snapshot::{Device, Snapshot, same_question};
 use crate::{Error, Result};
 
 /// How to compare.
@@ -26,7 +29,8 @@ use crate::{Error, Result};
 pub struct DiffOptions {
     /// Find renames by file system, inode and birth time. Without, they are removed and added.
     pub renames: bool,
-    /// Accept a root that is empty now, or on another file system (law 8).
+    /// Accept a root that is empty now, another directory, or on another file system, and a mount point below
+    /// one that is gone (law 8).
     pub allow_root_change: bool,
     /// Refuse to report more removed entries than this (law 8).
     pub max_removed: Option<RemovalLimit>,
@@ -49,6 +53,7 @@ pub struct Diff<'a> {
     renames: Renames,
     removed: u64,
     unknown: u64,
+    renumbered: Arc<[&'a Device]>,
     /// The changes, if there are few; else they are compared again.
     kept: Option<Kept>,
 }
@@ -68,17 +73,15 @@ impl<'a> Diff<'a> {
         if !options.allow_root_change {
             guard::roots(old, new)?;
         }
-        let middle = parts::middle(old, new)?;
-        let first = Part { from: None, until: middle };
-        let gather = |part| Gathered::new(old, new, part, options.renames);
-        let Gathered { mut removed, unknown, finder, kept } = match middle {
-            None => gather(first)?,
-            Some(from) => {
-                let later = Part { from: Some(from), until: None };
-                let (first, later) = rayon::join(|| gather(first), || gather(later));
-                first?.and(later?)
-            }
-        };
+        let mut renumbered: Arc<[&Device]> = Arc::default();
+        let mut gathered = Gathered::all(old, new, &renumbered, options.renames)?;
+        let found = gathered.renumbered.devices(old)?;
+        if !found.is_empty() {
+            renumbered = found.into();
+            // Without inodes there are no renames.
+            gathered = Gathered::all(old, new, &renumbered, false)?;
+        }
+        let Gathered { mut removed, unknown, finder, kept, .. } = gathered;
         let renames = finder.finish();
         removed -= renames.len() as u64;
         if let Some(limit) = options.max_removed
@@ -86,7 +89,7 @@ impl<'a> Diff<'a> {
         {
             return Err(Error::TooManyRemoved { removed, limit: limit.to_string() });
         }
-        Ok(Self { old, new, renames, removed, unknown, kept })
+        Ok(Self { old, new, renames, removed, unknown, renumbered, kept })
     }
 
     /// The older snapshot.
@@ -109,6 +112,12 @@ impl<'a> Diff<'a> {
         self.unknown
     }
 
+    /// The file systems that gave most entries another inode number since the older snapshot, as some do at
+    /// each mount: there a changed inode alone is no change, and no renames are found.
+    pub fn renumbered(&self) -> &[&'a Device] {
+        &self.renumbered
+    }
+
     /// The changes in tree order; a rename stands at its new path.
     ///
     /// # Errors
@@ -127,7 +136,9 @@ impl<'a> Diff<'a> {
         let changes = |source| Changes { renames, old: self.old, source, waiting: None };
         match &self.kept {
             Some(kept) => changes(Source::Kept { kept, next: 0, snapshots: (self.old, self.new) }),
-            None => changes(Source::Again(Box::new(Compare::new(self.old, self.new).map_err(Some)))),
+            None => changes(Source::Again(Box::new(
+                Compare::new(self.old, self.new, Part::default(), &self.renumbered).map_err(Some),
+            ))),
         }
     }
 }

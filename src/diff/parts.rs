@@ -1,11 +1,15 @@
 //! The first pass over all differences, in two parts at once where there is much to compare.
 
+use std::sync::Arc;
+
 use super::change::ChangeKind;
 use super::compare::{Compare, Part};
+use super::inodes::Renumbered;
 use super::kept::Kept;
 use super::renames::Finder;
 use crate::Result;
-use crate::snapshot::Snapshot;
+use crate::entry::Fields;
+use crate::snapshot::{Device, Snapshot};
 
 /// Fewer directories are compared sooner than a thread is woken.
 const WORTH_TWO: u32 = 4_000;
@@ -16,15 +20,43 @@ pub(super) struct Gathered {
     pub(super) removed: u64,
     pub(super) unknown: u64,
     pub(super) finder: Finder,
+    pub(super) renumbered: Renumbered,
     /// None if they are too many.
     pub(super) kept: Option<Kept>,
 }
 
 impl Gathered {
-    /// Goes over the differences of a part.
-    pub(super) fn new(old: &Snapshot, new: &Snapshot, part: Part<'_>, renames: bool) -> Result<Self> {
-        let mut gathered = Self { removed: 0, unknown: 0, finder: Finder::new(old, new), kept: Some(Kept::default()) };
-        let mut compare = Compare::of_part(old, new, part)?;
+    /// Goes over all differences; on the `renumbered` file systems inodes do not count.
+    pub(super) fn all<'a>(
+        old: &'a Snapshot,
+        new: &'a Snapshot,
+        renumbered: &Arc<[&'a Device]>,
+        renames: bool,
+    ) -> Result<Self> {
+        let middle = middle(old, new)?;
+        let first = Part { from: None, until: middle };
+        let of = |part| Self::of_part(old, new, part, renumbered, renames);
+        let Some(from) = middle else { return of(first) };
+        let later = Part { from: Some(from), until: None };
+        let (first, later) = rayon::join(|| of(first), || of(later));
+        Ok(first?.and(later?))
+    }
+
+    fn of_part<'a>(
+        old: &'a Snapshot,
+        new: &'a Snapshot,
+        part: Part<'a>,
+        renumbered: &Arc<[&'a Device]>,
+        renames: bool,
+    ) -> Result<Self> {
+        let mut gathered = Self {
+            removed: 0,
+            unknown: 0,
+            finder: Finder::new(old, new),
+            renumbered: Renumbered::default(),
+            kept: Some(Kept::default()),
+        };
+        let mut compare = Compare::new(old, new, part, renumbered)?;
         while let Some(raw) = compare.next()? {
             if gathered.kept.as_mut().is_some_and(|kept| !kept.push(&raw, compare.path())) {
                 gathered.kept = None;
@@ -32,6 +64,11 @@ impl Gathered {
             match raw.kind {
                 ChangeKind::Removed => gathered.removed += 1,
                 ChangeKind::Unknown => gathered.unknown += 1,
+                ChangeKind::Modified if raw.fields.contains(Fields::INODE) => {
+                    if let Some(device) = raw.old_device(Some((old, new))) {
+                        gathered.renumbered.count(old, device);
+                    }
+                }
                 _ => {}
             }
             if renames {
@@ -42,10 +79,11 @@ impl Gathered {
     }
 
     /// This part and the later one.
-    pub(super) fn and(mut self, later: Self) -> Self {
+    fn and(mut self, later: Self) -> Self {
         self.removed += later.removed;
         self.unknown += later.unknown;
         self.finder.append(later.finder);
+        self.renumbered.append(&later.renumbered);
         self.kept = match (self.kept, later.kept) {
             (Some(mut kept), Some(more)) => kept.append(&more).then_some(kept),
             _ => None,
@@ -56,7 +94,7 @@ impl Gathered {
 
 /// The name of the child of the only root that begins the second half of what lies below it; none if
 /// there is nothing to divide.
-pub(super) fn middle<'a>(old: &Snapshot, new: &'a Snapshot) -> Result<Option<&'a [u8]>> {
+fn middle<'a>(old: &Snapshot, new: &'a Snapshot) -> Result<Option<&'a [u8]>> {
     let top = new.row(new.top())?;
     if top.subtree < WORTH_TWO || old.header().root_digest == new.header().root_digest {
         return Ok(None);

@@ -117,3 +117,14 @@ fn a_current_directory_that_is_gone_matters_only_to_relative_paths() {
     let script = "mkdir gone; cd gone; rmdir ../gone; exec $0 snap . -o /nowhere/a.snap -q";
     env.finish(&mut env.shell(script)).failure(2);
 }
+
+#[test]
+fn a_timeout_has_to_be_one_and_needs_the_native_walker() {
+    let env = TestEnv::new();
+    let snap = ["snap", "tree", "-o", "a.snap", "--io-timeout"];
+    let run = env.run([&snap[..], &["0"]].concat());
+    assert!(run.stderr.contains("nothing answers in no time; write it as 30s or 2min"), "{}", run.stderr);
+    let error = env.run([&snap[..], &["1s", "--walker", "portable"]].concat()).failure(2);
+    assert!(error.contains("--io-timeout is for the native walker alone"), "{error}");
+    assert_eq!(env.names(""), ["tree"]);
+}

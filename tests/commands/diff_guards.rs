@@ -22,6 +22,20 @@ fn an_emptied_root_is_refused_unless_it_is_meant() {
 }
 
 #[test]
+fn another_directory_in_the_place_of_a_root_is_refused_unless_it_is_meant() {
+    let env = TestEnv::new();
+    env.write("tree/file", "");
+    env.snap("a.snap");
+    env.rename("tree", "aside");
+    env.write("tree/other", "");
+    env.snap("b.snap");
+    let error = env.run(["diff", "a.snap", "b.snap"]).failure(2);
+    assert!(error.contains("root [ROOT]/tree: is another directory than before"), "{error}");
+    let run = env.changes_with("a.snap", "b.snap", &["--allow-root-change"]);
+    assert_eq!(run.success(), "M .\nD file\nA other\n");
+}
+
+#[test]
 fn a_root_that_was_empty_before_may_stay_so() {
     let env = TestEnv::new();
     env.snap("a.snap");

@@ -1,0 +1,66 @@
+//! File systems that give every entry a new inode number at each mount. There an inode says nothing of a
+//! change, and believing it would report every file.
+
+use crate::Result;
+use crate::snapshot::{Device, Snapshot};
+
+/// These keep inode numbers for as long as an entry exists.
+const KEEP_INODES: [&str; 14] = [
+    "ext2", "ext3", "ext4", "xfs", "btrfs", "zfs", "f2fs", "bcachefs", "jfs", "reiserfs", "nilfs2", "ntfs3", "tmpfs",
+    "ramfs",
+];
+
+/// Whether a file system of this type keeps inode numbers.
+pub(super) fn keeps_inodes(kind: &str) -> bool {
+    KEEP_INODES.contains(&kind)
+}
+
+/// Fewer entries prove nothing.
+const FEWEST: u64 = 10;
+
+/// How many entries have another inode than before, by the number of their old device.
+#[derive(Debug, Default)]
+pub(super) struct Renumbered(Vec<u64>);
+
+impl Renumbered {
+    /// Counts an entry that has another inode.
+    pub(super) fn count(&mut self, old: &Snapshot, device: &Device) {
+        let Some(number) = old.meta().devices.iter().position(|d| d == device) else { return };
+        self.0.resize(self.0.len().max(number + 1), 0);
+        self.0[number] += 1;
+    }
+
+    /// Adds the counts of another part.
+    pub(super) fn append(&mut self, other: &Self) {
+        self.0.resize(self.0.len().max(other.0.len()), 0);
+        self.0.iter_mut().zip(&other.0).for_each(|(a, b)| *a += b);
+    }
+
+    /// The file systems on which at least half of all entries have another inode.
+    ///
+    /// # Errors
+    /// A damaged snapshot.
+    pub(super) fn devices<'a>(&self, old: &'a Snapshot) -> Result<Vec<&'a Device>> {
+        let mut found = Vec::new();
+        for (device, count) in old.meta().devices.iter().zip(&self.0) {
+            let may_renumber = !keeps_inodes(&device.kind);
+            if *count >= FEWEST && may_renumber && *count >= entries_on(old, device)?.div_ceil(2) {
+                found.push(device);
+            }
+        }
+        Ok(found)
+    }
+}
+
+fn entries_on(snapshot: &Snapshot, device: &Device) -> Result<u64> {
+    if snapshot.meta().devices.len() == 1 {
+        return Ok(snapshot.header().counts.entries);
+    }
+    let mut entries = 0;
+    for row in 0..=snapshot.top() {
+        if snapshot.device_of(row) == Some(device) {
+            entries += snapshot.listing(row)?.block.len() as u64;
+        }
+    }
+    Ok(entries)
+}
