@@ -26,6 +26,10 @@ test-fs *TESTS:
 test-faults *TESTS:
     tools/test-faults "$@"
 
+# Breaks the code in one place after the other and shows that the tests notice
+test-mutants *NAMES:
+    tools/mutants "$@"
+
 # Criterion benchmarks of walk, snapshot, diff and emit
 bench *ARGS:
     cargo bench --package fastdiff --bench '*' -- "$@"
