@@ -50,7 +50,7 @@ pub(crate) fn describe(dir: &Path, mount: u64) -> FileSystem {
         rustix::fs::Mode::empty(),
     ) {
         Ok(dir) => linux::describe(&dir, mount),
-        Err(_) => linux::from_mount_table(mount),
+        Err(_) => linux::from_mount_table(mount).0,
     }
 }
 
@@ -89,6 +89,7 @@ mod linux {
     use rustix::fs::{Mode, OFlags, fstatvfs, openat};
     use rustix::ioctl::{Getter, ioctl, opcode};
     use std::fmt::Write as _;
+    use std::path::Path;
 
     use super::FileSystem;
     use crate::entry::Time;
@@ -99,21 +100,20 @@ mod linux {
         MountInfos::from_file("/proc/self/mountinfo").ok().map(|m| m.0)
     }
 
-    pub(super) fn from_mount_table(mount: u64) -> FileSystem {
+    /// What the mount table says of a mount, and its source.
+    pub(super) fn from_mount_table(mount: u64) -> (FileSystem, String) {
         let info = mount_table().and_then(|t| t.into_iter().find(|m| u64::try_from(m.mnt_id) == Ok(mount)));
-        match info {
-            Some(m) => FileSystem {
-                identity: format!("{}:{}:{}", m.fs_type, m.mount_source.unwrap_or_default(), m.root),
-                kind: m.fs_type,
-                own_time: None,
-            },
-            None => FileSystem { kind: String::new(), identity: String::new(), own_time: None },
-        }
+        let Some(m) = info else {
+            return (FileSystem { kind: String::new(), identity: String::new(), own_time: None }, String::new());
+        };
+        let source = m.mount_source.unwrap_or_default();
+        let identity = format!("{}:{source}:{}", m.fs_type, m.root);
+        (FileSystem { identity, kind: m.fs_type, own_time: None }, source)
     }
 
     /// Describes the file system of an open directory.
     pub(crate) fn describe(dir: &Dir, mount: u64) -> FileSystem {
-        let mut fs = from_mount_table(mount);
+        let (mut fs, source) = from_mount_table(mount);
         let kind = fs.kind.as_str();
         // These derive f_fsid from the UUID; btrfs adds the subvolume, which has inodes of its own.
         let fsid_is_uuid = matches!(kind, "ext2" | "ext3" | "ext4" | "btrfs" | "zfs");
@@ -122,7 +122,9 @@ mod linux {
             && v.f_fsid != 0
         {
             fs.identity = format!("{kind}:fsid:{:016x}", v.f_fsid);
-        } else if let Some(uuid) = uuid(dir) {
+        } else if let Some(uuid) =
+            uuid(dir).or_else(|| uuid_by_link(Path::new("/dev/disk/by-uuid"), Path::new(&source)))
+        {
             fs.identity = format!("{kind}:uuid:{uuid}");
         }
         if !fs.has_local_clock() {
@@ -146,6 +148,14 @@ mod linux {
         uuid: [u8; 16],
     }
 
+    /// The UUID that udev links to a block device, for kernels that do not tell it.
+    fn uuid_by_link(links: &Path, source: &Path) -> Option<String> {
+        let device = source.is_absolute().then(|| source.canonicalize().ok()).flatten()?;
+        let link =
+            std::fs::read_dir(links).ok()?.flatten().find(|l| l.path().canonicalize().is_ok_and(|d| d == device))?;
+        Some(link.file_name().to_str()?.replace('-', "").to_lowercase())
+    }
+
     /// The UUID in the superblock, from Linux 6.9 on.
     #[expect(unsafe_code, reason = "rustix has no wrapper for FS_IOC_GETFSUUID")]
     fn uuid(dir: &Dir) -> Option<String> {
@@ -162,5 +172,23 @@ mod linux {
             let _ = write!(text, "{byte:02x}");
         }
         Some(text)
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn a_device_has_the_uuid_that_is_linked_to_it() {
+            let dir = tempfile::tempdir().expect("tempdir");
+            let (links, device) = (dir.path().join("by-uuid"), dir.path().join("sda1"));
+            std::fs::create_dir(&links).expect("mkdir");
+            std::fs::write(&device, "").expect("write");
+            std::os::unix::fs::symlink("../sdb1", links.join("1111-2222")).expect("symlink");
+            std::os::unix::fs::symlink("../sda1", links.join("33AA-44bb")).expect("symlink");
+            assert_eq!(uuid_by_link(&links, &device).as_deref(), Some("33aa44bb"));
+            assert_eq!(uuid_by_link(&links, &dir.path().join("sdb1")), None);
+            assert_eq!(uuid_by_link(&links, Path::new("tmpfs")), None);
+        }
     }
 }
