@@ -4,3 +4,4 @@
 mod fuse_files;
 mod guarantees;
 pub(crate) mod report;
+mod unreadable;

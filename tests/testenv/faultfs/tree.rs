@@ -151,14 +151,7 @@ impl Tree {
     }
 
     /// Makes an entry that is not there yet.
-    pub(super) fn make(
-        &mut self,
-        dir: Id,
-        name: &OsStr,
-        mode: u32,
-        owner: (u32, u32),
-        content: Content,
-    ) -> Answer<Id> {
+    pub(super) fn make(&mut self, dir: Id, name: &OsStr, mode: u32, owner: (u32, u32), content: Content) -> Answer<Id> {
         if self.entries(dir)?.contains_key(name.as_bytes()) {
             return Err(Errno::EEXIST);
         }
