@@ -8,9 +8,8 @@ use std::os::unix::ffi::OsStrExt as _;
 use fastdiff::{Fields, Stat};
 use fuser::Errno;
 use proptest::sample::Index;
-use proptest::strategy::{Strategy, ValueTree as _};
-use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
+use super::draw::Draws;
 use super::report::{Attack, Promise, times};
 use crate::properties::edits::{Edit, Tree, changing, making};
 use crate::properties::model::{Model, ancestors, differing, read};
@@ -22,17 +21,6 @@ type Path = Vec<u8>;
 
 /// What is known of a tree; none for an entry that is there and could not be looked at.
 type Known = BTreeMap<Path, Option<Stat>>;
-
-/// The same values for the same number.
-fn draws(number: u32) -> TestRunner {
-    let mut seed = [0; 32];
-    seed[..4].copy_from_slice(&number.to_le_bytes());
-    TestRunner::new_with_rng(Config::default(), TestRng::from_seed(RngAlgorithm::ChaCha, &seed))
-}
-
-fn draw<S: Strategy>(runner: &mut TestRunner, strategy: S) -> S::Value {
-    strategy.new_tree(runner).unwrap().current()
-}
 
 /// What fails in a tree.
 #[derive(Debug, Default)]
@@ -59,22 +47,22 @@ impl Dark {
 }
 
 /// Lets some calls about some paths fail.
-fn darken(runner: &mut TestRunner, fs: &FaultFs, model: &Model) -> Dark {
+fn darken(draws: &mut Draws, fs: &FaultFs, model: &Model) -> Dark {
     let mut dark = Dark::default();
     let paths: Vec<_> = model.keys().cloned().collect();
-    for _ in 0..draw(runner, 1..4_usize) {
-        let path = draw(runner, proptest::arbitrary::any::<Index>()).get(&paths);
+    for _ in 0..draws.draw(1..4_usize) {
+        let path = draws.draw(proptest::arbitrary::any::<Index>()).get(&paths);
         let stat = &model[path];
         let is_root = path == &paths[0];
         let is_dir = stat.mode & 0o170_000 == 0o040_000;
-        let phases = [Phase::Lookup, Phase::Getattr, Phase::Opendir, Phase::Readdir(draw(runner, 0..4_u64))];
+        let phases = [Phase::Lookup, Phase::Getattr, Phase::Opendir, Phase::Readdir(draws.draw(0..4_u64))];
         let phase = match (is_root, is_dir) {
             (true, _) => phases[3],
-            (_, true) => phases[draw(runner, 0..4_usize)],
-            _ => phases[draw(runner, 0..2_usize)],
+            (_, true) => phases[draws.draw(0..4_usize)],
+            _ => phases[draws.draw(0..2_usize)],
         };
         let errors = [Errno::EIO, Errno::EACCES, Errno::ESTALE, Errno::ENOTCONN];
-        let error = errors[draw(runner, 0..errors.len())];
+        let error = errors[draws.draw(0..errors.len())];
         let relative = path.strip_prefix(&paths[0][..]).unwrap();
         fs.set(as_path(relative.strip_prefix(b"/").unwrap_or(relative)), phase, Fault::Error(error));
         let links = model.iter().filter(|(_, other)| matches!(phase, Phase::Getattr) && other.ino == stat.ino);
@@ -186,15 +174,15 @@ fn forgets(walker: &str, during: &Model, dark: &Dark, first: &Known) -> bool {
 
 /// One try: a tree, a snapshot, edits, faults, a snapshot, edits, no faults, a snapshot.
 fn fails_and_recovers(number: u32, walker: &str, with_base: bool) -> Option<Result<(), String>> {
-    let mut runner = draws(number);
+    let mut draws = Draws::of(number);
     let env = TestEnv::new();
     // So long ago that little is racy.
     let stamps = Stamps { skew: -3600, ..Stamps::default() };
     let fs = FaultFs::mount(&env, "tree", stamps)?;
     let mut tree = Tree::new(fs.root().to_owned());
-    let mut edit = |runner: &mut TestRunner, made: bool| {
+    let mut edit = |draws: &mut Draws, made: bool| {
         let edits: Vec<Edit> =
-            if made { draw(runner, making(any_name(), true)) } else { draw(runner, changing(any_name(), true, 12)) };
+            if made { draws.draw(making(any_name(), true)) } else { draws.draw(changing(any_name(), true, 12)) };
         tree.edit(&edits);
         read(fs.root())
     };
@@ -203,10 +191,10 @@ fn fails_and_recovers(number: u32, walker: &str, with_base: bool) -> Option<Resu
         env.run(args.into_iter().chain(base.into_iter().flat_map(|base| ["--base", base])))
     };
     let outcome = (|| {
-        let first = all_known(&edit(&mut runner, true));
+        let first = all_known(&edit(&mut draws, true));
         snap("old.snap", None).success();
-        let during = edit(&mut runner, false);
-        let dark = darken(&mut runner, &fs, &during);
+        let during = edit(&mut draws, false);
+        let dark = darken(&mut draws, &fs, &during);
         if with_base && forgets(walker, &during, &dark, &first) {
             return Ok(());
         }
@@ -224,7 +212,7 @@ fn fails_and_recovers(number: u32, walker: &str, with_base: bool) -> Option<Resu
         compare(&list(&env, "old.snap", "dark.snap", 3)?, &first, &seen, &unknown, hidden)
             .map_err(|wrong| format!("while it fails: {wrong} with {dark:?}"))?;
 
-        let last = all_known(&edit(&mut runner, false));
+        let last = all_known(&edit(&mut draws, false));
         snap("new.snap", with_base.then_some("dark.snap")).success();
         let none = BTreeSet::new();
         compare(&list(&env, "dark.snap", "new.snap", 0)?, &seen, &last, &none, &nothing)

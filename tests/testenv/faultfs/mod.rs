@@ -16,7 +16,7 @@ use fuser::{BackgroundSession, Config, Errno, MountOption, Request, Session};
 use rustix::mount::{UnmountFlags, unmount};
 
 use self::serve::{CanFail, Server};
-pub(crate) use self::stamps::{Nanoseconds, Stamps};
+pub(crate) use self::stamps::Stamps;
 use self::tree::{Content, Id, ROOT, Tree};
 use super::{TestEnv, skip};
 
