@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jwalk::{DirEntry, Parallelism, WalkDirGeneric};
+use rustc_hash::FxHashSet;
 
 use super::racy::RacyRule;
 use super::{Devices, Entry, FinishedRoot, Listing, OwnFile, Plan, Sink, is_own, push_name, root_error, unknown};
@@ -208,12 +209,13 @@ impl<S: Sink> Walk<'_, S> {
             }
             Seen::Unread(e) => {
                 self.monitor.warning(Warning { path: path.clone(), cause: Cause::Unread(e) });
-                let last = self.sink.last_known(&to_bytes(&path));
-                let (stat, flags) = match last {
-                    Some((stat, flags, None)) => (stat, flags & Flags::RACY | Flags::UNKNOWN | Flags::CARRIED),
-                    _ => (unknown(Kind::Unknown), Flags::UNKNOWN),
-                };
-                dir.children.insert(name, (stat, flags));
+                let carried = |last: Flags| last & Flags::RACY | Flags::UNKNOWN | Flags::CARRIED;
+                match self.sink.last_known(&to_bytes(&path)) {
+                    // Whatever it is now: all that lay below is kept until that can be told.
+                    Some((stat, flags, Some(done))) => self.add(name, stat, carried(flags) | Flags::UNLISTED, done),
+                    Some((stat, flags, None)) => drop(dir.children.insert(name, (stat, carried(flags)))),
+                    None => drop(dir.children.insert(name, (unknown(Kind::Unknown), Flags::UNKNOWN))),
+                }
             }
             Seen::Stat(found) if found.stat.kind() != Kind::Dir => {
                 let mut flags = racy(dir.rule, &found.stat);
@@ -228,7 +230,7 @@ impl<S: Sink> Walk<'_, S> {
                 };
                 match error {
                     None => self.open(path, found),
-                    Some(e) if e.kind() == io::ErrorKind::NotFound && is_still(&dir.path, &dir.found) => {}
+                    Some(e) if e.kind() == io::ErrorKind::NotFound && is_gone(&dir.path, &dir.found, &name) => {}
                     Some(e) => {
                         let mut flags = racy(dir.rule, &found.stat) | Flags::UNLISTED;
                         let device = dir.device;
@@ -345,12 +347,28 @@ impl Rules {
             children.truncate(1);
             return;
         }
+        let mut is_missing = false;
         children.retain_mut(|child| match child {
             Err(_) => true,
             Ok(entry) => {
                 let name = to_bytes(Path::new(&entry.file_name)).into_owned();
-                !is_own(own.iter().copied(), &name) && self.keep(path, &name, ahead, entry)
+                let kept = !is_own(own.iter().copied(), &name) && self.keep(path, &name, ahead, entry, false);
+                is_missing |=
+                    kept && matches!(&entry.client_state, Seen::Unread(e) if e.kind() == io::ErrorKind::NotFound);
+                kept
             }
+        });
+        if !is_missing {
+            return;
+        }
+        let listed = listed(path);
+        let is_listed = |name: &[u8]| listed.as_ref().map_or(true, |names| names.contains(name));
+        children.retain_mut(|child| match child {
+            Ok(entry) if matches!(&entry.client_state, Seen::Unread(e) if e.kind() == io::ErrorKind::NotFound) => {
+                let name = to_bytes(Path::new(&entry.file_name)).into_owned();
+                (is_listed(&name) || !is_still(path, &ahead.found)) && self.keep(path, &name, ahead, entry, true)
+            }
+            _ => true,
         });
     }
 
@@ -382,7 +400,7 @@ impl Rules {
     }
 
     /// Stats one child; false if it is left out or gone.
-    fn keep(&self, path: &Path, name: &[u8], ahead: &Arc<Ahead>, entry: &mut DirEntry<State>) -> bool {
+    fn keep(&self, path: &Path, name: &[u8], ahead: &Arc<Ahead>, entry: &mut DirEntry<State>, again: bool) -> bool {
         let seen = sys::stat(&path.join(&entry.file_name));
         let mut relative = ahead.relative.clone();
         push(&mut relative, name);
@@ -391,8 +409,8 @@ impl Rules {
             return false;
         }
         entry.client_state = match seen {
-            // Gone only if the directory that it was listed in is still there under its path.
-            Err(e) if e.kind() == io::ErrorKind::NotFound && is_still(path, &ahead.found) => return false,
+            // It is looked at once more.
+            Err(e) if e.kind() == io::ErrorKind::NotFound && !again => Seen::Unread(e),
             Err(e) => {
                 // Its own entry says what is wrong; jwalk need not try.
                 entry.read_children = None;
@@ -424,6 +442,17 @@ impl Rules {
 /// Whether a path still leads to the directory that was found there.
 fn is_still(path: &Path, found: &Found) -> bool {
     sys::stat_following(path).is_ok_and(|now| (now.dev, now.stat.ino) == (found.dev, found.stat.ino))
+}
+
+/// The names in a directory.
+fn listed(dir: &Path) -> io::Result<FxHashSet<Vec<u8>>> {
+    std::fs::read_dir(dir)?.map(|entry| Ok(to_bytes(Path::new(&entry?.file_name())).into_owned())).collect()
+}
+
+/// Whether a name that was listed and not found is gone: only if the directory is still there under its path, and
+/// does not list it any more. Absence is proved by a listing, never by a stat.
+fn is_gone(dir: &Path, found: &Found, name: &[u8]) -> bool {
+    listed(dir).is_ok_and(|names| !names.contains(name)) && is_still(dir, found)
 }
 
 /// The first bytes of a regular file; a symlink is not followed.

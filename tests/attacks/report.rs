@@ -46,6 +46,11 @@ impl Attack {
         Self { promise, what, tried: 0, failures: Vec::new() }
     }
 
+    /// It cannot be tried here, as was said.
+    pub(crate) fn skipped(self) {
+        std::mem::forget(self);
+    }
+
     /// One more try; `outcome` says how the promise broke if it did.
     pub(crate) fn tried(&mut self, outcome: Result<(), String>) {
         self.tried += 1;

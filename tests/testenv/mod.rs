@@ -1,6 +1,7 @@
 //! A place for one test: a temporary directory with a `tree` to scan, the real program to run there,
 //! and helpers to make what a tree can hold. `TMPDIR` says on which file system.
 
+pub(crate) mod faultfs;
 mod faults;
 mod files;
 mod mounts;
