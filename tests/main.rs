@@ -28,10 +28,14 @@ fn rust_files(dir: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// The files that are reached from `file` by `mod name;`, itself included.
+/// The files that are reached from `file` by `mod name;`, itself included, but for those elsewhere (`#[path]`).
 fn reached(file: &Path, children_in: &Path) -> Vec<PathBuf> {
     let mut found = vec![file.to_owned()];
-    for line in fs::read_to_string(file).unwrap().lines() {
+    let text = fs::read_to_string(file).unwrap();
+    for (before, line) in std::iter::once("").chain(text.lines()).zip(text.lines()) {
+        if before.starts_with("#[path") {
+            continue;
+        }
         let Some((_, rest)) = line.split_once("mod ") else { continue };
         let before = line.trim_start();
         if !["mod ", "pub mod ", "pub(crate) mod ", "pub(super) mod "].iter().any(|p| before.starts_with(p)) {

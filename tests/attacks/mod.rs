@@ -6,6 +6,8 @@ mod fuse_files;
 mod fuse_hang;
 mod fuse_inodes;
 mod fuse_stamps;
+mod damage;
+mod fuzzed;
 mod guarantees;
 pub(crate) mod report;
 mod unreadable;

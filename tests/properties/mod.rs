@@ -6,7 +6,6 @@ pub(crate) mod model;
 pub(crate) mod names;
 pub(crate) mod place;
 
-mod damage;
 mod differences;
 mod filters;
 mod racy;

@@ -1,0 +1,7 @@
+//! Any bytes as a snapshot whose digests were made to fit: what lies behind the digests is attacked.
+#![no_main]
+
+#[path = "../targets.rs"]
+mod targets;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| targets::consistent(data));

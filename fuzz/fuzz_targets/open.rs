@@ -1,0 +1,7 @@
+//! Any bytes as a snapshot.
+#![no_main]
+
+#[path = "../targets.rs"]
+mod targets;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| targets::open(data));
