@@ -3,3 +3,4 @@
 
 mod guarantees;
 pub(crate) mod report;
+mod stress;
