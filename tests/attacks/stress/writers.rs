@@ -335,8 +335,8 @@ impl Writer {
     fn write_long(&mut self) {
         let path = self.own.join("long");
         let content = vec![self.random.next() as u8; 4 << 20];
-        let file = OpenOptions::new().write(true).create(true).truncate(false).open(path);
-        let _ = file.and_then(|file| file.write_at(&content, 0));
+        let _ = File::create_new(&path);
+        let _ = open(&path).and_then(|file| file.write_at(&content, 0));
     }
 }
 
