@@ -2,5 +2,6 @@
 //! of each belong to every test run; `just test-faults` tries hundreds and prints a table.
 
 mod guarantees;
+mod racy;
 pub(crate) mod report;
 mod stress;
