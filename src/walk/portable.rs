@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jwalk::{DirEntry, Parallelism, WalkDirGeneric};
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::racy::RacyRule;
 use super::{Devices, Entry, FinishedRoot, Listing, OwnFile, Plan, Sink, is_own, push_name, root_error, unknown};
@@ -21,7 +21,8 @@ use crate::entry::{Flags, Kind, Stat};
 use crate::filter::{CACHEDIR_SIGNATURE, Filter, Marker};
 use crate::monitor::Monitor;
 use crate::path::{push, to_bytes};
-use crate::sys::{self, Found, filesystem};
+use crate::sys::filesystem::{self, FileSystem};
+use crate::sys::{self, Found, native};
 use crate::{Cause, Error, Result, Warning};
 
 /// What jwalk keeps with a directory that it will read.
@@ -65,6 +66,8 @@ struct Rules {
     root: PathBuf,
     filter: Filter,
     own: Vec<OwnFile>,
+    settle: bool,
+    met: Arc<Mutex<FxHashMap<u64, FileSystem>>>,
     warnings: Arc<Mutex<Vec<Warning>>>,
 }
 
@@ -87,7 +90,10 @@ pub(super) fn walk<S: Sink>(
     sink: &S,
     monitor: &dyn Monitor,
 ) -> Result<Vec<FinishedRoot<S::Done>>> {
-    plan.roots.iter().map(|root| Walk { plan, devices, sink, monitor, stack: Vec::new() }.root(root)).collect()
+    plan.roots
+        .iter()
+        .map(|root| Walk { plan, devices, sink, monitor, stack: Vec::new(), met: Arc::default() }.root(root))
+        .collect()
 }
 
 struct Walk<'a, S: Sink> {
@@ -96,6 +102,9 @@ struct Walk<'a, S: Sink> {
     sink: &'a S,
     monitor: &'a dyn Monitor,
     stack: Vec<Gathering<S::Done>>,
+    /// File systems below the root as they were before anything of them was read: their own clock counts
+    /// from then on.
+    met: Arc<Mutex<FxHashMap<u64, FileSystem>>>,
 }
 
 impl<S: Sink> Walk<'_, S> {
@@ -103,11 +112,19 @@ impl<S: Sink> Walk<'_, S> {
         let found = sys::stat_following(root).map_err(|e| root_error(root, &e))?;
         // Says now what would otherwise only be a directory that could not be listed.
         std::fs::read_dir(root).map_err(|e| root_error(root, &e))?;
+        // The boundary first, then the write-back, and jwalk's threads after both: what is stored in between is
+        // then racy.
+        self.open(root.to_owned(), found);
+        if self.plan.settle {
+            settle(root).map_err(|e| root_error(root, &e))?;
+        }
         let warnings = Arc::new(Mutex::new(Vec::new()));
         let rules = Rules {
             root: root.to_owned(),
             filter: self.plan.filter.clone(),
             own: self.plan.own.to_vec(),
+            settle: self.plan.settle,
+            met: Arc::clone(&self.met),
             warnings: Arc::clone(&warnings),
         };
         let threads = self.plan.threads;
@@ -123,7 +140,6 @@ impl<S: Sink> Walk<'_, S> {
             })
             .try_into_iter()
             .map_err(|e| Error::Io { operation: "start threads for", path: root.to_owned(), source: e.into() })?;
-        self.open(root.to_owned(), found);
         for entry in entries {
             if self.monitor.cancelled() {
                 return Err(Error::Interrupted);
@@ -167,7 +183,10 @@ impl<S: Sink> Walk<'_, S> {
         let (device, rule) = if let Some(above) = above {
             (above.device, above.rule)
         } else {
-            let describe = || Ok::<_, Infallible>(filesystem::describe(&path, found.mount));
+            let describe = || {
+                let met = self.met.lock().unwrap_or_else(PoisonError::into_inner).get(&found.dev).cloned();
+                Ok::<_, Infallible>(met.unwrap_or_else(|| filesystem::describe(&path, found.mount)))
+            };
             let Ok((device, rule, _)) = self.devices.meet(found.dev, describe);
             (device, rule)
         };
@@ -439,6 +458,9 @@ impl Rules {
                 if found.automount || is_loop || found.dev != ahead.found.dev && self.filter.one_file_system() {
                     entry.read_children = None;
                     Seen::Closed(found, is_loop)
+                } else if let Err(e) = self.meet(&path.join(&entry.file_name), &found, ahead) {
+                    entry.read_children = None;
+                    Seen::Unread(e)
                 } else {
                     if let Some(children) = &mut entry.read_children {
                         children.client_read_state =
@@ -450,6 +472,25 @@ impl Rules {
         };
         true
     }
+
+    /// Before a directory of another file system than its parent's is read: its clock, then its write-back.
+    fn meet(&self, path: &Path, found: &Found, above: &Ahead) -> io::Result<()> {
+        if found.dev == above.found.dev {
+            return Ok(());
+        }
+        let is_met = |met: &FxHashMap<_, _>| met.contains_key(&found.dev);
+        if !is_met(&self.met.lock().unwrap_or_else(PoisonError::into_inner)) {
+            // Outside of the lock: a server may take its time.
+            let described = filesystem::describe(path, found.mount);
+            self.met.lock().unwrap_or_else(PoisonError::into_inner).entry(found.dev).or_insert(described);
+        }
+        if self.settle { settle(path) } else { Ok(()) }
+    }
+}
+
+/// Writes back what the file system of a directory holds in memory.
+fn settle(path: &Path) -> io::Result<()> {
+    native::sync_filesystem(&native::open_root(path)?)
 }
 
 /// Whether a path still leads to the directory that was found there.

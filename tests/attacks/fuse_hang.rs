@@ -92,7 +92,6 @@ fn is_unknown_and_not_removed(env: &TestEnv, old: &str, new: &str, unknown: &[&s
 }
 
 #[test]
-#[ignore = "needs --io-timeout"]
 fn a_call_that_hangs_is_given_up_and_the_rest_is_on_disk() {
     let mut attack = Attack::on(Promise::AnswersInTime, "FUSE: one call hangs, --io-timeout");
     for number in 0..times(1, 8) {
@@ -127,7 +126,6 @@ fn a_call_that_hangs_is_given_up_and_the_rest_is_on_disk() {
 }
 
 #[test]
-#[ignore = "needs --io-timeout"]
 fn several_hung_directories_are_given_up_each() {
     let mut attack = Attack::on(Promise::AnswersInTime, "FUSE: several directories hang, --io-timeout");
     for number in 0..times(1, 8) {
@@ -152,7 +150,6 @@ fn several_hung_directories_are_given_up_each() {
 }
 
 #[test]
-#[ignore = "needs --io-timeout"]
 fn a_whole_file_system_that_hangs_takes_no_longer_the_more_directories_it_has() {
     let mut attack = Attack::on(Promise::AnswersInTime, "FUSE: all of a mount below the root hangs, --io-timeout");
     for _ in 0..times(1, 4) {
@@ -195,7 +192,6 @@ fn a_whole_file_system_that_hangs_takes_no_longer_the_more_directories_it_has() 
 }
 
 #[test]
-#[ignore = "needs --io-timeout"]
 fn a_root_that_hangs_is_an_error() {
     let mut attack = Attack::on(Promise::AnswersInTime, "FUSE: the root hangs, --io-timeout");
     for _ in 0..times(1, 4) {
@@ -213,7 +209,6 @@ fn a_root_that_hangs_is_an_error() {
 }
 
 #[test]
-#[ignore = "needs --io-timeout"]
 fn what_hangs_is_named_also_without_a_timeout() {
     let mut attack = Attack::on(Promise::AnswersInTime, "FUSE: one call hangs, no timeout");
     let env = TestEnv::new();

@@ -71,13 +71,11 @@ fn only_what_changed(walker: &str, what: &'static str) {
 }
 
 #[test]
-#[ignore = "needs the demotion of inodes"]
 fn new_numbers_for_all_list_only_what_changed() {
     only_what_changed("native", "FUSE: all inodes renumbered, native walker");
 }
 
 #[test]
-#[ignore = "needs the demotion of inodes"]
 fn new_numbers_for_all_list_only_what_changed_with_the_portable_walker() {
     only_what_changed("portable", "FUSE: all inodes renumbered, portable walker");
 }

@@ -81,7 +81,6 @@ fn a_server_whose_clock_is_a_little_behind_hides_no_rewrite() {
 }
 
 #[test]
-#[ignore = "needs the newest-ctime rule"]
 fn a_server_whose_clock_is_far_behind_hides_no_rewrite() {
     at_skews("FUSE: clock minutes behind", &[-100, -180, -7200], &[]);
     at_skews("FUSE: clock minutes behind, window 0", &[-100, -180, -7200], &["--racy-window", "0"]);

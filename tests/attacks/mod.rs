@@ -1,13 +1,15 @@
 //! Attacks on the promises of docs/guarantees.md: races, faults, damage, crashes, hostile trees. A few tries
 //! of each belong to every test run; `just test-faults` tries hundreds and prints a table.
 
+mod damage;
 mod draw;
 mod fuse_files;
 mod fuse_hang;
 mod fuse_inodes;
 mod fuse_stamps;
-mod damage;
 mod fuzzed;
 mod guarantees;
+mod racy;
 pub(crate) mod report;
+mod stress;
 mod unreadable;

@@ -276,7 +276,6 @@ fn a_directory_is_replaced(walker: &str, what: &'static str) {
 }
 
 #[test]
-#[ignore = "needs the native walker to take over what was a directory"]
 fn what_took_the_place_of_a_directory_hides_no_removal() {
     a_directory_is_replaced("native", "FUSE: a directory's place is unreadable, native walker");
 }
@@ -315,7 +314,6 @@ fn a_listed_file_that_is_not_found_is_not_removed() {
 }
 
 #[test]
-#[ignore = "needs a second listing for directories as well"]
 fn a_listed_directory_that_is_not_found_is_not_removed() {
     a_listed_name_is_not_found("native", &DIRECTORIES, "FUSE: ENOENT for listed directories, native walker");
 }
