@@ -8,6 +8,7 @@ mod fuse_hang;
 mod fuse_inodes;
 mod fuse_stamps;
 mod fuzzed;
+mod filesystems;
 mod guarantees;
 mod racy;
 pub(crate) mod report;

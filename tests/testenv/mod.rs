@@ -8,6 +8,7 @@ mod mounts;
 mod run;
 mod skip;
 mod users;
+mod volumes;
 mod witness;
 
 use std::ffi::OsStr;
@@ -18,8 +19,10 @@ use rustix::time::{ClockId, clock_gettime};
 use tempfile::TempDir;
 
 pub(crate) use self::files::{mode_of, names_in, tree_of_many_files};
+pub(crate) use self::mounts::Mounts;
 pub(crate) use self::run::Run;
 pub(crate) use self::skip::{is_root, skip};
+pub(crate) use self::volumes::{Kind, Volume};
 pub(crate) use self::witness::{on_disk, shown};
 
 /// The program under test.
