@@ -3,12 +3,12 @@
 
 mod damage;
 mod draw;
+mod filesystems;
 mod fuse_files;
 mod fuse_hang;
 mod fuse_inodes;
 mod fuse_stamps;
 mod fuzzed;
-mod filesystems;
 mod guarantees;
 mod racy;
 pub(crate) mod report;

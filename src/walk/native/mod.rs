@@ -118,9 +118,6 @@ impl<S: Sink> Walker<'_, S> {
         found: Option<Found>,
         error: io::Error,
     ) -> Outcome<S::Done> {
-        if error.kind() == io::ErrorKind::NotFound && found.is_none() {
-            return Outcome::Gone;
-        }
         let last = self.sink.last_known(&parent.path_of(name));
         self.warn(parent, name, Cause::Unlisted(error));
         self.unlisted(&parent.opened, found, last)

@@ -6,8 +6,11 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use rustc_hash::FxHashSet;
+
 use super::super::racy::RacyRule;
 use super::super::{Entry, Listing, Name, name};
+use super::read::RawListing;
 use crate::entry::{Flags, Stat};
 use crate::path::{push, to_bytes, to_path};
 use crate::sys::Found;
@@ -107,7 +110,18 @@ pub(super) struct Node<D> {
     /// What is not finished: the reading, and each child directory.
     pending: AtomicUsize,
     state: Mutex<State<D>>,
+    again: Mutex<Again>,
 }
+
+/// Later listings of a directory from which child directories vanish.
+#[derive(Debug, Default)]
+struct Again {
+    names: Option<FxHashSet<Box<[u8]>>>,
+    times: u8,
+}
+
+/// So often a directory is listed again because child directories vanish from it one after the other.
+const MOST_LISTINGS: u8 = 32;
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -140,6 +154,7 @@ impl<D> Node<D> {
             users: AtomicUsize::new(1),
             pending: AtomicUsize::new(1),
             state: Mutex::default(),
+            again: Mutex::default(),
         }
     }
 
@@ -277,11 +292,36 @@ impl<D> Node<D> {
         lock(&self.dir).take().is_some()
     }
 
-    /// Whether the parent says that there is no such directory any more.
+    /// Whether the parent neither finds nor lists this directory any more.
     pub(super) fn is_gone(&self) -> bool {
         let Place::Below { parent, name, .. } = &self.place else { return false };
-        let now = parent.descriptor().and_then(|above| native::stat_child(&above, name));
-        now.is_err_and(|e| e.kind() == io::ErrorKind::NotFound)
+        let Ok(above) = parent.descriptor() else { return false };
+        native::stat_child(&above, name).is_err_and(|e| e.kind() == io::ErrorKind::NotFound)
+            && parent.still_lists(&above, name.to_bytes()).is_ok_and(|still| !still)
+    }
+
+    /// Whether a listing made after the first still holds a name. Absence is proved by a listing, never by a
+    /// stat; one listing proves it for all names that it does not hold.
+    pub(super) fn still_lists(&self, dir: &Dir, name: &[u8]) -> io::Result<bool> {
+        let mut again = lock(&self.again);
+        if again.names.as_ref().is_some_and(|names| !names.contains(name)) {
+            return Ok(false);
+        }
+        if again.times == MOST_LISTINGS {
+            return Err(io::Error::new(io::ErrorKind::ResourceBusy, "it changes too fast to be told"));
+        }
+        again.times += 1;
+        let listed = match native::open_child(dir, c".").and_then(|anew| RawListing::read(&anew, None)) {
+            Ok(listed) => listed,
+            // It was removed itself.
+            Err(e) if e.kind() == io::ErrorKind::NotFound => RawListing::default(),
+            Err(e) => return Err(e),
+        };
+        let names: FxHashSet<_> =
+            listed.entries.iter().map(|(place, _)| super::super::name(&listed.names, *place).into()).collect();
+        let still = names.contains(name);
+        again.names = Some(names);
+        Ok(still)
     }
 
     /// One user fewer of the descriptor; true if that closed it.

@@ -90,20 +90,24 @@ impl<S: Sink> Walker<'_, S> {
         let above = parent.opened;
         let dir = self.directory(parent).map_err(|e| self.unreadable(parent, name, None, e))?;
         let look_first = self.automounts || above.may_automount;
-        let all_names = Arc::clone(names);
+        let (above_node, all_names) = (Arc::clone(parent), Arc::clone(names));
         let attempt = self.calls.make(parent, names, move |progress| {
             progress.about(place);
-            Ok(attempt(&dir, c_name(&all_names, place), look_first))
+            let attempt = || attempt(&above_node, &dir, c_name(&all_names, place), look_first);
+            Ok(match attempt() {
+                // Listed and not found: it may have been away for a moment.
+                Attempt::Failed(e, None) if e.kind() == io::ErrorKind::NotFound => attempt(),
+                attempt => attempt,
+            })
         });
         let (fd, found) = match attempt.map_err(|e| self.unreadable(parent, name, None, e))? {
             Attempt::Opened(fd, found) => (Arc::new(fd), found),
             Attempt::Automount(found) => return Err(self.not_entered(parent, &found)),
-            Attempt::Failed(_, Some(Ok(found))) if found.stat.kind() != Kind::Dir => {
+            Attempt::Gone => return Err(Outcome::Gone),
+            Attempt::Failed(_, Some(found)) if found.stat.kind() != Kind::Dir => {
                 return Err(Self::other(parent, &found));
             }
-            Attempt::Failed(e, Some(Ok(found))) => return Err(self.unreadable(parent, name, Some(found), e)),
-            Attempt::Failed(_, Some(Err(gone))) if gone.kind() == io::ErrorKind::NotFound => return Err(Outcome::Gone),
-            Attempt::Failed(e, None | Some(Err(_))) => return Err(self.unreadable(parent, name, None, e)),
+            Attempt::Failed(e, found) => return Err(self.unreadable(parent, name, found, e)),
         };
         if found.dev != above.found.dev && self.plan.filter.one_file_system() {
             return Err(self.not_entered(parent, &found));
@@ -152,25 +156,34 @@ enum Attempt {
     Opened(Dir, Found),
     /// Opening it would mount something.
     Automount(Found),
-    /// And what a stat says then, if it was the opening that failed.
-    Failed(io::Error, Option<io::Result<Found>>),
+    /// It is not there any more, and not listed any more.
+    Gone,
+    /// And what a stat says then.
+    Failed(io::Error, Option<Found>),
 }
 
-fn attempt(dir: &Dir, name: &CStr, look_first: bool) -> Attempt {
-    if look_first {
-        match native::stat_child(dir, name) {
-            Ok(found) if found.automount => return Attempt::Automount(found),
-            Err(e) => return Attempt::Failed(e, None),
-            Ok(_) => {}
-        }
-    }
+fn attempt<D>(parent: &Node<D>, dir: &Dir, name: &CStr, look_first: bool) -> Attempt {
     let open = || {
         let fd = native::open_child(dir, name)?;
         let found = native::stat_open(&fd)?;
         Ok((fd, found))
     };
-    match open() {
-        Ok((fd, found)) => Attempt::Opened(fd, found),
-        Err(e) => Attempt::Failed(e, Some(native::stat_child(dir, name))),
+    let looked = if look_first { native::stat_child(dir, name).map(Some) } else { Ok(None) };
+    let error: io::Error = match looked {
+        Ok(Some(found)) if found.automount => return Attempt::Automount(found),
+        Err(e) => e,
+        Ok(_) => match open() {
+            Ok((fd, found)) => return Attempt::Opened(fd, found),
+            Err(e) => e,
+        },
+    };
+    match native::stat_child(dir, name) {
+        Ok(found) => Attempt::Failed(error, Some(found)),
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Attempt::Failed(error, None),
+        Err(gone) => match parent.still_lists(dir, name.to_bytes()) {
+            Ok(false) => Attempt::Gone,
+            Ok(true) => Attempt::Failed(gone, None),
+            Err(e) => Attempt::Failed(e, None),
+        },
     }
 }

@@ -98,7 +98,7 @@ impl<S: Sink> Walker<'_, S> {
             Ok(stated) => {
                 let Stated { mut entries, late, failed, .. } = stated;
                 if !failed.is_empty() {
-                    entries.extend(failed.into_iter().map(|(place, e)| self.unread(node, &names, place, e)));
+                    entries.extend(failed.into_iter().filter_map(|(place, e)| self.unread(node, &names, place, e)));
                     entries.sort_unstable_by(|a, b| name(&names, a.name).cmp(name(&names, b.name)));
                 }
                 node.set_entries(entries);
@@ -121,10 +121,11 @@ impl<S: Sink> Walker<'_, S> {
     /// Lists a directory and leaves out what the filter says; none if it was removed meanwhile.
     fn list(&self, node: &Arc<Node<S::Done>>, dir: &Arc<Dir>) -> io::Result<Option<Listed>> {
         let (open, listing) = (Arc::clone(dir), Arc::clone(node));
-        let raw = self.calls.make(node, &Arc::default(), move |progress| match RawListing::read(&open, progress) {
-            Err(e) if e.kind() == io::ErrorKind::NotFound && listing.is_gone() => Ok(None),
-            raw => raw.map(Some),
-        })?;
+        let raw =
+            self.calls.make(node, &Arc::default(), move |progress| match RawListing::read(&open, Some(progress)) {
+                Err(e) if e.kind() == io::ErrorKind::NotFound && listing.is_gone() => Ok(None),
+                raw => raw.map(Some),
+            })?;
         let Some(raw) = raw else { return Ok(None) };
         let filter = self.plan.filter;
         let found = &node.opened.found;
@@ -202,15 +203,22 @@ impl<S: Sink> Walker<'_, S> {
         Ok(all)
     }
 
-    /// An entry whose metadata cannot be read: as it was last known.
-    fn unread(&self, node: &Node<S::Done>, names: &[u8], place: Name, error: io::Error) -> Entry {
+    /// An entry whose metadata cannot be read: as it was last known. Nothing if that was a directory: whatever
+    /// it is now, all that lay below is kept until that can be told.
+    fn unread(&self, node: &Arc<Node<S::Done>>, names: &[u8], place: Name, error: io::Error) -> Option<Entry> {
         let path = node.path_of(name(names, place));
-        let (stat, flags) = match self.sink.last_known(&path) {
-            Some((stat, flags, None)) => (stat, flags & Flags::RACY | Flags::UNKNOWN | Flags::CARRIED),
-            _ => (unknown(Kind::Unknown), Flags::UNKNOWN),
-        };
         self.monitor.warning(Warning { path: to_path(&path).into_owned(), cause: Cause::Unread(error) });
-        Entry { name: place, stat, flags }
+        let (stat, flags) = match self.sink.last_known(&path) {
+            None => (unknown(Kind::Unknown), Flags::UNKNOWN),
+            Some((stat, flags, None)) => (stat, flags & Flags::RACY | Flags::UNKNOWN | Flags::CARRIED),
+            was_directory => {
+                let slot = node.add_late(place);
+                self.child_opened(node);
+                self.deliver(node, slot, self.unlisted(&node.opened, None, was_directory));
+                return None;
+            }
+        };
+        Some(Entry { name: place, stat, flags })
     }
 
     /// Names that were listed and could not be found are gone only if a second listing does not have them
@@ -226,7 +234,7 @@ impl<S: Sink> Walker<'_, S> {
         let (dir, own_names, above) = (Arc::clone(dir), Arc::clone(names), node.opened);
         let again = self.calls.make(node, names, move |progress| {
             // The first listing stands at the end of the directory; a new descriptor begins anew.
-            let listed = native::open_child(&dir, c".").and_then(|anew| RawListing::read(&anew, progress));
+            let listed = native::open_child(&dir, c".").and_then(|anew| RawListing::read(&anew, Some(progress)));
             let again: FxHashSet<_> = match &listed {
                 Ok(listed) => listed.entries.iter().map(|(place, _)| name(&listed.names, *place)).collect(),
                 Err(_) => FxHashSet::default(),
@@ -254,18 +262,21 @@ impl<S: Sink> Walker<'_, S> {
 }
 
 /// A listing as the system gives it.
-struct RawListing {
-    names: Vec<u8>,
-    entries: Vec<(Name, Option<Kind>)>,
+#[derive(Default)]
+pub(super) struct RawListing {
+    pub(super) names: Vec<u8>,
+    pub(super) entries: Vec<(Name, Option<Kind>)>,
 }
 
 impl RawListing {
-    fn read(dir: &Dir, progress: &Progress) -> io::Result<Self> {
-        let mut raw = Self { names: Vec::new(), entries: Vec::new() };
+    pub(super) fn read(dir: &Dir, progress: Option<&Progress>) -> io::Result<Self> {
+        let mut raw = Self::default();
         let mut too_large = false;
         BUFFER.with_borrow_mut(|buffer| {
             native::list(dir, buffer, |name, kind| {
-                progress.about_directory();
+                if let Some(progress) = progress {
+                    progress.about_directory();
+                }
                 // Only some file systems make this necessary; an error shows again below.
                 let kind = kind.or_else(|| native::stat_child(dir, name).ok().map(|found| found.stat.kind()));
                 if raw.names.len() + name.count_bytes() >= u32::MAX as usize {
