@@ -11,6 +11,7 @@ mod fuse_stamps;
 mod fuzzed;
 mod guarantees;
 mod racy;
+mod refusals;
 pub(crate) mod report;
 mod stress;
 mod unreadable;
