@@ -112,7 +112,7 @@ impl<S: Sink> Walk<'_, S> {
         let entries = WalkDirGeneric::<State>::new(root)
             .skip_hidden(false)
             .follow_links(false)
-            .parallelism(if threads == 1 { Parallelism::Serial } else { Parallelism::RayonNewPool(threads) })
+            .parallelism(parallelism(threads)?)
             .root_read_dir_state(Some(Arc::new(Ahead { relative: Vec::new(), found, above: None })))
             .process_read_dir(move |depth, path, ahead, children| {
                 if let (Some(_), Some(ahead)) = (depth, ahead.as_ref()) {
@@ -317,6 +317,19 @@ impl<S: Sink> Walk<'_, S> {
         self.monitor.directory(&|| dir.path.clone(), total);
         done
     }
+}
+
+/// A pool of its own, made here: where no thread can be started jwalk would wait for ever for one of rayon's.
+fn parallelism(threads: usize) -> Result<Parallelism> {
+    if threads == 1 {
+        return Ok(Parallelism::Serial);
+    }
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(|e| Error::Io {
+        operation: "start threads for",
+        path: "the walk".into(),
+        source: io::Error::other(e),
+    })?;
+    Ok(Parallelism::RayonExistingPool { pool: Arc::new(pool), busy_timeout: None })
 }
 
 /// The system's error; jwalk hands it out by reference only.
