@@ -5,6 +5,7 @@ mod completions;
 mod diff;
 mod info;
 mod man;
+mod memory;
 mod output;
 mod progress;
 mod show;
