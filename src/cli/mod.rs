@@ -88,6 +88,7 @@ pub(crate) fn main() -> ExitCode {
     let of_command = matches.subcommand().map_or(&matches, |(_, m)| m);
     signals::raise_open_file_limit();
     signals::ignore_size_limit();
+    signals::catch_cut_files();
     let outcome = match cli.command {
         Command::Snap(args) => snap::run(&args, of_command),
         Command::Diff(args) => diff::run(&args),
@@ -133,7 +134,8 @@ fn open(path: &std::path::Path) -> Result<Snapshot, Failure> {
     if path.as_os_str() == "-" {
         return Err(Failure::Other("a snapshot is a file, it cannot come from standard input (-)".into()));
     }
-    let snapshot = Snapshot::open(path)?;
+    signals::opening(path);
+    let snapshot = Snapshot::open(path).inspect_err(|_| signals::opened())?;
     signals::guard(&snapshot);
     Ok(snapshot)
 }

@@ -18,7 +18,13 @@ impl Output {
     /// Opens `destination`; `-` and none are standard output.
     pub(super) fn open(destination: Option<&PathBuf>) -> Result<Self, Failure> {
         match destination {
-            Some(path) if path != Path::new("-") => Ok(Self::File(ListFile::create(path)?)),
+            Some(path) if path != Path::new("-") => {
+                // It looks whether there is a snapshot that must not be replaced.
+                signals::opening(path);
+                let file = ListFile::create(path);
+                signals::opened();
+                Ok(Self::File(file?))
+            }
             _ => Ok(Self::Standard(BufWriter::with_capacity(1 << 16, io::stdout().lock()))),
         }
     }

@@ -1,5 +1,6 @@
 //! Ctrl-C, and a snapshot that shrinks while it is mapped.
 
+use std::path::Path;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
@@ -99,39 +100,66 @@ struct Guarded {
 /// No command maps more.
 static GUARDED: [OnceLock<Guarded>; 4] = [const { OnceLock::new() }; 4];
 
-static INSTALLED: OnceLock<()> = OnceLock::new();
+/// The message about the snapshot that is being opened, the last one that was set.
+static OPENING: [OnceLock<Vec<u8>>; 4] = [const { OnceLock::new() }; 4];
+
+/// Whether one is being opened at the moment.
+static IS_OPENING: AtomicBool = AtomicBool::new(false);
+
+/// What to say of a file that nobody told of, such as an old snapshot that is about to be replaced.
+const SOME_FILE: &[u8] = b"fastdiff: error: a snapshot was cut short while it was read; run it again\n";
+
+fn cut_short(path: &Path) -> Vec<u8> {
+    let path = path.shown();
+    format!(
+        "fastdiff: error: snapshot {path}: is damaged (it was cut short while it was read); take it again with `fastdiff snap`\n"
+    )
+    .into_bytes()
+}
+
+/// A file is opened and may be mapped; [`guard`] or [`opened`] say when that is done.
+pub(super) fn opening(path: &Path) {
+    let mut message = Some(cut_short(path));
+    for slot in &OPENING {
+        if let Some(text) = message.take() {
+            message = slot.set(text).err();
+        }
+    }
+    IS_OPENING.store(message.is_none(), Ordering::SeqCst);
+}
+
+/// It is open, or there was an error.
+pub(super) fn opened() {
+    IS_OPENING.store(false, Ordering::SeqCst);
+}
 
 /// Something truncated the file while it was mapped: the next access raises SIGBUS. Turns that into
 /// the error that any other damage gives (law 6).
 #[cfg(unix)]
 pub(super) fn guard(snapshot: &Snapshot) {
-    let message = format!(
-        "fastdiff: error: snapshot {}: is damaged (it was cut short while it was read); take it again with `fastdiff snap`\n",
-        snapshot.path().shown()
-    );
-    let mut entry = Some(Guarded { addresses: snapshot.mapped_range(), message: message.into_bytes() });
+    let mut entry = Some(Guarded { addresses: snapshot.mapped_range(), message: cut_short(snapshot.path()) });
     for slot in &GUARDED {
         if let Some(guarded) = entry.take() {
             entry = slot.set(guarded).err();
         }
     }
-    INSTALLED.get_or_init(install_bus_handler);
+    opened();
 }
 
+/// Has an access past the end of a file that shrank answered with an error. To be called once.
 #[cfg(unix)]
 #[expect(unsafe_code, reason = "code in a signal handler has to be async-signal-safe")]
-fn install_bus_handler() {
+pub(super) fn catch_cut_files() {
     use signal_hook::consts::SIGBUS;
     let handler = |info: &libc::siginfo_t| {
         // SAFETY: of SIGBUS the field is the address of the access.
         let address = unsafe { info.si_addr() } as usize;
         let guarded = GUARDED.iter().filter_map(OnceLock::get).find(|g| g.addresses.contains(&address));
-        if let Some(guarded) = guarded {
-            // Nobody is left to tell if this fails.
-            let _ = rustix::io::write(rustix::stdio::stderr(), &guarded.message);
-            signal_hook::low_level::exit(i32::from(super::FAILED));
-        }
-        let _ = signal_hook::low_level::emulate_default_handler(SIGBUS);
+        let opening = || OPENING.iter().filter_map(OnceLock::get).last().filter(|_| IS_OPENING.load(Ordering::SeqCst));
+        let message = guarded.map_or_else(|| opening().map_or(SOME_FILE, |text| text), |guarded| &guarded.message);
+        // Nobody is left to tell if this fails.
+        let _ = rustix::io::write(rustix::stdio::stderr(), message);
+        signal_hook::low_level::exit(i32::from(super::FAILED));
     };
     // SAFETY: the handler reads what was set before, writes with one system call and exits; it does
     // not allocate, lock or return to the faulting access.
