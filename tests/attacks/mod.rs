@@ -4,4 +4,5 @@
 mod damage;
 mod fuzzed;
 mod guarantees;
+mod limits;
 pub(crate) mod report;
