@@ -1,6 +1,7 @@
 //! Attacks on the promises of docs/guarantees.md: races, faults, damage, crashes, hostile trees. A few tries
 //! of each belong to every test run; `just test-faults` tries hundreds and prints a table.
 
+mod crash;
 mod damage;
 mod draw;
 mod filesystems;
@@ -12,6 +13,7 @@ mod fuzzed;
 mod guarantees;
 mod racy;
 mod refusals;
+mod limits;
 pub(crate) mod report;
 mod stress;
 mod unreadable;
