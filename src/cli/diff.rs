@@ -118,6 +118,9 @@ pub(super) fn run(args: &Args) -> Outcome {
     let diff = Diff::new(&old, &new, &options)?;
     let style = if args.relative { PathStyle::relative(&diff)? } else { PathStyle::absolute() };
     let mut output = Output::open(Some(&args.output))?;
+    if args.emit != Format::Text {
+        output = output.harmless_on_terminals();
+    }
     if !output.is_standard() {
         signals::catch();
     }
