@@ -2,6 +2,7 @@
 //! of each belong to every test run; `just test-faults` tries hundreds and prints a table.
 
 mod guarantees;
+mod hostile;
 mod racy;
 pub(crate) mod report;
 mod stress;
