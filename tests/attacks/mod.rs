@@ -6,3 +6,4 @@ mod hostile;
 mod racy;
 pub(crate) mod report;
 mod stress;
+mod tsan;
