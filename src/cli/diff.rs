@@ -128,6 +128,9 @@ pub(super) fn run(args: &Args) -> Outcome {
     }
     let style = if args.relative { PathStyle::relative(&diff)? } else { PathStyle::absolute() };
     let mut output = Output::open(Some(&args.output))?;
+    if args.emit != Format::Text {
+        output = output.harmless_on_terminals();
+    }
     if !output.is_standard() {
         signals::catch();
     }

@@ -26,7 +26,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Outcome {
     let snapshot = open(&args.snap)?;
-    let mut output = Output::open(None)?;
+    let mut output = Output::open(None)?.harmless_on_terminals();
     let text = if args.json { as_json(&snapshot) } else { as_text(&snapshot) };
     output.writer().write_all(text.as_bytes()).map_err(|e| output_failure(&e, !args.json))?;
     output.finish(!args.json)?;

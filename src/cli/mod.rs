@@ -83,8 +83,8 @@ impl From<Error> for Failure {
 type Outcome = Result<u8, Failure>;
 
 pub(crate) fn main() -> ExitCode {
-    let matches = Cli::command().get_matches();
-    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|e| e.exit());
+    let matches = Cli::command().try_get_matches().unwrap_or_else(|e| usage(&e));
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|e| usage(&e));
     let of_command = matches.subcommand().map_or(&matches, |(_, m)| m);
     signals::raise_open_file_limit();
     signals::ignore_size_limit();
@@ -114,6 +114,19 @@ pub(crate) fn main() -> ExitCode {
         }
     };
     ExitCode::from(code)
+}
+
+/// Says what is wrong with the arguments, or what was asked for, and ends. An argument may be the name of a file that
+/// somebody else made, put there by the shell.
+fn usage(error: &clap::Error) -> ! {
+    let is_control = |c: char| c.is_control() && c != '\n';
+    let text = error.render().to_string();
+    if !error.use_stderr() || !text.chars().any(is_control) {
+        error.exit();
+    }
+    let shown = |c: char| if is_control(c) { c.escape_default().to_string() } else { c.to_string() };
+    eprint!("{}", text.chars().map(shown).collect::<String>());
+    std::process::exit(error.exit_code());
 }
 
 /// Writes one line to standard error.

@@ -38,7 +38,7 @@ pub(super) fn run(args: &Args) -> Outcome {
             })?
         }
     };
-    let mut output = Output::open(None)?;
+    let mut output = Output::open(None)?.harmless_on_terminals();
     let for_people = !args.json;
     for entry in entries {
         let entry = entry?;

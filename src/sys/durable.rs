@@ -167,12 +167,27 @@ fn remove_stale(destination: &Path) {
         {
             continue;
         }
-        if let Ok(file) = File::open(entry.path())
+        if let Ok(file) = open_unfollowed(&entry.path())
+            && file.metadata().is_ok_and(|m| m.is_file())
             && file.try_lock().is_ok()
         {
             let _ = fs::remove_file(entry.path());
         }
     }
+}
+
+/// Opens a file to lock it. What was a file a moment ago may by now be a symlink, which is not followed, or a fifo,
+/// which is not waited for: others may write in the directory.
+fn open_unfollowed(path: &Path) -> io::Result<File> {
+    let mut options = fs::OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        use rustix::fs::OFlags;
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
+    }
+    options.open(path)
 }
 
 #[cfg(test)]

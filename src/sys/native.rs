@@ -121,9 +121,12 @@ fn found(s: &Statx) -> Found {
     }
 }
 
-/// The first bytes of a regular file of an open directory, at most `N`. A symlink gives
-/// none, and nothing else is opened for longer than it takes to see what it is.
+/// The first bytes of a regular file of an open directory, at most `N`. Anything else gives none and is not opened;
+/// should it take the file's place just then, it is closed again unread.
 pub(crate) fn read_start<const N: usize>(dir: &Dir, name: &CStr) -> io::Result<Vec<u8>> {
+    if stat_child(dir, name)?.stat.kind() != Kind::File {
+        return Ok(Vec::new());
+    }
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = match fs::openat(dir, name, flags, Mode::empty()) {
         Ok(fd) => std::fs::File::from(fd),
