@@ -86,7 +86,10 @@ pub(super) fn held(root: &Path) -> BTreeMap<Vec<u8>, Held> {
         "symlink" => Held::Symlink(fs::read_link(path).unwrap()),
         _ => Held::Other,
     };
-    on_disk(root).into_iter().map(|(path, s)| (path.clone(), what(Path::new(OsStr::from_bytes(&path)), &s.kind))).collect()
+    on_disk(root)
+        .into_iter()
+        .map(|(path, s)| (path.clone(), what(Path::new(OsStr::from_bytes(&path)), &s.kind)))
+        .collect()
 }
 
 /// The letters and paths of a list without renames, as it must be where nothing is unreadable.
@@ -154,11 +157,13 @@ pub(super) fn rewrite(path: &Path, keep_mtime: bool) -> io::Result<()> {
 
 /// One random edit below a directory. What the file system refuses changes nothing.
 fn edit(root: &Path, can: &Abilities, numbers: &mut Numbers) -> io::Result<()> {
-    let found: Vec<_> = on_disk(root).into_iter().map(|(path, s)| (PathBuf::from(OsStr::from_bytes(&path)), s.kind)).collect();
+    let found: Vec<_> =
+        on_disk(root).into_iter().map(|(path, s)| (PathBuf::from(OsStr::from_bytes(&path)), s.kind)).collect();
     let (path, kind) = &found[numbers.below(found.len())];
     let dirs: Vec<_> = found.iter().filter(|(_, kind)| kind == "directory").map(|(path, _)| path).collect();
     let dir = dirs[numbers.below(dirs.len())];
-    let names: [&[u8]; 10] = [b"a", b"A", b"b", b"longer name", b"x.TXT", "\u{e4}".as_bytes(), b"c", b"d", b"\xff", b"*\n"];
+    let names: [&[u8]; 10] =
+        [b"a", b"A", b"b", b"longer name", b"x.TXT", "\u{e4}".as_bytes(), b"c", b"d", b"\xff", b"*\n"];
     let new = dir.join(OsStr::from_bytes(names[numbers.below(if can.names_of_any_bytes { 10 } else { 8 })]));
     match numbers.below(14) {
         0..=2 if !new.exists() => fs::write(new, vec![b'0'; 1 + numbers.below(50)]),
@@ -170,7 +175,9 @@ fn edit(root: &Path, can: &Abilities, numbers: &mut Numbers) -> io::Result<()> {
         9 | 10 if path != root && !new.starts_with(path) => fs::rename(path, new),
         11 if can.symlinks => symlink(format!("target {}", numbers.below(9)), new),
         12 if can.hard_links && kind == "file" => fs::hard_link(path, new),
-        13 if can.modes && kind == "file" => fs::set_permissions(path, fs::Permissions::from_mode(0o600 + numbers.below(64) as u32)),
+        13 if can.modes && kind == "file" => {
+            fs::set_permissions(path, fs::Permissions::from_mode(0o600 + numbers.below(64) as u32))
+        }
         _ => Ok(()),
     }
 }

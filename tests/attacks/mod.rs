@@ -3,4 +3,6 @@
 
 mod filesystems;
 mod guarantees;
+mod remounts;
 pub(crate) mod report;
+mod roots;
