@@ -19,3 +19,6 @@ pub(crate) mod report;
 mod stress;
 mod unreadable;
 mod tsan;
+mod remounts;
+pub(crate) mod report;
+mod roots;

@@ -119,6 +119,8 @@ impl Mounts<'_> {
         // An existing one may be what was forbidden to look at.
         let _ = std::fs::create_dir_all(&dir);
         self.command(program, args.iter().map(OsStr::new).chain([dir.as_os_str()]))?;
+        // Some FUSE servers fail without saying so.
+        self.command("mountpoint", [&dir]).map_err(|_| format!("{program} mounted nothing"))?;
         self.mounted.borrow_mut().push(dir);
         Ok(())
     }
@@ -127,7 +129,13 @@ impl Mounts<'_> {
     #[track_caller]
     pub(crate) fn unmount(&self, dir: impl AsRef<Path>) {
         let dir = self.env.path(dir);
-        self.command("umount", [&dir]).unwrap();
+        let mut tries = 0;
+        // A child that another test is just starting holds all of our descriptors for a moment.
+        while let Err(e) = self.command("umount", [&dir]) {
+            tries += 1;
+            assert!(tries < 100 && e.contains("busy"), "{e}");
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
         let mut mounted = self.mounted.borrow_mut();
         let at = mounted.iter().rposition(|m| *m == dir).unwrap();
         mounted.remove(at);

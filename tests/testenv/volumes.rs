@@ -82,7 +82,7 @@ impl Kind {
             Self::Btrfs => (128 * MIB, "mkfs.btrfs", &["-q"]),
             Self::Ntfs3g | Self::Ntfs3 => (16 * MIB, "mkfs.ntfs", &["-q", "-Q", "-F"]),
             Self::Fusefat | Self::Vfat => (16 * MIB, "mkfs.vfat", &[]),
-            Self::Exfat => (16 * MIB, "mkfs.exfat", &["-q"]),
+            Self::Exfat => (16 * MIB, "mkfs.exfat", &[]),
             Self::Overlay | Self::Bind | Self::Bindfs | Self::Nfs4 => return None,
         })
     }
@@ -143,9 +143,9 @@ impl<'m, 'e> Volume<'m, 'e> {
                 mounts.mount(&["-t", "overlay", "-o", &layers, "overlay"], dir)
             }
             Kind::Bind => mounts.mount(&["--bind", store], dir),
-            Kind::Bindfs => mounts.mount_by("bindfs", &[store], dir),
+            Kind::Bindfs => mounts.mount_by("bindfs", &["-o", "nonempty", store], dir),
             Kind::Fusefat => mounts.mount_by("fusefat", &["-o", "rw+", store], dir),
-            Kind::Fuse2fs => mounts.mount_by("fuse2fs", &[store], dir),
+            Kind::Fuse2fs => mounts.mount_by("fuse2fs", &["-o", "nonempty", store], dir),
             Kind::Nfs4 => {
                 let source = format!("localhost:{}", store.strip_prefix(EXPORT).unwrap());
                 mounts.mount(&["-t", "nfs4", "-o", "vers=4.2,soft,timeo=20,retrans=1", &source], dir)
@@ -157,12 +157,12 @@ impl<'m, 'e> Volume<'m, 'e> {
     /// number that it had.
     pub(crate) fn attach_elsewhere(&self, dir: &str) -> Result<(), String> {
         let other = self.mounts.env.path("elsewhere.img");
-        let mut held = None;
-        let mut anonymous = None;
+        let (mut held, mut anonymous) = (None, None);
         if self.kind.on_loop_device() {
             File::create(&other).and_then(|file| file.set_len(1 << 20)).unwrap();
             held = Some(self.mounts.command("losetup", ["--find", "--show", other.to_str().unwrap()])?);
-        } else if self.kind != Kind::Bind {
+        }
+        if self.kind == Kind::Btrfs || !self.kind.on_loop_device() && self.kind != Kind::Bind {
             self.mounts.mount(&["-t", "tmpfs", "none"], "elsewhere")?;
             anonymous = Some("elsewhere");
         }
@@ -176,7 +176,12 @@ impl<'m, 'e> Volume<'m, 'e> {
         attached
     }
 
-    /// Runs a test of a kind on a new, mounted one; a visible skip where there is none.
+    /// The same one after its image was renamed.
+    pub(crate) fn renamed(&self, name: &str) -> Self {
+        Self { mounts: self.mounts, kind: self.kind, store: self.mounts.env.path(name).to_str().unwrap().to_owned() }
+    }
+
+    /// A new one, mounted on a directory; a visible skip where there can be none.
     pub(crate) fn of(mounts: &'m Mounts<'e>, kind: Kind, name: &str, dir: &str) -> Option<Self> {
         let made = Self::new(mounts, kind, name).and_then(|volume| volume.attach(dir).map(|()| volume));
         made.map_err(|reason| super::skip(&format!("no {} here: {reason}", kind.name()))).ok()
