@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::inodes::keeps_inodes;
-use crate::entry::Flags;
+use crate::entry::{Flags, Kind};
 use crate::path::{parent, to_path};
 use crate::snapshot::{Device, Node, Snapshot};
 use crate::{Error, Result};
@@ -28,7 +28,8 @@ impl RemovalLimit {
     pub fn entries(self, of: u64) -> u64 {
         match self {
             Self::Entries(n) => n,
-            Self::Percent(p) => (of as f64 * p / 100.0) as u64,
+            // 0.3 % of 1000 is 3, though 0.3 cannot be said exactly in binary.
+            Self::Percent(p) => (of as f64 * p / 100.0 * (1.0 + 1e-12)) as u64,
         }
     }
 }
@@ -99,6 +100,10 @@ pub(super) fn roots(old: &Snapshot, new: &Snapshot) -> Result<()> {
         };
         if is.child.flags.contains(Flags::NOT_ENTERED) {
             continue;
+        }
+        if !matches!(is.child.kind(), Kind::Dir | Kind::Unknown) {
+            let reason = format!("was the mount point of {}, and is a {} now", before.identity, is.child.kind());
+            return Err(Error::RootChanged { path: to_path(&path).into_owned(), reason });
         }
         if let Some(after) = device(new, &is)
             && before.identity != after.identity

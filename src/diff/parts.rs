@@ -38,7 +38,16 @@ impl Gathered {
         let of = |part| Self::of_part(old, new, part, renumbered, renames);
         let Some(from) = middle else { return of(first) };
         let later = Part { from: Some(from), until: None };
-        let (first, later) = rayon::join(|| of(first), || of(later));
+        let (first, later) = std::thread::scope(|threads| {
+            match std::thread::Builder::new().name("compare".into()).spawn_scoped(threads, || of(later)) {
+                Ok(thread) => {
+                    let first = of(first);
+                    (first, thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+                }
+                // No thread is to be had.
+                Err(_) => (of(first), of(later)),
+            }
+        });
         Ok(first?.and(later?))
     }
 

@@ -102,8 +102,11 @@ mod linux {
 
     /// What the mount table says of a mount, and its source.
     pub(super) fn from_mount_table(mount: u64) -> (FileSystem, String) {
-        let info = mount_table().and_then(|t| t.into_iter().find(|m| u64::try_from(m.mnt_id) == Ok(mount)));
-        let Some(m) = info else {
+        let table = mount_table().unwrap_or_default();
+        let met = table.iter().find(|m| u64::try_from(m.mnt_id) == Ok(mount));
+        // A file system may be mounted in several places; it is named after the mount that shows most of it.
+        let same = table.iter().filter(|m| met.is_some_and(|met| met.majmin == m.majmin && met.fs_type == m.fs_type));
+        let Some(m) = same.min_by_key(|m| (m.root.len(), &m.root, &m.mount_source)).cloned() else {
             return (FileSystem { kind: String::new(), identity: String::new(), own_time: None }, String::new());
         };
         let source = m.mount_source.unwrap_or_default();

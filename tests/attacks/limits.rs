@@ -124,7 +124,6 @@ fn little_memory_is_enough_or_an_error() {
 }
 
 #[test]
-#[ignore = "rayon's own pool is made by the first diff of many directories, and panics where no thread can be started"]
 fn a_big_diff_without_threads_is_an_answer_or_an_error() {
     let env = environment(|env| (0..4200).for_each(|number| drop(env.dir(format!("tree/{number}")))));
     let mut attack = Attack::on(Promise::WholeOrAbsent, "no threads for a big diff");

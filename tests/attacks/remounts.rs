@@ -273,7 +273,6 @@ fn a_tree_that_is_mounted_twice_is_listed_twice() {
 }
 
 #[test]
-#[ignore = "needs a name for a file system that does not depend on which of its mounts is met first"]
 fn a_file_system_that_is_mounted_twice_keeps_its_name() {
     let mut attack = Attack::on(Promise::VanishedIsNotEmptied, "one file system in two places, named by the first met");
     let env = TestEnv::new();

@@ -244,7 +244,6 @@ fn an_unmounted_mount_below_the_root_is_refused_whatever_lies_below_it() {
 }
 
 #[test]
-#[ignore = "needs the guard of vanished mount points"]
 fn a_mount_point_that_is_gone_altogether_is_refused() {
     let reason = "root [ROOT]/tree/outer/inner: was the mount point of";
     let mut attack = Attack::on(Promise::VanishedIsNotEmptied, "a mount point below the root gone altogether");
@@ -308,7 +307,6 @@ fn a_limit_of_removals_holds_at_its_exact_border() {
 }
 
 #[test]
-#[ignore = "needs percentages that are not rounded down twice"]
 fn percentages_of_removals_are_exact_to_the_tenth() {
     let mut attack = Attack::on(Promise::VanishedIsNotEmptied, "percentages of --max-delete computed");
     for thousands in 1..=u64::from(times(20, 1000)) {

@@ -81,7 +81,9 @@ pub(super) fn walk<S: Sink>(
     let over = Over::default();
     std::thread::scope(|threads| {
         let _at_end = AtEnd(&over);
-        threads.spawn(|| walker.calls.watch(monitor, &over));
+        // Without a thread for it nobody watches.
+        let watch = || walker.calls.watch(monitor, &over);
+        let _ = std::thread::Builder::new().name("watch".into()).spawn_scoped(threads, watch);
         pool.scope(|scope| {
             for node in nodes {
                 scope.spawn(|scope| walker.read(scope, node));
