@@ -26,6 +26,22 @@ test-fs *TESTS:
 test-faults *TESTS:
     tools/test-faults "$@"
 
+# The integration tests as a user without rights; needs root to become one
+test-unprivileged:
+    tools/test-unprivileged
+
+# The tests that walk under ThreadSanitizer; needs the nightly compiler with its rust-src
+test-tsan *TESTS:
+    tools/test-tsan "$@"
+
+# NFS, vfat, exfat and ntfs3 in a small virtual machine, which is put together from Debian's packages; some minutes
+test-vm *ARGS:
+    tools/test-vm "$@"
+
+# Fuzzes the snapshot reader, each target for so many seconds; needs the nightly compiler
+fuzz SECONDS="60":
+    tools/fuzz {{ SECONDS }}
+
 # Breaks the code in one place after the other and shows that the tests notice
 test-mutants *NAMES:
     tools/mutants "$@"
