@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::report::{Attack, Promise, times};
 use crate::testenv::TestEnv;
-use crate::testenv::faultfs::{Fault, FaultFs, Phase, Stamps};
+use crate::testenv::faultfs::{Fault, FaultFs, Phase, SECOND, Stamps};
 
 /// For what has to happen soon, on a busy machine too.
 const SOON: Duration = Duration::from_secs(30);
@@ -69,7 +69,7 @@ impl Hanging {
 
 /// Some directories, of which `hung…` have to hang.
 fn tree(env: &TestEnv) -> Option<FaultFs> {
-    let fs = FaultFs::mount(env, "tree", Stamps { skew: -3600, ..Stamps::default() })?;
+    let fs = FaultFs::mount(env, "tree", Stamps { skew: -3600 * SECOND, ..Stamps::default() })?;
     for dir in ["hung", "a", "b", "z/deep"] {
         env.write(format!("tree/{dir}/file"), "");
         env.write(format!("tree/{dir}/sub/file"), "");
@@ -154,7 +154,7 @@ fn a_whole_file_system_that_hangs_takes_no_longer_the_more_directories_it_has() 
     let mut attack = Attack::on(Promise::AnswersInTime, "FUSE: all of a mount below the root hangs, --io-timeout");
     for _ in 0..times(1, 4) {
         let env = TestEnv::new();
-        let Some(fs) = FaultFs::mount(&env, "tree/server", Stamps { skew: -3600, ..Stamps::default() }) else {
+        let Some(fs) = FaultFs::mount(&env, "tree/server", Stamps { skew: -3600 * SECOND, ..Stamps::default() }) else {
             return attack.skipped();
         };
         for number in 0..60 {

@@ -14,7 +14,7 @@ use super::report::{Attack, Promise, times};
 use crate::properties::edits::{Edit, Tree, changing, making};
 use crate::properties::model::{Model, ancestors, differing, read};
 use crate::properties::names::any_name;
-use crate::testenv::faultfs::{Fault, FaultFs, Phase, Stamps};
+use crate::testenv::faultfs::{Fault, FaultFs, Phase, SECOND, Stamps};
 use crate::testenv::{Run, TestEnv};
 
 type Path = Vec<u8>;
@@ -177,7 +177,7 @@ fn fails_and_recovers(number: u32, walker: &str, with_base: bool) -> Option<Resu
     let mut draws = Draws::of(number);
     let env = TestEnv::new();
     // So long ago that little is racy.
-    let stamps = Stamps { skew: -3600, ..Stamps::default() };
+    let stamps = Stamps { skew: -3600 * SECOND, ..Stamps::default() };
     let fs = FaultFs::mount(&env, "tree", stamps)?;
     let mut tree = Tree::new(fs.root().to_owned());
     let mut edit = |draws: &mut Draws, made: bool| {
@@ -225,7 +225,7 @@ fn fails_and_recovers(number: u32, walker: &str, with_base: bool) -> Option<Resu
 
 fn random_faults(walker: &str, what: &'static str) {
     let mut attack = Attack::on(Promise::UnreadableIsNotDeleted, what);
-    for number in 0..times(24, 500) {
+    for number in 0..times(20, 300) {
         let Some(outcome) = fails_and_recovers(number, walker, number % 2 == 0) else { return attack.skipped() };
         attack.tried(outcome);
     }
@@ -248,7 +248,7 @@ fn snap(env: &TestEnv, output: &str, walker: &str, base: Option<&str>) -> Run {
 
 /// A file system that was quiet for an hour.
 fn quiet(env: &TestEnv) -> Option<FaultFs> {
-    FaultFs::mount(env, "tree", Stamps { skew: -3600, ..Stamps::default() })
+    FaultFs::mount(env, "tree", Stamps { skew: -3600 * SECOND, ..Stamps::default() })
 }
 
 /// A directory is replaced by a file that cannot be looked at: what lay in it is removed, and a list has to say so

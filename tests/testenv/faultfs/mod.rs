@@ -16,7 +16,7 @@ use fuser::{BackgroundSession, Config, Errno, MountOption, Request, Session};
 use rustix::mount::{UnmountFlags, unmount};
 
 use self::serve::{CanFail, Server};
-pub(crate) use self::stamps::Stamps;
+pub(crate) use self::stamps::{SECOND, Stamps};
 use self::tree::{Content, Id, ROOT, Tree};
 use super::{TestEnv, skip};
 
@@ -66,6 +66,8 @@ struct State {
 struct Behind {
     id: Id,
     restores_mtime: bool,
+    /// Is written in the next tick, before its own metadata are read.
+    then: Option<Id>,
     /// Whether the last time left the stamps that were read.
     hidden: bool,
     rewritten: bool,
@@ -78,6 +80,18 @@ impl State {
         for answer in std::mem::take(&mut self.waiting) {
             answer(self);
         }
+    }
+
+    /// Another file is written as soon as the tick of the rewrite is over.
+    fn write_before(&mut self, id: Id) {
+        let Some(behind) = self.behind.as_ref().filter(|behind| behind.then == Some(id) && behind.hidden) else {
+            return;
+        };
+        let Ok(ctime) = self.tree.get(behind.id).map(|node| node.ctime) else { return };
+        while self.tree.stamps.now() <= ctime {
+            std::thread::yield_now();
+        }
+        let _ = self.tree.write(id, 0, b"later");
     }
 
     fn rewrite_behind(&mut self, id: Id) {
@@ -243,13 +257,16 @@ impl FaultFs {
     }
 
     /// Gives new inode numbers to everything for which `which` says so (the root is asked about too), by its
-    /// old number.
-    pub(crate) fn renumber(&self, which: impl Fn(u64) -> bool) {
+    /// old number. Returns how many that were.
+    pub(crate) fn renumber(&self, which: impl Fn(u64) -> bool) -> usize {
         let mut state = self.shared.state();
-        let free = state.tree.all().map(|(_, node)| node.ino).max().unwrap_or(ROOT) + 1;
-        for (_, node) in state.tree.all().filter(|(_, node)| which(node.ino)) {
+        let free = state.tree.all().map(|node| node.ino).max().unwrap_or(ROOT) + 1;
+        let mut renumbered = 0;
+        for node in state.tree.all().filter(|node| which(node.ino)) {
             node.ino += free;
+            renumbered += 1;
         }
+        renumbered
     }
 
     /// From now on, files are stamped like this; older stamps stay as they are.
@@ -257,10 +274,11 @@ impl FaultFs {
         self.shared.state().tree.stamps = stamps;
     }
 
-    /// Rewrites a file in place, with the same size, whenever another process has read its metadata.
-    pub(crate) fn rewrite_behind(&self, path: impl AsRef<Path>, restores_mtime: bool) {
-        let id = self.id(path);
-        self.shared.state().behind = Some(Behind { id, restores_mtime, hidden: false, rewritten: false });
+    /// Rewrites a file in place, with the same size, whenever another process has read its metadata. `then` is
+    /// another file, which is written in the next tick after that, before its own metadata are read.
+    pub(crate) fn rewrite_behind(&self, path: &str, restores_mtime: bool, then: Option<&str>) {
+        let (id, then) = (self.id(path), then.map(|path| self.id(path)));
+        self.shared.state().behind = Some(Behind { id, restores_mtime, then, hidden: false, rewritten: false });
     }
 
     /// Stops that. Whether it was rewritten at all, and whether the stamps that were read last are those that it

@@ -90,6 +90,9 @@ impl Filesystem for Server {
     fn getattr(&self, req: &Request, ino: INodeNo, _: Option<FileHandle>, reply: ReplyAttr) {
         let by_others = self.0.is_foreign(req);
         self.0.serve(req, &Asked::Getattr(ino.0), reply, move |state, reply| {
+            if by_others {
+                state.write_before(ino.0);
+            }
             attributes(state, ino.0, reply);
             if by_others {
                 state.rewrite_behind(ino.0);

@@ -5,13 +5,15 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// Nanoseconds since 1970.
 pub(crate) type Nanoseconds = i128;
 
+pub(crate) const SECOND: Nanoseconds = 1_000_000_000;
+
 /// How a file system stamps its files.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Stamps {
     /// Times are cut to multiples of this.
     pub(crate) granularity: Duration,
-    /// How many seconds its clock is ahead of ours; behind if negative.
-    pub(crate) skew: i64,
+    /// How far its clock is ahead of ours; behind if negative.
+    pub(crate) skew: Nanoseconds,
     /// Whether it keeps a change time; if not, it shows the mtime in its place.
     pub(crate) keeps_ctime: bool,
 }
@@ -23,9 +25,17 @@ impl Default for Stamps {
 }
 
 impl Stamps {
+    /// Shifts the clock by less than a tick, so that the tick of now ends so soon.
+    pub(crate) fn ending_in(mut self, left: Duration) -> Self {
+        let granularity = self.granularity.as_nanos().cast_signed();
+        let in_tick = (nanoseconds(SystemTime::now()) + self.skew).rem_euclid(granularity);
+        self.skew += granularity - in_tick - left.as_nanos().cast_signed().min(granularity);
+        self
+    }
+
     /// The time by its clock.
     pub(super) fn now(&self) -> Nanoseconds {
-        self.cut(nanoseconds(SystemTime::now()) + i128::from(self.skew) * 1_000_000_000)
+        self.cut(nanoseconds(SystemTime::now()) + self.skew)
     }
 
     /// What is kept of a time.

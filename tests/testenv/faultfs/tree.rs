@@ -90,8 +90,8 @@ impl Tree {
         self.nodes.get_mut(&id).ok_or(Errno::ENOENT)
     }
 
-    pub(super) fn all(&mut self) -> impl Iterator<Item = (Id, &mut Node)> {
-        self.nodes.iter_mut().map(|(id, node)| (*id, node))
+    pub(super) fn all(&mut self) -> impl Iterator<Item = &mut Node> {
+        self.nodes.values_mut()
     }
 
     pub(super) fn entries(&self, dir: Id) -> Answer<&BTreeMap<Vec<u8>, Id>> {
