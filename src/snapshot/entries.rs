@@ -28,9 +28,17 @@ impl Entry {
 #[derive(Debug)]
 pub struct Entries<'a> {
     snapshot: &'a Snapshot,
-    stack: Vec<(Listing<'a>, usize)>,
+    stack: Vec<Open<'a>>,
     path: Vec<u8>,
     first: Option<Result<Entry>>,
+}
+
+/// A directory that is being read.
+#[derive(Debug)]
+struct Open<'a> {
+    listing: Listing<'a>,
+    row: u32,
+    path_len: usize,
 }
 
 impl Snapshot {
@@ -88,7 +96,7 @@ fn entry(path: Vec<u8>, child: &Child<'_>) -> Entry {
 impl Entries<'_> {
     fn enter(&mut self, row: u32, path_len: usize) {
         match self.snapshot.listing(row) {
-            Ok(listing) => self.stack.push((listing, path_len)),
+            Ok(listing) => self.stack.push(Open { listing, row, path_len }),
             Err(e) => self.fail(e),
         }
     }
@@ -107,9 +115,14 @@ impl Iterator for Entries<'_> {
             return Some(first);
         }
         loop {
-            let (listing, path_len) = self.stack.last_mut()?;
-            self.path.truncate(*path_len);
-            let Some(node) = listing.next() else {
+            let open = self.stack.last_mut()?;
+            self.path.truncate(open.path_len);
+            let Some(node) = open.listing.next() else {
+                // Once more: what was handed out is true if nobody wrote to the file in between.
+                if let Err(error) = self.snapshot.check(open.row) {
+                    self.stack.clear();
+                    return Some(Err(error));
+                }
                 self.stack.pop();
                 continue;
             };

@@ -11,16 +11,11 @@ use self_cell::self_cell;
 use super::block::{Block, Child, Names};
 use super::builder::directory_digest;
 use super::header::{Digest, HEADER_LEN, Header, digest};
-use super::tables::{ArchivedIndex, ArchivedMeta, Device, Meta};
+use super::tables::{ArchivedMeta, Device, Meta, View};
 use crate::entry::Flags;
 use crate::error::Context as _;
 use crate::path::push;
 use crate::{Error, Result, SnapshotProblem};
-
-struct View<'a> {
-    blocks: &'a [u8],
-    index: &'a ArchivedIndex,
-}
 
 self_cell!(
     struct Mapped {
@@ -91,8 +86,12 @@ pub(crate) struct Listing<'a> {
 impl<'a> Listing<'a> {
     /// The next child without its metadata.
     pub(crate) fn next_packed(&mut self) -> Option<PackedNode<'a>> {
-        let name = self.names.next()?;
         let place = self.place;
+        // Not by the names alone: another program may have written more NULs meanwhile.
+        if place as usize >= self.block.len() {
+            return None;
+        }
+        let name = self.names.next()?;
         self.place += 1;
         let is_directory = !self.subdirs.as_slice().is_empty() && self.block.is_directory(place as usize);
         let row = if is_directory { self.subdirs.next() } else { None };
@@ -134,32 +133,28 @@ impl Snapshot {
         }
         let map = map(&file).context("map", path)?;
         let len = map.len() as u64;
-        let header = Header::decode(&map, len).map_err(problem)?;
+        // Copies of what is small: checked and used is the same, whatever another program writes meanwhile.
+        let header = map[..HEADER_LEN.min(map.len())].to_vec();
+        let header = Header::decode(&header, len).map_err(problem)?;
         let section = |offset: u64, len: u64| -> Result<std::ops::Range<usize>> {
             let end = offset.checked_add(len).filter(|e| *e <= header.file_len && offset >= HEADER_LEN as u64);
             let end = end.ok_or_else(|| Error::damaged(path, "a section lies outside of the file"))?;
             Ok(offset as usize..end as usize)
         };
-        let meta_bytes = &map[section(header.meta_offset, header.meta_len)?];
-        if digest(meta_bytes) != header.meta_digest {
+        let meta_bytes = map[section(header.meta_offset, header.meta_len)?].to_vec();
+        if digest(&meta_bytes) != header.meta_digest {
             return Err(Error::damaged(path, "the account of the scan does not match its digest"));
         }
-        let archived = rkyv::access::<ArchivedMeta, rkyv::rancor::Error>(meta_bytes)
+        let archived = rkyv::access::<ArchivedMeta, rkyv::rancor::Error>(&meta_bytes)
             .map_err(|_| Error::damaged(path, "the account of the scan cannot be read"))?;
         let meta = rkyv::deserialize::<Meta, rkyv::rancor::Error>(archived)
             .map_err(|_| Error::damaged(path, "the account of the scan cannot be read"))?;
         let index_range = section(header.index_offset, header.index_len)?;
         let rows = header.directories as usize;
         let mapped = Mapped::try_new(map, |map| -> Result<View<'_>> {
-            let index = rkyv::access::<ArchivedIndex, rkyv::rancor::Error>(&map[index_range])
-                .map_err(|_| Error::damaged(path, "the index cannot be read"))?;
-            let whole = [index.block_end.len(), index.subtree.len(), index.flags.len(), index.digest.len()]
-                .iter()
-                .all(|len| *len == rows && rows > 0);
-            if !whole {
-                return Err(Error::damaged(path, "the index has the wrong length"));
-            }
-            Ok(View { blocks: &map[HEADER_LEN..header.index_offset as usize], index })
+            let blocks = &map[HEADER_LEN..header.index_offset as usize];
+            let view = View::new(blocks, &map[index_range], rows).filter(|_| rows > 0);
+            view.ok_or_else(|| Error::damaged(path, "the index cannot be read"))
         })?;
         let snapshot = Self { mapped, path: path.to_owned(), header, meta };
         let top = snapshot.row(snapshot.top())?;
@@ -209,12 +204,14 @@ impl Snapshot {
     }
 
     pub(crate) fn row(&self, row: u32) -> Result<Row> {
-        let index = self.mapped.borrow_dependent().index;
+        let index = self.mapped.borrow_dependent();
         let at = row as usize;
         match (index.digest.get(at), index.subtree.get(at), index.flags.get(at)) {
-            (Some(digest), Some(subtree), Some(flags)) => {
-                Ok(Row { digest: *digest, subtree: subtree.to_native(), flags: Flags::from_bits_retain(*flags) })
-            }
+            (Some(digest), Some(subtree), Some([flags])) => Ok(Row {
+                digest: *digest,
+                subtree: u32::from_le_bytes(*subtree),
+                flags: Flags::from_bits_retain(*flags),
+            }),
             _ => Err(Error::damaged(&self.path, "a directory lies outside of the index")),
         }
     }
@@ -234,9 +231,9 @@ impl Snapshot {
         let at = row as usize;
         let start = match at.checked_sub(1) {
             None => 0,
-            Some(before) => view.index.block_end.get(before).map_or(u64::MAX, |e| e.to_native()),
+            Some(before) => view.block_end.get(before).map_or(u64::MAX, |e| u64::from_le_bytes(*e)),
         };
-        let end = view.index.block_end.get(at).map_or(0, |e| e.to_native());
+        let end = view.block_end.get(at).map_or(0, |e| u64::from_le_bytes(*e));
         usize::try_from(start)
             .ok()
             .zip(usize::try_from(end).ok())
@@ -273,11 +270,11 @@ impl Snapshot {
         Ok(subdirs)
     }
 
-    /// The children of a directory, checked against its digest.
+    /// Checks a directory against its digest; its block and its child directories.
     ///
     /// # Errors
     /// A damaged snapshot.
-    pub(crate) fn listing(&self, row: u32) -> Result<Listing<'_>> {
+    pub(crate) fn check(&self, row: u32) -> Result<(&[u8], Vec<u32>)> {
         let block = self.block_bytes(row)?;
         let subdirs = self.subdirs(row)?;
         let mut rows = Vec::with_capacity(subdirs.len());
@@ -288,6 +285,15 @@ impl Snapshot {
         if directory_digest(block, rows.into_iter()) != self.row(row)?.digest {
             return Err(Error::damaged(&self.path, format!("directory record {row} does not match its digest")));
         }
+        Ok((block, subdirs))
+    }
+
+    /// The children of a directory, checked against its digest.
+    ///
+    /// # Errors
+    /// A damaged snapshot.
+    pub(crate) fn listing(&self, row: u32) -> Result<Listing<'_>> {
+        let (block, subdirs) = self.check(row)?;
         let block = Block::parse(block).ok_or_else(|| self.unreadable(row))?;
         Ok(Listing { block, names: block.names(), subdirs: subdirs.into_iter(), place: 0 })
     }
@@ -364,8 +370,8 @@ fn open_regular(path: &Path) -> Result<File> {
 fn map(file: &File) -> std::io::Result<Mmap> {
     // SAFETY: Snapshots are never written in place, only replaced by a rename. A foreign program that
     // changes the bytes cannot break memory safety: every access is bounds-checked against lengths
-    // fixed at mapping time, all archived types accept any bytes (the checked access of rkyv covers
-    // the relative pointers, which the view resolved once), and no reference to UTF-8 or enums is
-    // handed out. One that truncates the file causes SIGBUS: see `Snapshot`.
+    // fixed at mapping time, the view found its columns once, no pointer is read from the mapping
+    // again, all types in it accept any bytes, and no reference to UTF-8 or enums is handed out. One
+    // that truncates the file causes SIGBUS: see `Snapshot`.
     unsafe { Mmap::map(file) }
 }

@@ -22,6 +22,45 @@ pub(crate) struct Index {
     pub(crate) digest: Vec<Digest>,
 }
 
+/// The columns of the index and the blocks, found once: where they lie is not read again from a mapping that
+/// another program may write to.
+pub(super) struct View<'a> {
+    pub(super) blocks: &'a [u8],
+    pub(super) block_end: &'a [[u8; 8]],
+    pub(super) subtree: &'a [[u8; 4]],
+    pub(super) flags: &'a [[u8; 1]],
+    pub(super) digest: &'a [Digest],
+}
+
+/// The bytes that an archived vector takes where it is named: its distance from there, its length.
+const VECTOR: usize = 16;
+
+impl<'a> View<'a> {
+    /// Finds the columns of an index of so many rows, which ends with the four vectors that name them. Not
+    /// through rkyv, which would read their places at every access; a bad place is a wrong digest later.
+    pub(super) fn new(blocks: &'a [u8], index: &'a [u8], rows: usize) -> Option<Self> {
+        Some(Self {
+            blocks,
+            block_end: column(index, 0, rows)?,
+            subtree: column(index, 1, rows)?,
+            flags: column(index, 2, rows)?,
+            digest: column(index, 3, rows)?,
+        })
+    }
+}
+
+fn column<const SIZE: usize>(index: &[u8], number: usize, rows: usize) -> Option<&[[u8; SIZE]]> {
+    let at = index.len().checked_sub(4 * VECTOR)? + number * VECTOR;
+    let (distance, len) = index[at..at + VECTOR].split_at(8);
+    let distance = isize::try_from(i64::from_le_bytes(distance.try_into().ok()?)).ok()?;
+    if u64::from_le_bytes(len.try_into().ok()?) != rows as u64 {
+        return None;
+    }
+    let start = at.checked_add_signed(distance)?;
+    let end = start.checked_add(rows.checked_mul(SIZE)?)?;
+    Some(index.get(start..end)?.as_chunks().0)
+}
+
 /// What was asked and of what: small, read and checked as a whole when a snapshot is opened.
 #[derive(Debug, Clone, PartialEq, Eq, Archive, Serialize, Deserialize)]
 pub struct Meta {

@@ -303,6 +303,13 @@ const NUMBERS: [(usize, usize); 26] = [
     (172, 4),
 ];
 
+/// Makes the header's digest fit the header.
+pub(super) fn fit_header(bytes: &mut [u8]) {
+    let mut digest = xxh3_128(&bytes[..HEADER_DIGEST]).to_le_bytes();
+    digest.reverse();
+    bytes[HEADER_DIGEST..HEADER].copy_from_slice(&digest);
+}
+
 /// Values that a careless sum, product or cast gets wrong.
 fn extremes(value: u64) -> [u64; 14] {
     let near = [value.wrapping_sub(1), value.wrapping_add(1), value.wrapping_neg(), !value, value << 8, value * 2];
@@ -321,9 +328,7 @@ fn extreme_numbers_in_the_header_are_found_or_change_nothing() {
             for extreme in extremes(u64::from_le_bytes(value)) {
                 let mut bytes = pair.bytes(side).to_vec();
                 bytes[at..at + size].copy_from_slice(&extreme.to_le_bytes()[..size]);
-                let mut digest = xxh3_128(&bytes[..HEADER_DIGEST]).to_le_bytes();
-                digest.reverse();
-                bytes[HEADER_DIGEST..HEADER].copy_from_slice(&digest);
+                fit_header(&mut bytes);
                 fs::write(&pair.copy, &bytes).unwrap();
                 // A count of entries that is wrong is no part of a list, and verify finds it.
                 for by in [Reader::Diff, Reader::Entries] {

@@ -2,6 +2,7 @@
 //! of each belong to every test run; `just test-faults` tries hundreds and prints a table.
 
 mod crash;
+mod cut;
 mod damage;
 mod draw;
 mod filesystems;
