@@ -6,4 +6,5 @@ mod hostile;
 mod racy;
 pub(crate) mod report;
 mod stress;
+mod threats;
 mod tsan;

@@ -345,3 +345,30 @@ fn a_tree_that_was_idle_for_longer_than_the_window_has_no_suspects_and_a_busy_on
     // In-place changes of files leave their directory alone.
     attack.check(info["racy"] == 7, || format!("suspects after seven changes: {info}"));
 }
+
+/// No attack on a promise, but its limit as docs/threat-model.md tells it.
+#[test]
+fn what_was_read_of_another_directory_in_between_shows_in_its_inode_alone() {
+    let env = TestEnv::new();
+    env.write("tree/a/file", "of a");
+    env.write("tree/b/file", "of b");
+    let swap = || renameat_with(CWD, env.path("tree/a"), CWD, env.path("tree/b"), RenameFlags::EXCHANGE).unwrap();
+    let inode = || std::os::unix::fs::MetadataExt::ino(&env.path("tree/a/file").metadata().unwrap());
+    env.snap("first.snap");
+    swap();
+    env.snap("second.snap");
+    let run = env.run(["diff", "first.snap", "second.snap", "--emit", "json", "--relative", "--no-renames"]);
+    let list = run.success();
+    let lines: Vec<serde_json::Value> = list.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let line = lines.iter().find(|line| line["path"] == "a/file").expect("it is another file");
+    // The list is out; the consumer comes too late, or too early.
+    swap();
+    let (content, read) = (env.read("tree/a/file"), inode());
+    swap();
+    env.snap("third.snap");
+    let changes = env.changes("second.snap", "third.snap");
+    assert_eq!(changes, "M .\nM a\nM b\n", "the directories moved; nothing tells that their files did");
+    assert_ne!(content, env.read("tree/a/file"));
+    assert_ne!(line["new"]["inode"], read.to_string(), "what was read was not what was listed");
+    assert_eq!(line["new"]["inode"], inode().to_string());
+}

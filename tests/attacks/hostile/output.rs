@@ -85,10 +85,10 @@ fn a_snapshot_is_its_owners_alone_from_its_first_byte() {
 
 #[test]
 fn what_others_planted_where_a_snapshot_is_to_be_is_not_followed() {
-    let mut attack = Attack::on(Promise::WholeOrAbsent, "planted symlinks, fifos and guessed temporary names");
     if !is_root() {
         return skip("only root can plant what belongs to another user");
     }
+    let mut attack = Attack::on(Promise::WholeOrAbsent, "planted symlinks, fifos and guessed temporary names");
     let env = TestEnv::new();
     let prefix = temporary_prefix(&env);
     let victim = env.write("victim", "dear");
@@ -200,10 +200,10 @@ fn an_output_that_becomes_a_symlink_during_the_run_is_replaced_and_not_followed(
 
 #[test]
 fn the_directory_of_another_user_is_an_error_and_nothing_else() {
-    let mut attack = Attack::on(Promise::WholeOrAbsent, "-o into the directory of another user");
     if !is_root() {
         return skip("only root can make a directory for another user");
     }
+    let mut attack = Attack::on(Promise::WholeOrAbsent, "-o into the directory of another user");
     let env = TestEnv::new();
     for mode in [0o755, 0o700, 0o1755, 0o000] {
         let dir = env.dir("theirs");
