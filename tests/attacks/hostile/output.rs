@@ -22,7 +22,7 @@ fn temporary_prefix(env: &TestEnv) -> String {
     let mut child = slow_snap(env, "probe/a.snap");
     let found = loop {
         let names = env.names("probe");
-        if let Some(name) = names.iter().find(|name| name.ends_with(".tmp")) {
+        if let Some(name) = names.iter().find(|name| is_temporary(name)) {
             break name.clone();
         }
         assert!(child.try_wait().unwrap().is_none(), "it ended before its temporary file was seen");
@@ -30,7 +30,11 @@ fn temporary_prefix(env: &TestEnv) -> String {
     child.kill().unwrap();
     child.wait().unwrap();
     env.remove("probe");
-    found[..found.rfind('-').unwrap() + 1].to_owned()
+    found[..=found.rfind('-').unwrap()].to_owned()
+}
+
+fn is_temporary(name: &str) -> bool {
+    name.starts_with(".fastdiff-")
 }
 
 /// A snapshot whose writing takes long enough to be watched.
@@ -71,7 +75,7 @@ fn a_snapshot_is_its_owners_alone_from_its_first_byte() {
             for name in env.names("out") {
                 // It may have got its name by now.
                 if let Ok(found) = env.path("out").join(&name).symlink_metadata() {
-                    seen += u64::from(name.ends_with(".tmp"));
+                    seen += u64::from(is_temporary(&name));
                     let mode = found.mode() & 0o7777;
                     attack.check(mode == 0o600, || format!("{name} has mode {mode:o}"));
                 }
