@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::rust_files;
 
 /// The paths of all tests as the harness names them.
-fn all_tests() -> BTreeSet<String> {
+pub(super) fn all_tests() -> BTreeSet<String> {
     let project = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut found = BTreeSet::new();
     for root in ["tests", "src"] {

@@ -20,5 +20,6 @@ mod remounts;
 pub(crate) mod report;
 mod roots;
 mod stress;
+mod threats;
 mod tsan;
 mod unreadable;

@@ -36,7 +36,7 @@ struct Rounds {
     how: How,
     mirror: Mirror,
     random: Random,
-    rounds: u64,
+    taken: u64,
     listed: usize,
     incomplete: u64,
 }
@@ -45,7 +45,7 @@ impl Rounds {
     fn start(env: TestEnv, how: How) -> Self {
         let (tree, old) = (env.path("tree"), env.path("old.snap"));
         let mut rounds =
-            Self { env, how, mirror: Mirror::default(), random: Random(7), rounds: 0, listed: 0, incomplete: 0 };
+            Self { env, how, mirror: Mirror::default(), random: Random(7), taken: 0, listed: 0, incomplete: 0 };
         while rounds.snap("old.snap", false) == Some(3) {
             rounds.incomplete += 1;
         }
@@ -66,7 +66,7 @@ impl Rounds {
 
     /// A snapshot, the list of what changed, and its way into the mirror.
     fn round(&mut self) {
-        self.rounds += 1;
+        self.taken += 1;
         if self.snap("new.snap", self.how.base) == Some(3) {
             self.incomplete += 1;
             if !self.how.base {
@@ -111,12 +111,12 @@ fn mirror_under_fire(how: How, what: &'static str) {
     println!(
         "{} changes, {} rounds ({} incomplete), {} lines listed, {} entries at the end",
         writers.changes(),
-        rounds.rounds,
+        rounds.taken,
         rounds.incomplete,
         rounds.listed,
         rounds.mirror.len()
     );
-    assert!(writers.changes() > 100 && rounds.rounds > 3, "hardly anything happened");
+    assert!(writers.changes() > 100 && rounds.taken > 3, "hardly anything happened");
 }
 
 /// How long an attack goes on: at length, longer than the window, so that most entries are no suspects.
@@ -203,7 +203,7 @@ fn mirror_of_stress_ng(how: How, what: &'static str) {
     rounds.round();
     rounds.round();
     attack.tried(rounds.mirror.compare());
-    println!("{} rounds ({} incomplete), {} lines listed", rounds.rounds, rounds.incomplete, rounds.listed);
+    println!("{} rounds ({} incomplete), {} lines listed", rounds.taken, rounds.incomplete, rounds.listed);
     assert!(rounds.listed > 100, "stress-ng hardly changed anything: {said}");
 }
 

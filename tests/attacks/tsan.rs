@@ -27,8 +27,9 @@ fn a_race_is_found() {
     std::thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
+                // Long enough for both to run at once also on one processor.
                 begin.wait();
-                (0..100_000).for_each(|_| shared.count());
+                (0..5_000_000).for_each(|_| shared.count());
             });
         }
     });

@@ -113,7 +113,7 @@ fn no_command_writes_a_name_that_commands_the_terminal() {
         format!("snap tree -o e.snap --exclude-from {root}/none"),
         format!("snap tree -o e.snap --base {root}.snap"),
         format!("diff a.snap c.snap -o {root}"),
-        format!("{root}"),
+        root.to_owned(),
         format!("snap --walker {root}"),
         "snap tree -o e.snap".into(),
     ];

@@ -22,7 +22,7 @@ fn temporary_prefix(env: &TestEnv) -> String {
     let mut child = slow_snap(env, "probe/a.snap");
     let found = loop {
         let names = env.names("probe");
-        if let Some(name) = names.iter().find(|name| name.ends_with(".tmp")) {
+        if let Some(name) = names.iter().find(|name| is_temporary(name)) {
             break name.clone();
         }
         assert!(child.try_wait().unwrap().is_none(), "it ended before its temporary file was seen");
@@ -30,7 +30,11 @@ fn temporary_prefix(env: &TestEnv) -> String {
     child.kill().unwrap();
     child.wait().unwrap();
     env.remove("probe");
-    found[..found.rfind('-').unwrap() + 1].to_owned()
+    found[..=found.rfind('-').unwrap()].to_owned()
+}
+
+fn is_temporary(name: &str) -> bool {
+    name.starts_with(".fastdiff-")
 }
 
 /// A snapshot whose writing takes long enough to be watched.
@@ -71,7 +75,7 @@ fn a_snapshot_is_its_owners_alone_from_its_first_byte() {
             for name in env.names("out") {
                 // It may have got its name by now.
                 if let Ok(found) = env.path("out").join(&name).symlink_metadata() {
-                    seen += u64::from(name.ends_with(".tmp"));
+                    seen += u64::from(is_temporary(&name));
                     let mode = found.mode() & 0o7777;
                     attack.check(mode == 0o600, || format!("{name} has mode {mode:o}"));
                 }
@@ -85,10 +89,10 @@ fn a_snapshot_is_its_owners_alone_from_its_first_byte() {
 
 #[test]
 fn what_others_planted_where_a_snapshot_is_to_be_is_not_followed() {
-    let mut attack = Attack::on(Promise::WholeOrAbsent, "planted symlinks, fifos and guessed temporary names");
     if !is_root() {
         return skip("only root can plant what belongs to another user");
     }
+    let mut attack = Attack::on(Promise::WholeOrAbsent, "planted symlinks, fifos and guessed temporary names");
     let env = TestEnv::new();
     let prefix = temporary_prefix(&env);
     let victim = env.write("victim", "dear");
@@ -200,10 +204,10 @@ fn an_output_that_becomes_a_symlink_during_the_run_is_replaced_and_not_followed(
 
 #[test]
 fn the_directory_of_another_user_is_an_error_and_nothing_else() {
-    let mut attack = Attack::on(Promise::WholeOrAbsent, "-o into the directory of another user");
     if !is_root() {
         return skip("only root can make a directory for another user");
     }
+    let mut attack = Attack::on(Promise::WholeOrAbsent, "-o into the directory of another user");
     let env = TestEnv::new();
     for mode in [0o755, 0o700, 0o1755, 0o000] {
         let dir = env.dir("theirs");

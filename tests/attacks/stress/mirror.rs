@@ -117,7 +117,7 @@ impl Mirror {
         for path in tree.nodes.keys().chain(self.nodes.keys().filter(|path| !tree.nodes.contains_key(*path))) {
             let (is, was) = (tree.nodes.get(path), self.nodes.get(path));
             if is != was {
-                let show = |node: Option<&Node>| node.map_or("nothing".into(), |n| n.to_string());
+                let show = |node: Option<&Node>| node.map_or("nothing".into(), ToString::to_string);
                 differences.push(format!("{}: {}, the mirror has {}", path.escape_ascii(), show(is), show(was)));
             }
         }

@@ -2,11 +2,11 @@
 //!
 //! No directory ever comes back to a path that it left: what a consumer reads by path in between would be of
 //! another directory, and no comparison of two snapshots could tell (docs/threat-model.md). Files may: a rename
-//! changes their own ctime.
+//! changes their own ctime, and after an exchange, which on xfs does not, it is changed here.
 
 use std::collections::HashSet;
 use std::fs::{self, File, FileTimes, OpenOptions, Permissions};
-use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _, PermissionsExt as _, symlink};
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _, PermissionsExt as _, lchown, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
@@ -243,7 +243,13 @@ impl Writer {
             // A directory may be there by now, and must not come back later to where it was.
             10 | 11 if file.is_dir() || other.is_dir() => {}
             10 => drop(fs::rename(file, other)),
-            11 => drop(renameat_with(CWD, file, CWD, other, RenameFlags::EXCHANGE)),
+            11 => {
+                let _ = renameat_with(CWD, &file, CWD, &other, RenameFlags::EXCHANGE);
+                for path in [file, other] {
+                    // To whom it belongs anyway.
+                    let _ = lchown(path, None, None);
+                }
+            }
             12 => self.replace(&file),
             13 => drop(fs::hard_link(file, self.dir().join(self.fresh('l')))),
             14 => self.other_kind(&file),
