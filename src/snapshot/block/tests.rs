@@ -1,0 +1,92 @@
+//! What goes into a block comes out of it, and no bytes make it panic.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn encode(children: &[Child<'_>]) -> Vec<u8> {
+    let mut out = Vec::new();
+    Encoder::default().encode(children.iter().copied(), &mut out);
+    out
+}
+
+prop_compose! {
+    fn time()(sec in prop_oneof![any::<i64>(), 1_600_000_000..1_800_000_000_i64], nsec in 0..1_000_000_000_u32) -> Time {
+        Time::new(sec, nsec)
+    }
+}
+
+prop_compose! {
+    fn stat()(mode: u16, nlink: u32, uid in 0..3000_u32, gid: u32, ino: u64, size: u64, mtime in time(), ctime in time(), birth: u32) -> Stat {
+        Stat { mode, nlink, uid, gid, ino, size, mtime, ctime, birth }
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_goes_in_comes_out(
+        rows in prop::collection::btree_map(prop::collection::vec(1..=255_u8, 1..40), (stat(), any::<u8>()), 0..40)
+    ) {
+        let children: Vec<_> = rows
+            .iter()
+            .map(|(name, (stat, flags))| Child { name, stat: *stat, flags: Flags::from_bits_retain(*flags) })
+            .collect();
+        let bytes = encode(&children);
+        let block = Block::parse(&bytes).expect("own block");
+        prop_assert_eq!(block.len(), children.len());
+        prop_assert_eq!(block.children().collect::<Vec<_>>(), children);
+    }
+
+    #[test]
+    fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        if let Some(block) = Block::parse(&bytes) {
+            prop_assert_eq!(block.children().count(), block.len());
+        }
+    }
+
+    #[test]
+    fn no_cut_or_flip_makes_it_panic(rows in prop::collection::vec(stat(), 1..20), cut: prop::sample::Index, flip: prop::sample::Index) {
+        let names: Vec<_> = (0..rows.len()).map(|i| format!("{i:03}")).collect();
+        let children: Vec<_> = rows.iter().zip(&names)
+            .map(|(s, n)| Child { name: n.as_bytes(), stat: *s, flags: Flags::empty() }).collect();
+        let mut bytes = encode(&children);
+        prop_assert!(Block::parse(&bytes[..cut.index(bytes.len())]).is_none_or(|b| b.children().count() == b.len()));
+        let at = flip.index(bytes.len() * 8);
+        bytes[at / 8] ^= 1 << (at % 8);
+        prop_assert!(Block::parse(&bytes).is_none_or(|b| b.children().count() == b.len()));
+    }
+}
+
+#[test]
+fn format_md_names_the_fields_and_flags() {
+    let page = include_str!("../../../FORMAT.md");
+    let table = page.split("The fields, in order:").nth(1).and_then(|t| t.split("The flags").next()).expect("a table");
+    let names: Vec<_> = table.lines().filter_map(|l| l.strip_prefix("| `")?.split('`').next()).collect();
+    assert_eq!(names, FIELDS);
+    let bits = page.split("| bit | flag |").nth(1).and_then(|t| t.split("*Rationale*").next()).expect("a table");
+    let names: Vec<_> = bits
+        .lines()
+        .filter_map(|l| {
+            let mut cells = l.split('|').map(str::trim).skip(1);
+            let bit: u8 = cells.next()?.parse().ok()?;
+            Some((bit, cells.next()?.to_uppercase().replace(' ', "_")))
+        })
+        .collect();
+    let flags: Vec<_> =
+        Flags::all().iter_names().map(|(n, f)| (f.bits().trailing_zeros() as u8, n.to_owned())).collect();
+    assert_eq!(names, flags);
+}
+
+#[test]
+fn equal_values_cost_nothing() {
+    let stat = Stat { mode: 0o100_644, uid: 1000, gid: 1000, nlink: 1, ..Stat::default() };
+    let names: Vec<_> = (0..100).map(|i| format!("{i:03}")).collect();
+    let children: Vec<_> = names.iter().map(|n| Child { name: n.as_bytes(), stat, flags: Flags::empty() }).collect();
+    assert!(encode(&children).len() < 100 * 4 + 50);
+}
+
+#[test]
+fn no_children_no_bytes() {
+    assert!(encode(&[]).is_empty());
+    assert_eq!(Block::parse(&[]).expect("empty").len(), 0);
+}
