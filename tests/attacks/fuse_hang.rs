@@ -58,9 +58,17 @@ impl Hanging {
         true
     }
 
-    /// Everything that was said, and how it ended; what hung has to be released before.
+    /// Everything that was said, and how it ended; what hung has to be released before. A run that does not end
+    /// all the same is killed.
     fn finish(mut self) -> (String, ExitStatus) {
-        let status = self.child.wait().unwrap();
+        let released = Instant::now();
+        let status = loop {
+            match self.child.try_wait().unwrap() {
+                Some(status) => break status,
+                None if released.elapsed() > SOON => self.child.kill().unwrap(),
+                None => std::thread::sleep(Duration::from_millis(5)),
+            }
+        };
         self.listener.join().unwrap();
         let said = self.said.lock().unwrap_or_else(PoisonError::into_inner).clone();
         (said, status)
@@ -242,5 +250,7 @@ fn the_test_file_system_hangs_and_is_taken_down_all_the_same() {
         assert!(hung.iter_mut().all(|run| run.child.try_wait().unwrap().is_none()), "nothing hangs");
     }
     assert_eq!(env.names("tree"), [""; 0], "it is still mounted");
-    hung.into_iter().for_each(|run| drop(run.finish()));
+    for run in hung {
+        run.finish();
+    }
 }

@@ -40,7 +40,7 @@ pub(crate) enum Fault {
 
 /// What the kernel asks.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(self) enum Asked {
+enum Asked {
     Lookup(Id, Vec<u8>),
     Getattr(Id),
     Opendir(Id),
@@ -126,11 +126,6 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether another process than this one asks. The kernel names the thread.
-    fn is_foreign(&self, req: &Request) -> bool {
-        req.pid() != 0 && !Path::new(&format!("/proc/self/task/{}", req.pid())).exists()
-    }
-
     /// Answers, fails, or leaves the answer for later.
     fn serve<R: CanFail>(
         &self,
@@ -139,7 +134,7 @@ impl Shared {
         reply: R,
         answer: impl FnOnce(&mut State, R) + Send + 'static,
     ) {
-        let foreign = self.is_foreign(req);
+        let foreign = is_foreign(req);
         let mut state = self.state();
         let fault = match state.faults.get(asked) {
             _ if !foreign => None,
@@ -158,7 +153,7 @@ impl Shared {
 
     /// After how many entries a listing breaks off for this caller, and how.
     fn breaks_off(&self, req: &Request, dir: Id, offset: u64) -> Option<(u64, Errno)> {
-        let foreign = self.is_foreign(req);
+        let foreign = is_foreign(req);
         let state = self.state();
         let (after, Fault::Error(error)) = *state.faults.get(&Asked::Readdir(dir)).filter(|_| foreign)? else {
             return None;
@@ -168,6 +163,11 @@ impl Shared {
         }
         Some((after, error))
     }
+}
+
+/// Whether another process than this one asks. The kernel names the thread.
+fn is_foreign(req: &Request) -> bool {
+    req.pid() != 0 && !Path::new(&format!("/proc/self/task/{}", req.pid())).exists()
 }
 
 /// A mounted file system; taken down when it is dropped, whatever hangs.

@@ -18,7 +18,7 @@ use rustix::fs::FileType as Kind;
 
 use super::stamps::nanoseconds;
 use super::tree::{Content, Id};
-use super::{Asked, Shared, State};
+use super::{Asked, Shared, State, is_foreign};
 
 const AT_ONCE: Duration = Duration::ZERO;
 
@@ -88,7 +88,7 @@ impl Filesystem for Server {
     }
 
     fn getattr(&self, req: &Request, ino: INodeNo, _: Option<FileHandle>, reply: ReplyAttr) {
-        let by_others = self.0.is_foreign(req);
+        let by_others = is_foreign(req);
         self.0.serve(req, &Asked::Getattr(ino.0), reply, move |state, reply| {
             if by_others {
                 state.write_before(ino.0);
