@@ -67,7 +67,7 @@ fn a_directory_that_becomes_a_symlink_leads_nowhere() {
     let mut options = ScanOptions::new([env.path("tree")]);
     options.threads = Some(4);
     let ((), swaps) = while_swapping(&pairs, || {
-        for _ in 0..times(150, 5000) {
+        for _ in 0..times(80, 5000) {
             let found = paths(&scanned(&env, &options));
             let outside: Vec<_> = found.iter().filter(|p| p.contains("secret")).collect();
             attack.check(outside.is_empty(), || format!("entries from outside of the root: {outside:?}"));
