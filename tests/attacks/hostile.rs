@@ -205,7 +205,7 @@ fn ten_thousand_levels_and_very_many_entries_are_recorded() {
     match outcome {
         Ok(outcome) => {
             attack.check(outcome.counts.entries == 10_003 + made, || format!("{:?}", outcome.counts));
-            attack.check(began.elapsed() < Duration::from_mins(2), || format!("{:?}", began.elapsed()));
+            attack.check(began.elapsed() < Duration::from_mins(10), || format!("{:?}", began.elapsed()));
         }
         Err(e) => attack.tried(Err(e.to_string())),
     }
