@@ -78,7 +78,13 @@ fn afterwards(env: &TestEnv, run: &Run, args: &[&str]) -> Result<(), String> {
 
 /// Runs a command after a line of shell script.
 fn under(env: &TestEnv, limit: &str, args: &[&str]) -> Run {
-    env.finish(env.shell(&format!("{limit}; exec $0 \"$@\"")).args(args))
+    env.finish(env.shell(&format!("{limit}; exec timeout -k 1 100 $0 \"$@\"")).args(args))
+}
+
+/// Whether the system could not even load the program.
+fn was_not_loaded(run: &Run) -> bool {
+    let killed = run.code == Some(139) || run.signal.is_some();
+    run.code == Some(127) || killed && run.stderr.is_empty()
 }
 
 #[test]
@@ -92,7 +98,7 @@ fn few_descriptors_are_enough_or_an_error() {
         for args in COMMANDS {
             let run = under(&env, &format!("ulimit -n {limit}"), args);
             // Below that the system cannot even load the program.
-            if run.code == Some(127) && limit < 6 {
+            if was_not_loaded(&run) && limit < 6 {
                 continue;
             }
             let outcome = afterwards(&env, &run, args);
@@ -110,9 +116,7 @@ fn little_memory_is_enough_or_an_error() {
     for kilobytes in (12_000..48_000).step_by(step) {
         for args in COMMANDS {
             let run = under(&env, &format!("ulimit -v {kilobytes}"), args);
-            // The system could not load the program.
-            let loader = run.code == Some(127) && run.stderr.contains("shared libraries");
-            if loader || run.signal.is_some() && run.stderr.is_empty() && kilobytes < 17_000 {
+            if was_not_loaded(&run) && kilobytes < 18_000 {
                 continue;
             }
             ran += 1;
@@ -129,7 +133,7 @@ fn a_big_diff_without_threads_is_an_answer_or_an_error() {
     let mut attack = Attack::on(Promise::WholeOrAbsent, "no threads for a big diff");
     for kilobytes in (17_000..30_000).step_by(500) {
         let run = under(&env, &format!("ulimit -v {kilobytes}"), COMMANDS[2]);
-        if run.code != Some(127) {
+        if !was_not_loaded(&run) {
             attack.tried(afterwards(&env, &run, COMMANDS[2]).map_err(|e| format!("{kilobytes} kB: {e}")));
         }
     }

@@ -1,14 +1,15 @@
 //! Law 1 where stamps cannot tell: changes in the tick of the stat, with equal size and restored mtime, through a
-//! mapping, during a long write, by exchange of files and directories that look the same.
+//! mapping, during a long write. Files and directories that look the same as others are in `lookalikes`.
 
-use std::fs::{self, File, FileTimes, OpenOptions};
+mod lookalikes;
+
+use std::fs::{self, FileTimes, OpenOptions};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use fastdiff::{ChangeKind, Diff, DiffOptions, Flags, NoMonitor, ScanOptions, Snapshot, Time, WalkerKind, scan};
-use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use super::report::{Attack, Promise, times};
 use super::stress::{Random, map};
@@ -201,90 +202,6 @@ fn a_long_write_that_goes_on_during_the_scan_is_listed() {
     }
 }
 
-/// A change that a list has to tell although what is seen at first glance is as before.
-type Change = fn(&TestEnv, &mut Random);
-
-fn replaced(env: &TestEnv, random: &mut Random) {
-    let (file, new) = (env.path("tree/dir/file"), env.path("tree/dir/new"));
-    let found = file.metadata().unwrap();
-    fs::write(&new, random.next().to_le_bytes()).unwrap();
-    fs::set_permissions(&new, found.permissions()).unwrap();
-    File::open(&new).unwrap().set_times(FileTimes::new().set_modified(found.modified().unwrap())).unwrap();
-    fs::rename(&new, &file).unwrap();
-}
-
-fn relinked(env: &TestEnv, _: &mut Random) {
-    // The number of links is as before, and another file has this one's name.
-    let (file, other, spare) = (env.path("tree/dir/file"), env.path("tree/dir/other"), env.path("tree/dir/spare"));
-    fs::rename(&file, &spare).unwrap();
-    fs::hard_link(&other, &file).unwrap();
-    fs::remove_file(&other).unwrap();
-    fs::rename(&spare, &other).unwrap();
-}
-
-fn written_by_another_name(env: &TestEnv, random: &mut Random) {
-    // A link from outside of the tree: nothing in it is touched by its own path.
-    let link = env.path("outside");
-    fs::hard_link(env.path("tree/dir/file"), &link).unwrap();
-    rewrite_unseen(&link, random.next() as u32);
-    fs::remove_file(link).unwrap();
-}
-
-fn exchanged(env: &TestEnv, _: &mut Random) {
-    renameat_with(CWD, env.path("tree/dir/file"), CWD, env.path("tree/dir/other"), RenameFlags::EXCHANGE).unwrap();
-}
-
-fn directory_swapped(env: &TestEnv, _: &mut Random) {
-    renameat_with(CWD, env.path("tree/dir"), CWD, env.path("tree/twin"), RenameFlags::EXCHANGE).unwrap();
-    // The mtimes of all that moved, and of where it moved, are as before.
-    for dir in ["tree", "tree/dir", "tree/twin"] {
-        env.set_mtime(dir, 1_000_000);
-    }
-}
-
-fn made_anew(env: &TestEnv, random: &mut Random) {
-    env.remove("tree/dir/file");
-    env.write("tree/dir/file", random.next().to_le_bytes());
-    env.set_mtime("tree/dir/file", 1_000_000);
-    env.set_mtime("tree/dir", 1_000_000);
-}
-
-#[test]
-fn what_looks_the_same_and_is_another_is_listed() {
-    let mut attack = Attack::on(Promise::NoChangeMissed, "another file or directory that looks the same");
-    let changes: [(&str, Change); 6] = [
-        ("replaced by rename", replaced),
-        ("links changed round", relinked),
-        ("written by a link from outside", written_by_another_name),
-        ("two files exchanged", exchanged),
-        ("two directories exchanged", directory_swapped),
-        ("removed and made anew", made_anew),
-    ];
-    let mut random = Random(11);
-    for number in 0..times(3, 60) {
-        for (what, change) in changes {
-            let env = TestEnv::new();
-            for dir in ["tree/dir", "tree/twin"] {
-                for name in ["file", "other"] {
-                    env.write(format!("{dir}/{name}"), random.next().to_le_bytes());
-                    env.set_mtime(format!("{dir}/{name}"), 1_000_000);
-                }
-                env.set_mtime(dir, 1_000_000);
-            }
-            env.set_mtime("tree", 1_000_000);
-            env.settle();
-            let old = snap(&env, "old.snap", Window::Tick, walkers(number));
-            assert_eq!(old.header().counts.racy, 0, "suspects would be listed without any proof");
-            let before = env.read("tree/dir/file");
-            change(&env, &mut random);
-            assert_ne!(before, env.read("tree/dir/file"), "{what}: nothing changed");
-            let new = snap(&env, "new.snap", Window::Tick, walkers(number + 1));
-            let list = listed(&env, &old, &new);
-            attack.check(says(&list, "dir/file"), || format!("{what}: {list:?}"));
-        }
-    }
-}
-
 #[test]
 fn the_window_decides_to_the_nanosecond_and_a_later_stamp_than_the_boundary_is_young() {
     let mut attack = Attack::on(Promise::NoChangeMissed, "windows and boundaries around the stamp");
@@ -351,32 +268,4 @@ fn a_tree_that_was_idle_for_longer_than_the_window_has_no_suspects_and_a_busy_on
     println!("suspects: {idle} of an idle tree; of a busy one {} of {}", info["racy"], info["entries"]);
     // In-place changes of files leave their directory alone.
     attack.check(info["racy"] == 7, || format!("suspects after seven changes: {info}"));
-}
-
-/// No attack on a promise, but its limit as docs/threat-model.md tells it.
-#[test]
-fn what_was_read_of_another_directory_in_between_shows_in_its_inode_alone() {
-    let env = TestEnv::new();
-    env.write("tree/a/file", "of a");
-    env.write("tree/b/file", "of b");
-    let swap = || renameat_with(CWD, env.path("tree/a"), CWD, env.path("tree/b"), RenameFlags::EXCHANGE).unwrap();
-    let inode = || std::os::unix::fs::MetadataExt::ino(&env.path("tree/a/file").metadata().unwrap());
-    env.snap("first.snap");
-    swap();
-    env.snap("second.snap");
-    let run = env.run(["diff", "first.snap", "second.snap", "--emit", "json", "--relative", "--no-renames"]);
-    let list = run.success();
-    let lines: Vec<serde_json::Value> = list.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let line = lines.iter().find(|line| line["path"] == "a/file").expect("it is another file");
-    // The list is out; the consumer comes too late, or too early.
-    swap();
-    let (content, read) = (env.read("tree/a/file"), inode());
-    swap();
-    env.snap("third.snap");
-    let changes = env.changes("second.snap", "third.snap");
-    // The directories themselves are not even listed on xfs, which leaves the ctime of what is exchanged alone.
-    assert!(changes.starts_with("M .\n") && !changes.contains("file"), "{changes}");
-    assert_ne!(content, env.read("tree/a/file"));
-    assert_ne!(line["new"]["inode"], read.to_string(), "what was read was not what was listed");
-    assert_eq!(line["new"]["inode"], inode().to_string());
 }
