@@ -87,7 +87,6 @@ fn a_server_whose_clock_is_far_behind_hides_no_rewrite() {
 }
 
 #[test]
-#[ignore = "needs the newest-ctime rule"]
 fn a_later_stamp_elsewhere_does_not_hide_a_rewrite_at_the_end_of_a_tick() {
     let mut attack = Attack::on(Promise::NoChangeMissed, "FUSE: clock behind, another file in the next tick");
     let mut hidden = 0;

@@ -164,14 +164,6 @@ fn compare(list: &List, before: &Known, now: &Known, unknown: &BTreeSet<Path>, h
     if wrong.is_empty() { Ok(()) } else { Err(format!("{wrong:#?}")) }
 }
 
-/// Whether something that was a directory is no directory any more, and cannot be looked at. The native walker
-/// forgets what lay there: see `what_took_the_place_of_a_directory_hides_no_removal`.
-fn forgets(walker: &str, during: &Model, dark: &Dark, first: &Known) -> bool {
-    let is_dir = |stat: &Stat| stat.mode & 0o170_000 == 0o040_000;
-    let was_dir = |path: &Path| first.get(path).copied().flatten().is_some_and(|stat| is_dir(&stat));
-    walker == "native" && dark.without_stat.iter().any(|path| was_dir(path) && !is_dir(&during[path]))
-}
-
 /// One try: a tree, a snapshot, edits, faults, a snapshot, edits, no faults, a snapshot.
 fn fails_and_recovers(number: u32, walker: &str, with_base: bool) -> Option<Result<(), String>> {
     let mut draws = Draws::of(number);
@@ -195,9 +187,6 @@ fn fails_and_recovers(number: u32, walker: &str, with_base: bool) -> Option<Resu
         snap("old.snap", None).success();
         let during = edit(&mut draws, false);
         let dark = darken(&mut draws, &fs, &during);
-        if with_base && forgets(walker, &during, &dark, &first) {
-            return Ok(());
-        }
         let run = snap("dark.snap", with_base.then_some("old.snap"));
         if fs.heal() == 0 {
             return Err("no fault met the walk".to_owned());
