@@ -190,7 +190,7 @@ fn every_flipped_bit_of_a_small_snapshot_is_found_or_changes_nothing() {
 #[test]
 fn random_flips_are_found_or_change_nothing() {
     // Directories and files of each in a tree; the tries of it on each side.
-    let shares = [(4, 3, times(400, 400_000)), (12, 10, times(200, 90_000)), (60, 30, times(40, 10_000))];
+    let shares = [(4, 3, times(400, 450_000)), (12, 10, times(200, 45_000)), (60, 30, times(40, 5_000))];
     std::thread::scope(|scope| {
         for side in SIDES {
             scope.spawn(move || {
