@@ -169,7 +169,10 @@ pub(super) fn run(args: &Args, matches: &ArgMatches) -> Outcome {
     signals::catch();
     let began = Instant::now();
     let progress = Progress::new(args.quiet);
+    // An existing output is looked into.
+    signals::opening(&args.output);
     let outcome = scan(&options, base.as_ref(), &args.output, &progress);
+    signals::opened();
     progress.finish();
     let outcome = outcome?;
     if !args.quiet {
