@@ -3,6 +3,7 @@
 
 mod filesystems;
 mod guarantees;
+mod nfs;
 mod remounts;
 pub(crate) mod report;
 mod roots;

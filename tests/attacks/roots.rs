@@ -1,12 +1,13 @@
 //! Roots and mounts that vanish between two snapshots: whatever the form of the list, it is refused, and nothing is
 //! written, until somebody says that it is meant.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 use fastdiff::RemovalLimit;
 
-use super::filesystems::{follow, held, listed};
+use super::filesystems::{Held, follow, held, listed};
 use super::report::{Attack, Promise, times};
 use crate::testenv::{Kind, TestEnv, Volume};
 
@@ -51,7 +52,7 @@ fn refused(env: &TestEnv, attack: &mut Attack, more: &[&str], reason: &str) {
 }
 
 /// Checks that the list comes out once it is meant, and is true.
-fn meant(env: &TestEnv, attack: &mut Attack, before: &std::collections::BTreeMap<Vec<u8>, super::filesystems::Held>) {
+fn meant(env: &TestEnv, attack: &mut Attack, before: &BTreeMap<Vec<u8>, Held>) {
     let list = listed(env, "old.snap", "new.snap", &["--allow-root-change"]);
     attack.tried(list.and_then(|list| follow(before, &list, &held(&env.path("tree")))));
     for format in FORMATS {
@@ -240,7 +241,7 @@ fn an_unmounted_mount_below_the_root_is_refused_whatever_lies_below_it() {
     let mut attack = Attack::on(Promise::VanishedIsNotEmptied, "a mount below the root unmounted");
     below_the_root(&mut attack, |_, _| {}, reason);
     below_the_root(&mut attack, |env, point| env.remove(format!("{point}/under")), reason);
-    below_the_root(&mut attack, |env, point| populate(env, point), reason);
+    below_the_root(&mut attack, populate, reason);
 }
 
 #[test]
