@@ -1,9 +1,14 @@
 //! NFS that fails: the server stops, or what it exports is gone. These need a server on this machine, as tools/test-vm
 //! has one.
 
+use std::sync::{Mutex, PoisonError};
+
 use super::filesystems::{follow, held, listed, rewrite};
 use super::report::{Attack, Promise};
 use crate::testenv::{Kind, Mounts, TestEnv, Volume};
+
+/// There is one server, and one test at a time may stop it.
+static SERVER: Mutex<()> = Mutex::new(());
 
 fn populate(env: &TestEnv) {
     for number in 0..12 {
@@ -40,6 +45,7 @@ fn look_while_it_fails(env: &TestEnv, mounts: &Mounts<'_>, attack: &mut Attack) 
 #[test]
 fn a_stopped_server_removes_nothing_and_its_return_shows_the_true_difference() {
     let mut attack = Attack::on(Promise::UnreadableIsNotDeleted, "the NFS server stopped under a soft mount");
+    let _alone = SERVER.lock().unwrap_or_else(PoisonError::into_inner);
     let env = TestEnv::new();
     env.with_own_mounts(|mounts| {
         let Some(_volume) = Volume::of(mounts, Kind::Nfs4, "volume", "tree") else { return };
@@ -62,6 +68,7 @@ fn a_stopped_server_removes_nothing_and_its_return_shows_the_true_difference() {
 #[test]
 fn an_export_that_is_gone_removes_nothing() {
     let mut attack = Attack::on(Promise::UnreadableIsNotDeleted, "the exported file system unmounted on the server");
+    let _alone = SERVER.lock().unwrap_or_else(PoisonError::into_inner);
     let env = TestEnv::new();
     env.with_own_mounts(|mounts| {
         // The server does not see this thread's mounts.
