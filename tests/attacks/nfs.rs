@@ -3,7 +3,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use super::filesystems::{follow, held, listed, rewrite};
+use super::filesystems::{follow, held, listed, probed, rewrite};
 use super::report::{Attack, Promise};
 use crate::testenv::{Kind, Mounts, TestEnv, Volume};
 
@@ -27,7 +27,7 @@ fn look_while_it_fails(env: &TestEnv, mounts: &Mounts<'_>, attack: &mut Attack) 
             // Nothing that was read before is to answer for the server.
             mounts.command("sh", ["-c", "echo 3 > /proc/sys/vm/drop_caches"]).unwrap();
             let run = env.run(["snap", "tree", "-o", "new.snap", "-q", "--walker", walker].iter().chain(base));
-            eprintln!("PROBED: nfs4: {walker} {base:?}: exit {:?}: {}", run.code, run.stderr.trim());
+            probed(&format!("nfs4: {walker} {base:?}: exit {:?}: {}", run.code, run.stderr.trim()));
             attack.check(matches!(run.code, Some(2 | 3)), || format!("exit {:?} of an unreadable tree", run.code));
             if !env.path("new.snap").exists() {
                 continue;

@@ -8,7 +8,7 @@ use std::os::unix::fs::MetadataExt as _;
 
 use serde_json::Value;
 
-use super::filesystems::{follow, held, listed, rewrite};
+use super::filesystems::{follow, held, listed, probed, rewrite};
 use super::report::{Attack, Promise, times};
 use crate::testenv::{Kind, Mounts, TestEnv, Volume, on_disk, skip};
 
@@ -62,12 +62,12 @@ fn a_file_system_that_is_mounted_again_is_the_same_one() {
         let churned = env.path("tree/dir0/file0").metadata().unwrap().ino() != inode;
         snap(env, "new.snap");
         let (was, is) = (identities(env, "old.snap"), identities(env, "new.snap"));
-        eprintln!("PROBED: {}: device number changed: {moved}, inodes changed: {churned}, {was:?} {is:?}", kind.name());
+        probed(&format!("{}: device number changed: {moved}, inodes changed: {churned}, {was:?} {is:?}", kind.name()));
         let list = match listed(env, "old.snap", "new.snap", &[]) {
             // Only a name of a device or a source is known of it: that is safe, and said so.
             Err(refused) if was != is && refused.contains("was on the file system") => {
                 assert!(moved && is.iter().all(|i| !i.contains(":uuid:") && !i.contains(":fsid:")), "{is:?}");
-                eprintln!("PROBED: {}: refused: {refused}", kind.name());
+                probed(&format!("{}: refused: {refused}", kind.name()));
                 listed(env, "old.snap", "new.snap", &["--allow-root-change"])
             }
             list => list,
