@@ -15,8 +15,10 @@ use fastdiff::{NoMonitor, ScanOptions, WalkerKind, scan};
 use super::report::{Attack, Promise, times};
 use crate::testenv::{TestEnv, on_disk, shown};
 
-/// What a file system can do, as far as it matters here.
+/// What a file system can do, as far as it matters here or to who reads it.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one question to the file system")]
+#[expect(dead_code, reason = "all of it is printed")]
 struct Abilities {
     symlinks: bool,
     hard_links: bool,
@@ -37,7 +39,7 @@ impl Abilities {
         let dir = env.dir("probe");
         let file = env.write("probe/file", "x");
         let path = |name: &str| dir.join(name);
-        let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(978_307_200);
+        let long_ago = SystemTime::UNIX_EPOCH + Duration::from_hours(271_752);
         File::open(&file).unwrap().set_times(FileTimes::new().set_modified(long_ago)).unwrap();
         let ctime = file.symlink_metadata().unwrap().ctime() > 978_307_200;
         let mode = |mode| {
@@ -47,7 +49,10 @@ impl Abilities {
         let mut stamps = 0;
         for number in 0..8 {
             let made = env.write(format!("probe/{number}"), "").symlink_metadata().unwrap();
-            stamps = greatest_divisor(stamps, made.mtime().unsigned_abs() * 1_000_000_000 + made.mtime_nsec() as u64);
+            stamps = greatest_divisor(
+                stamps,
+                made.mtime().unsigned_abs() * 1_000_000_000 + made.mtime_nsec().unsigned_abs(),
+            );
         }
         let abilities = Self {
             symlinks: symlink("x", path("symlink")).is_ok(),
@@ -61,10 +66,14 @@ impl Abilities {
         env.remove("probe");
         let place = std::env::var("FASTDIFF_PLACE").unwrap_or_default();
         let thread = std::thread::current();
-        let line = format!("PROBED: {place}: {}: {abilities:?}\n", thread.name().unwrap_or_default());
-        let _ = io::stderr().write_all(line.as_bytes());
+        probed(&format!("{place}: {}: {abilities:?}", thread.name().unwrap_or_default()));
         abilities
     }
+}
+
+/// Says what was found out about a file system, on the real standard error, which the test harness does not swallow.
+pub(super) fn probed(what: &str) {
+    let _ = io::stderr().write_all(format!("PROBED: {what}\n").as_bytes());
 }
 
 fn greatest_divisor(a: u64, b: u64) -> u64 {
@@ -149,7 +158,9 @@ impl Numbers {
 pub(super) fn rewrite(path: &Path, keep_mtime: bool) -> io::Result<()> {
     let modified = path.symlink_metadata()?.modified()?;
     let mut content = fs::read(path)?;
-    content.iter_mut().for_each(|byte| *byte = byte.wrapping_add(1));
+    for byte in &mut content {
+        *byte = byte.wrapping_add(1);
+    }
     let mut file = File::options().write(true).open(path)?;
     file.write_all(&content)?;
     if keep_mtime { file.set_times(FileTimes::new().set_modified(modified)) } else { Ok(()) }

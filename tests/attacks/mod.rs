@@ -16,6 +16,7 @@ mod hostile;
 mod limits;
 mod racy;
 mod refusals;
+mod nfs;
 mod remounts;
 pub(crate) mod report;
 mod roots;

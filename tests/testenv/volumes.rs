@@ -126,8 +126,26 @@ impl<'m, 'e> Volume<'m, 'e> {
         Ok(Self { mounts, kind, store })
     }
 
+    /// Waits until no FUSE server of the image is left: it writes the last to it after umount(8) has returned.
+    fn wait_for_server(&self) {
+        let serves = |process: fs::DirEntry| {
+            let command = fs::read(process.path().join("cmdline")).unwrap_or_default();
+            let mut words = command.split(|b| *b == 0);
+            words.next().is_some_and(|program| program.starts_with(b"fuse"))
+                && words.any(|w| w == self.store.as_bytes())
+        };
+        for _ in 0..500 {
+            if !fs::read_dir("/proc").unwrap().flatten().any(serves) {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        panic!("the server of {} does not end", self.store);
+    }
+
     /// Mounts it on a directory, which is made.
     pub(crate) fn attach(&self, dir: &str) -> Result<(), String> {
+        self.wait_for_server();
         let (mounts, store) = (self.mounts, self.store.as_str());
         let on_loop = |kind, options| mounts.mount(&["-t", kind, "-o", options, store], dir);
         match self.kind {
