@@ -50,7 +50,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
 
-    /// Who reads the directories: the system's own calls, or the jwalk crate
+    /// Who reads the directories: the system's own calls, or the jwalk crate, which opens by path: not for a
+    /// tree that somebody you do not trust changes meanwhile
     #[arg(long, value_enum, default_value_t)]
     walker: Walker,
 

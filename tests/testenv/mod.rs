@@ -24,7 +24,7 @@ pub(crate) use self::mounts::Mounts;
 pub(crate) use self::run::Run;
 pub(crate) use self::skip::{is_root, skip};
 pub(crate) use self::volumes::{Kind, Volume};
-pub(crate) use self::witness::{on_disk, shown};
+pub(crate) use self::witness::{Shown, on_disk, shown};
 
 /// The program under test.
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_fastdiff");
