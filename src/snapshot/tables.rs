@@ -36,29 +36,39 @@ pub(super) struct View<'a> {
 const VECTOR: usize = 16;
 
 impl<'a> View<'a> {
-    /// Finds the columns of an index of so many rows, which ends with the four vectors that name them. Not
-    /// through rkyv, which would read their places at every access; a bad place is a wrong digest later.
+    /// Finds the columns of an index of so many rows: one behind the other, and then the four vectors that
+    /// name them. Not through rkyv, which would read their places at every access.
     pub(super) fn new(blocks: &'a [u8], index: &'a [u8], rows: usize) -> Option<Self> {
-        Some(Self {
+        let vectors = index.len().checked_sub(4 * VECTOR)?;
+        let mut start = 0;
+        let view = Self {
             blocks,
-            block_end: column(index, 0, rows)?,
-            subtree: column(index, 1, rows)?,
-            flags: column(index, 2, rows)?,
-            digest: column(index, 3, rows)?,
-        })
+            block_end: column(index, vectors, rows, &mut start)?,
+            subtree: column(index, vectors + VECTOR, rows, &mut start)?,
+            flags: column(index, vectors + 2 * VECTOR, rows, &mut start)?,
+            digest: column(index, vectors + 3 * VECTOR, rows, &mut start)?,
+        };
+        (start == vectors).then_some(view)
     }
 }
 
-fn column<const SIZE: usize>(index: &[u8], number: usize, rows: usize) -> Option<&[[u8; SIZE]]> {
-    let at = index.len().checked_sub(4 * VECTOR)? + number * VECTOR;
-    let (distance, len) = index[at..at + VECTOR].split_at(8);
+/// The column that begins at `start` and is named by the vector at `at`; `start` moves behind it.
+fn column<'a, const SIZE: usize>(
+    index: &'a [u8],
+    at: usize,
+    rows: usize,
+    start: &mut usize,
+) -> Option<&'a [[u8; SIZE]]> {
+    let (distance, len) = index.get(at..at + VECTOR)?.split_at(8);
     let distance = isize::try_from(i64::from_le_bytes(distance.try_into().ok()?)).ok()?;
-    if u64::from_le_bytes(len.try_into().ok()?) != rows as u64 {
+    let len = u64::from_le_bytes(len.try_into().ok()?);
+    if len != rows as u64 || at.checked_add_signed(distance)? != *start {
         return None;
     }
-    let start = at.checked_add_signed(distance)?;
     let end = start.checked_add(rows.checked_mul(SIZE)?)?;
-    Some(index.get(start..end)?.as_chunks().0)
+    let column = index.get(*start..end)?.as_chunks().0;
+    *start = end;
+    Some(column)
 }
 
 /// What was asked and of what: small, read and checked as a whole when a snapshot is opened.
