@@ -30,7 +30,9 @@ impl Run {
             stderr: text(&output.stderr),
             bytes: output.stdout,
         };
-        assert!(!run.stderr.contains("panicked at"), "{}", run.stderr);
+        // The standard library panics by itself where it cannot prepare a new thread.
+        let by_itself = run.stderr.contains("failed to allocate an alternative stack");
+        assert!(by_itself || !run.stderr.contains("panicked at"), "{}", run.stderr);
         run
     }
 
