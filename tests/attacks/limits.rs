@@ -116,12 +116,12 @@ fn few_descriptors_are_enough_or_an_error() {
 fn little_memory_is_enough_or_an_error() {
     let env = environment(|env| tree_of_many_files(env, 4000));
     let mut attack = Attack::on(Promise::WholeOrAbsent, "little address space");
-    let step = if at_length_asked() { 250 } else { 4000 };
+    let step = if at_length_asked() { 500 } else { 4000 };
     let mut ran = 0;
     for kilobytes in (12_000..48_000).step_by(step) {
         for args in COMMANDS {
             let run = under(&env, &format!("ulimit -v {kilobytes}"), args);
-            if was_not_loaded(&run) && kilobytes < 18_000 || had_no_thread(&run) {
+            if was_not_loaded(&run) && kilobytes < 22_000 || had_no_thread(&run) {
                 continue;
             }
             ran += 1;
@@ -136,7 +136,7 @@ fn little_memory_is_enough_or_an_error() {
 fn a_big_diff_without_threads_is_an_answer_or_an_error() {
     let env = environment(|env| (0..4200).for_each(|number| drop(env.dir(format!("tree/{number}")))));
     let mut attack = Attack::on(Promise::WholeOrAbsent, "no threads for a big diff");
-    for kilobytes in (17_000..30_000).step_by(500) {
+    for kilobytes in (20_000..32_000).step_by(500) {
         let run = under(&env, &format!("ulimit -v {kilobytes}"), COMMANDS[2]);
         if !was_not_loaded(&run) && !had_no_thread(&run) {
             attack.tried(afterwards(&env, &run, COMMANDS[2]).map_err(|e| format!("{kilobytes} kB: {e}")));
