@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use fastdiff::{Entry, Snapshot};
 
-use super::damage::Random;
+use super::draw::Random;
 use super::report::{Attack, Promise, at_length_asked, times};
 use crate::testenv::{TestEnv, on_disk, shown, skip, tree_of_many_files};
 

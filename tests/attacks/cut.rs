@@ -6,7 +6,8 @@ use std::os::unix::fs::FileExt as _;
 use std::process::Stdio;
 use std::time::Instant;
 
-use super::damage::{Random, fit_header};
+use super::damage::fit_header;
+use super::draw::Random;
 use super::report::{Attack, Promise, times};
 use crate::testenv::{Run, TestEnv, tree_of_many_files};
 

@@ -10,29 +10,13 @@ use std::time::Duration;
 use fastdiff::{Change, Diff, Entry, Error, Result as Answer, Snapshot, Time};
 use xxhash_rust::xxh3::xxh3_128;
 
+use super::draw::Random;
 use super::report::{Attack, Promise, at_length_asked, times};
 use crate::properties::place::{Boundary, Place, entries, options};
 
 /// The length of the header, and where its digest begins.
 const HEADER: usize = 272;
 const HEADER_DIGEST: usize = HEADER - 16;
-
-/// Small numbers from a seed (SplitMix64): each run tries the same.
-pub(super) struct Random(pub(super) u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// A number below `end`.
-    pub(super) fn below(&mut self, end: usize) -> usize {
-        usize::try_from(self.next() % end as u64).unwrap()
-    }
-}
 
 /// Which of the two snapshots is damaged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,8 +11,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use fastdiff::{ChangeKind, Diff, DiffOptions, Flags, NoMonitor, ScanOptions, Snapshot, Time, WalkerKind, scan};
 
+use super::draw::Random;
 use super::report::{Attack, Promise, times};
-use super::stress::{Random, map};
+use super::stress::map;
 use crate::testenv::{TestEnv, skip};
 
 /// How a snapshot is taken.

@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
+use super::draw::Random;
 use super::report::{Attack, Promise, times};
 use crate::testenv::TestEnv;
 
@@ -11,20 +12,12 @@ use crate::testenv::TestEnv;
 const PIECES: [&[u8]; 14] =
     [b":", b"\n", b"\r", b"\"", b"\\", b" ", b"\t", b"\xff", b"\xc3", b"-", b"*", b"{a,b}", b"%", "ä".as_bytes()];
 
-/// Numbers that repeat: a linear congruence is random enough to mix names.
-fn numbers(seed: u32) -> impl FnMut(usize) -> usize {
-    let mut state = u64::from(seed) * 2_654_435_761 + 1;
-    move |below| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        usize::try_from(state >> 33).unwrap() % below
-    }
-}
-
 #[test]
 fn a_list_holds_every_name_or_is_refused() {
     let mut attack = Attack::on(Promise::RefusesRatherThanMisleads, "random names in paths and Duplicati's lists");
     for seed in 0..times(15, 200) {
-        let mut number = numbers(seed);
+        let mut random = Random(seed.into());
+        let mut number = |below| random.below(below);
         let env = TestEnv::new();
         env.write("tree/plain", "");
         env.snap("old.snap");
@@ -88,7 +81,8 @@ fn two_snapshots_are_compared_if_and_only_if_they_answer_one_question() {
         &["other"],
     ];
     for seed in 0..times(15, 150) {
-        let mut number = numbers(seed);
+        let mut random = Random(seed.into());
+        let mut number = |below| random.below(below);
         let mut question = || (0..options.len()).filter(|_| number(3) == 0).collect::<Vec<_>>();
         let questions = [question(), if seed % 3 == 0 { Vec::new() } else { question() }];
         let questions = if seed % 4 == 0 { [questions[0].clone(), questions[0].clone()] } else { questions };

@@ -14,7 +14,8 @@ use fastdiff::{Diff, DiffOptions, NoMonitor, ScanOptions, Snapshot, WalkerKind, 
 
 use self::mirror::Mirror;
 use self::writers::Writers;
-pub(super) use self::writers::{Random, map};
+pub(super) use self::writers::map;
+use super::draw::Random;
 use super::report::{Attack, Promise, times};
 use crate::testenv::{TestEnv, skip};
 

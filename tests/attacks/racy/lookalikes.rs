@@ -6,8 +6,8 @@ use std::os::unix::fs::MetadataExt as _;
 use fastdiff::WalkerKind;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
+use super::super::draw::Random;
 use super::super::report::{Attack, Promise, times};
-use super::super::stress::Random;
 use super::{Window, listed, rewrite_unseen, says, snap, walkers};
 use crate::testenv::{TestEnv, skip};
 

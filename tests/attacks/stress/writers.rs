@@ -16,32 +16,13 @@ use std::time::{Duration, Instant};
 use memmap2::MmapMut;
 use rustix::fs::{CWD, FileType, Mode, RenameFlags, mknodat, renameat_with};
 
+use crate::attacks::draw::Random;
+
 /// So many files a writer keeps.
 const FILES: usize = 120;
 
 /// A mapped page is written back at least this often, so that the kernel's own delay decides nothing here.
 const WRITE_BACK: Duration = Duration::from_secs(10);
-
-/// A small generator of numbers (splitmix64).
-pub(in crate::attacks) struct Random(pub(in crate::attacks) u64);
-
-impl Random {
-    pub(in crate::attacks) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    pub(in crate::attacks) fn below(&mut self, bound: usize) -> usize {
-        (self.next() % bound.max(1) as u64) as usize
-    }
-
-    pub(in crate::attacks) fn pick<'a, T>(&mut self, from: &'a [T]) -> Option<&'a T> {
-        from.get(self.below(from.len()))
-    }
-}
 
 /// The threads; they end when this is dropped.
 pub(super) struct Writers {
