@@ -36,7 +36,8 @@ pub struct ScanOptions {
     /// Write back what is in memory before the walk, so that a short window is enough.
     pub settle: bool,
     /// How long the system may take for one answer before the directory is given up as unknown; none to
-    /// wait for ever. The native walker's alone.
+    /// wait for ever. The native walker's alone. A thread that waits is left behind until its call returns,
+    /// which may keep the process from ending; calls through such threads cost some processor time.
     pub io_timeout: Option<Duration>,
     /// The time before the walk; none for now. A fixed one gives the same bytes for the same tree.
     pub boundary: Option<Time>,
