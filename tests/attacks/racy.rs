@@ -212,7 +212,7 @@ fn the_window_decides_to_the_nanosecond_and_a_later_stamp_than_the_boundary_is_y
         env.write("tree/file", "");
         let first = snap(&env, "first.snap", Window::Tick, WalkerKind::Native);
         let stat = first.find(env.path("tree/file").as_os_str().as_encoded_bytes()).unwrap().unwrap().stat;
-        if stat.ctime.nsec % 10 != 0 {
+        if !stat.ctime.nsec.is_multiple_of(10) {
             break stat;
         }
     };
