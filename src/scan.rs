@@ -39,7 +39,7 @@ pub struct ScanOptions {
     /// wait for ever. The native walker's alone. A thread that waits is left behind until its call returns,
     /// which may keep the process from ending; calls through such threads cost some processor time.
     pub io_timeout: Option<Duration>,
-    /// The time before the walk; none for now. A fixed one gives the same bytes for the same tree.
+    /// The time before the walk; none for that of the system's clock. A fixed one gives the same bytes for the same tree.
     pub boundary: Option<Time>,
 }
 
@@ -143,7 +143,7 @@ pub fn scan(
     // A walk at a given time takes no time.
     let walk = if options.boundary.is_some() { Duration::ZERO } else { began.elapsed() };
     if devices.iter().any(|d| d.unknown_clock) {
-        top = collector.flag_newest(top, &devices, walk)?;
+        top = collector.flag_newest(top, &devices, walk, boundary)?;
     }
     let devices: Vec<_> = devices
         .into_iter()
@@ -330,9 +330,15 @@ impl Collector<'_> {
 
 impl Collector<'_> {
     /// Where the clock of a file system is unknown, the newest stamps are racy.
-    fn flag_newest(&mut self, top: Finished, devices: &[WalkDevice], walk: Duration) -> Result<Finished> {
-        let mut rules: Vec<_> =
-            devices.iter().map(|d| d.unknown_clock.then(|| NewestRule::new(d.keeps_ctime, walk))).collect();
+    fn flag_newest(
+        &mut self,
+        top: Finished,
+        devices: &[WalkDevice],
+        walk: Duration,
+        boundary: Time,
+    ) -> Result<Finished> {
+        let rule = |d: &WalkDevice| d.unknown_clock.then(|| NewestRule::new(d.keeps_ctime, walk, boundary));
+        let mut rules: Vec<_> = devices.iter().map(rule).collect();
         self.builder.each(|device, child| {
             if let Some(Some(rule)) = rules.get_mut(device as usize) {
                 rule.see(&child.stat);

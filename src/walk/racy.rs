@@ -73,12 +73,14 @@ fn latest(stamp: Time) -> Time {
 pub(crate) struct NewestRule {
     keeps_ctime: bool,
     walk: Duration,
+    /// By the local clock: a later stamp is from the future, and tells nothing of a clock that is behind.
+    now: Time,
     newest: Option<Time>,
 }
 
 impl NewestRule {
-    pub(crate) fn new(keeps_ctime: bool, walk: Duration) -> Self {
-        Self { keeps_ctime, walk, newest: None }
+    pub(crate) fn new(keeps_ctime: bool, walk: Duration, now: Time) -> Self {
+        Self { keeps_ctime, walk, now, newest: None }
     }
 
     fn stamp(&self, stat: &Stat) -> Time {
@@ -87,7 +89,10 @@ impl NewestRule {
 
     /// First every entry is seen.
     pub(crate) fn see(&mut self, stat: &Stat) {
-        self.newest = self.newest.max(Some(self.stamp(stat)));
+        let stamp = self.stamp(stat);
+        if stamp <= self.now {
+            self.newest = self.newest.max(Some(stamp));
+        }
     }
 
     /// Whether an entry's stamp may be of the time of the walk.
@@ -125,13 +130,13 @@ mod tests {
 
     #[test]
     fn the_newest_stamp_and_what_is_within_the_walk_of_it_are_racy() {
-        let mut rule = NewestRule::new(true, Duration::from_secs(3));
-        let stats = [10, 20, 22, 23].map(|sec| stat(Time::new(sec, 1), Time::new(99, 1)));
+        let mut rule = NewestRule::new(true, Duration::from_secs(3), Time::new(30, 0));
+        let stats = [10, 20, 22, 23, 31].map(|sec| stat(Time::new(sec, 1), Time::new(99, 1)));
         for stat in &stats {
             rule.see(stat);
         }
-        assert_eq!(stats.map(|s| rule.is_racy(&s)), [false, true, true, true]);
-        let mut rule = NewestRule::new(true, Duration::ZERO);
+        assert_eq!(stats.map(|s| rule.is_racy(&s)), [false, true, true, true, true], "one from the future");
+        let mut rule = NewestRule::new(true, Duration::ZERO, Time::new(30, 0));
         let whole = [20, 21, 22].map(|sec| stat(Time::new(sec, 0), Time::default()));
         for stat in &whole {
             rule.see(stat);
