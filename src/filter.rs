@@ -118,6 +118,11 @@ impl Filter {
         self.patterns.as_ref().is_some_and(|p| p.matched(to_path(relative), is_dir).is_ignore())
     }
 
+    /// Whether any name says something about its directory.
+    pub(crate) fn has_markers(&self) -> bool {
+        self.exclude_caches || !self.exclude_if_present.is_empty()
+    }
+
     /// What an entry of this name says about its directory.
     pub(crate) fn marker(&self, name: &[u8]) -> Marker {
         if self.exclude_if_present.iter().any(|n| n == name) {

@@ -1,22 +1,20 @@
 //! A scan: roots are checked, a walker reads them, the snapshot is built and written.
 
+mod collector;
+
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use rustc_hash::FxHashMap;
-
-use crate::entry::{Flags, Kind, Stat, Time};
+use self::collector::Collector;
+use crate::entry::{Kind, Time};
 use crate::error::Context as _;
 use crate::filter::{Filter, FilterOptions};
 use crate::monitor::Monitor;
-use crate::path::{PathExt as _, absolute, compare, is_within, parent, to_bytes};
-use crate::snapshot::{
-    Builder, Child, Counts, Device, Digest, Finished, Header, Meta, Node, Snapshot, WalkerKind, digest,
-};
+use crate::path::{PathExt as _, absolute, compare, is_within, to_bytes};
+use crate::snapshot::{Counts, Device, Digest, Header, Meta, Snapshot, WalkerKind, digest};
 use crate::sys::durable::{Access, AtomicFile};
 use crate::sys::{self, clock};
-use crate::walk::{self, Devices, FinishedRoot, Listing, NewestRule, OwnFile, Plan, Sink, WalkDevice};
+use crate::walk::{self, Devices, OwnFile, Plan};
 use crate::{Error, Result, SnapshotProblem};
 
 /// What to scan and how. `ScanOptions::new(["/home/me"])` and the defaults are right for most.
@@ -129,7 +127,7 @@ pub fn scan(
         io_timeout: options.io_timeout,
         own: &own,
     };
-    let mut collector = Collector { builder: Builder::new(threads, base), base, last: Mutex::default() };
+    let mut collector = Collector::new(threads, base);
     let finished = match walker {
         WalkerKind::Native => walk::native(&plan, &devices, &collector, monitor)?,
         WalkerKind::Portable => walk::portable(&plan, &devices, &collector, monitor)?,
@@ -285,92 +283,4 @@ fn fingerprint(question: &Meta) -> Digest {
     }
     part(&[u8::from(question.exclude_caches), u8::from(question.one_file_system)]);
     digest(&bytes)
-}
-
-/// Takes finished directories from the walker to the builder, and last known states from the base.
-struct Collector<'b> {
-    builder: Builder<'b>,
-    base: Option<&'b Snapshot>,
-    /// The directory of the base that was asked for last, by name: entries that cannot be read come in
-    /// whole directories.
-    last: Mutex<Option<KnownDir<'b>>>,
-}
-
-/// A directory of the base: its path and its entries by name.
-struct KnownDir<'b> {
-    path: Vec<u8>,
-    nodes: FxHashMap<&'b [u8], Node<'b>>,
-}
-
-impl<'b> Collector<'b> {
-    /// The entry of the base at a path. A damaged base knows nothing; without it the entry is unknown,
-    /// which is the truth.
-    fn known(&self, path: &[u8]) -> Option<Node<'b>> {
-        let base = self.base?;
-        let (Some(parent), false) = (parent(path), base.meta().roots.iter().any(|root| root == path)) else {
-            return base.find_node(path).ok()?;
-        };
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.as_ref().is_none_or(|known| known.path != parent) {
-            let row = base.find_node(parent).ok()??.row?;
-            let nodes = base.listing(row).ok()?.map(|node| (node.child.name, node)).collect();
-            *last = Some(KnownDir { path: parent.to_vec(), nodes });
-        }
-        last.as_ref()?.nodes.get(&path[parent.len() + usize::from(!parent.ends_with(b"/"))..]).copied()
-    }
-}
-
-impl Collector<'_> {
-    fn top(&self, names: &[Vec<u8>], roots: &[FinishedRoot<Finished>]) -> Finished {
-        let children = names.iter().zip(roots).map(|(name, root)| Child { name, stat: root.stat, flags: root.flags });
-        let subdirs: Vec<_> = roots.iter().map(|r| r.done).collect();
-        self.builder.directory(0, u32::MAX, children, &subdirs)
-    }
-}
-
-impl Collector<'_> {
-    /// Where the clock of a file system is unknown, the newest stamps are racy.
-    fn flag_newest(
-        &mut self,
-        top: Finished,
-        devices: &[WalkDevice],
-        walk: Duration,
-        boundary: Time,
-    ) -> Result<Finished> {
-        let rule = |d: &WalkDevice| d.unknown_clock.then(|| NewestRule::new(d.keeps_ctime, walk, boundary));
-        let mut rules: Vec<_> = devices.iter().map(rule).collect();
-        self.builder.each(|device, child| {
-            if let Some(Some(rule)) = rules.get_mut(device as usize) {
-                rule.see(&child.stat);
-            }
-        });
-        let is_racy = |device: u32, child: &Child<'_>| {
-            rules.get(device as usize).and_then(Option::as_ref).is_some_and(|rule| rule.is_racy(&child.stat))
-        };
-        self.builder.flag_racy(top, is_racy)
-    }
-}
-
-impl Sink for Collector<'_> {
-    type Done = Finished;
-
-    fn directory(&self, thread: usize, device: u32, listing: &Listing, subdirs: Vec<Finished>) -> Finished {
-        let children = listing.entries.iter().map(|e| Child { name: listing.name(e), stat: e.stat, flags: e.flags });
-        self.builder.directory(thread, device, children, &subdirs)
-    }
-
-    fn last_known(&self, path: &[u8]) -> Option<(Stat, Flags, Option<Finished>)> {
-        let node = self.known(path)?;
-        let child = node.child;
-        let known = !child.flags.intersects(Flags::UNKNOWN | Flags::UNLISTED | Flags::NOT_ENTERED)
-            || child.flags.contains(Flags::CARRIED);
-        if !known {
-            return None;
-        }
-        let done = match node.row {
-            Some(row) => Some(self.builder.carry(row).ok()??),
-            None => None,
-        };
-        Some((child.stat, child.flags, done))
-    }
 }

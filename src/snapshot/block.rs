@@ -276,6 +276,11 @@ impl<'a> Block<'a> {
         Child { name, stat, flags }
     }
 
+    /// The names in order, each followed by NUL.
+    pub(crate) fn names_with_nul(&self) -> &'a [u8] {
+        self.names
+    }
+
     /// The names in order.
     pub(crate) fn names(&self) -> Names<'a> {
         Names(self.names)

@@ -35,6 +35,12 @@ impl FileSystem {
             && cfg!(unix)
     }
 
+    /// Whether a directory whose mtime, ctime and inode are as before holds the same names as before: every change of
+    /// its names moves its ctime. True where that was tried.
+    pub(crate) fn stamps_prove_names(&self) -> bool {
+        cfg!(target_os = "linux") && matches!(self.kind.as_str(), "ext4" | "xfs" | "btrfs" | "tmpfs")
+    }
+
     /// Whether a directory of it may stand for something that is mounted when it is opened.
     pub(crate) fn may_automount(&self) -> bool {
         cfg!(target_os = "linux") && !LOCAL.contains(&self.kind.as_str())

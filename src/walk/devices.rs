@@ -23,8 +23,20 @@ pub(crate) struct WalkDevice {
     pub(crate) may_automount: bool,
     /// It keeps a change time that no program can set.
     pub(crate) keeps_ctime: bool,
+    /// A directory whose own stamps are as before holds the names that it held before.
+    pub(crate) stamps_prove_names: bool,
     /// Its clock is neither ours nor could be asked.
     pub(crate) unknown_clock: bool,
+}
+
+/// What a directory takes from the file system that it lies on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Met {
+    /// Its number.
+    pub(crate) device: u32,
+    pub(crate) rule: RacyRule,
+    pub(crate) may_automount: bool,
+    pub(crate) stamps_prove_names: bool,
 }
 
 /// The table of file systems.
@@ -40,18 +52,16 @@ impl Devices {
         Self { boundary, window, known: RwLock::default() }
     }
 
-    /// The number and the rules of the file system `dev`; `describe` is asked at the first meeting.
+    /// The file system `dev`; `describe` is asked at the first meeting.
     ///
     /// # Errors
     /// That of `describe`.
-    pub(crate) fn meet<E>(
-        &self,
-        dev: u64,
-        describe: impl FnOnce() -> Result<FileSystem, E>,
-    ) -> Result<(u32, RacyRule, bool), E> {
-        let find = |known: &[(u64, WalkDevice)]| {
-            known.iter().position(|(d, _)| *d == dev).map(|at| (at as u32, known[at].1.rule, known[at].1.may_automount))
+    pub(crate) fn meet<E>(&self, dev: u64, describe: impl FnOnce() -> Result<FileSystem, E>) -> Result<Met, E> {
+        let met = |at: usize, known: &[(u64, WalkDevice)]| {
+            let WalkDevice { rule, may_automount, stamps_prove_names, .. } = known[at].1;
+            Met { device: at as u32, rule, may_automount, stamps_prove_names }
         };
+        let find = |known: &[(u64, WalkDevice)]| known.iter().position(|(d, _)| *d == dev).map(|at| met(at, known));
         if let Some(found) = find(&self.known.read().unwrap_or_else(PoisonError::into_inner)) {
             return Ok(found);
         }
@@ -69,9 +79,28 @@ impl Devices {
         let keeps_ctime = fs.keeps_ctime();
         let rule = RacyRule::new(boundary, self.window, keeps_ctime);
         let may_automount = fs.may_automount();
+        let stamps_prove_names = fs.stamps_prove_names();
         let FileSystem { kind, identity, .. } = fs;
-        known.push((dev, WalkDevice { kind, identity, boundary, rule, may_automount, keeps_ctime, unknown_clock }));
-        Ok(((known.len() - 1) as u32, rule, may_automount))
+        known.push((
+            dev,
+            WalkDevice {
+                kind,
+                identity,
+                boundary,
+                rule,
+                may_automount,
+                keeps_ctime,
+                stamps_prove_names,
+                unknown_clock,
+            },
+        ));
+        Ok(met(known.len() - 1, &known))
+    }
+
+    /// Whether a file system goes by this name, which says nothing if it is empty.
+    pub(crate) fn is(&self, device: u32, identity: &str) -> bool {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        !identity.is_empty() && known.get(device as usize).is_some_and(|(_, d)| d.identity == identity)
     }
 
     /// The table in the order of the numbers.

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-pub(crate) use devices::{Devices, WalkDevice};
+pub(crate) use devices::{Devices, Met, WalkDevice};
 pub(crate) use patience::ask;
 pub(crate) use racy::{NewestRule, default_window};
 
@@ -59,14 +59,53 @@ impl Listing {
     }
 }
 
+/// What an earlier snapshot knows of a directory.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Known {
+    /// By what the sink knows it.
+    pub(crate) row: u32,
+    /// Its metadata as they were before it was listed then.
+    pub(crate) stat: Stat,
+    pub(crate) flags: Flags,
+    /// A file system began there.
+    pub(crate) is_mount: bool,
+}
+
+/// The names in a directory as an earlier snapshot knows them, in order.
+#[derive(Debug, Default)]
+pub(crate) struct Remembered {
+    /// Each followed by NUL.
+    pub(crate) names: Vec<u8>,
+    pub(crate) files: Vec<Name>,
+    pub(crate) subdirs: Vec<(Name, Known)>,
+    /// Files of the earlier scan's own were left out, which may count now.
+    pub(crate) lacks_own: bool,
+}
+
 /// Takes what a walk finds, from many threads.
 pub(crate) trait Sink: Sync {
     /// What a directory becomes; its parent hands it back.
     type Done: Send + 'static;
 
     /// A directory is finished: its children, and what its child directories became, in the same
-    /// order. `thread` tells the threads apart.
-    fn directory(&self, thread: usize, device: u32, listing: &Listing, subdirs: Vec<Self::Done>) -> Self::Done;
+    /// order. `thread` tells the threads apart; `known` is what an earlier snapshot knows it by.
+    fn directory(
+        &self,
+        thread: usize,
+        device: u32,
+        known: Option<u32>,
+        listing: &Listing,
+        subdirs: Vec<Self::Done>,
+    ) -> Self::Done;
+
+    /// What an earlier snapshot knows of a root.
+    fn known_root(&self, number: usize) -> Option<Known>;
+
+    /// The names in a directory that an earlier snapshot knows; none if they cannot be relied on.
+    fn remembered(&self, row: u32) -> Option<Remembered>;
+
+    /// By what name the file system of a directory went in the earlier snapshot, if it had one.
+    fn known_file_system(&self, row: u32) -> Option<&str>;
 
     /// The last known state of an entry that cannot be read, if there is any: its metadata, and for a
     /// directory all that lay below it.

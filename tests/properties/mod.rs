@@ -6,6 +6,7 @@ pub(crate) mod model;
 pub(crate) mod names;
 pub(crate) mod place;
 
+mod base;
 mod differences;
 mod filters;
 mod racy;

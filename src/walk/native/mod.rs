@@ -7,6 +7,7 @@
 //! finishing climbs up the tree.
 
 mod calls;
+mod known;
 mod node;
 mod open;
 mod read;
@@ -109,7 +110,7 @@ impl<S: Sink> Walker<'_, S> {
 
     fn not_entered(&self, parent: &Node<S::Done>, found: &Found) -> Outcome<S::Done> {
         let flags = (parent.opened.flags(found) - Flags::FOREIGN) | Flags::NOT_ENTERED;
-        Outcome::Dir { stat: found.stat, flags, done: self.empty(parent.opened.device) }
+        Outcome::Dir { stat: found.stat, flags, done: self.empty(parent.opened.met.device) }
     }
 
     /// A directory that cannot be listed: as it was last known, else without content.
@@ -146,11 +147,11 @@ impl<S: Sink> Walker<'_, S> {
             flags |= Flags::UNKNOWN | last_flags & Flags::RACY;
             last_stat.unwrap_or(unknown(Kind::Dir))
         };
-        Outcome::Dir { stat, flags, done: last_done.unwrap_or_else(|| self.empty(above.device)) }
+        Outcome::Dir { stat, flags, done: last_done.unwrap_or_else(|| self.empty(above.met.device)) }
     }
 
     fn empty(&self, device: u32) -> S::Done {
-        self.sink.directory(thread(), device, &Listing::default(), Vec::new())
+        self.sink.directory(thread(), device, None, &Listing::default(), Vec::new())
     }
 
     fn warn(&self, parent: &Node<S::Done>, name: &[u8], cause: Cause) {
@@ -212,8 +213,8 @@ impl<S: Sink> Walker<'_, S> {
                 let entry = match sub.outcome {
                     Outcome::Gone => continue,
                     // Every child is delivered before its parent is finished; were it not, it would be unknown.
-                    Outcome::Pending => {
-                        subdirs.push(self.empty(node.opened.device));
+                    Outcome::Pending(_) => {
+                        subdirs.push(self.empty(node.opened.met.device));
                         entry(unknown(Kind::Dir), Flags::UNKNOWN | Flags::UNLISTED)
                     }
                     Outcome::Other { stat, flags } => entry(stat, flags),
@@ -234,7 +235,8 @@ impl<S: Sink> Walker<'_, S> {
             listing.entries = merged;
         }
         flags -= Flags::FOREIGN;
-        let done = self.sink.directory(thread(), node.opened.device, &listing, subdirs);
+        let known = node.known.map(|known| known.row);
+        let done = self.sink.directory(thread(), node.opened.met.device, known, &listing, subdirs);
         Outcome::Dir { stat: found.stat, flags, done }
     }
 }

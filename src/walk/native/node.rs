@@ -8,8 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustc_hash::FxHashSet;
 
-use super::super::racy::RacyRule;
-use super::super::{Entry, Listing, Name, name};
+use super::super::{Entry, Known, Listing, Met, Name, name};
 use super::read::RawListing;
 use crate::entry::{Flags, Stat};
 use crate::path::{push, to_bytes, to_path};
@@ -21,16 +20,15 @@ use crate::sys::native::{self, Dir};
 pub(super) struct Opened {
     /// Its stat, taken before it was listed.
     pub(super) found: Found,
-    pub(super) device: u32,
-    pub(super) rule: RacyRule,
-    pub(super) may_automount: bool,
+    /// What it takes from its file system.
+    pub(super) met: Met,
 }
 
 impl Opened {
     /// The flags that a child's stat alone gives.
     pub(super) fn flags(&self, child: &Found) -> Flags {
         let mut flags = Flags::empty();
-        flags.set(Flags::RACY, self.rule.is_racy(&child.stat));
+        flags.set(Flags::RACY, self.met.rule.is_racy(&child.stat));
         flags.set(Flags::FOREIGN, child.dev != self.found.dev);
         flags
     }
@@ -39,7 +37,8 @@ impl Opened {
 /// What became of a child that was listed as a directory.
 #[derive(Debug)]
 pub(super) enum Outcome<D> {
-    Pending,
+    /// Not entered yet; what an earlier snapshot knows of it.
+    Pending(Option<Known>),
     /// Vanished since it was listed, or left out.
     Gone,
     /// No directory any more.
@@ -103,6 +102,8 @@ enum Place<D> {
 pub(super) struct Node<D> {
     place: Place<D>,
     pub(super) opened: Opened,
+    /// What an earlier snapshot knows of this very directory.
+    pub(super) known: Option<Known>,
     /// Open as long as it is read or children have to be opened.
     dir: Mutex<Option<Arc<Dir>>>,
     /// Who still needs the descriptor: the reader, and each child directory until it is opened.
@@ -146,10 +147,11 @@ impl<D> Node<D> {
         }
     }
 
-    fn new(place: Place<D>, opened: Opened, dir: Arc<Dir>) -> Self {
+    fn new(place: Place<D>, opened: Opened, known: Option<Known>, dir: Arc<Dir>) -> Self {
         Self {
             place,
             opened,
+            known,
             dir: Mutex::new(Some(dir)),
             users: AtomicUsize::new(1),
             pending: AtomicUsize::new(1),
@@ -158,12 +160,19 @@ impl<D> Node<D> {
         }
     }
 
-    pub(super) fn root(number: usize, path: &Path, opened: Opened, dir: Arc<Dir>) -> Self {
-        Self::new(Place::Root { number, path: path.into() }, opened, dir)
+    pub(super) fn root(number: usize, path: &Path, opened: Opened, known: Option<Known>, dir: Arc<Dir>) -> Self {
+        Self::new(Place::Root { number, path: path.into() }, opened, known, dir)
     }
 
-    pub(super) fn child(parent: &Arc<Self>, slot: usize, name: CString, opened: Opened, dir: Arc<Dir>) -> Self {
-        Self::new(Place::Below { parent: Arc::clone(parent), slot, name }, opened, dir)
+    pub(super) fn child(
+        parent: &Arc<Self>,
+        slot: usize,
+        name: CString,
+        opened: Opened,
+        known: Option<Known>,
+        dir: Arc<Dir>,
+    ) -> Self {
+        Self::new(Place::Below { parent: Arc::clone(parent), slot, name }, opened, known, dir)
     }
 
     /// The parent and the place there; none for a root.
@@ -330,13 +339,15 @@ impl<D> Node<D> {
     }
 
     /// Puts what was listed in place; returns how many child directories have to be entered.
-    pub(super) fn listed(&self, names: &Arc<Vec<u8>>, subdirs: &[Name]) -> usize {
-        self.users.fetch_add(subdirs.len(), Ordering::AcqRel);
-        self.pending.fetch_add(subdirs.len(), Ordering::AcqRel);
+    pub(super) fn listed(&self, names: &Arc<Vec<u8>>, subdirs: impl Iterator<Item = (Name, Option<Known>)>) -> usize {
+        let subdirs: Vec<_> = subdirs.map(|(name, known)| Subdir { name, outcome: Outcome::Pending(known) }).collect();
+        let count = subdirs.len();
+        self.users.fetch_add(count, Ordering::AcqRel);
+        self.pending.fetch_add(count, Ordering::AcqRel);
         let mut state = lock(&self.state);
         state.listing.names = Arc::clone(names);
-        state.subdirs = subdirs.iter().map(|name| Subdir { name: *name, outcome: Outcome::Pending }).collect();
-        subdirs.len()
+        state.subdirs = subdirs;
+        count
     }
 
     /// Adds a directory that was listed as something else; returns its place.
@@ -345,7 +356,7 @@ impl<D> Node<D> {
         self.pending.fetch_add(1, Ordering::AcqRel);
         let mut state = lock(&self.state);
         state.sorted = false;
-        state.subdirs.push(Subdir { name, outcome: Outcome::Pending });
+        state.subdirs.push(Subdir { name, outcome: Outcome::Pending(None) });
         state.subdirs.len() - 1
     }
 
@@ -357,10 +368,12 @@ impl<D> Node<D> {
         lock(&self.state).ended = ended;
     }
 
-    /// The names of the listing, and where among them that of a child directory is.
-    pub(super) fn subdir_name(&self, slot: usize) -> (Arc<Vec<u8>>, Name) {
+    /// The names of the listing, where among them that of a child directory is, and what is known of it.
+    pub(super) fn subdir(&self, slot: usize) -> (Arc<Vec<u8>>, Name, Option<Known>) {
         let state = lock(&self.state);
-        (Arc::clone(&state.listing.names), state.subdirs[slot].name)
+        let Subdir { name, outcome } = &state.subdirs[slot];
+        let known = if let Outcome::Pending(known) = outcome { *known } else { None };
+        (Arc::clone(&state.listing.names), *name, known)
     }
 
     pub(super) fn set(&self, slot: usize, outcome: Outcome<D>) {

@@ -8,8 +8,7 @@ use std::sync::atomic::Ordering;
 
 use rayon::Scope;
 
-use super::super::racy::RacyRule;
-use super::super::{Name, Sink, ask, name, root_error};
+use super::super::{Met, Name, Sink, ask, name, root_error};
 use super::Walker;
 use super::node::{Node, Opened, Outcome};
 use super::read::c_name;
@@ -37,15 +36,15 @@ impl<S: Sink> Walker<'_, S> {
                 Ok(filesystem::describe_open(&described, found.mount))
             })
         };
-        let (device, rule, may_automount) = self.devices.meet(found.dev, describe).map_err(|e| root_error(path, &e))?;
+        let met = self.devices.meet(found.dev, describe).map_err(|e| root_error(path, &e))?;
         if settle {
             let synced = Arc::clone(&fd);
             ask(path, None, self.monitor, move || native::sync_filesystem(&synced))
                 .map_err(|e| root_error(path, &e))?;
         }
-        let opened = Opened { found, device, rule, may_automount };
+        let known = self.recall(&found, &met, None, self.sink.known_root(number));
         self.open.fetch_add(1, Ordering::Relaxed);
-        Ok(Arc::new(Node::root(number, path, opened, fd)))
+        Ok(Arc::new(Node::root(number, path, Opened { found, met }, known, fd)))
     }
 
     /// Opens the child directory in `slot` of `parent` and reads it.
@@ -57,14 +56,15 @@ impl<S: Sink> Walker<'_, S> {
             self.child_opened(parent);
             return self.deliver(parent, slot, Outcome::Gone);
         }
-        let (names, place) = parent.subdir_name(slot);
+        let (names, place, known) = parent.subdir(slot);
         let opened = self.open_child(parent, &names, place);
         self.child_opened(parent);
         match opened {
             Ok((fd, opened)) => {
                 self.open.fetch_add(1, Ordering::Relaxed);
                 let name = c_name(&names, place).into();
-                self.read(scope, Arc::new(Node::child(parent, slot, name, opened, fd)));
+                let known = self.recall(&opened.found, &opened.met, Some(parent.opened.found.dev), known);
+                self.read(scope, Arc::new(Node::child(parent, slot, name, opened, known, fd)));
             }
             Err(outcome) => self.deliver(parent, slot, outcome),
         }
@@ -89,7 +89,7 @@ impl<S: Sink> Walker<'_, S> {
         let name = name(names, place);
         let above = parent.opened;
         let dir = self.directory(parent).map_err(|e| self.unreadable(parent, name, None, e))?;
-        let look_first = self.automounts || above.may_automount;
+        let look_first = self.automounts || above.met.may_automount;
         let (above_node, all_names) = (Arc::clone(parent), Arc::clone(names));
         let attempt = self.calls.make(parent, names, move |progress| {
             progress.about(place);
@@ -116,12 +116,12 @@ impl<S: Sink> Walker<'_, S> {
             self.warn(parent, name, Cause::Loop);
             return Err(self.not_entered(parent, &found));
         }
-        let (device, rule, may_automount) = if found.dev == above.found.dev {
-            (above.device, above.rule, above.may_automount)
+        let met = if found.dev == above.found.dev {
+            above.met
         } else {
             self.meet(parent, names, place, &fd, &found).map_err(|e| self.unreadable(parent, name, Some(found), e))?
         };
-        Ok((fd, Opened { found, device, rule, may_automount }))
+        Ok((fd, Opened { found, met }))
     }
 
     /// A child directory lies on another file system than its parent.
@@ -132,7 +132,7 @@ impl<S: Sink> Walker<'_, S> {
         place: Name,
         fd: &Arc<Dir>,
         found: &Found,
-    ) -> io::Result<(u32, RacyRule, bool)> {
+    ) -> io::Result<Met> {
         let (described, mount) = (Arc::clone(fd), found.mount);
         let met = self.devices.meet(found.dev, || {
             self.calls.make(parent, names, move |progress| {

@@ -14,7 +14,7 @@ use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 use rayon::slice::ParallelSliceMut as _;
 use rustc_hash::FxHashSet;
 
-use super::super::{Entry, Name, Sink, is_own, name, push_name, unknown};
+use super::super::{Entry, Name, Remembered, Sink, is_own, name, push_name, unknown};
 use super::Walker;
 use super::calls::Progress;
 use super::node::{Ended, Node, Opened};
@@ -70,6 +70,11 @@ impl<S: Sink> Walker<'_, S> {
     where
         S::Done: 's,
     {
+        if let Some(remembered) = self.names_without_listing(node)
+            && self.read_remembered(scope, node, dir, remembered)
+        {
+            return;
+        }
         let mut listed = match self.list(node, dir) {
             Ok(Some(listed)) => listed,
             // A removed directory that is still open lists as ENOENT.
@@ -83,11 +88,8 @@ impl<S: Sink> Walker<'_, S> {
         sort(&mut listed.files, &listed.names);
         let names = Arc::new(listed.names);
         let total = listed.files.len() + listed.subdirs.len();
-        let enter = |slot| {
-            let parent = Arc::clone(node);
-            scope.spawn(move |scope| self.enter(scope, &parent, slot));
-        };
-        (0..node.listed(&names, &listed.subdirs)).for_each(enter);
+        let subdirs = node.listed(&names, self.known_subdirs(node, &names, listed.subdirs));
+        (0..subdirs).for_each(|slot| self.spawn(scope, node, slot));
         let stated = self.stat_all(node, dir, &names, &Arc::new(listed.files)).and_then(|mut stated| {
             if !stated.missing.is_empty() {
                 self.look_again(node, dir, &names, &mut stated)?;
@@ -95,21 +97,64 @@ impl<S: Sink> Walker<'_, S> {
             Ok(stated)
         });
         match stated {
-            Ok(stated) => {
-                let Stated { mut entries, late, failed, .. } = stated;
-                if !failed.is_empty() {
-                    entries.extend(failed.into_iter().filter_map(|(place, e)| self.unread(node, &names, place, e)));
-                    entries.sort_unstable_by(|a, b| name(&names, a.name).cmp(name(&names, b.name)));
-                }
-                node.set_entries(entries);
-                for name in late {
-                    enter(node.add_late(name));
-                }
-            }
+            Ok(stated) => self.take(scope, node, &names, stated),
             // No answer: its child directories are walked for nothing.
             Err(e) => self.cut(node, e),
         }
         self.monitor.directory(&|| node.shown_path(), total as u64);
+    }
+
+    fn spawn<'s>(&'s self, scope: &Scope<'s>, node: &Arc<Node<S::Done>>, slot: usize)
+    where
+        S::Done: 's,
+    {
+        let parent = Arc::clone(node);
+        scope.spawn(move |scope| self.enter(scope, &parent, slot));
+    }
+
+    /// Reads a directory whose names are known. False if they turn out not to be: then it has to be listed after all.
+    fn read_remembered<'s>(
+        &'s self,
+        scope: &Scope<'s>,
+        node: &Arc<Node<S::Done>>,
+        dir: &Arc<Dir>,
+        remembered: Remembered,
+    ) -> bool
+    where
+        S::Done: 's,
+    {
+        let Remembered { names, files, subdirs, .. } = remembered;
+        let names = Arc::new(names);
+        let total = files.len() + subdirs.len();
+        // The files first: no child directory is entered by a name that has to be doubted.
+        let stated = self.stat_all(node, dir, &names, &Arc::new(files));
+        if stated.as_ref().is_ok_and(|stated| !stated.missing.is_empty() || !stated.late.is_empty()) {
+            return false;
+        }
+        let subdirs = node.listed(&names, subdirs.into_iter().map(|(name, known)| (name, Some(known))));
+        (0..subdirs).for_each(|slot| self.spawn(scope, node, slot));
+        match stated {
+            Ok(stated) => self.take(scope, node, &names, stated),
+            Err(e) => self.cut(node, e),
+        }
+        self.monitor.directory(&|| node.shown_path(), total as u64);
+        true
+    }
+
+    /// Puts the files of a directory in place.
+    fn take<'s>(&'s self, scope: &Scope<'s>, node: &Arc<Node<S::Done>>, names: &Arc<Vec<u8>>, stated: Stated)
+    where
+        S::Done: 's,
+    {
+        let Stated { mut entries, late, failed, .. } = stated;
+        if !failed.is_empty() {
+            entries.extend(failed.into_iter().filter_map(|(place, e)| self.unread(node, names, place, e)));
+            entries.sort_unstable_by(|a, b| name(names, a.name).cmp(name(names, b.name)));
+        }
+        node.set_entries(entries);
+        for name in late {
+            self.spawn(scope, node, node.add_late(name));
+        }
     }
 
     /// The listing broke off: what was seen of it is not relied on.

@@ -142,8 +142,8 @@ impl<S: Sink> Walk<'_, S> {
                 let met = self.met.lock().unwrap_or_else(PoisonError::into_inner).get(&found.dev).cloned();
                 Ok::<_, Infallible>(met.unwrap_or_else(|| filesystem::describe(&path, found.mount)))
             };
-            let Ok((device, rule, _)) = self.devices.meet(found.dev, describe);
-            (device, rule)
+            let Ok(met) = self.devices.meet(found.dev, describe);
+            (met.device, met.rule)
         };
         self.stack.push(Gathering {
             path,
@@ -250,7 +250,7 @@ impl<S: Sink> Walk<'_, S> {
     }
 
     fn empty(&self, device: u32) -> S::Done {
-        self.sink.directory(0, device, &Listing::default(), Vec::new())
+        self.sink.directory(0, device, None, &Listing::default(), Vec::new())
     }
 
     fn add(&mut self, name: Vec<u8>, stat: Stat, flags: Flags, done: S::Done) {
@@ -291,7 +291,7 @@ impl<S: Sink> Walk<'_, S> {
         }
         let total = entries.len() as u64;
         let listing = Listing { names: Arc::new(names), entries };
-        let done = self.sink.directory(0, dir.device, &listing, dir.subdirs.into_values().collect());
+        let done = self.sink.directory(0, dir.device, None, &listing, dir.subdirs.into_values().collect());
         self.monitor.directory(&|| dir.path.clone(), total);
         done
     }

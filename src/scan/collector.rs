@@ -1,0 +1,158 @@
+//! What stands between the walker and the builder: hands on finished directories, and what the base knows.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use rustc_hash::FxHashMap;
+
+use crate::Result;
+use crate::entry::{Flags, Stat, Time};
+use crate::path::parent;
+use crate::snapshot::{Builder, Child, Finished, Node, Snapshot};
+use crate::walk::{FinishedRoot, Known, Listing, NewestRule, Remembered, Sink, WalkDevice};
+
+/// Takes finished directories from the walker to the builder, and last known states from the base.
+pub(super) struct Collector<'b> {
+    pub(super) builder: Builder<'b>,
+    base: Option<&'b Snapshot>,
+    /// The rows of the base's directories that held files of its own scan.
+    held_own: Vec<u32>,
+    /// The directory of the base that was asked for last, by name: entries that cannot be read come in
+    /// whole directories.
+    last: Mutex<Option<KnownDir<'b>>>,
+}
+
+/// A directory of the base: its path and its entries by name.
+struct KnownDir<'b> {
+    path: Vec<u8>,
+    nodes: FxHashMap<&'b [u8], Node<'b>>,
+}
+
+impl<'b> Collector<'b> {
+    pub(super) fn new(threads: usize, base: Option<&'b Snapshot>) -> Self {
+        let held_own = |base: &Snapshot| {
+            let own = base.meta().own_files.iter().filter_map(|path| parent(path));
+            own.filter_map(|dir| base.find_node(dir).ok()??.row).collect()
+        };
+        let held_own = base.map(held_own).unwrap_or_default();
+        Self { builder: Builder::new(threads, base), base, held_own, last: Mutex::default() }
+    }
+
+    fn as_known(base: &Snapshot, row: u32, child: &Child<'_>) -> Known {
+        Known { row, stat: child.stat, flags: child.flags, is_mount: base.mounted_at(row).is_some() }
+    }
+
+    /// The entry of the base at a path. A damaged base knows nothing; without it the entry is unknown,
+    /// which is the truth.
+    fn known(&self, path: &[u8]) -> Option<Node<'b>> {
+        let base = self.base?;
+        let (Some(parent), false) = (parent(path), base.meta().roots.iter().any(|root| root == path)) else {
+            return base.find_node(path).ok()?;
+        };
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.as_ref().is_none_or(|known| known.path != parent) {
+            let row = base.find_node(parent).ok()??.row?;
+            let nodes = base.listing(row).ok()?.map(|node| (node.child.name, node)).collect();
+            *last = Some(KnownDir { path: parent.to_vec(), nodes });
+        }
+        last.as_ref()?.nodes.get(&path[parent.len() + usize::from(!parent.ends_with(b"/"))..]).copied()
+    }
+}
+
+impl Collector<'_> {
+    /// The directory that holds the roots.
+    pub(super) fn top(&self, names: &[Vec<u8>], roots: &[FinishedRoot<Finished>]) -> Finished {
+        let children = names.iter().zip(roots).map(|(name, root)| Child { name, stat: root.stat, flags: root.flags });
+        let subdirs: Vec<_> = roots.iter().map(|r| r.done).collect();
+        self.builder.directory(0, u32::MAX, children, &subdirs)
+    }
+
+    /// Where the clock of a file system is unknown, the newest stamps are racy.
+    pub(super) fn flag_newest(
+        &mut self,
+        top: Finished,
+        devices: &[WalkDevice],
+        walk: Duration,
+        boundary: Time,
+    ) -> Result<Finished> {
+        let rule = |d: &WalkDevice| d.unknown_clock.then(|| NewestRule::new(d.keeps_ctime, walk, boundary));
+        let mut rules: Vec<_> = devices.iter().map(rule).collect();
+        self.builder.each(|device, child| {
+            if let Some(Some(rule)) = rules.get_mut(device as usize) {
+                rule.see(&child.stat);
+            }
+        });
+        let is_racy = |device: u32, child: &Child<'_>| {
+            rules.get(device as usize).and_then(Option::as_ref).is_some_and(|rule| rule.is_racy(&child.stat))
+        };
+        self.builder.flag_racy(top, is_racy)
+    }
+}
+
+impl Sink for Collector<'_> {
+    type Done = Finished;
+
+    fn directory(
+        &self,
+        thread: usize,
+        device: u32,
+        known: Option<u32>,
+        listing: &Listing,
+        subdirs: Vec<Finished>,
+    ) -> Finished {
+        let _ = known;
+        let children = listing.entries.iter().map(|e| Child { name: listing.name(e), stat: e.stat, flags: e.flags });
+        self.builder.directory(thread, device, children, &subdirs)
+    }
+
+    fn known_root(&self, number: usize) -> Option<Known> {
+        let base = self.base?;
+        let node = base.listing(base.top()).ok()?.nth(number)?;
+        Some(Self::as_known(base, node.row?, &node.child))
+    }
+
+    fn remembered(&self, row: u32) -> Option<Remembered> {
+        let base = self.base?;
+        let mut listing = base.listing(row).ok()?;
+        let mut remembered = Remembered {
+            names: listing.block.names_with_nul().to_vec(),
+            lacks_own: self.held_own.contains(&row),
+            ..Remembered::default()
+        };
+        let mut start = 0;
+        while let Some(node) = listing.next_packed() {
+            // No snapshot of ours holds such a name; a path made of it could lead out of the root.
+            if matches!(node.name, b"" | b"." | b"..") || memchr::memchr(b'/', node.name).is_some() {
+                return None;
+            }
+            let place = (start, node.name.len() as u16);
+            start += node.name.len() as u32 + 1;
+            match node.row {
+                Some(row) => {
+                    remembered.subdirs.push((place, Self::as_known(base, row, &listing.unpack(&node).child)));
+                }
+                None => remembered.files.push(place),
+            }
+        }
+        Some(remembered)
+    }
+
+    fn known_file_system(&self, row: u32) -> Option<&str> {
+        Some(self.base?.mounted_at(row)?.identity.as_str())
+    }
+
+    fn last_known(&self, path: &[u8]) -> Option<(Stat, Flags, Option<Finished>)> {
+        let node = self.known(path)?;
+        let child = node.child;
+        let known = !child.flags.intersects(Flags::UNKNOWN | Flags::UNLISTED | Flags::NOT_ENTERED)
+            || child.flags.contains(Flags::CARRIED);
+        if !known {
+            return None;
+        }
+        let done = match node.row {
+            Some(row) => Some(self.builder.carry(row).ok()??),
+            None => None,
+        };
+        Some((child.stat, child.flags, done))
+    }
+}

@@ -1,0 +1,56 @@
+//! What a base saves changes nothing: with it and without it a scan comes to the same snapshot.
+
+use fastdiff::{NoMonitor, ScanOptions, Snapshot, Time, WalkerKind, scan};
+use proptest::prelude::*;
+use rustix::time::{ClockId, clock_gettime};
+
+use super::cases;
+use super::edits::{Edit, changing, making};
+use super::names::any_name;
+use super::place::{Boundary, Place};
+
+/// What is the same in two snapshots of one state: all that the roots' digest covers, and the counts.
+fn state(snapshot: &Snapshot) -> (fastdiff::Digest, fastdiff::Counts) {
+    (snapshot.header().root_digest, snapshot.header().counts)
+}
+
+fn by_base(place: &Place, options: &ScanOptions, base: &Snapshot, name: &str) -> Snapshot {
+    let output = place.beside(name);
+    scan(options, Some(base), &output, &NoMonitor).expect("a scan of a readable tree");
+    Snapshot::open(&output).expect("what was just written")
+}
+
+/// At this moment, by the clock that stamps files.
+fn now() -> Boundary {
+    let now = clock_gettime(ClockId::RealtimeCoarse);
+    Boundary::At(Time::new(now.tv_sec, u32::try_from(now.tv_nsec).expect("below a second")), std::time::Duration::ZERO)
+}
+
+proptest! {
+    #![proptest_config(cases(60))]
+
+    #[test]
+    fn a_scan_by_a_base_comes_to_what_a_full_one_does(
+        made in making(any_name(), true),
+        rounds in proptest::collection::vec((changing(any_name(), true, 4), any::<bool>()), 1..5),
+        portable: bool,
+    ) {
+        let mut place = Place::new(&made);
+        let mut base = place.snap(Boundary::Settled);
+        for (number, (edits, at_once)) in rounds.iter().enumerate() {
+            let edits: &[Edit] = edits;
+            place.tree.edit(edits);
+            // At once: what was just changed is racy, and so the names of its directory prove nothing next time.
+            let boundary = if *at_once { now() } else { let _ = place.options(Boundary::Settled); now() };
+            let mut options = place.options(boundary);
+            let full = place.snap_with(&options);
+            if portable {
+                options.walker = WalkerKind::Portable;
+            }
+            let short = by_base(&place, &options, &base, &format!("base-{number}.snap"));
+            prop_assert_eq!(state(&short), state(&full));
+            prop_assert_eq!(short.verify().expect("undamaged").entries, full.header().counts.entries);
+            base = short;
+        }
+    }
+}
