@@ -18,13 +18,9 @@ pub(crate) struct WalkDevice {
     pub(crate) identity: String,
     /// The boundary by its own clock.
     pub(crate) boundary: Time,
-    pub(crate) rule: RacyRule,
-    /// Opening a directory of it may mount something.
-    pub(crate) may_automount: bool,
+    pub(crate) met: Met,
     /// It keeps a change time that no program can set.
     pub(crate) keeps_ctime: bool,
-    /// A directory whose own stamps are as before holds the names that it held before.
-    pub(crate) stamps_prove_names: bool,
     /// Its clock is neither ours nor could be asked.
     pub(crate) unknown_clock: bool,
 }
@@ -35,7 +31,9 @@ pub(crate) struct Met {
     /// Its number.
     pub(crate) device: u32,
     pub(crate) rule: RacyRule,
+    /// Opening a directory of it may mount something.
     pub(crate) may_automount: bool,
+    /// A directory whose own stamps are as before holds the names that it held before.
     pub(crate) stamps_prove_names: bool,
 }
 
@@ -57,11 +55,7 @@ impl Devices {
     /// # Errors
     /// That of `describe`.
     pub(crate) fn meet<E>(&self, dev: u64, describe: impl FnOnce() -> Result<FileSystem, E>) -> Result<Met, E> {
-        let met = |at: usize, known: &[(u64, WalkDevice)]| {
-            let WalkDevice { rule, may_automount, stamps_prove_names, .. } = known[at].1;
-            Met { device: at as u32, rule, may_automount, stamps_prove_names }
-        };
-        let find = |known: &[(u64, WalkDevice)]| known.iter().position(|(d, _)| *d == dev).map(|at| met(at, known));
+        let find = |known: &[(u64, WalkDevice)]| known.iter().find(|(d, _)| *d == dev).map(|(_, device)| device.met);
         if let Some(found) = find(&self.known.read().unwrap_or_else(PoisonError::into_inner)) {
             return Ok(found);
         }
@@ -78,23 +72,15 @@ impl Devices {
         };
         let keeps_ctime = fs.keeps_ctime();
         let rule = RacyRule::new(boundary, self.window, keeps_ctime);
-        let may_automount = fs.may_automount();
-        let stamps_prove_names = fs.stamps_prove_names();
+        let met = Met {
+            device: known.len() as u32,
+            rule,
+            may_automount: fs.may_automount(),
+            stamps_prove_names: fs.stamps_prove_names(),
+        };
         let FileSystem { kind, identity, .. } = fs;
-        known.push((
-            dev,
-            WalkDevice {
-                kind,
-                identity,
-                boundary,
-                rule,
-                may_automount,
-                keeps_ctime,
-                stamps_prove_names,
-                unknown_clock,
-            },
-        ));
-        Ok(met(known.len() - 1, &known))
+        known.push((dev, WalkDevice { kind, identity, boundary, met, keeps_ctime, unknown_clock }));
+        Ok(met)
     }
 
     /// Whether a file system goes by this name, which says nothing if it is empty.

@@ -11,6 +11,7 @@ mod known;
 mod node;
 mod open;
 mod read;
+mod state;
 
 use std::io;
 use std::path::PathBuf;
@@ -18,7 +19,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use self::calls::{AtEnd, Calls, Over};
-use self::node::{Node, Opened, Outcome};
+use self::node::{Node, Opened};
+use self::state::{Ended, Outcome};
 use super::{Devices, Entry, FinishedRoot, Listing, Plan, Sink, root_error, unknown};
 use crate::entry::{Flags, Kind, Stat};
 use crate::monitor::Monitor;
@@ -195,9 +197,9 @@ impl<S: Sink> Walker<'_, S> {
         let found = &node.opened.found;
         let mut flags = node.opened.flags(found);
         match state.ended {
-            node::Ended::Listed => {}
-            node::Ended::Excluded | node::Ended::Gone => return Outcome::Gone,
-            node::Ended::Cut => {
+            Ended::Listed => {}
+            Ended::Excluded | Ended::Gone => return Outcome::Gone,
+            Ended::Cut => {
                 let last = self.sink.last_known(&node.path());
                 return self.unlisted(&node.opened, Some(*found), last);
             }

@@ -8,9 +8,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustc_hash::FxHashSet;
 
-use super::super::{Entry, Known, Listing, Met, Name, name};
+use super::super::{Entry, Known, Met, Name, name};
 use super::read::RawListing;
-use crate::entry::{Flags, Stat};
+use super::state::{Ended, Outcome, State, Subdir};
+use crate::entry::Flags;
 use crate::path::{push, to_bytes, to_path};
 use crate::sys::Found;
 use crate::sys::native::{self, Dir};
@@ -31,63 +32,6 @@ impl Opened {
         flags.set(Flags::RACY, self.met.rule.is_racy(&child.stat));
         flags.set(Flags::FOREIGN, child.dev != self.found.dev);
         flags
-    }
-}
-
-/// What became of a child that was listed as a directory.
-#[derive(Debug)]
-pub(super) enum Outcome<D> {
-    /// Not entered yet; what an earlier snapshot knows of it.
-    Pending(Option<Known>),
-    /// Vanished since it was listed, or left out.
-    Gone,
-    /// No directory any more.
-    Other {
-        stat: Stat,
-        flags: Flags,
-    },
-    Dir {
-        stat: Stat,
-        flags: Flags,
-        done: D,
-    },
-}
-
-/// A child directory.
-#[derive(Debug)]
-pub(super) struct Subdir<D> {
-    pub(super) name: Name,
-    pub(super) outcome: Outcome<D>,
-}
-
-/// How the listing of a directory ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum Ended {
-    /// At its end.
-    #[default]
-    Listed,
-    /// By an error.
-    Cut,
-    /// The directory was removed meanwhile.
-    Gone,
-    /// At a marker: the directory is left out.
-    Excluded,
-}
-
-/// What is known of a directory's children.
-#[derive(Debug)]
-pub(super) struct State<D> {
-    /// The names of all children, and the entries of those that are no directories, by name.
-    pub(super) listing: Listing,
-    /// By name, but for those that were listed as something else.
-    pub(super) subdirs: Vec<Subdir<D>>,
-    sorted: bool,
-    pub(super) ended: Ended,
-}
-
-impl<D> Default for State<D> {
-    fn default() -> Self {
-        Self { listing: Listing::default(), subdirs: Vec::new(), sorted: true, ended: Ended::Listed }
     }
 }
 

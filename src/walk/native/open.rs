@@ -10,8 +10,9 @@ use rayon::Scope;
 
 use super::super::{Met, Name, Sink, ask, name, root_error};
 use super::Walker;
-use super::node::{Node, Opened, Outcome};
+use super::node::{Node, Opened};
 use super::read::c_name;
+use super::state::Outcome;
 use crate::entry::Kind;
 use crate::sys::native::{self, Dir};
 use crate::sys::{Found, filesystem};
