@@ -142,6 +142,9 @@ pub enum SnapshotProblem {
         /// This program's version.
         expected: u32,
     },
+    /// An overlay whose base cannot be found.
+    #[error("is an overlay over a snapshot that it needs: {0}; put that back, or take a new one with `fastdiff snap`")]
+    NoBase(String),
     /// Shorter (or longer) than its header says.
     #[error(
         "is {actual} bytes long and should be {expected}: it was cut short or appended to; take it again with `fastdiff snap`"

@@ -243,6 +243,9 @@ fn question(roots: &[PathBuf], filter: &FilterOptions) -> Meta {
         base: None,
         devices: Vec::new(),
         mounts: Vec::new(),
+        watchman_clock: None,
+        audited: None,
+        overlay: None,
     }
 }
 

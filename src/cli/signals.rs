@@ -137,10 +137,12 @@ pub(super) fn opened() {
 /// the error that any other damage gives (law 6).
 #[cfg(unix)]
 pub(super) fn guard(snapshot: &Snapshot) {
-    let mut entry = Some(Guarded { addresses: snapshot.mapped_range(), message: cut_short(snapshot.path()) });
-    for slot in &GUARDED {
-        if let Some(guarded) = entry.take() {
-            entry = slot.set(guarded).err();
+    for file in [Some(snapshot), snapshot.overlay_base()].into_iter().flatten() {
+        let mut entry = Some(Guarded { addresses: file.mapped_range(), message: cut_short(file.path()) });
+        for slot in &GUARDED {
+            if let Some(guarded) = entry.take() {
+                entry = slot.set(guarded).err();
+            }
         }
     }
     opened();

@@ -212,6 +212,7 @@ impl<'b> Builder<'b> {
 
         header.index_offset = HEADER_LEN as u64 + end;
         header.directories = u32::try_from(index.digest.len()).map_err(|_| too_many(path))?;
+        header.own_directories = header.directories;
         let archive = rkyv::to_bytes::<rkyv::rancor::Error>(&index).map_err(|e| internal(path, &e))?;
         drop(index);
         header.index_len = archive.len() as u64;

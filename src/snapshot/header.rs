@@ -12,7 +12,7 @@ use crate::entry::{Flags, Time};
 pub const MAGIC: [u8; 8] = *b"\x8ffdsnap\n";
 
 /// The version of the format that this program writes and reads.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 
 /// A 128-bit digest, XXH3 in its canonical (big-endian) byte order.
 pub type Digest = [u8; 16];
@@ -82,6 +82,10 @@ pub struct Header {
     pub boundary: Time,
     /// The racy window.
     pub racy_window: Duration,
+    /// Hints have to be complete from this moment on to narrow a scan that has this snapshot as its base.
+    pub hints_since: Time,
+    /// Number of directory records that lie in this file: all of them, but for an overlay.
+    pub(crate) own_directories: u32,
     /// Digest of the whole tree: equal for equal trees.
     pub root_digest: Digest,
     pub(crate) meta_digest: Digest,
@@ -92,7 +96,7 @@ pub struct Header {
 }
 
 /// Name, offset and size of each field, in file order. Reserved bytes are zero.
-pub(crate) const FIELDS: [(&str, usize, usize); 29] = layout(&[
+pub(crate) const FIELDS: [(&str, usize, usize); 31] = layout(&[
     ("magic", 8),
     ("version", 4),
     ("header_len", 4),
@@ -117,7 +121,9 @@ pub(crate) const FIELDS: [(&str, usize, usize); 29] = layout(&[
     ("finished", 12),
     ("boundary", 12),
     ("racy_window", 12),
-    ("reserved", 32),
+    ("hints_since", 12),
+    ("own_directories", 4),
+    ("reserved", 16),
     ("root_digest", 16),
     ("meta_digest", 16),
     ("scan_fingerprint", 16),
@@ -125,10 +131,10 @@ pub(crate) const FIELDS: [(&str, usize, usize); 29] = layout(&[
 ]);
 
 /// The length of the header in bytes.
-pub(crate) const HEADER_LEN: usize = FIELDS[28].1 + FIELDS[28].2;
+pub(crate) const HEADER_LEN: usize = FIELDS[30].1 + FIELDS[30].2;
 
-const fn layout(sizes: &[(&'static str, usize); 29]) -> [(&'static str, usize, usize); 29] {
-    let mut fields = [("", 0, 0); 29];
+const fn layout(sizes: &[(&'static str, usize); 31]) -> [(&'static str, usize, usize); 31] {
+    let mut fields = [("", 0, 0); 31];
     let mut offset = 0;
     let mut i = 0;
     while i < sizes.len() {
@@ -197,7 +203,9 @@ impl Header {
         w.time(self.boundary);
         w.u64(self.racy_window.as_secs());
         w.u32(self.racy_window.subsec_nanos());
-        w.0.extend_from_slice(&[0; 32]);
+        w.time(self.hints_since);
+        w.u32(self.own_directories);
+        w.0.extend_from_slice(&[0; 16]);
         w.0.extend_from_slice(&self.root_digest);
         w.0.extend_from_slice(&self.meta_digest);
         w.0.extend_from_slice(&self.scan_fingerprint);
@@ -259,8 +267,10 @@ impl Header {
                 Duration::new(window.sec.cast_unsigned(), 0)
                     .saturating_add(Duration::from_nanos(u64::from(window.nsec)))
             },
+            hints_since: r.time(),
+            own_directories: r.u32(),
             root_digest: {
-                r.take::<32>();
+                r.take::<16>();
                 r.take()
             },
             meta_digest: r.take(),
@@ -293,6 +303,8 @@ mod tests {
             finished: Time::new(16, 17),
             boundary: Time::new(18, 19),
             racy_window: Duration::new(20, 21),
+            hints_since: Time::new(25, 26),
+            own_directories: 27,
             root_digest: [22; 16],
             meta_digest: [23; 16],
             scan_fingerprint: [24; 16],

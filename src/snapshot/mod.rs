@@ -4,6 +4,7 @@ mod block;
 mod builder;
 mod entries;
 mod header;
+mod overlay;
 mod reader;
 mod reflag;
 mod tables;

@@ -11,6 +11,7 @@ use self_cell::self_cell;
 use super::block::{Block, Child, Names};
 use super::builder::directory_digest;
 use super::header::{Digest, HEADER_LEN, Header, digest};
+use super::overlay::Overlay;
 use super::tables::{ArchivedMeta, Device, Meta, View};
 use crate::entry::Flags;
 use crate::error::Context as _;
@@ -39,6 +40,7 @@ pub struct Snapshot {
     path: PathBuf,
     header: Header,
     meta: Meta,
+    overlay: Option<Overlay>,
 }
 
 impl std::fmt::Debug for Snapshot {
@@ -125,7 +127,23 @@ impl Snapshot {
     /// [`Error::Io`] if the file cannot be read, [`Error::Snapshot`] if it is no snapshot that this
     /// version can use.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        let path = path.as_ref();
+        let mut snapshot = Self::open_flat(path.as_ref())?;
+        if let Some(meta) = &snapshot.meta.overlay {
+            let header = &snapshot.header;
+            snapshot.overlay = Some(Overlay::open(&snapshot.path, meta, header.directories, header.own_directories)?);
+        }
+        let top = snapshot.row(snapshot.top())?;
+        if top.digest != snapshot.header.root_digest
+            || top.flags != snapshot.header.root_flags
+            || top.subtree != snapshot.header.directories
+        {
+            return Err(Error::damaged(&snapshot.path, "the index does not match the header"));
+        }
+        Ok(snapshot)
+    }
+
+    /// Opens a file without the base that it may need.
+    pub(super) fn open_flat(path: &Path) -> Result<Self> {
         let problem = |problem| Error::Snapshot { path: path.to_owned(), problem };
         let file = open_regular(path)?;
         if file.metadata().context("read", path)?.len() == 0 {
@@ -150,21 +168,34 @@ impl Snapshot {
         let meta = rkyv::deserialize::<Meta, rkyv::rancor::Error>(archived)
             .map_err(|_| Error::damaged(path, "the account of the scan cannot be read"))?;
         let index_range = section(header.index_offset, header.index_len)?;
-        let rows = header.directories as usize;
+        let rows = header.own_directories as usize;
+        if meta.overlay.is_none() && header.own_directories != header.directories {
+            return Err(Error::damaged(path, "it lacks directories"));
+        }
         let mapped = Mapped::try_new(map, |map| -> Result<View<'_>> {
             let blocks = &map[HEADER_LEN..header.index_offset as usize];
             let view = View::new(blocks, &map[index_range], rows).filter(|_| rows > 0);
             view.ok_or_else(|| Error::damaged(path, "the index cannot be read"))
         })?;
-        let snapshot = Self { mapped, path: path.to_owned(), header, meta };
-        let top = snapshot.row(snapshot.top())?;
-        if top.digest != snapshot.header.root_digest
-            || top.flags != snapshot.header.root_flags
-            || top.subtree != snapshot.header.directories
-        {
-            return Err(Error::damaged(path, "the index does not match the header"));
-        }
-        Ok(snapshot)
+        Ok(Self { mapped, path: path.to_owned(), header, meta, overlay: None })
+    }
+
+    /// The snapshot that an overlay needs; none if this one stands by itself.
+    pub fn overlay_base(&self) -> Option<&Self> {
+        Some(&*self.overlay.as_ref()?.base)
+    }
+
+    /// Whether a directory lies in this file, and not in the base of an overlay.
+    pub(super) fn is_own(&self, row: u32) -> bool {
+        self.overlay.as_ref().is_none_or(|overlay| overlay.locate(row).is_some_and(|(of_base, _)| !of_base))
+    }
+
+    /// The file that holds a row, and its number there.
+    fn locate(&self, row: u32) -> Option<(&View<'_>, usize)> {
+        let Some(overlay) = &self.overlay else { return Some((self.mapped.borrow_dependent(), row as usize)) };
+        let (of_base, row) = overlay.locate(row)?;
+        let file = if of_base { &overlay.base.mapped } else { &self.mapped };
+        Some((file.borrow_dependent(), row as usize))
     }
 
     /// The file that it was opened from.
@@ -192,7 +223,7 @@ impl Snapshot {
         }
     }
 
-    /// The addresses at which the file is mapped, for a SIGBUS handler.
+    /// The addresses at which the file is mapped, for a SIGBUS handler. An overlay's [base](Self::overlay_base) has its own.
     pub fn mapped_range(&self) -> std::ops::Range<usize> {
         let range = self.mapped.borrow_owner().as_ptr_range();
         range.start as usize..range.end as usize
@@ -204,15 +235,15 @@ impl Snapshot {
     }
 
     pub(crate) fn row(&self, row: u32) -> Result<Row> {
-        let index = self.mapped.borrow_dependent();
-        let at = row as usize;
+        let outside = || Error::damaged(&self.path, "a directory lies outside of the index");
+        let (index, at) = self.locate(row).ok_or_else(outside)?;
         match (index.digest.get(at), index.subtree.get(at), index.flags.get(at)) {
             (Some(digest), Some(subtree), Some([flags])) => Ok(Row {
                 digest: *digest,
                 subtree: u32::from_le_bytes(*subtree),
                 flags: Flags::from_bits_retain(*flags),
             }),
-            _ => Err(Error::damaged(&self.path, "a directory lies outside of the index")),
+            _ => Err(outside()),
         }
     }
 
@@ -227,8 +258,8 @@ impl Snapshot {
 
     /// The block of a directory, unchecked.
     pub(crate) fn block_bytes(&self, row: u32) -> Result<&[u8]> {
-        let view = self.mapped.borrow_dependent();
-        let at = row as usize;
+        let outside = || Error::damaged(&self.path, "a block lies outside of the file");
+        let (view, at) = self.locate(row).ok_or_else(outside)?;
         let start = match at.checked_sub(1) {
             None => 0,
             Some(before) => view.block_end.get(before).map_or(u64::MAX, |e| u64::from_le_bytes(*e)),
@@ -238,7 +269,7 @@ impl Snapshot {
             .ok()
             .zip(usize::try_from(end).ok())
             .and_then(|(start, end)| view.blocks.get(start..end))
-            .ok_or_else(|| Error::damaged(&self.path, "a block lies outside of the file"))
+            .ok_or_else(outside)
     }
 
     /// The metadata of a child of a directory whose listing was checked before; its name is left out.

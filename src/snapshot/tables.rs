@@ -4,6 +4,7 @@
 use rkyv::{Archive, Deserialize, Serialize};
 
 use super::header::Digest;
+use super::overlay::OverlayMeta;
 use crate::path::{PathExt as _, to_path};
 use crate::{Error, Result};
 
@@ -95,6 +96,13 @@ pub struct Meta {
     pub devices: Vec<Device>,
     /// Where each begins, ordered by row.
     pub(crate) mounts: Vec<Mount>,
+    /// The clock of watchman at the scan: what its next answer has to be complete since.
+    pub watchman_clock: Option<String>,
+    /// The directory up to which narrowed scans have checked the tree against lost hints: the next one goes on
+    /// behind it.
+    pub(crate) audited: Option<Vec<u8>>,
+    /// Where this snapshot holds only what differs from another one: that one, and which rows are whose.
+    pub(crate) overlay: Option<OverlayMeta>,
 }
 
 /// A file system that a scan met.

@@ -27,7 +27,9 @@ impl Snapshot {
         let mut counts = Counts::default();
         let mut end = 0;
         for row in 0..=self.top() {
-            end += self.block_bytes(row)?.len() as u64;
+            if self.is_own(row) {
+                end += self.block_bytes(row)?.len() as u64;
+            }
             let mut flags = Flags::empty();
             let mut subtree = 1;
             let mut before: Option<Child<'_>> = None;

@@ -1,0 +1,62 @@
+//! What is known of the children of a directory while it is read.
+
+use super::super::{Known, Listing, Name};
+use crate::entry::Flags;
+use crate::entry::Stat;
+
+/// What became of a child that was listed as a directory.
+#[derive(Debug)]
+pub(super) enum Outcome<D> {
+    /// Not entered yet; what an earlier snapshot knows of it.
+    Pending(Option<Known>),
+    /// Vanished since it was listed, or left out.
+    Gone,
+    /// No directory any more.
+    Other {
+        stat: Stat,
+        flags: Flags,
+    },
+    Dir {
+        stat: Stat,
+        flags: Flags,
+        done: D,
+    },
+}
+
+/// A child directory.
+#[derive(Debug)]
+pub(super) struct Subdir<D> {
+    pub(super) name: Name,
+    pub(super) outcome: Outcome<D>,
+}
+
+/// How the listing of a directory ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Ended {
+    /// At its end.
+    #[default]
+    Listed,
+    /// By an error.
+    Cut,
+    /// The directory was removed meanwhile.
+    Gone,
+    /// At a marker: the directory is left out.
+    Excluded,
+}
+
+/// What is known of a directory's children.
+#[derive(Debug)]
+pub(super) struct State<D> {
+    /// The names of all children, and the entries of those that are no directories, by name.
+    pub(super) listing: Listing,
+    /// By name, but for those that were listed as something else.
+    pub(super) subdirs: Vec<Subdir<D>>,
+    pub(super) sorted: bool,
+    pub(super) ended: Ended,
+}
+
+impl<D> Default for State<D> {
+    fn default() -> Self {
+        Self { listing: Listing::default(), subdirs: Vec::new(), sorted: true, ended: Ended::Listed }
+    }
+}
