@@ -39,6 +39,7 @@ pub mod emit;
 mod entry;
 mod error;
 mod filter;
+mod hints;
 mod monitor;
 pub mod path;
 mod scan;

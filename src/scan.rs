@@ -125,6 +125,7 @@ pub fn scan(
         threads,
         settle: options.settle,
         io_timeout: options.io_timeout,
+        narrow: None,
         own: &own,
     };
     let mut collector = Collector::new(threads, base);

@@ -8,8 +8,8 @@ use rustc_hash::FxHashMap;
 use crate::Result;
 use crate::entry::{Flags, Stat, Time};
 use crate::path::parent;
-use crate::snapshot::{Builder, Child, Finished, Node, Snapshot};
-use crate::walk::{FinishedRoot, Known, Listing, NewestRule, Remembered, Sink, WalkDevice};
+use crate::snapshot::{Builder, Child, Finished, Node, Row, Snapshot};
+use crate::walk::{Directory, Entry, FinishedRoot, Known, NewestRule, Remembered, Sink, WalkDevice};
 
 /// Takes finished directories from the walker to the builder, and last known states from the base.
 pub(super) struct Collector<'b> {
@@ -38,8 +38,10 @@ impl<'b> Collector<'b> {
         Self { builder: Builder::new(threads, base), base, held_own, last: Mutex::default() }
     }
 
-    fn as_known(base: &Snapshot, row: u32, child: &Child<'_>) -> Known {
-        Known { row, stat: child.stat, flags: child.flags, is_mount: base.mounted_at(row).is_some() }
+    fn as_known(base: &Snapshot, row: u32, child: &Child<'_>) -> Option<Known> {
+        let Row { subtree, flags: below, .. } = base.row(row).ok()?;
+        let is_mount = base.mounted_at(row).is_some();
+        Some(Known { row, stat: child.stat, flags: child.flags, below, subtree, is_mount })
     }
 
     /// The entry of the base at a path. A damaged base knows nothing; without it the entry is unknown,
@@ -64,7 +66,7 @@ impl Collector<'_> {
     pub(super) fn top(&self, names: &[Vec<u8>], roots: &[FinishedRoot<Finished>]) -> Finished {
         let children = names.iter().zip(roots).map(|(name, root)| Child { name, stat: root.stat, flags: root.flags });
         let subdirs: Vec<_> = roots.iter().map(|r| r.done).collect();
-        self.builder.directory(0, u32::MAX, children, &subdirs)
+        self.builder.directory(0, u32::MAX, None, children, &subdirs)
     }
 
     /// Where the clock of a file system is unknown, the newest stamps are racy.
@@ -92,26 +94,19 @@ impl Collector<'_> {
 impl Sink for Collector<'_> {
     type Done = Finished;
 
-    fn directory(
-        &self,
-        thread: usize,
-        device: u32,
-        known: Option<u32>,
-        listing: &Listing,
-        subdirs: Vec<Finished>,
-    ) -> Finished {
-        let _ = known;
+    fn directory(&self, directory: &Directory<'_>, subdirs: Vec<Finished>) -> Finished {
+        let listing = directory.listing;
         let children = listing.entries.iter().map(|e| Child { name: listing.name(e), stat: e.stat, flags: e.flags });
-        self.builder.directory(thread, device, children, &subdirs)
+        self.builder.directory(directory.thread, directory.device, directory.known, children, &subdirs)
     }
 
     fn known_root(&self, number: usize) -> Option<Known> {
         let base = self.base?;
         let node = base.listing(base.top()).ok()?.nth(number)?;
-        Some(Self::as_known(base, node.row?, &node.child))
+        Self::as_known(base, node.row?, &node.child)
     }
 
-    fn remembered(&self, row: u32) -> Option<Remembered> {
+    fn remembered(&self, row: u32, with_metadata: bool) -> Option<Remembered> {
         let base = self.base?;
         let mut listing = base.listing(row).ok()?;
         let mut remembered = Remembered {
@@ -129,12 +124,20 @@ impl Sink for Collector<'_> {
             start += node.name.len() as u32 + 1;
             match node.row {
                 Some(row) => {
-                    remembered.subdirs.push((place, Self::as_known(base, row, &listing.unpack(&node).child)));
+                    remembered.subdirs.push((place, Self::as_known(base, row, &listing.unpack(&node).child)?));
+                }
+                None if with_metadata => {
+                    let Child { stat, flags, .. } = listing.unpack(&node).child;
+                    remembered.entries.push(Entry { name: place, stat, flags });
                 }
                 None => remembered.files.push(place),
             }
         }
         Some(remembered)
+    }
+
+    fn kept(&self, row: u32) -> Option<Finished> {
+        self.builder.carry(row).ok()?
     }
 
     fn known_file_system(&self, row: u32) -> Option<&str> {

@@ -30,6 +30,8 @@ pub(crate) struct Finished {
     pub(crate) flags: Flags,
     /// The entries below.
     counts: Counts,
+    /// Its row in the base, if it is taken over from there with all that lies below it.
+    of_base: Option<u32>,
 }
 
 #[derive(Debug)]
@@ -58,6 +60,15 @@ pub(super) struct Shard {
 pub(crate) struct Builder<'b> {
     shards: Box<[Mutex<Shard>]>,
     pub(super) base: Option<&'b Snapshot>,
+}
+
+impl Shard {
+    fn carry(&mut self, number: u32, row: u32, summary: Row, counts: Counts) -> Finished {
+        let place = self.records.len() as u32;
+        self.records.push(Record { device: u32::MAX, content: Content::Carried(row) });
+        let Row { digest, subtree, flags } = summary;
+        Finished { shard: number, place, digest, subtree, flags, counts, of_base: Some(row) }
+    }
 }
 
 impl Finished {
@@ -132,11 +143,13 @@ impl<'b> Builder<'b> {
     }
 
     /// Adds a directory: its children sorted by name, and the handles of those that are directories,
-    /// in the same order. `shard` spreads the callers over the locks.
+    /// in the same order. `shard` spreads the callers over the locks. If it is what the row `known` of the base
+    /// is, with all that lies below it, that is taken over.
     pub(crate) fn directory<'a>(
         &self,
         shard: usize,
         device: u32,
+        known: Option<u32>,
         children: impl Iterator<Item = Child<'a>> + Clone,
         subdirs: &[Finished],
     ) -> Finished {
@@ -151,6 +164,9 @@ impl<'b> Builder<'b> {
         }
         shard.scratch.clear();
         shard.encoder.encode(children, &mut shard.scratch);
+        if let Some((row, summary)) = known.and_then(|row| self.same_in_base(row, &shard.scratch, subdirs)) {
+            return shard.carry(number as u32, row, summary, counts);
+        }
         let digest = directory_digest(&shard.scratch, subdirs.iter().map(|s| (s.digest, s.subtree, s.flags.bits())));
         let subtree = 1 + subdirs.iter().map(|s| s.subtree).sum::<u32>();
         let content = Content::Read {
@@ -162,7 +178,18 @@ impl<'b> Builder<'b> {
         };
         let place = shard.records.len() as u32;
         shard.records.push(Record { device, content });
-        Finished { shard: number as u32, place, digest, subtree, flags, counts }
+        Finished { shard: number as u32, place, digest, subtree, flags, counts, of_base: None }
+    }
+
+    /// The row of the base, if it is undamaged and has this block and these child directories.
+    fn same_in_base(&self, row: u32, block: &[u8], subdirs: &[Finished]) -> Option<(u32, Row)> {
+        let base = self.base?;
+        if base.block_bytes(row).ok()? != block {
+            return None;
+        }
+        let (_, rows) = base.check(row).ok()?;
+        let is_same = subdirs.iter().map(|s| s.of_base).eq(rows.into_iter().map(Some));
+        Some((row, base.row(row).ok()?)).filter(|_| is_same)
     }
 
     /// Takes a directory over from the base, with all that lies below it.
@@ -179,10 +206,7 @@ impl<'b> Builder<'b> {
         }
         let summary = base.row(row)?;
         let mut shard = self.shards[0].lock().unwrap_or_else(PoisonError::into_inner);
-        let place = shard.records.len() as u32;
-        shard.records.push(Record { device: u32::MAX, content: Content::Carried(row) });
-        let Row { digest, subtree, flags } = summary;
-        Ok(Some(Finished { shard: 0, place, digest, subtree, flags, counts }))
+        Ok(Some(shard.carry(0, row, summary, counts)))
     }
 
     /// Writes the snapshot whose roots lie in the directory `top`. `header` and `meta` come with what
@@ -273,7 +297,7 @@ impl Output<'_> {
                 Content::Carried(row) => {
                     let above = devices.get(open.parent_device as usize);
                     if let Some(base) = base {
-                        self.carried(base, base.subtree_rows(*row)?, above)?;
+                        self.carried(base, base.subtree_rows(*row)?, above, devices)?;
                     }
                     stack.pop();
                 }
@@ -285,7 +309,7 @@ impl Output<'_> {
                         continue;
                     }
                     if open.record.device != open.parent_device && open.record.device != u32::MAX {
-                        self.mount(&devices[open.record.device as usize]);
+                        self.mount(self.index.digest.len() as u32, &devices[open.record.device as usize]);
                     }
                     self.row(block, *digest, flags.bits(), *subtree)?;
                     stack.pop();
@@ -295,8 +319,8 @@ impl Output<'_> {
         Ok(())
     }
 
-    /// The directory of the next row begins a file system.
-    fn mount(&mut self, device: &Device) {
+    /// The directory of a row begins a file system.
+    fn mount(&mut self, row: u32, device: &Device) {
         let device = if let Some(number) = self.numbers.get(device) {
             *number
         } else {
@@ -305,7 +329,7 @@ impl Output<'_> {
             self.numbers.insert(device.clone(), number);
             number
         };
-        self.meta.mounts.push(Mount { row: self.index.digest.len() as u32, device });
+        self.meta.mounts.push(Mount { row, device });
     }
 
     fn row(&mut self, block: &[u8], digest: Digest, flags: u8, subtree: u32) -> Result<()> {
@@ -318,19 +342,31 @@ impl Output<'_> {
         Ok(())
     }
 
-    fn carried(&mut self, base: &Snapshot, rows: RangeInclusive<u32>, above: Option<&Device>) -> Result<()> {
+    /// Takes over a subtree of the base: its columns and blocks as they are, its file systems by what this scan
+    /// calls them.
+    fn carried(&mut self, base: &Snapshot, rows: RangeInclusive<u32>, above: Option<&Device>, met: &[Device]) -> Result<()> {
         let top = *rows.end();
-        for row in rows {
-            let begins = if row == top {
-                base.device_of(row).filter(|d| above.is_none_or(|a| a.identity != d.identity))
-            } else {
-                base.mounted_at(row)
-            };
-            if let Some(device) = begins {
-                self.mount(device);
-            }
-            let summary = base.row(row)?;
-            self.row(base.block_bytes(row)?, summary.digest, summary.flags.bits(), summary.subtree)?;
+        let first = self.index.digest.len() as u32;
+        let mut begins: Vec<_> = base.mounts_in(rows.clone()).collect();
+        if begins.last().is_none_or(|(row, _)| *row != top)
+            && let Some(device) = base.device_of(top).filter(|d| above.is_none_or(|a| a.identity != d.identity))
+        {
+            begins.push((top, device));
+        }
+        for (row, device) in begins {
+            let now = met.iter().find(|m| !m.identity.is_empty() && (&m.kind, &m.identity) == (&device.kind, &device.identity));
+            self.mount(first + (row - rows.start()), now.unwrap_or(device));
+        }
+        for run in base.runs(rows) {
+            let columns = base.columns(&run)?;
+            let shift = self.end.wrapping_sub(columns.start);
+            self.file.write_all(columns.blocks).context("write", self.path)?;
+            self.end += columns.blocks.len() as u64;
+            let index = &mut self.index;
+            index.block_end.extend(columns.block_end.iter().map(|end| u64::from_le_bytes(*end).wrapping_add(shift)));
+            index.subtree.extend(columns.subtree.iter().map(|n| u32::from_le_bytes(*n)));
+            index.flags.extend(columns.flags.iter().map(|[flags]| *flags));
+            index.digest.extend_from_slice(columns.digest);
         }
         Ok(())
     }

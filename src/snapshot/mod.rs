@@ -16,7 +16,7 @@ pub use entries::{Entries, Entry};
 pub(crate) use header::digest;
 pub use header::{Counts, Digest, FORMAT_VERSION, Header, MAGIC, WalkerKind};
 pub use reader::Snapshot;
-pub(crate) use reader::{Listing, Node, PackedNode};
+pub(crate) use reader::{Listing, Node, PackedNode, Row};
 pub(crate) use tables::same_question;
 pub use tables::{Device, Meta};
 pub use verify::Verified;

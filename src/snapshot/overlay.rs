@@ -1,6 +1,7 @@
 //! A snapshot that holds only the directories in which it differs from another one, its base. The rows of the
 //! whole tree are numbered as in any snapshot; runs of them are the overlay's own rows or those of the base.
 
+use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 
 use rkyv::{Archive, Deserialize, Serialize};
@@ -99,4 +100,63 @@ fn open_base(overlay: &Path, meta: &OverlayMeta) -> Result<Snapshot> {
     let what = if found_another { "is another snapshot now" } else { "is gone" };
     let base = format!("{} {what}", lay.shown());
     Err(Error::Snapshot { path: overlay.to_owned(), problem: SnapshotProblem::NoBase(base) })
+}
+
+/// Consecutive rows of one file, by their numbers there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct FileRows {
+    pub(super) of_base: bool,
+    pub(super) rows: Range<u32>,
+}
+
+/// What a file holds of consecutive rows.
+#[derive(Debug)]
+pub(super) struct Columns<'a> {
+    /// Where the first block starts, as `block_end` counts.
+    pub(super) start: u64,
+    pub(super) blocks: &'a [u8],
+    pub(super) block_end: &'a [[u8; 8]],
+    pub(super) subtree: &'a [[u8; 4]],
+    pub(super) flags: &'a [[u8; 1]],
+    pub(super) digest: &'a [Digest],
+}
+
+impl Snapshot {
+    /// In which file rows lie.
+    pub(super) fn runs(&self, rows: RangeInclusive<u32>) -> Vec<FileRows> {
+        let (first, last) = rows.into_inner();
+        let Some(overlay) = &self.overlay else { return vec![FileRows { of_base: false, rows: first..last + 1 }] };
+        let from = overlay.runs.partition_point(|run| run.end <= first);
+        let mut start = from.checked_sub(1).map_or(0, |before| overlay.runs[before].end);
+        let mut found = Vec::new();
+        for run in &overlay.runs[from..] {
+            if start > last {
+                break;
+            }
+            let at = |row: u32| run.first + (row - start);
+            found.push(FileRows { of_base: run.of_base, rows: at(first.max(start))..at(run.end.min(last + 1)) });
+            start = run.end;
+        }
+        found
+    }
+
+    /// What the file holds of such rows.
+    pub(super) fn columns(&self, FileRows { of_base, rows }: &FileRows) -> Result<Columns<'_>> {
+        let view = self.view(*of_base);
+        let range = rows.start as usize..rows.end as usize;
+        let end = |row: usize| view.block_end.get(row).map(|end| u64::from_le_bytes(*end));
+        let start = range.start.checked_sub(1).map_or(Some(0), end);
+        let last = range.end.checked_sub(1).and_then(end);
+        let columns = (|| {
+            Some(Columns {
+                start: start?,
+                blocks: view.blocks.get(usize::try_from(start?).ok()?..usize::try_from(last?).ok()?)?,
+                block_end: view.block_end.get(range.clone())?,
+                subtree: view.subtree.get(range.clone())?,
+                flags: view.flags.get(range.clone())?,
+                digest: view.digest.get(range)?,
+            })
+        })();
+        columns.ok_or_else(|| Error::damaged(self.path(), "a directory lies outside of the index"))
+    }
 }

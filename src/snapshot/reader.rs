@@ -40,7 +40,7 @@ pub struct Snapshot {
     path: PathBuf,
     header: Header,
     meta: Meta,
-    overlay: Option<Overlay>,
+    pub(super) overlay: Option<Overlay>,
 }
 
 impl std::fmt::Debug for Snapshot {
@@ -192,10 +192,15 @@ impl Snapshot {
 
     /// The file that holds a row, and its number there.
     fn locate(&self, row: u32) -> Option<(&View<'_>, usize)> {
-        let Some(overlay) = &self.overlay else { return Some((self.mapped.borrow_dependent(), row as usize)) };
+        let Some(overlay) = &self.overlay else { return Some((self.view(false), row as usize)) };
         let (of_base, row) = overlay.locate(row)?;
-        let file = if of_base { &overlay.base.mapped } else { &self.mapped };
-        Some((file.borrow_dependent(), row as usize))
+        Some((self.view(of_base), row as usize))
+    }
+
+    /// The columns of the base of an overlay, or of this file.
+    pub(super) fn view(&self, of_base: bool) -> &View<'_> {
+        let base = self.overlay.as_ref().filter(|_| of_base).map(|overlay| &overlay.base.mapped);
+        base.unwrap_or(&self.mapped).borrow_dependent()
     }
 
     /// The file that it was opened from.
@@ -327,6 +332,13 @@ impl Snapshot {
         let (block, subdirs) = self.check(row)?;
         let block = Block::parse(block).ok_or_else(|| self.unreadable(row))?;
         Ok(Listing { block, names: block.names(), subdirs: subdirs.into_iter(), place: 0 })
+    }
+
+    /// The file systems that begin at directories of these rows.
+    pub(crate) fn mounts_in(&self, rows: RangeInclusive<u32>) -> impl Iterator<Item = (u32, &Device)> {
+        let from = self.meta.mounts.partition_point(|m| m.row < *rows.start());
+        let inside = self.meta.mounts[from..].iter().take_while(move |m| m.row <= *rows.end());
+        inside.filter_map(|m| Some((m.row, self.meta.devices.get(m.device as usize)?)))
     }
 
     /// The rows of the directories at which a file system begins.

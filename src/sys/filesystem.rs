@@ -35,6 +35,12 @@ impl FileSystem {
             && cfg!(unix)
     }
 
+    /// Whether whatever changes it does so through this mount's own kernel, where a watcher can see it. Not so over the
+    /// network, behind a program (FUSE), and in the layers below an overlay.
+    pub(crate) fn changes_are_local(&self) -> bool {
+        cfg!(target_os = "linux") && LOCAL.contains(&self.kind.as_str()) && self.kind != "overlay"
+    }
+
     /// Whether a directory whose mtime, ctime and inode are as before holds the same names as before: every change of
     /// its names moves its ctime. True where that was tried.
     pub(crate) fn stamps_prove_names(&self) -> bool {

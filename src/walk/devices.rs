@@ -35,6 +35,10 @@ pub(crate) struct Met {
     pub(crate) may_automount: bool,
     /// A directory whose own stamps are as before holds the names that it held before.
     pub(crate) stamps_prove_names: bool,
+    /// Whatever changes it does so through this system.
+    pub(crate) changes_are_local: bool,
+    /// Which of its entries are racy can only be told when all were seen.
+    pub(crate) racy_at_the_end: bool,
 }
 
 /// The table of file systems.
@@ -77,6 +81,8 @@ impl Devices {
             rule,
             may_automount: fs.may_automount(),
             stamps_prove_names: fs.stamps_prove_names(),
+            changes_are_local: fs.changes_are_local(),
+            racy_at_the_end: unknown_clock,
         };
         let FileSystem { kind, identity, .. } = fs;
         known.push((dev, WalkDevice { kind, identity, boundary, met, keeps_ctime, unknown_clock }));

@@ -3,6 +3,7 @@
 //! known here.
 
 mod devices;
+mod narrow;
 mod native;
 mod patience;
 mod portable;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) use devices::{Devices, Met, WalkDevice};
+pub(crate) use narrow::Narrow;
 pub(crate) use patience::ask;
 pub(crate) use racy::{NewestRule, default_window};
 
@@ -59,6 +61,19 @@ impl Listing {
     }
 }
 
+/// A directory whose children are all known.
+#[derive(Debug)]
+pub(crate) struct Directory<'a> {
+    /// Tells the threads apart.
+    pub(crate) thread: usize,
+    pub(crate) device: u32,
+    /// By what an earlier snapshot knows it.
+    pub(crate) known: Option<u32>,
+    /// Its entries were looked at though no hint named it: where they differ, a hint was lost.
+    pub(crate) unhinted: bool,
+    pub(crate) listing: &'a Listing,
+}
+
 /// What an earlier snapshot knows of a directory.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Known {
@@ -67,6 +82,10 @@ pub(crate) struct Known {
     /// Its metadata as they were before it was listed then.
     pub(crate) stat: Stat,
     pub(crate) flags: Flags,
+    /// All flags of the entries below it.
+    pub(crate) below: Flags,
+    /// How many directories it is with those below it; their rows lie before its own.
+    pub(crate) subtree: u32,
     /// A file system began there.
     pub(crate) is_mount: bool,
 }
@@ -76,7 +95,10 @@ pub(crate) struct Known {
 pub(crate) struct Remembered {
     /// Each followed by NUL.
     pub(crate) names: Vec<u8>,
+    /// Those of all that are no directories.
     pub(crate) files: Vec<Name>,
+    /// The same with their metadata, if asked for.
+    pub(crate) entries: Vec<Entry>,
     pub(crate) subdirs: Vec<(Name, Known)>,
     /// Files of the earlier scan's own were left out, which may count now.
     pub(crate) lacks_own: bool,
@@ -87,22 +109,18 @@ pub(crate) trait Sink: Sync {
     /// What a directory becomes; its parent hands it back.
     type Done: Send + 'static;
 
-    /// A directory is finished: its children, and what its child directories became, in the same
-    /// order. `thread` tells the threads apart; `known` is what an earlier snapshot knows it by.
-    fn directory(
-        &self,
-        thread: usize,
-        device: u32,
-        known: Option<u32>,
-        listing: &Listing,
-        subdirs: Vec<Self::Done>,
-    ) -> Self::Done;
+    /// A directory is finished: its children, and what its child directories became, in the same order.
+    fn directory(&self, directory: &Directory<'_>, subdirs: Vec<Self::Done>) -> Self::Done;
 
     /// What an earlier snapshot knows of a root.
     fn known_root(&self, number: usize) -> Option<Known>;
 
-    /// The names in a directory that an earlier snapshot knows; none if they cannot be relied on.
-    fn remembered(&self, row: u32) -> Option<Remembered>;
+    /// The names in a directory that an earlier snapshot knows, with the metadata if asked for; none if they
+    /// cannot be relied on.
+    fn remembered(&self, row: u32, with_metadata: bool) -> Option<Remembered>;
+
+    /// A directory and all below it as an earlier snapshot knows them; none if that cannot be relied on.
+    fn kept(&self, row: u32) -> Option<Self::Done>;
 
     /// By what name the file system of a directory went in the earlier snapshot, if it had one.
     fn known_file_system(&self, row: u32) -> Option<&str>;
@@ -128,6 +146,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) settle: bool,
     /// How long one call may last before its directory is given up; for the native walker.
     pub(crate) io_timeout: Option<Duration>,
+    /// Looks only at what these name; for the native walker.
+    pub(crate) narrow: Option<&'a Narrow>,
     /// Files of our own that are left out: the directory (device and inode) and a test of the name.
     pub(crate) own: &'a [OwnFile],
 }

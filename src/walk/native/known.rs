@@ -7,27 +7,77 @@
 
 use std::sync::Arc;
 
+use super::super::narrow::{Look, NAMES_UNPROVED};
 use super::super::{Known, Met, Name, Remembered, Sink, name};
 use super::Walker;
-use super::node::Node;
-use crate::entry::Flags;
+use super::node::{Node, Recalled};
+use super::state::{Outcome, Subdir};
 use crate::filter::Marker;
 use crate::sys::Found;
 
-/// Flags of a directory whose names are not known, or may have changed without a trace.
-const NAMES_UNPROVED: Flags = Flags::NEVER_SKIPPED.union(Flags::CARRIED);
-
 impl<S: Sink> Walker<'_, S> {
-    /// What was known of a directory, if this is still the same one. `above` is the device of the directory that
-    /// holds it, none for a root.
-    pub(super) fn recall(&self, found: &Found, met: &Met, above: Option<u64>, known: Option<Known>) -> Option<Known> {
-        let known = known?;
-        let is_same_file_system = match above {
-            Some(above) if above == found.dev => !known.is_mount,
-            _ => self.sink.known_file_system(known.row).is_some_and(|identity| self.devices.is(met.device, identity)),
+    /// What was known of a directory counts if this is still the same one. `above` is the device of the directory
+    /// that holds it, none for a root.
+    pub(super) fn recall(
+        &self,
+        found: &Found,
+        met: &Met,
+        above: Option<u64>,
+        known: Option<Known>,
+        look: Look,
+    ) -> Recalled {
+        let is_same = |known: &Known| {
+            let is_same_file_system = match above {
+                Some(above) if above == found.dev => !known.is_mount,
+                _ => self.sink.known_file_system(known.row).is_some_and(|fs| self.devices.is(met.device, fs)),
+            };
+            is_same_file_system && known.stat.ino == found.stat.ino && known.stat.birth == found.stat.birth
         };
-        (is_same_file_system && known.stat.ino == found.stat.ino && known.stat.birth == found.stat.birth)
-            .then_some(known)
+        let known = known.filter(|known| !met.racy_at_the_end && is_same(known));
+        // Nobody is told of what others change on a file system that they share.
+        let look = if known.is_some() && met.changes_are_local { look } else { Look::Whole };
+        Recalled { known, look }
+    }
+
+    /// A directory that was opened only to see whether it is as before, and is, and nothing below it has to be
+    /// looked at: taken over from the base.
+    pub(super) fn kept(&self, found: &Found, recalled: &Recalled) -> Option<S::Done> {
+        let (narrow, known) = (self.plan.narrow?, recalled.known?);
+        let needs = narrow.needs(recalled.look, &known) || !is_unchanged(found, &known);
+        if needs { None } else { self.sink.kept(known.row) }
+    }
+
+    /// The entries of a directory that is opened only on the way to others, taken over from the base; the places of
+    /// the child directories that have to be entered. None if they have to be looked at.
+    pub(super) fn entries_of_base(&self, node: &Arc<Node<S::Done>>) -> Option<Vec<usize>> {
+        let (narrow, known) = (self.plan.narrow?, node.known?);
+        let found = &node.opened.found;
+        if narrow.reads(node.look, &known)
+            || !is_unchanged(found, &known)
+            || self.plan.own_in(found.dev, found.stat.ino).next().is_some()
+        {
+            return None;
+        }
+        let remembered = self.sink.remembered(known.row, true)?;
+        let subdirs = remembered.subdirs.iter().map(|(place, _)| name(&remembered.names, *place));
+        if narrow.names_others(node.look, subdirs) {
+            return None;
+        }
+        if remembered.lacks_own || remembered.entries.iter().any(|e| e.flags.intersects(NAMES_UNPROVED)) {
+            return None;
+        }
+        let subdirs = remembered.subdirs.into_iter().map(|(place, known)| {
+            let look = narrow.below(node.look, name(&remembered.names, place));
+            let kept = if narrow.needs(look, &known) { None } else { self.sink.kept(known.row) };
+            let outcome = match kept {
+                Some(done) => Outcome::Dir { stat: known.stat, flags: known.flags, done },
+                None => Outcome::Pending(Some(known)),
+            };
+            Subdir { name: place, outcome }
+        });
+        let subdirs = subdirs.collect();
+        node.set_entries(remembered.entries, false);
+        Some(node.listed(&Arc::new(remembered.names), subdirs))
     }
 
     /// The names in a directory, if they are known without listing it.
@@ -35,13 +85,13 @@ impl<S: Sink> Walker<'_, S> {
         let known = node.known?;
         let found = &node.opened.found;
         let is_as_known = node.opened.met.stamps_prove_names
-            && (found.stat.mtime, found.stat.ctime) == (known.stat.mtime, known.stat.ctime)
+            && is_unchanged(found, &known)
             && !known.flags.intersects(NAMES_UNPROVED)
             && self.plan.own_in(found.dev, found.stat.ino).next().is_none();
         if !is_as_known {
             return None;
         }
-        let remembered = self.sink.remembered(known.row)?;
+        let remembered = self.sink.remembered(known.row, false)?;
         let filter = self.plan.filter;
         let is_marker = |place: &Name| filter.marker(name(&remembered.names, *place)) != Marker::None;
         // What makes a cache directory of one is the content of a file.
@@ -55,14 +105,19 @@ impl<S: Sink> Walker<'_, S> {
         node: &Arc<Node<S::Done>>,
         names: &[u8],
         subdirs: Vec<Name>,
-    ) -> impl Iterator<Item = (Name, Option<Known>)> {
-        let remembered = node.known.and_then(|known| self.sink.remembered(known.row)).unwrap_or_default();
+    ) -> Vec<Subdir<S::Done>> {
+        let remembered = node.known.and_then(|known| self.sink.remembered(known.row, false)).unwrap_or_default();
         let mut before = remembered.subdirs.into_iter().peekable();
-        subdirs.into_iter().map(move |place| {
+        let recalled = |place| {
             let wanted = name(names, place);
             while before.next_if(|(place, _)| name(&remembered.names, *place) < wanted).is_some() {}
             let known = before.next_if(|(place, _)| name(&remembered.names, *place) == wanted);
-            (place, known.map(|(_, known)| known))
-        })
+            Subdir { name: place, outcome: Outcome::Pending(known.map(|(_, known)| known)) }
+        };
+        subdirs.into_iter().map(recalled).collect()
     }
+}
+
+fn is_unchanged(found: &Found, known: &Known) -> bool {
+    (found.stat.mtime, found.stat.ctime) == (known.stat.mtime, known.stat.ctime)
 }

@@ -21,7 +21,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use self::calls::{AtEnd, Calls, Over};
 use self::node::{Node, Opened};
 use self::state::{Ended, Outcome};
-use super::{Devices, Entry, FinishedRoot, Listing, Plan, Sink, root_error, unknown};
+use super::{Devices, Directory, Entry, FinishedRoot, Listing, Plan, Sink, root_error, unknown};
 use crate::entry::{Flags, Kind, Stat};
 use crate::monitor::Monitor;
 use crate::sys::native::{self};
@@ -153,7 +153,9 @@ impl<S: Sink> Walker<'_, S> {
     }
 
     fn empty(&self, device: u32) -> S::Done {
-        self.sink.directory(thread(), device, None, &Listing::default(), Vec::new())
+        let listing = &Listing::default();
+        let empty = Directory { thread: thread(), device, known: None, unhinted: false, listing };
+        self.sink.directory(&empty, Vec::new())
     }
 
     fn warn(&self, parent: &Node<S::Done>, name: &[u8], cause: Cause) {
@@ -237,8 +239,14 @@ impl<S: Sink> Walker<'_, S> {
             listing.entries = merged;
         }
         flags -= Flags::FOREIGN;
-        let known = node.known.map(|known| known.row);
-        let done = self.sink.directory(thread(), node.opened.met.device, known, &listing, subdirs);
+        let directory = Directory {
+            thread: thread(),
+            device: node.opened.met.device,
+            known: node.known.map(|known| known.row),
+            unhinted: state.unhinted,
+            listing: &listing,
+        };
+        let done = self.sink.directory(&directory, subdirs);
         Outcome::Dir { stat: found.stat, flags, done }
     }
 }

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustc_hash::FxHashSet;
 
+use super::super::narrow::Look;
 use super::super::{Entry, Known, Met, Name, name};
 use super::read::RawListing;
 use super::state::{Ended, Outcome, State, Subdir};
@@ -41,6 +42,14 @@ enum Place<D> {
     Below { parent: Arc<Node<D>>, slot: usize, name: CString },
 }
 
+/// What an earlier snapshot saves of looking into a directory.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Recalled {
+    /// What it knows, if this is still the same directory.
+    pub(super) known: Option<Known>,
+    pub(super) look: Look,
+}
+
 /// A directory that is being read.
 #[derive(Debug)]
 pub(super) struct Node<D> {
@@ -48,6 +57,7 @@ pub(super) struct Node<D> {
     pub(super) opened: Opened,
     /// What an earlier snapshot knows of this very directory.
     pub(super) known: Option<Known>,
+    pub(super) look: Look,
     /// Open as long as it is read or children have to be opened.
     dir: Mutex<Option<Arc<Dir>>>,
     /// Who still needs the descriptor: the reader, and each child directory until it is opened.
@@ -91,11 +101,12 @@ impl<D> Node<D> {
         }
     }
 
-    fn new(place: Place<D>, opened: Opened, known: Option<Known>, dir: Arc<Dir>) -> Self {
+    fn new(place: Place<D>, opened: Opened, recalled: Recalled, dir: Arc<Dir>) -> Self {
         Self {
             place,
             opened,
-            known,
+            known: recalled.known,
+            look: recalled.look,
             dir: Mutex::new(Some(dir)),
             users: AtomicUsize::new(1),
             pending: AtomicUsize::new(1),
@@ -104,8 +115,8 @@ impl<D> Node<D> {
         }
     }
 
-    pub(super) fn root(number: usize, path: &Path, opened: Opened, known: Option<Known>, dir: Arc<Dir>) -> Self {
-        Self::new(Place::Root { number, path: path.into() }, opened, known, dir)
+    pub(super) fn root(number: usize, path: &Path, opened: Opened, recalled: Recalled, dir: Arc<Dir>) -> Self {
+        Self::new(Place::Root { number, path: path.into() }, opened, recalled, dir)
     }
 
     pub(super) fn child(
@@ -113,10 +124,10 @@ impl<D> Node<D> {
         slot: usize,
         name: CString,
         opened: Opened,
-        known: Option<Known>,
+        recalled: Recalled,
         dir: Arc<Dir>,
     ) -> Self {
-        Self::new(Place::Below { parent: Arc::clone(parent), slot, name }, opened, known, dir)
+        Self::new(Place::Below { parent: Arc::clone(parent), slot, name }, opened, recalled, dir)
     }
 
     /// The parent and the place there; none for a root.
@@ -282,16 +293,16 @@ impl<D> Node<D> {
         self.users.fetch_sub(1, Ordering::AcqRel) == 1 && lock(&self.dir).take().is_some()
     }
 
-    /// Puts what was listed in place; returns how many child directories have to be entered.
-    pub(super) fn listed(&self, names: &Arc<Vec<u8>>, subdirs: impl Iterator<Item = (Name, Option<Known>)>) -> usize {
-        let subdirs: Vec<_> = subdirs.map(|(name, known)| Subdir { name, outcome: Outcome::Pending(known) }).collect();
-        let count = subdirs.len();
-        self.users.fetch_add(count, Ordering::AcqRel);
-        self.pending.fetch_add(count, Ordering::AcqRel);
+    /// Puts what was listed in place; returns the places of the child directories that have to be entered.
+    pub(super) fn listed(&self, names: &Arc<Vec<u8>>, subdirs: Vec<Subdir<D>>) -> Vec<usize> {
+        let is_pending = |(_, subdir): &(usize, &Subdir<D>)| matches!(subdir.outcome, Outcome::Pending(_));
+        let pending: Vec<_> = subdirs.iter().enumerate().filter(is_pending).map(|(slot, _)| slot).collect();
+        self.users.fetch_add(pending.len(), Ordering::AcqRel);
+        self.pending.fetch_add(pending.len(), Ordering::AcqRel);
         let mut state = lock(&self.state);
         state.listing.names = Arc::clone(names);
         state.subdirs = subdirs;
-        count
+        pending
     }
 
     /// Adds a directory that was listed as something else; returns its place.
@@ -304,8 +315,11 @@ impl<D> Node<D> {
         state.subdirs.len() - 1
     }
 
-    pub(super) fn set_entries(&self, entries: Vec<Entry>) {
-        lock(&self.state).listing.entries = entries;
+    /// Puts the entries in place that are no directories.
+    pub(super) fn set_entries(&self, entries: Vec<Entry>, unhinted: bool) {
+        let mut state = lock(&self.state);
+        state.listing.entries = entries;
+        state.unhinted = unhinted;
     }
 
     pub(super) fn set_ended(&self, ended: Ended) {

@@ -8,12 +8,13 @@ use std::sync::atomic::Ordering;
 
 use rayon::Scope;
 
+use super::super::narrow::Look;
 use super::super::{Met, Name, Sink, ask, name, root_error};
 use super::Walker;
 use super::node::{Node, Opened};
 use super::read::c_name;
 use super::state::Outcome;
-use crate::entry::Kind;
+use crate::entry::{Flags, Kind};
 use crate::sys::native::{self, Dir};
 use crate::sys::{Found, filesystem};
 use crate::{Cause, Result};
@@ -43,9 +44,10 @@ impl<S: Sink> Walker<'_, S> {
             ask(path, None, self.monitor, move || native::sync_filesystem(&synced))
                 .map_err(|e| root_error(path, &e))?;
         }
-        let known = self.recall(&found, &met, None, self.sink.known_root(number));
+        let look = self.plan.narrow.map_or(Look::Whole, |narrow| narrow.root(number));
+        let recalled = self.recall(&found, &met, None, self.sink.known_root(number), look);
         self.open.fetch_add(1, Ordering::Relaxed);
-        Ok(Arc::new(Node::root(number, path, Opened { found, met }, known, fd)))
+        Ok(Arc::new(Node::root(number, path, Opened { found, met }, recalled, fd)))
     }
 
     /// Opens the child directory in `slot` of `parent` and reads it.
@@ -62,10 +64,16 @@ impl<S: Sink> Walker<'_, S> {
         self.child_opened(parent);
         match opened {
             Ok((fd, opened)) => {
+                let name = c_name(&names, place);
+                let look = self.plan.narrow.map_or(Look::Whole, |n| n.below(parent.look, name.to_bytes()));
+                let recalled = self.recall(&opened.found, &opened.met, Some(parent.opened.found.dev), known, look);
+                if let Some(done) = self.kept(&opened.found, &recalled) {
+                    let flags = parent.opened.flags(&opened.found) - Flags::FOREIGN;
+                    return self.deliver(parent, slot, Outcome::Dir { stat: opened.found.stat, flags, done });
+                }
                 self.open.fetch_add(1, Ordering::Relaxed);
-                let name = c_name(&names, place).into();
-                let known = self.recall(&opened.found, &opened.met, Some(parent.opened.found.dev), known);
-                self.read(scope, Arc::new(Node::child(parent, slot, name, opened, known, fd)));
+                let name = name.into();
+                self.read(scope, Arc::new(Node::child(parent, slot, name, opened, recalled, fd)));
             }
             Err(outcome) => self.deliver(parent, slot, outcome),
         }

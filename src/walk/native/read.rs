@@ -18,7 +18,7 @@ use super::super::{Entry, Name, Remembered, Sink, is_own, name, push_name, unkno
 use super::Walker;
 use super::calls::Progress;
 use super::node::{Node, Opened};
-use super::state::Ended;
+use super::state::{Ended, Outcome, Subdir};
 use crate::entry::{Flags, Kind};
 use crate::filter::{CACHEDIR_SIGNATURE, CACHEDIR_TAG, Marker};
 use crate::path::{push, to_path};
@@ -71,6 +71,9 @@ impl<S: Sink> Walker<'_, S> {
     where
         S::Done: 's,
     {
+        if let Some(to_enter) = self.entries_of_base(node) {
+            return to_enter.into_iter().for_each(|slot| self.spawn(scope, node, slot));
+        }
         if let Some(remembered) = self.names_without_listing(node)
             && self.read_remembered(scope, node, dir, remembered)
         {
@@ -89,8 +92,8 @@ impl<S: Sink> Walker<'_, S> {
         sort(&mut listed.files, &listed.names);
         let names = Arc::new(listed.names);
         let total = listed.files.len() + listed.subdirs.len();
-        let subdirs = node.listed(&names, self.known_subdirs(node, &names, listed.subdirs));
-        (0..subdirs).for_each(|slot| self.spawn(scope, node, slot));
+        let to_enter = node.listed(&names, self.known_subdirs(node, &names, listed.subdirs));
+        to_enter.into_iter().for_each(|slot| self.spawn(scope, node, slot));
         let stated = self.stat_all(node, dir, &names, &Arc::new(listed.files)).and_then(|mut stated| {
             if !stated.missing.is_empty() {
                 self.look_again(node, dir, &names, &mut stated)?;
@@ -132,8 +135,10 @@ impl<S: Sink> Walker<'_, S> {
         if stated.as_ref().is_ok_and(|stated| !stated.missing.is_empty() || !stated.late.is_empty()) {
             return false;
         }
-        let subdirs = node.listed(&names, subdirs.into_iter().map(|(name, known)| (name, Some(known))));
-        (0..subdirs).for_each(|slot| self.spawn(scope, node, slot));
+        let subdirs =
+            subdirs.into_iter().map(|(name, known)| Subdir { name, outcome: Outcome::Pending(Some(known)) });
+        let to_enter = node.listed(&names, subdirs.collect());
+        to_enter.into_iter().for_each(|slot| self.spawn(scope, node, slot));
         match stated {
             Ok(stated) => self.take(scope, node, &names, stated),
             Err(e) => self.cut(node, e),
@@ -152,7 +157,8 @@ impl<S: Sink> Walker<'_, S> {
             entries.extend(failed.into_iter().filter_map(|(place, e)| self.unread(node, names, place, e)));
             entries.sort_unstable_by(|a, b| name(names, a.name).cmp(name(names, b.name)));
         }
-        node.set_entries(entries);
+        let unhinted = self.plan.narrow.is_some_and(|narrow| !narrow.is_hinted(node.look));
+        node.set_entries(entries, unhinted);
         for name in late {
             self.spawn(scope, node, node.add_late(name));
         }

@@ -1,8 +1,7 @@
 //! What is known of the children of a directory while it is read.
 
 use super::super::{Known, Listing, Name};
-use crate::entry::Flags;
-use crate::entry::Stat;
+use crate::entry::{Flags, Stat};
 
 /// What became of a child that was listed as a directory.
 #[derive(Debug)]
@@ -53,10 +52,12 @@ pub(super) struct State<D> {
     pub(super) subdirs: Vec<Subdir<D>>,
     pub(super) sorted: bool,
     pub(super) ended: Ended,
+    /// Its entries were looked at though no hint named it.
+    pub(super) unhinted: bool,
 }
 
 impl<D> Default for State<D> {
     fn default() -> Self {
-        Self { listing: Listing::default(), subdirs: Vec::new(), sorted: true, ended: Ended::Listed }
+        Self { listing: Listing::default(), subdirs: Vec::new(), sorted: true, ended: Ended::Listed, unhinted: false }
     }
 }

@@ -18,7 +18,7 @@ use rustc_hash::FxHashMap;
 
 use self::look::{Ahead, Rules, Seen, State, is_gone, is_still, settle};
 use super::racy::RacyRule;
-use super::{Devices, Entry, FinishedRoot, Listing, Plan, Sink, push_name, root_error, unknown};
+use super::{Devices, Directory, Entry, FinishedRoot, Listing, Plan, Sink, push_name, root_error, unknown};
 use crate::entry::{Flags, Kind, Stat};
 use crate::monitor::Monitor;
 use crate::path::to_bytes;
@@ -249,8 +249,12 @@ impl<S: Sink> Walk<'_, S> {
         done
     }
 
+    fn done(&self, device: u32, listing: &Listing, subdirs: Vec<S::Done>) -> S::Done {
+        self.sink.directory(&Directory { thread: 0, device, known: None, unhinted: false, listing }, subdirs)
+    }
+
     fn empty(&self, device: u32) -> S::Done {
-        self.sink.directory(0, device, None, &Listing::default(), Vec::new())
+        self.done(device, &Listing::default(), Vec::new())
     }
 
     fn add(&mut self, name: Vec<u8>, stat: Stat, flags: Flags, done: S::Done) {
@@ -291,7 +295,7 @@ impl<S: Sink> Walk<'_, S> {
         }
         let total = entries.len() as u64;
         let listing = Listing { names: Arc::new(names), entries };
-        let done = self.sink.directory(0, dir.device, None, &listing, dir.subdirs.into_values().collect());
+        let done = self.done(dir.device, &listing, dir.subdirs.into_values().collect());
         self.monitor.directory(&|| dir.path.clone(), total);
         done
     }

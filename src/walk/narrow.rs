@@ -1,0 +1,86 @@
+//! A walk that is narrowed to what hints name (law 4). A directory that no hint names is taken over from the base, with
+//! all that lies below it, and not even opened. Those on the way to a named one are opened: their own stamps tell
+//! whether a hint was lost.
+//!
+//! Looked at in any case is what the base itself was not sure of (racy, unknown), where a file system begins, what lies on
+//! one that others change unseen, and the share that is audited.
+
+use std::ops::Range;
+
+use super::Known;
+use crate::entry::Flags;
+use crate::hints::{Dirty, DirtyId};
+
+/// Flags of a directory whose names are not known, or may have changed without a trace.
+pub(super) const NAMES_UNPROVED: Flags = Flags::NEVER_SKIPPED.union(Flags::CARRIED);
+
+/// What has to be looked at in a directory and below it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// Everything.
+    Whole,
+    /// What hints name, if any do, and what has to be looked at in any case.
+    Hinted(Option<DirtyId>),
+}
+
+/// What a walk is narrowed to.
+#[derive(Debug)]
+pub(crate) struct Narrow {
+    pub(crate) dirty: Dirty,
+    /// The base's rows of the directories that are audited.
+    pub(crate) audited: [Range<u32>; 2],
+}
+
+impl Narrow {
+    pub(super) fn root(&self, number: usize) -> Look {
+        Look::Hinted(self.dirty.root(number)).resolved(self)
+    }
+
+    /// What has to be looked at in a child directory and below it.
+    pub(super) fn below(&self, look: Look, name: &[u8]) -> Look {
+        match look {
+            Look::Hinted(Some(dirty)) => Look::Hinted(self.dirty.child(dirty, name)).resolved(self),
+            look => look,
+        }
+    }
+
+    /// Whether hints name something below a directory that is none of these child directories.
+    pub(super) fn names_others<'n>(&self, look: Look, subdirs: impl Iterator<Item = &'n [u8]>) -> bool {
+        let Look::Hinted(Some(dirty)) = look else { return false };
+        let met = subdirs.filter(|name| self.dirty.child(dirty, name).is_some()).count();
+        met < self.dirty.children(dirty)
+    }
+
+    /// Whether a directory or something below it has to be looked at.
+    pub(super) fn needs(&self, look: Look, known: &Known) -> bool {
+        let first = (known.row + 1).saturating_sub(known.subtree);
+        look != Look::Hinted(None)
+            || known.is_mount
+            || (known.flags | known.below).intersects(NAMES_UNPROVED)
+            || self.audited.iter().any(|rows| rows.start <= known.row && first < rows.end)
+    }
+
+    /// Whether the entries of a directory have to be looked at because of a hint.
+    pub(super) fn is_hinted(&self, look: Look) -> bool {
+        match look {
+            Look::Whole => true,
+            Look::Hinted(dirty) => dirty.is_some_and(|dirty| self.dirty.is_read(dirty)),
+        }
+    }
+
+    /// Whether the entries of a directory have to be looked at.
+    pub(super) fn reads(&self, look: Look, known: &Known) -> bool {
+        self.is_hinted(look)
+            || known.flags.intersects(NAMES_UNPROVED)
+            || self.audited.iter().any(|rows| rows.contains(&known.row))
+    }
+}
+
+impl Look {
+    fn resolved(self, narrow: &Narrow) -> Self {
+        match self {
+            Self::Hinted(Some(dirty)) if narrow.dirty.is_whole(dirty) => Self::Whole,
+            look => look,
+        }
+    }
+}
