@@ -128,7 +128,7 @@ pub fn scan(
         narrow: None,
         own: &own,
     };
-    let mut collector = Collector::new(threads, base);
+    let mut collector = Collector::new(threads, base, false);
     let finished = match walker {
         WalkerKind::Native => walk::native(&plan, &devices, &collector, monitor)?,
         WalkerKind::Portable => walk::portable(&plan, &devices, &collector, monitor)?,
@@ -157,7 +157,7 @@ pub fn scan(
         scan_fingerprint: fingerprint(&question),
         ..Header::default()
     };
-    let header = collector.builder.write(top, &devices, question, header, file, monitor)?;
+    let header = collector.builder.write(top, &devices, question, header, false, file, monitor)?;
     Ok(ScanOutcome { counts: header.counts, bytes: header.file_len, root_digest: header.root_digest })
 }
 

@@ -29,13 +29,13 @@ struct KnownDir<'b> {
 }
 
 impl<'b> Collector<'b> {
-    pub(super) fn new(threads: usize, base: Option<&'b Snapshot>) -> Self {
+    pub(super) fn new(threads: usize, base: Option<&'b Snapshot>, narrowed: bool) -> Self {
         let held_own = |base: &Snapshot| {
             let own = base.meta().own_files.iter().filter_map(|path| parent(path));
             own.filter_map(|dir| base.find_node(dir).ok()??.row).collect()
         };
         let held_own = base.map(held_own).unwrap_or_default();
-        Self { builder: Builder::new(threads, base), base, held_own, last: Mutex::default() }
+        Self { builder: Builder::new(threads, base, narrowed), base, held_own, last: Mutex::default() }
     }
 
     fn as_known(base: &Snapshot, row: u32, child: &Child<'_>) -> Option<Known> {
@@ -66,7 +66,7 @@ impl Collector<'_> {
     pub(super) fn top(&self, names: &[Vec<u8>], roots: &[FinishedRoot<Finished>]) -> Finished {
         let children = names.iter().zip(roots).map(|(name, root)| Child { name, stat: root.stat, flags: root.flags });
         let subdirs: Vec<_> = roots.iter().map(|r| r.done).collect();
-        self.builder.directory(0, u32::MAX, None, children, &subdirs)
+        self.builder.top(children, &subdirs)
     }
 
     /// Where the clock of a file system is unknown, the newest stamps are racy.
@@ -137,7 +137,7 @@ impl Sink for Collector<'_> {
     }
 
     fn kept(&self, row: u32) -> Option<Finished> {
-        self.builder.carry(row).ok()?
+        self.builder.keep(row).ok()?
     }
 
     fn known_file_system(&self, row: u32) -> Option<&str> {

@@ -2,6 +2,7 @@
 
 mod block;
 mod builder;
+mod counting;
 mod entries;
 mod header;
 mod overlay;
@@ -9,6 +10,7 @@ mod reader;
 mod reflag;
 mod tables;
 mod verify;
+mod writer;
 
 pub(crate) use block::{Child, Pairing};
 pub(crate) use builder::{Builder, Finished};

@@ -135,8 +135,7 @@ impl<S: Sink> Walker<'_, S> {
         if stated.as_ref().is_ok_and(|stated| !stated.missing.is_empty() || !stated.late.is_empty()) {
             return false;
         }
-        let subdirs =
-            subdirs.into_iter().map(|(name, known)| Subdir { name, outcome: Outcome::Pending(Some(known)) });
+        let subdirs = subdirs.into_iter().map(|(name, known)| Subdir { name, outcome: Outcome::Pending(Some(known)) });
         let to_enter = node.listed(&names, subdirs.collect());
         to_enter.into_iter().for_each(|slot| self.spawn(scope, node, slot));
         match stated {
