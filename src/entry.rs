@@ -220,6 +220,8 @@ bitflags::bitflags! {
         const CARRIED = 1 << 4;
         /// On another file system than its directory, without being a directory (a file mount).
         const FOREIGN = 1 << 5;
+        /// Of all below a directory, never of an entry itself: a file has several names.
+        const LINKED = 1 << 6;
     }
 }
 

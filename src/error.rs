@@ -219,6 +219,8 @@ pub enum Cause {
     Marker(io::Error),
     /// A mount that shows one of its own ancestors: recorded, not entered.
     Loop,
+    /// It changed, and the hints did not name it: they are not relied on any more.
+    NoHint,
 }
 
 impl Warning {
@@ -235,6 +237,7 @@ impl fmt::Display for Warning {
             Cause::Unlisted(e) => write!(f, "cannot list {path}: {e} (its entries are unknown, not removed)"),
             Cause::Unread(e) => write!(f, "cannot read the metadata of {path}: {e} (unknown, not removed)"),
             Cause::Marker(e) => write!(f, "cannot read {path}: {e} (its directory is kept)"),
+            Cause::NoHint => write!(f, "{path} changed and no hint named it"),
             Cause::Loop => write!(f, "{path} shows one of its own ancestors; not entered"),
         }
     }

@@ -52,7 +52,7 @@ pub use entry::{Fields, Flags, Kind, Stat, Time};
 pub use error::{Cause, Error, Result, SnapshotProblem, Warning};
 pub use filter::{FilterOptions, Pattern};
 pub use monitor::{Collected, Monitor, NoMonitor};
-pub use scan::{ScanOptions, ScanOutcome, scan};
+pub use scan::{HintsSource, HintsUse, ScanOptions, ScanOutcome, scan};
 pub use snapshot::{
     Counts, Device, Digest, Entries, Entry, FORMAT_VERSION, Header, MAGIC, Meta, Snapshot, Verified, WalkerKind,
 };

@@ -1,11 +1,15 @@
 //! A scan: roots are checked, a walker reads them, the snapshot is built and written.
 
 mod collector;
+mod narrowed;
+mod narrowing;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use self::collector::Collector;
+use self::narrowed::Narrowed;
+use self::narrowing::Hinted;
 use crate::entry::{Kind, Time};
 use crate::error::Context as _;
 use crate::filter::{Filter, FilterOptions};
@@ -37,6 +41,12 @@ pub struct ScanOptions {
     /// wait for ever. The native walker's alone. A thread that waits is left behind until its call returns,
     /// which may keep the process from ending; calls through such threads cost some processor time.
     pub io_timeout: Option<Duration>,
+    /// Where something changed since the base began; none to look everywhere. Only with a base, for the native walker.
+    pub hints: Option<HintsSource>,
+    /// So many percent of the tree a narrowed scan looks at without a hint, each time others, to find lost ones.
+    pub audit: f64,
+    /// Write only what differs from the base, if that is little. The snapshot needs the base's file from then on.
+    pub overlay: bool,
     /// The time before the walk; none for that of the system's clock. A fixed one gives the same bytes for the same tree.
     pub boundary: Option<Time>,
 }
@@ -52,9 +62,37 @@ impl ScanOptions {
             racy_window: None,
             settle: false,
             io_timeout: None,
+            hints: None,
+            audit: 5.0,
+            overlay: false,
             boundary: None,
         }
     }
+}
+
+/// Hints as they come from a watcher; docs/hints.md describes the forms.
+#[derive(Debug, Clone)]
+pub struct HintsSource {
+    /// Where they come from, for messages.
+    pub name: PathBuf,
+    /// The hints.
+    pub bytes: Vec<u8>,
+    /// Rely on them although they do not say what they are complete since.
+    pub trust: bool,
+}
+
+/// What became of the hints.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HintsUse {
+    /// Only what they name was looked at, and what has to be in any case.
+    Narrowed {
+        /// Paths that were named.
+        paths: u64,
+        /// Those of them that lie outside of the roots.
+        outside: u64,
+    },
+    /// Everything was looked at, for this reason.
+    NotUsed(String),
 }
 
 /// What a scan came to.
@@ -66,6 +104,10 @@ pub struct ScanOutcome {
     pub bytes: u64,
     /// Digest of the whole tree.
     pub root_digest: Digest,
+    /// What became of the hints, if there were any.
+    pub hints: Option<HintsUse>,
+    /// The snapshot is an overlay: it needs the file of this one.
+    pub overlay_of: Option<PathBuf>,
 }
 
 impl ScanOutcome {
@@ -111,32 +153,52 @@ pub fn scan(
     check_output(output)?;
     let mut own: Vec<_> = OwnFile::new(output).into_iter().collect();
     own.extend(base.and_then(|b| OwnFile::new(b.path())));
-    question.own_files = own_paths([Some(output), base.map(Snapshot::path)], &roots)?;
+    let below = base.and_then(Snapshot::overlay_base);
+    own.extend(below.and_then(|b| OwnFile::new(b.path())));
+    question.own_files = own_paths([Some(output), base.map(Snapshot::path), below.map(Snapshot::path)], &roots)?;
     question.base = base.map(|b| (b.header().identity, b.oldest_state()));
+    // What happened since an earlier clock is more than what happened since a later one.
+    question.watchman_clock = base.and_then(|b| b.meta().watchman_clock.clone());
+    let boundary = options.boundary.unwrap_or_else(clock::coarse);
+    let mut hinted = match &options.hints {
+        Some(source) => Some(Hinted::prepare(source, options, walker, base, &roots, &question.own_files, boundary)?),
+        None => None,
+    };
+    // An overlay over the file that it replaces would have lost it.
+    let overlay = options.overlay && base.is_some_and(|b| !is_same_file(output, below.unwrap_or(b).path()));
     let file = AtomicFile::create(output, Access::Private)?;
 
     let threads = options.threads.unwrap_or_else(default_threads).max(1);
     let window = options.racy_window.unwrap_or_else(|| walk::default_window(options.settle));
-    let boundary = options.boundary.unwrap_or_else(clock::coarse);
     let devices = Devices::new(boundary, window);
-    let plan = Plan {
-        roots: &roots,
-        filter: &filter,
-        threads,
-        settle: options.settle,
-        io_timeout: options.io_timeout,
-        narrow: None,
-        own: &own,
+    let (mut collector, finished) = loop {
+        let narrow = hinted.as_ref().and_then(|hinted| hinted.narrow.as_ref());
+        let plan = Plan {
+            roots: &roots,
+            filter: &filter,
+            threads,
+            settle: options.settle,
+            io_timeout: options.io_timeout,
+            narrow,
+            own: &own,
+        };
+        let narrowed = narrow.and(hinted.as_ref()).map(|hinted| Narrowed::new(hinted.until));
+        let mut collector = Collector::new(threads, base, narrowed);
+        let finished = match walker {
+            WalkerKind::Native => walk::native(&plan, &devices, &collector, monitor)?,
+            WalkerKind::Portable => walk::portable(&plan, &devices, &collector, monitor)?,
+        };
+        if monitor.cancelled() {
+            return Err(Error::Interrupted);
+        }
+        let again = match (&mut hinted, base, collector.found()) {
+            (Some(hinted), Some(base), Some(found)) => hinted.is_not_enough(found, base, &roots, monitor)?,
+            _ => false,
+        };
+        if !again {
+            break (collector, finished);
+        }
     };
-    let mut collector = Collector::new(threads, base, false);
-    let finished = match walker {
-        WalkerKind::Native => walk::native(&plan, &devices, &collector, monitor)?,
-        WalkerKind::Portable => walk::portable(&plan, &devices, &collector, monitor)?,
-    };
-
-    if monitor.cancelled() {
-        return Err(Error::Interrupted);
-    }
     let devices = devices.into_table();
     let mut top = collector.top(&question.roots, &finished);
     // A walk at a given time takes no time.
@@ -148,17 +210,33 @@ pub fn scan(
         .into_iter()
         .map(|d| Device { kind: d.kind, identity: d.identity, boundary: (d.boundary.sec, d.boundary.nsec) })
         .collect();
-    let header = Header {
+    let mut header = Header {
         walker,
         started,
         finished: clock::precise(),
         boundary,
         racy_window: window,
         scan_fingerprint: fingerprint(&question),
+        hints_since: started,
         ..Header::default()
     };
-    let header = collector.builder.write(top, &devices, question, header, false, file, monitor)?;
-    Ok(ScanOutcome { counts: header.counts, bytes: header.file_len, root_digest: header.root_digest })
+    if let Some(hinted) = &hinted {
+        hinted.sign(&mut question, &mut header, base);
+    }
+    let header = collector.builder.write(top, &devices, question, header, overlay, file, monitor)?;
+    let is_overlay = header.own_directories < header.directories;
+    Ok(ScanOutcome {
+        counts: header.counts,
+        bytes: header.file_len,
+        root_digest: header.root_digest,
+        hints: hinted.map(|hinted| hinted.used),
+        overlay_of: base.filter(|_| is_overlay).map(|b| b.overlay_base().unwrap_or(b).path().to_owned()),
+    })
+}
+
+fn is_same_file(a: &Path, b: &Path) -> bool {
+    let canonical = |path: &Path| path.canonicalize().ok();
+    canonical(a).is_some_and(|a| canonical(b) == Some(a))
 }
 
 fn default_threads() -> usize {
@@ -251,7 +329,7 @@ fn question(roots: &[PathBuf], filter: &FilterOptions) -> Meta {
 }
 
 /// The paths of our own files as far as they lie inside of a root.
-fn own_paths(files: [Option<&Path>; 2], roots: &[PathBuf]) -> Result<Vec<Vec<u8>>> {
+fn own_paths(files: [Option<&Path>; 3], roots: &[PathBuf]) -> Result<Vec<Vec<u8>>> {
     let mut paths = Vec::new();
     for file in files.into_iter().flatten() {
         let current = if file.is_absolute() {

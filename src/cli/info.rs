@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use fastdiff::emit::{quote, rfc3339};
+use fastdiff::path::{PathExt as _, to_bytes};
 use fastdiff::{Digest, FORMAT_VERSION, Snapshot, WalkerKind};
 use indicatif::{HumanBytes, HumanCount};
 use serde_json::json;
@@ -86,6 +87,10 @@ fn as_json(snapshot: &Snapshot) -> String {
         "file_size": h.file_len,
         "bytes_per_entry": (bytes_per_entry(snapshot) * 100.0).round() / 100.0,
         "file_systems": devices,
+        "identity": hex(&h.identity),
+        "hints_since": rfc3339(h.hints_since),
+        "watchman_clock": m.watchman_clock,
+        "overlay_of": snapshot.overlay_base().map(|base| String::from_utf8_lossy(&to_bytes(base.path())).into_owned()),
         "root_digest": hex(&h.root_digest),
         "scan_fingerprint": hex(&h.scan_fingerprint),
     });
@@ -123,7 +128,11 @@ fn as_text(snapshot: &Snapshot) -> String {
         ("size", format!("{} ({:.1} bytes an entry)", HumanBytes(h.file_len), bytes_per_entry(snapshot))),
         ("format version", FORMAT_VERSION.to_string()),
         ("root digest", hex(&h.root_digest)),
+        ("identity", hex(&h.identity)),
+        ("hints since", rfc3339(h.hints_since)),
     ]);
+    rows.extend(m.watchman_clock.as_ref().map(|clock| ("watchman clock", clock.escape_debug().to_string())));
+    rows.extend(snapshot.overlay_base().map(|base| ("overlay of", base.path().shown().to_string())));
     rows.iter().fold(String::new(), |mut text, (name, value)| {
         let _ = writeln!(text, "{name:<19} {value}");
         text

@@ -3,6 +3,7 @@
 
 mod completions;
 mod diff;
+mod hints;
 mod info;
 mod man;
 mod memory;

@@ -8,6 +8,7 @@ use fastdiff::path::PathExt as _;
 use fastdiff::{FilterOptions, Pattern, ScanOptions, ScanOutcome, WalkerKind, scan};
 use indicatif::{HumanBytes, HumanCount};
 
+use super::hints::{self, HintsArgs};
 use super::progress::Progress;
 use super::{DONE, Failure, INCOMPLETE, Outcome, complain, open, signals, unread};
 
@@ -15,7 +16,8 @@ const AFTER_HELP: &str = "\
 Examples:
   fastdiff snap ~/Documents -o documents.snap
   fastdiff snap /srv /home -o nas.snap --exclude '*.tmp' --exclude /home/scratch/ --exclude-caches
-  fastdiff snap ~ -o new.snap --base old.snap     what cannot be read now is taken over from old.snap
+  fastdiff snap ~ -o new.snap --base old.snap     faster, and what cannot be read now is taken over from there
+  watchman since ~ \"$clock\" | fastdiff snap ~ -o new.snap --base old.snap --hints -
 
 Patterns are those of .gitignore, relative to each root; the last one that matches decides:
   *.tmp        at any depth              /build/      only a directory at the root
@@ -39,9 +41,12 @@ pub(super) struct Args {
     output: PathBuf,
 
     /// The snapshot that this one will be compared with: what cannot be read now is taken over from there
-    /// and marked unknown
+    /// and marked unknown, and directories that did not change since are not listed again
     #[arg(long, value_name = "SNAP")]
     base: Option<PathBuf>,
+
+    #[command(flatten)]
+    hints: HintsArgs,
 
     #[command(flatten)]
     filter: FilterArgs,
@@ -166,6 +171,7 @@ pub(super) fn run(args: &Args, matches: &ArgMatches) -> Outcome {
         Walker::Native => ScanOptions::new([""; 0]).walker,
         Walker::Portable => WalkerKind::Portable,
     };
+    args.hints.add_to(&mut options)?;
     let base = args.base.as_deref().map(open).transpose()?;
     signals::catch();
     let began = Instant::now();
@@ -176,6 +182,7 @@ pub(super) fn run(args: &Args, matches: &ArgMatches) -> Outcome {
     signals::opened();
     progress.finish();
     let outcome = outcome?;
+    hints::report(&outcome, args.quiet);
     if !args.quiet {
         complain("snapshot", format_args!("{}: {}", args.output.shown(), summary(&outcome, began.elapsed())));
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
+use super::narrowed::{Found, Narrowed};
 use crate::Result;
 use crate::entry::{Flags, Stat, Time};
 use crate::path::parent;
@@ -17,6 +18,8 @@ pub(super) struct Collector<'b> {
     base: Option<&'b Snapshot>,
     /// The rows of the base's directories that held files of its own scan.
     held_own: Vec<u32>,
+    /// What a narrowed walk came upon; none if it is not narrowed.
+    pub(super) narrowed: Option<Narrowed>,
     /// The directory of the base that was asked for last, by name: entries that cannot be read come in
     /// whole directories.
     last: Mutex<Option<KnownDir<'b>>>,
@@ -29,13 +32,26 @@ struct KnownDir<'b> {
 }
 
 impl<'b> Collector<'b> {
-    pub(super) fn new(threads: usize, base: Option<&'b Snapshot>, narrowed: bool) -> Self {
+    pub(super) fn new(threads: usize, base: Option<&'b Snapshot>, narrowed: Option<Narrowed>) -> Self {
         let held_own = |base: &Snapshot| {
             let own = base.meta().own_files.iter().filter_map(|path| parent(path));
             own.filter_map(|dir| base.find_node(dir).ok()??.row).collect()
         };
         let held_own = base.map(held_own).unwrap_or_default();
-        Self { builder: Builder::new(threads, base, narrowed), base, held_own, last: Mutex::default() }
+        Self {
+            builder: Builder::new(threads, base, narrowed.is_some()),
+            base,
+            held_own,
+            narrowed,
+            last: Mutex::default(),
+        }
+    }
+
+    /// What a narrowed walk came upon, when it is over.
+    pub(super) fn found(&mut self) -> Option<Found> {
+        let mut found = self.narrowed.as_ref()?.take();
+        found.linked.extend(self.builder.gone());
+        Some(found)
     }
 
     fn as_known(base: &Snapshot, row: u32, child: &Child<'_>) -> Option<Known> {
@@ -96,6 +112,9 @@ impl Sink for Collector<'_> {
 
     fn directory(&self, directory: &Directory<'_>, subdirs: Vec<Finished>) -> Finished {
         let listing = directory.listing;
+        if let (Some(base), Some(narrowed)) = (self.base, &self.narrowed) {
+            narrowed.see(base, directory);
+        }
         let children = listing.entries.iter().map(|e| Child { name: listing.name(e), stat: e.stat, flags: e.flags });
         self.builder.directory(directory.thread, directory.device, directory.known, children, &subdirs)
     }

@@ -57,6 +57,16 @@ impl Child<'_> {
     pub(crate) fn kind(&self) -> Kind {
         self.stat.kind()
     }
+
+    /// Whether it is a file with other names.
+    pub(crate) fn is_linked(&self) -> bool {
+        self.stat.nlink > 1 && self.kind() != Kind::Dir
+    }
+
+    /// What the directories above it say of it.
+    pub(crate) fn flags_above(&self) -> Flags {
+        if self.is_linked() { self.flags | Flags::LINKED } else { self.flags }
+    }
 }
 
 /// Seconds before 1970 take eight bytes, and are exact.

@@ -59,6 +59,8 @@ pub(crate) struct Builder<'b> {
     pub(super) keeps: bool,
     /// The first error of those who cannot return it.
     pub(super) failed: Mutex<Option<Error>>,
+    /// The inodes of files with several names that were removed with their directories.
+    pub(super) gone: Mutex<Vec<u64>>,
 }
 
 impl Shard {
@@ -105,7 +107,7 @@ impl<'b> Builder<'b> {
     /// take from.
     pub(crate) fn new(threads: usize, base: Option<&'b Snapshot>, keeps: bool) -> Self {
         let shards = (0..threads.max(1)).map(|_| Mutex::default()).collect();
-        Self { shards, base, keeps, failed: Mutex::default() }
+        Self { shards, base, keeps, failed: Mutex::default(), gone: Mutex::default() }
     }
 
     /// All records, when no other thread adds any.
@@ -130,7 +132,7 @@ impl<'b> Builder<'b> {
         let mut flags = subdirs.iter().fold(Flags::empty(), |all, s| all | s.flags);
         let mut counts = subdirs.iter().fold(Counts::default(), |all, s| all.plus(&s.counts));
         for child in children.clone() {
-            flags |= child.flags;
+            flags |= child.flags_above();
             counts.add(&child);
         }
         let beyond = known.filter(|_| self.keeps);
@@ -176,7 +178,7 @@ impl<'b> Builder<'b> {
     /// A damaged base.
     pub(crate) fn carry(&self, row: u32) -> Result<Option<Finished>> {
         let Some(base) = self.base else { return Ok(None) };
-        let counts = counts_below(base, row)?;
+        let counts = counts_below(base, row, |_| ())?;
         let summary = base.row(row)?;
         let mut shard = self.shards[0].lock().unwrap_or_else(PoisonError::into_inner);
         Ok(Some(shard.carry(0, row, summary, counts)))
@@ -191,6 +193,11 @@ impl<'b> Builder<'b> {
         let summary = base.row(row)?;
         let mut shard = self.shards[0].lock().unwrap_or_else(PoisonError::into_inner);
         Ok(Some(Finished { beyond: Some(row), ..shard.carry(0, row, summary, Counts::default()) }))
+    }
+
+    /// The inodes of files with several names that were removed with their directories.
+    pub(crate) fn gone(&mut self) -> Vec<u64> {
+        std::mem::take(self.gone.get_mut().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn fail(&self, error: Error) {

@@ -1,6 +1,8 @@
 //! Counts of a tree of which only parts were looked at: those of the base, and what each directory that was looked at
 //! adds to them or takes away.
 
+use std::sync::PoisonError;
+
 use rustc_hash::FxHashSet;
 
 use super::block::Child;
@@ -68,18 +70,25 @@ impl Builder<'_> {
         let still: FxHashSet<_> = subdirs.iter().filter_map(|s| s.beyond).collect();
         // Replaced, or gone: what lay below is gone too.
         for row in rows.into_iter().filter(|row| !still.contains(row)) {
-            before = before.plus(&counts_below(base, row)?);
+            let mut linked = Vec::new();
+            before = before.plus(&counts_below(base, row, |child| {
+                if child.is_linked() {
+                    linked.push(child.stat.ino);
+                }
+            })?);
+            self.gone.lock().unwrap_or_else(PoisonError::into_inner).extend(linked);
         }
         Ok(counts.minus(&before))
     }
 }
 
-/// The counts of all entries below a directory.
-pub(super) fn counts_below(base: &Snapshot, row: u32) -> Result<Counts> {
+/// The counts of all entries below a directory; `each` sees them too.
+pub(super) fn counts_below(base: &Snapshot, row: u32, mut each: impl FnMut(&Child<'_>)) -> Result<Counts> {
     let mut counts = Counts::default();
     for row in base.subtree_rows(row)? {
         for node in base.listing(row)? {
             counts.add(&node.child);
+            each(&node.child);
         }
     }
     Ok(counts)

@@ -65,7 +65,7 @@ impl Builder<'_> {
                     child.flags |= Flags::RACY;
                     added += 1;
                 }
-                flags |= child.flags;
+                flags |= child.flags_above();
                 revised.push(child);
             }
             let mut new_block = Vec::with_capacity(block.len());

@@ -40,7 +40,7 @@ impl Snapshot {
             for node in listing {
                 let child = node.child;
                 counts.add(&child);
-                flags |= child.flags;
+                flags |= child.flags_above();
                 if let Some(row) = node.row {
                     let below = self.row(row)?;
                     flags |= below.flags;

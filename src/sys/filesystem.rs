@@ -72,6 +72,18 @@ pub(crate) fn describe(_dir: &Path, _mount: u64) -> FileSystem {
     FileSystem { kind: String::new(), identity: String::new(), own_time: None }
 }
 
+/// Where something is mounted.
+#[cfg(target_os = "linux")]
+pub(crate) fn mount_points() -> Vec<PathBuf> {
+    linux::mount_table().unwrap_or_default().into_iter().map(|m| m.mount_point).collect()
+}
+
+/// Nothing is known of mounts here.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn mount_points() -> Vec<PathBuf> {
+    Vec::new()
+}
+
 /// Whether something waits to be mounted by autofs somewhere at or below one of `roots`.
 #[cfg(target_os = "linux")]
 pub(crate) fn has_automounts(roots: &[PathBuf]) -> bool {

@@ -18,7 +18,7 @@ pub(crate) use narrow::Narrow;
 pub(crate) use patience::ask;
 pub(crate) use racy::{NewestRule, default_window};
 
-use crate::entry::{Flags, Kind, Stat};
+use crate::entry::{Flags, Kind, Stat, Time};
 use crate::filter::Filter;
 use crate::monitor::Monitor;
 use crate::{Error, Result, sys};
@@ -61,6 +61,18 @@ impl Listing {
     }
 }
 
+/// Why the entries of a directory were looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Looked {
+    /// Because everything is, or a hint named it.
+    #[default]
+    Asked,
+    /// Though no hint named it: where they differ, a hint was lost.
+    Unhinted,
+    /// Not at all: they are those of the earlier snapshot.
+    Not,
+}
+
 /// A directory whose children are all known.
 #[derive(Debug)]
 pub(crate) struct Directory<'a> {
@@ -69,8 +81,9 @@ pub(crate) struct Directory<'a> {
     pub(crate) device: u32,
     /// By what an earlier snapshot knows it.
     pub(crate) known: Option<u32>,
-    /// Its entries were looked at though no hint named it: where they differ, a hint was lost.
-    pub(crate) unhinted: bool,
+    pub(crate) looked: Looked,
+    /// The time of the last change of the directory itself.
+    pub(crate) changed: Time,
     pub(crate) listing: &'a Listing,
 }
 

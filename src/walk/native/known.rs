@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use super::super::narrow::{Look, NAMES_UNPROVED};
-use super::super::{Known, Met, Name, Remembered, Sink, name};
+use super::super::{Known, Looked, Met, Name, Remembered, Sink, name};
 use super::Walker;
 use super::node::{Node, Recalled};
 use super::state::{Outcome, Subdir};
@@ -76,7 +76,7 @@ impl<S: Sink> Walker<'_, S> {
             Subdir { name: place, outcome }
         });
         let subdirs = subdirs.collect();
-        node.set_entries(remembered.entries, false);
+        node.set_entries(remembered.entries, Looked::Not);
         Some(node.listed(&Arc::new(remembered.names), subdirs))
     }
 

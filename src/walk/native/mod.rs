@@ -154,7 +154,8 @@ impl<S: Sink> Walker<'_, S> {
 
     fn empty(&self, device: u32) -> S::Done {
         let listing = &Listing::default();
-        let empty = Directory { thread: thread(), device, known: None, unhinted: false, listing };
+        let (looked, changed) = Default::default();
+        let empty = Directory { thread: thread(), device, known: None, looked, changed, listing };
         self.sink.directory(&empty, Vec::new())
     }
 
@@ -243,7 +244,8 @@ impl<S: Sink> Walker<'_, S> {
             thread: thread(),
             device: node.opened.met.device,
             known: node.known.map(|known| known.row),
-            unhinted: state.unhinted,
+            looked: state.looked,
+            changed: found.stat.ctime,
             listing: &listing,
         };
         let done = self.sink.directory(&directory, subdirs);

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rustc_hash::FxHashSet;
 
 use super::super::narrow::Look;
-use super::super::{Entry, Known, Met, Name, name};
+use super::super::{Entry, Known, Looked, Met, Name, name};
 use super::read::RawListing;
 use super::state::{Ended, Outcome, State, Subdir};
 use crate::entry::Flags;
@@ -316,10 +316,10 @@ impl<D> Node<D> {
     }
 
     /// Puts the entries in place that are no directories.
-    pub(super) fn set_entries(&self, entries: Vec<Entry>, unhinted: bool) {
+    pub(super) fn set_entries(&self, entries: Vec<Entry>, looked: Looked) {
         let mut state = lock(&self.state);
         state.listing.entries = entries;
-        state.unhinted = unhinted;
+        state.looked = looked;
     }
 
     pub(super) fn set_ended(&self, ended: Ended) {

@@ -14,7 +14,7 @@ use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 use rayon::slice::ParallelSliceMut as _;
 use rustc_hash::FxHashSet;
 
-use super::super::{Entry, Name, Remembered, Sink, is_own, name, push_name, unknown};
+use super::super::{Entry, Looked, Name, Remembered, Sink, is_own, name, push_name, unknown};
 use super::Walker;
 use super::calls::Progress;
 use super::node::{Node, Opened};
@@ -157,7 +157,7 @@ impl<S: Sink> Walker<'_, S> {
             entries.sort_unstable_by(|a, b| name(names, a.name).cmp(name(names, b.name)));
         }
         let unhinted = self.plan.narrow.is_some_and(|narrow| !narrow.is_hinted(node.look));
-        node.set_entries(entries, unhinted);
+        node.set_entries(entries, if unhinted { Looked::Unhinted } else { Looked::Asked });
         for name in late {
             self.spawn(scope, node, node.add_late(name));
         }

@@ -1,6 +1,6 @@
 //! What is known of the children of a directory while it is read.
 
-use super::super::{Known, Listing, Name};
+use super::super::{Known, Listing, Looked, Name};
 use crate::entry::{Flags, Stat};
 
 /// What became of a child that was listed as a directory.
@@ -52,12 +52,17 @@ pub(super) struct State<D> {
     pub(super) subdirs: Vec<Subdir<D>>,
     pub(super) sorted: bool,
     pub(super) ended: Ended,
-    /// Its entries were looked at though no hint named it.
-    pub(super) unhinted: bool,
+    pub(super) looked: Looked,
 }
 
 impl<D> Default for State<D> {
     fn default() -> Self {
-        Self { listing: Listing::default(), subdirs: Vec::new(), sorted: true, ended: Ended::Listed, unhinted: false }
+        Self {
+            listing: Listing::default(),
+            subdirs: Vec::new(),
+            sorted: true,
+            ended: Ended::Listed,
+            looked: Looked::default(),
+        }
     }
 }

@@ -250,7 +250,8 @@ impl<S: Sink> Walk<'_, S> {
     }
 
     fn done(&self, device: u32, listing: &Listing, subdirs: Vec<S::Done>) -> S::Done {
-        self.sink.directory(&Directory { thread: 0, device, known: None, unhinted: false, listing }, subdirs)
+        let (looked, changed) = Default::default();
+        self.sink.directory(&Directory { thread: 0, device, known: None, looked, changed, listing }, subdirs)
     }
 
     fn empty(&self, device: u32) -> S::Done {

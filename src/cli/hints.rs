@@ -1,0 +1,87 @@
+//! The options of `fastdiff snap` that save it work, and what became of them.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use fastdiff::path::PathExt as _;
+use fastdiff::{HintsSource, HintsUse, ScanOptions, ScanOutcome};
+use indicatif::HumanCount;
+
+use super::{Failure, complain};
+
+#[derive(clap::Args)]
+#[command(next_help_heading = "Less to look at")]
+pub(super) struct HintsArgs {
+    /// Look only where these say that something changed since BASE began: paths, one a line or ended by NUL, or
+    /// the answer of `watchman since` (- for standard input). They have to prove that they are complete, or all is
+    /// looked at; docs/hints.md says how
+    #[arg(long, value_name = "FILE", requires = "base")]
+    hints: Option<PathBuf>,
+
+    /// Rely on hints that do not say what they are complete since
+    #[arg(long, requires = "hints")]
+    trust_hints: bool,
+
+    /// With hints, look all the same at so much of the tree, each time another part, to find lost hints
+    #[arg(long, value_name = "P%", default_value = "5%", value_parser = parse_percent, requires = "hints")]
+    audit: f64,
+
+    /// Write only what differs from BASE, if that is little: SNAP is small then, and needs BASE's file unchanged
+    /// from then on (that of BASE's own base, if BASE is such a snapshot itself)
+    #[arg(long, requires = "base")]
+    overlay: bool,
+}
+
+fn parse_percent(text: &str) -> Result<f64, String> {
+    let number = text.strip_suffix('%').unwrap_or(text);
+    match number.parse() {
+        Ok(percent) if (0.0..=100.0).contains(&percent) => Ok(percent),
+        _ => Err("write a percentage from 0% to 100%".into()),
+    }
+}
+
+impl HintsArgs {
+    /// Adds what was asked for to the options of a scan.
+    pub(super) fn add_to(&self, options: &mut ScanOptions) -> Result<(), Failure> {
+        options.audit = self.audit;
+        options.overlay = self.overlay;
+        if let Some(file) = &self.hints {
+            let bytes = read(file).map_err(|e| {
+                Failure::Other(format!("cannot read --hints {}: {e}; name a file, or leave it out", file.shown()))
+            })?;
+            options.hints = Some(HintsSource { name: file.clone(), bytes, trust: self.trust_hints });
+        }
+        Ok(())
+    }
+}
+
+fn read(file: &Path) -> std::io::Result<Vec<u8>> {
+    if file != Path::new("-") {
+        return std::fs::read(file);
+    }
+    let mut bytes = Vec::new();
+    std::io::stdin().read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Says what became of the hints. That they were not used is said also to those who want no summary.
+pub(super) fn report(outcome: &ScanOutcome, quiet: bool) {
+    match &outcome.hints {
+        Some(HintsUse::NotUsed(reason)) => {
+            complain("warning", format_args!("the hints are not used, everything was looked at: {reason}"));
+        }
+        Some(HintsUse::Narrowed { paths, outside }) if !quiet => {
+            let outside = if *outside > 0 {
+                format!(", {} of them outside of the roots", HumanCount(*outside))
+            } else {
+                String::new()
+            };
+            let hints = if *paths == 1 { "hint" } else { "hints" };
+            complain("note", format_args!("narrowed to {} {hints}{outside}", HumanCount(*paths)));
+        }
+        _ => {}
+    }
+    if let (Some(base), false) = (&outcome.overlay_of, quiet) {
+        complain("note", format_args!("written as an overlay: it needs {} unchanged", base.shown()));
+    }
+}

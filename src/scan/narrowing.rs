@@ -1,0 +1,234 @@
+//! What a scan is narrowed to: where hints say that something changed, what has to be looked at in any case, and a share
+//! of the tree that is audited, so that a lost hint is found within a known number of scans.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustc_hash::FxHashSet;
+
+use super::narrowed::Found;
+use super::{HintsSource, HintsUse, ScanOptions};
+use crate::entry::{Flags, Kind, Time};
+use crate::hints::{BaseFacts, Dirty, Hints, RootNames};
+use crate::monitor::Monitor;
+use crate::path::{is_within, push, to_bytes, to_path};
+use crate::snapshot::{Header, Meta, Snapshot, WalkerKind};
+use crate::walk::Narrow;
+use crate::{Cause, Result, Warning};
+
+/// A stamp may be so much older than the moment in which it was given: the kernel's coarse clock moves in ticks.
+const TICK: Duration = Duration::from_millis(20);
+
+/// Hints, and what they are used for.
+#[derive(Debug)]
+pub(super) struct Hinted {
+    hints: Hints,
+    pub(super) used: HintsUse,
+    /// None to look everywhere.
+    pub(super) narrow: Option<Narrow>,
+    /// What changed before this time was to be hinted at.
+    pub(super) until: Time,
+    audited: Option<Vec<u8>>,
+    linked: FxHashSet<u64>,
+}
+
+impl Hinted {
+    /// Reads hints, and sees whether they prove what they are to prove.
+    pub(super) fn prepare(
+        source: &HintsSource,
+        options: &ScanOptions,
+        walker: WalkerKind,
+        base: Option<&Snapshot>,
+        roots: &[PathBuf],
+        own_files: &[Vec<u8>],
+        boundary: Time,
+    ) -> Result<Self> {
+        let names: Vec<_> = roots.iter().map(|root| RootNames::new(root)).collect();
+        let hints = Hints::parse(&source.bytes, &source.name, &names)?;
+        let until = hints.until().map_or(boundary, |until| until.saturating_sub(TICK).min(boundary));
+        let linked = FxHashSet::default();
+        let unused = |hints, reason| Self {
+            hints,
+            used: HintsUse::NotUsed(reason),
+            narrow: None,
+            until,
+            audited: None,
+            linked: FxHashSet::default(),
+        };
+        if let Some(reason) = hints.everything() {
+            let reason = reason.to_string();
+            return Ok(unused(hints, reason));
+        }
+        let Some(base) = base else {
+            return Ok(unused(hints, "there is no --base for which they could be complete".into()));
+        };
+        if walker == WalkerKind::Portable {
+            return Ok(unused(hints, "only the native walker takes them".into()));
+        }
+        let facts = BaseFacts {
+            identity: base.header().identity,
+            covered: base.header().hints_since,
+            clock: base.meta().watchman_clock.as_deref(),
+        };
+        if let (Err(reason), false) = (hints.proves(&facts), source.trust) {
+            let reason = reason.to_string();
+            return Ok(unused(hints, reason));
+        }
+        let mut dirty = hints.dirty();
+        add_places(&mut dirty, own_files, roots);
+        add_places(&mut dirty, &base.meta().own_files, roots);
+        add_places(&mut dirty, mount_points(), roots);
+        let audit = Audit::next(base, options.audit)?;
+        let used = HintsUse::Narrowed { paths: hints.paths(), outside: hints.outside() };
+        let narrow = Some(Narrow { dirty, audited: audit.rows });
+        Ok(Self { hints, used, narrow, until, audited: audit.until, linked })
+    }
+
+    /// Whether the walk has to be made again, and with what, after what it came upon.
+    pub(super) fn is_not_enough(
+        &mut self,
+        found: Found,
+        base: &Snapshot,
+        roots: &[PathBuf],
+        monitor: &dyn Monitor,
+    ) -> Result<bool> {
+        if found.missed > 0 {
+            for path in &found.first_missed {
+                monitor.warning(Warning { path: to_path(path).into_owned(), cause: Cause::NoHint });
+            }
+            let entries = if found.missed == 1 { "entry" } else { "entries" };
+            self.used = HintsUse::NotUsed(format!("they failed: {} {entries} changed without a hint", found.missed));
+            self.narrow = None;
+            return Ok(true);
+        }
+        let before = self.linked.len();
+        self.linked.extend(&found.linked);
+        if self.linked.len() == before {
+            return Ok(false);
+        }
+        let Some(narrow) = &mut self.narrow else { return Ok(false) };
+        add_other_names(narrow, base, &self.linked, roots)?;
+        Ok(true)
+    }
+
+    /// Writes down what the next hints have to prove.
+    pub(super) fn sign(&self, question: &mut Meta, header: &mut Header, base: Option<&Snapshot>) {
+        if let Some(clock) = self.hints.clock() {
+            question.watchman_clock = Some(clock.to_owned());
+        }
+        question.audited.clone_from(&self.audited);
+        if let (Some(_), Some(base)) = (&self.narrow, base) {
+            // Where the hints do not say up to when they are complete, the next ones have to begin where these did.
+            let until = self.hints.until().unwrap_or(base.header().hints_since);
+            header.hints_since = until.min(header.hints_since);
+        }
+    }
+}
+
+/// Where the audit goes on: the rows to look at, and the directory after which the next scan goes on.
+#[derive(Debug, Default)]
+pub(super) struct Audit {
+    pub(super) rows: [Range<u32>; 2],
+    pub(super) until: Option<Vec<u8>>,
+}
+
+impl Audit {
+    /// The next share of the directories of `base`, in percent, behind those that were audited last.
+    pub(super) fn next(base: &Snapshot, percent: f64) -> Result<Self> {
+        let all = base.top();
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most all rows")]
+        let count = (f64::from(all) * percent.clamp(0.0, 100.0) / 100.0).ceil() as u32;
+        if count == 0 {
+            return Ok(Self { until: base.meta().audited.clone(), ..Self::default() });
+        }
+        let start = match &base.meta().audited {
+            Some(last) => row_after(base, last)?,
+            None => 0,
+        };
+        let end = start.saturating_add(count);
+        let rows = [start..end.min(all), 0..end.saturating_sub(all).min(start)];
+        let last = if rows[1].is_empty() { rows[0].end } else { rows[1].end };
+        let until = last.checked_sub(1).map(|row| base.path_of(row)).transpose()?;
+        Ok(Self { rows, until })
+    }
+}
+
+/// The row behind that of the directory at `path`, or behind where it would be. Past the end it begins anew.
+fn row_after(base: &Snapshot, path: &[u8]) -> Result<u32> {
+    let mut dir = base.top();
+    let mut rest: Vec<&[u8]> = Vec::new();
+    for root in base.listing(dir)? {
+        if let (true, Some(row)) = (is_within(path, root.child.name), root.row) {
+            dir = row;
+            rest = path[root.child.name.len()..].split(|b| *b == b'/').filter(|name| !name.is_empty()).collect();
+        }
+    }
+    let mut next = if dir == base.top() { 0 } else { dir + 1 };
+    for name in rest {
+        // Behind it come its later siblings, and then the directory that holds them.
+        let mut found = None;
+        next = dir;
+        for node in base.listing(dir)? {
+            let Some(row) = node.row else { continue };
+            if node.child.name == name {
+                found = Some(row);
+                next = row + 1;
+            } else if node.child.name > name && found.is_none() {
+                next = *base.subtree_rows(row)?.start();
+                break;
+            }
+        }
+        let Some(row) = found else { break };
+        dir = row;
+    }
+    Ok(if next >= base.top() { 0 } else { next })
+}
+
+/// Adds to what hints say what no hint tells of: files of our own, which may count now or no more, and mount points.
+pub(super) fn add_places(dirty: &mut Dirty, paths: impl IntoIterator<Item = impl AsRef<[u8]>>, roots: &[PathBuf]) {
+    for path in paths {
+        add_place(dirty, path.as_ref(), roots);
+    }
+}
+
+fn add_place(dirty: &mut Dirty, path: &[u8], roots: &[PathBuf]) {
+    for (number, root) in roots.iter().enumerate() {
+        let root = to_bytes(root);
+        if is_within(path, &root) {
+            let below = path[root.len()..].split(|b| *b == b'/').filter(|name| !name.is_empty());
+            dirty.insert(number, below, false);
+        }
+    }
+}
+
+/// Adds the directories of the base that hold a name of one of these inodes. A file with several names changes under all
+/// of them, and a watcher tells of the one that was used. Returns how many were added.
+pub(super) fn add_other_names(
+    narrow: &mut Narrow,
+    base: &Snapshot,
+    inodes: &FxHashSet<u64>,
+    roots: &[PathBuf],
+) -> Result<()> {
+    let mut stack = vec![(base.top(), Vec::new())];
+    while let Some((row, path)) = stack.pop() {
+        for node in base.listing(row)? {
+            let mut path: Vec<u8> = path.clone();
+            if let Some(row) = node.row {
+                if base.row(row)?.flags.contains(Flags::LINKED) {
+                    push(&mut path, node.child.name);
+                    stack.push((row, path));
+                }
+            } else if node.child.kind() != Kind::Dir && inodes.contains(&node.child.stat.ino) {
+                push(&mut path, node.child.name);
+                add_place(&mut narrow.dirty, &path, roots);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Mount points as the system tells them, by their paths.
+pub(super) fn mount_points() -> Vec<Vec<u8>> {
+    crate::sys::filesystem::mount_points().iter().map(|path: &PathBuf| to_bytes(Path::new(path)).into_owned()).collect()
+}
