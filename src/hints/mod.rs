@@ -35,8 +35,11 @@ pub(crate) struct Hints {
 
 impl Hints {
     pub(crate) fn parse(bytes: &[u8], _name: &Path, roots: &[RootNames]) -> Result<Self> {
-        let lines =
-            bytes.split(|b| *b == b'\n').filter(|l| !l.is_empty() && l[0] != b'#').map(<[u8]>::to_vec).collect();
+        let lines = bytes
+            .split(|b| *b == if bytes.contains(&0) { 0 } else { b'\n' })
+            .filter(|l| !l.is_empty() && l[0] != b'#')
+            .map(<[u8]>::to_vec)
+            .collect();
         Ok(Self { lines, roots: roots.iter().map(|r| r.given.clone()).collect() })
     }
     pub(crate) fn everything(&self) -> Option<&str> {

@@ -54,7 +54,12 @@ impl Narrowed {
         let known = directory.known.and_then(|row| Some((row, base.listing(row).ok()?)));
         let row = known.as_ref().map(|(row, _)| *row);
         let mut see = |before: Option<&Child<'_>>, now: Option<&Child<'_>>| {
-            found.linked.extend([before, now].into_iter().flatten().filter(|c| c.is_linked()).map(|c| c.stat.ino));
+            let linked: Vec<_> = [before, now].into_iter().flatten().filter(|c| c.is_linked()).collect();
+            found.linked.extend(linked.iter().map(|child| child.stat.ino));
+            if !linked.is_empty() {
+                // The hint may have named another of its names; all of them will be looked at.
+                return;
+            }
             let changed = match (before, now) {
                 // Directories are looked at by their own entries.
                 (Some(before), Some(now)) if before.kind() == Kind::Dir && now.kind() == Kind::Dir => return,

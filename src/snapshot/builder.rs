@@ -130,11 +130,12 @@ impl<'b> Builder<'b> {
         let mut shard = self.shards[number].lock().unwrap_or_else(PoisonError::into_inner);
         let shard = &mut *shard;
         let mut flags = subdirs.iter().fold(Flags::empty(), |all, s| all | s.flags);
-        let mut counts = subdirs.iter().fold(Counts::default(), |all, s| all.plus(&s.counts));
+        let mut counts = Counts::default();
         for child in children.clone() {
             flags |= child.flags_above();
             counts.add(&child);
         }
+        counts = subdirs.iter().fold(counts, |all, s| all.plus(&s.counts));
         let beyond = known.filter(|_| self.keeps);
         if let (Some(base), Some(row)) = (self.base, beyond) {
             match self.beyond_base(base, row, counts, subdirs) {

@@ -10,7 +10,7 @@ use super::names::any_name;
 use super::place::{Boundary, Place};
 
 /// What is the same in two snapshots of one state: all that the roots' digest covers, and the counts.
-fn state(snapshot: &Snapshot) -> (fastdiff::Digest, fastdiff::Counts) {
+pub(super) fn state(snapshot: &Snapshot) -> (fastdiff::Digest, fastdiff::Counts) {
     (snapshot.header().root_digest, snapshot.header().counts)
 }
 
@@ -21,7 +21,7 @@ fn by_base(place: &Place, options: &ScanOptions, base: &Snapshot, name: &str) ->
 }
 
 /// At this moment, by the clock that stamps files.
-fn now() -> Boundary {
+pub(super) fn now() -> Boundary {
     let now = clock_gettime(ClockId::RealtimeCoarse);
     Boundary::At(Time::new(now.tv_sec, u32::try_from(now.tv_nsec).expect("below a second")), std::time::Duration::ZERO)
 }

@@ -9,6 +9,7 @@ pub(crate) mod place;
 mod base;
 mod differences;
 mod filters;
+mod hints;
 mod racy;
 mod renames;
 mod snapshots;
