@@ -80,6 +80,15 @@ pub enum Error {
         new: PathBuf,
     },
 
+    /// Hints that cannot be read.
+    #[error("hints {}: {reason}; docs/hints.md describes their forms", name.shown())]
+    Hints {
+        /// Where they come from.
+        name: PathBuf,
+        /// What is wrong with which of them.
+        reason: String,
+    },
+
     /// A root vanished, was replaced or is suddenly empty (law 8).
     #[error("root {}: {reason}; check that it is mounted, or mean it with --allow-root-change", path.shown())]
     RootChanged {

@@ -93,6 +93,8 @@ pub enum HintsUse {
     },
     /// Everything was looked at, for this reason.
     NotUsed(String),
+    /// Everything was looked at; they were only the clock of watchman, which the next ones will be complete since.
+    ClockKept,
 }
 
 /// What a scan came to.

@@ -15,7 +15,7 @@ pub(super) struct HintsArgs {
     /// Look only where these say that something changed since BASE began: paths, one a line or ended by NUL, or
     /// the answer of `watchman since` (- for standard input). They have to prove that they are complete, or all is
     /// looked at; docs/hints.md says how
-    #[arg(long, value_name = "FILE", requires = "base")]
+    #[arg(long, value_name = "FILE")]
     hints: Option<PathBuf>,
 
     /// Rely on hints that do not say what they are complete since

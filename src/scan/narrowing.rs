@@ -10,7 +10,7 @@ use rustc_hash::FxHashSet;
 use super::narrowed::Found;
 use super::{HintsSource, HintsUse, ScanOptions};
 use crate::entry::{Flags, Kind, Time};
-use crate::hints::{BaseFacts, Dirty, Hints, RootNames};
+use crate::hints::{BaseFacts, Dirty, Hints, RootNames, Unproved};
 use crate::monitor::Monitor;
 use crate::path::{is_within, push, to_bytes, to_path};
 use crate::snapshot::{Header, Meta, Snapshot, WalkerKind};
@@ -45,7 +45,7 @@ impl Hinted {
         boundary: Time,
     ) -> Result<Self> {
         let names: Vec<_> = roots.iter().map(|root| RootNames::new(root)).collect();
-        let hints = Hints::parse(&source.bytes, &source.name, &names)?;
+        let mut hints = Hints::parse(&source.bytes, &source.name, &names)?;
         let until = hints.until().map_or(boundary, |until| until.saturating_sub(TICK).min(boundary));
         let linked = FxHashSet::default();
         let unused = |hints, reason| Self {
@@ -56,9 +56,16 @@ impl Hinted {
             audited: None,
             linked: FxHashSet::default(),
         };
-        if let Some(reason) = hints.everything() {
-            let reason = reason.to_string();
-            return Ok(unused(hints, reason));
+        match hints.everything() {
+            Some(Unproved::OnlyClock) => {
+                let unused = unused(hints, String::new());
+                return Ok(Self { used: HintsUse::ClockKept, ..unused });
+            }
+            Some(reason) => {
+                let reason = reason.to_string();
+                return Ok(unused(hints, reason));
+            }
+            None => {}
         }
         let Some(base) = base else {
             return Ok(unused(hints, "there is no --base for which they could be complete".into()));
@@ -68,14 +75,14 @@ impl Hinted {
         }
         let facts = BaseFacts {
             identity: base.header().identity,
-            covered: base.header().hints_since,
+            hints_since: base.header().hints_since,
             clock: base.meta().watchman_clock.as_deref(),
         };
         if let (Err(reason), false) = (hints.proves(&facts), source.trust) {
             let reason = reason.to_string();
             return Ok(unused(hints, reason));
         }
-        let mut dirty = hints.dirty();
+        let mut dirty = hints.take_dirty();
         add_places(&mut dirty, own_files, roots);
         add_places(&mut dirty, &base.meta().own_files, roots);
         add_places(&mut dirty, mount_points(), roots);
