@@ -30,7 +30,8 @@ pub struct ScanOptions {
     pub filter: FilterOptions,
     /// Which walker reads the directories.
     pub walker: WalkerKind,
-    /// Number of threads; none for as many as there are processors.
+    /// Number of threads; none for as many as there are processors while calls are answered at once, and more while they
+    /// wait for a disk or a server.
     pub threads: Option<usize>,
     /// How young a stamp must be for an entry to be racy; none for the default, which is long enough
     /// for the kernel to have begun writing back what a program stored into a mapped file.
@@ -170,7 +171,6 @@ pub fn scan(
     let overlay = options.overlay && base.is_some_and(|b| !is_same_file(output, below.unwrap_or(b).path()));
     let file = AtomicFile::create(output, Access::Private)?;
 
-    let threads = options.threads.unwrap_or_else(default_threads).max(1);
     let window = options.racy_window.unwrap_or_else(|| walk::default_window(options.settle));
     let devices = Devices::new(boundary, window);
     let (mut collector, finished) = loop {
@@ -178,14 +178,14 @@ pub fn scan(
         let plan = Plan {
             roots: &roots,
             filter: &filter,
-            threads,
+            threads: options.threads.map(|threads| threads.max(1)),
             settle: options.settle,
             io_timeout: options.io_timeout,
             narrow,
             own: &own,
         };
         let narrowed = narrow.and(hinted.as_ref()).map(|hinted| Narrowed::new(hinted.until));
-        let mut collector = Collector::new(threads, base, narrowed);
+        let mut collector = Collector::new(base, narrowed);
         let finished = match walker {
             WalkerKind::Native => walk::native(&plan, &devices, &collector, monitor)?,
             WalkerKind::Portable => walk::portable(&plan, &devices, &collector, monitor)?,
@@ -194,7 +194,7 @@ pub fn scan(
             return Err(Error::Interrupted);
         }
         let again = match (&mut hinted, base, collector.found()) {
-            (Some(hinted), Some(base), Some(found)) => hinted.is_not_enough(found, base, &roots, monitor)?,
+            (Some(hinted), Some(base), Some(found)) => hinted.is_not_enough(&found, base, &roots, monitor)?,
             _ => false,
         };
         if !again {
@@ -239,10 +239,6 @@ pub fn scan(
 fn is_same_file(a: &Path, b: &Path) -> bool {
     let canonical = |path: &Path| path.canonicalize().ok();
     canonical(a).is_some_and(|a| canonical(b) == Some(a))
-}
-
-fn default_threads() -> usize {
-    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
 /// Makes roots absolute, drops repeated ones, sorts them in tree order and refuses what cannot be

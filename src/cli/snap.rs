@@ -51,7 +51,7 @@ pub(super) struct Args {
     #[command(flatten)]
     filter: FilterArgs,
 
-    /// Number of threads [default: one per processor]
+    /// Number of threads [default: one per processor, and more while the disk or a server lets them wait]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
 

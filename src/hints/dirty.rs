@@ -34,24 +34,22 @@ impl Dirty {
     /// Marks the entry at `components` below a root: the directory that holds it has to be read, and it itself too, if
     /// it is a directory; `whole` with all that lies below.
     pub(crate) fn insert<'p>(&mut self, root: usize, components: impl Iterator<Item = &'p [u8]>, whole: bool) {
-        let mut at = match self.roots.get(&root) {
-            Some(id) => *id,
-            None => {
-                let id = self.add();
-                self.roots.insert(root, id);
-                id
-            }
+        let mut at = if let Some(id) = self.roots.get(&root) {
+            *id
+        } else {
+            let id = self.add();
+            self.roots.insert(root, id);
+            id
         };
         let mut above = None;
         for name in components {
             above = Some(at);
-            at = match self.node(at).children.get(name) {
-                Some(id) => *id,
-                None => {
-                    let id = self.add();
-                    self.node(at).children.insert(name.into(), id);
-                    id
-                }
+            at = if let Some(id) = self.node(at).children.get(name) {
+                *id
+            } else {
+                let id = self.add();
+                self.node(at).children.insert(name.into(), id);
+                id
             };
         }
         if let Some(above) = above {

@@ -130,7 +130,7 @@ fn the_answer_of_watchman_proves_what_happened_since_the_clock_of_the_base() {
 fn an_answer_of_watchman_without_proof_means_everything() {
     let clock = r#""clock": "c:1:2:3:4""#;
     for text in [
-        format!(r#"{{{clock}}}"#),
+        format!("{{{clock}}}"),
         format!(r#"{{{clock}, "is_fresh_instance": true, "files": []}}"#),
         format!(r#"{{{clock}, "files": [], "warning": "Recrawled this watch 1 times"}}"#),
         format!(r#"{{{clock}, "files": ["a�"]}}"#),
@@ -170,7 +170,8 @@ proptest! {
         paths in proptest::collection::vec(("[ab](/[ab]){0,3}", any::<bool>()), 0..8),
         asked in "[ab](/[ab]){0,3}",
     ) {
-        let lines: String = paths.iter().map(|(path, whole)| format!("{path}{}\n", if *whole { "/" } else { "" })).collect();
+        let lines: Vec<_> = paths.iter().map(|(path, whole)| format!("{path}{}\n", if *whole { "/" } else { "" })).collect();
+        let lines = lines.concat();
         let hints = parse(&lines, &["/r"]).expect("hints");
         let parent = |path: &str| path.rsplit_once('/').map_or(String::new(), |(parent, _)| parent.to_owned());
         let is_read = paths.iter().any(|(path, _)| *path == asked || parent(path) == asked);

@@ -32,19 +32,13 @@ struct KnownDir<'b> {
 }
 
 impl<'b> Collector<'b> {
-    pub(super) fn new(threads: usize, base: Option<&'b Snapshot>, narrowed: Option<Narrowed>) -> Self {
+    pub(super) fn new(base: Option<&'b Snapshot>, narrowed: Option<Narrowed>) -> Self {
         let held_own = |base: &Snapshot| {
             let own = base.meta().own_files.iter().filter_map(|path| parent(path));
             own.filter_map(|dir| base.find_node(dir).ok()??.row).collect()
         };
         let held_own = base.map(held_own).unwrap_or_default();
-        Self {
-            builder: Builder::new(threads, base, narrowed.is_some()),
-            base,
-            held_own,
-            narrowed,
-            last: Mutex::default(),
-        }
+        Self { builder: Builder::new(base, narrowed.is_some()), base, held_own, narrowed, last: Mutex::default() }
     }
 
     /// What a narrowed walk came upon, when it is over.

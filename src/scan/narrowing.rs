@@ -95,7 +95,7 @@ impl Hinted {
     /// Whether the walk has to be made again, and with what, after what it came upon.
     pub(super) fn is_not_enough(
         &mut self,
-        found: Found,
+        found: &Found,
         base: &Snapshot,
         roots: &[PathBuf],
         monitor: &dyn Monitor,

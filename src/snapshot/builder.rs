@@ -50,6 +50,9 @@ pub(super) struct Shard {
     scratch: Vec<u8>,
 }
 
+/// Threads that come with different numbers rarely wait for each other.
+const SHARDS: usize = 8;
+
 /// Collects the directories of one scan.
 #[derive(Debug)]
 pub(crate) struct Builder<'b> {
@@ -103,10 +106,10 @@ pub(crate) fn directory_digest(block: &[u8], subdirs: impl ExactSizeIterator<Ite
 }
 
 impl<'b> Builder<'b> {
-    /// For `threads` threads; `base` is what [`carry`](Self::carry) and, if `keeps` says so, [`keep`](Self::keep)
+    /// `base` is what [`carry`](Self::carry) and, if `keeps` says so, [`keep`](Self::keep)
     /// take from.
-    pub(crate) fn new(threads: usize, base: Option<&'b Snapshot>, keeps: bool) -> Self {
-        let shards = (0..threads.max(1)).map(|_| Mutex::default()).collect();
+    pub(crate) fn new(base: Option<&'b Snapshot>, keeps: bool) -> Self {
+        let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
         Self { shards, base, keeps, failed: Mutex::default(), gone: Mutex::default() }
     }
 
@@ -207,7 +210,7 @@ impl<'b> Builder<'b> {
 
     /// Adds the directory that holds the roots.
     pub(crate) fn top<'a>(&self, roots: impl Iterator<Item = Child<'a>> + Clone, subdirs: &[Finished]) -> Finished {
-        let mut top = self.directory(0, u32::MAX, None, roots.clone(), subdirs);
+        let mut top = self.directory(0, u32::MAX, None, roots, subdirs);
         if let Some(base) = self.base.filter(|_| self.keeps) {
             match self.beyond_base(base, base.top(), top.counts, subdirs) {
                 Ok(more) => top.counts = base.header().counts.plus(&more),

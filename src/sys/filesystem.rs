@@ -72,6 +72,22 @@ pub(crate) fn describe(_dir: &Path, _mount: u64) -> FileSystem {
     FileSystem { kind: String::new(), identity: String::new(), own_time: None }
 }
 
+/// Whether a mount shows what lies on a server.
+#[cfg(target_os = "linux")]
+pub(crate) fn is_remote(mount: u64) -> bool {
+    let (fs, _) = linux::from_mount_table(mount);
+    matches!(
+        fs.kind.as_str(),
+        "nfs" | "nfs4" | "cifs" | "smb3" | "9p" | "ceph" | "afs" | "fuse.sshfs" | "fuse.rclone" | "fuse.glusterfs"
+    )
+}
+
+/// Nothing is known of mounts here.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn is_remote(_mount: u64) -> bool {
+    false
+}
+
 /// Where something is mounted.
 #[cfg(target_os = "linux")]
 pub(crate) fn mount_points() -> Vec<PathBuf> {

@@ -6,6 +6,7 @@ use crate::entry::Stat;
 pub(crate) mod clock;
 pub(crate) mod durable;
 pub(crate) mod filesystem;
+pub(crate) mod load;
 #[cfg(target_os = "linux")]
 pub(crate) mod native;
 #[cfg(not(target_os = "linux"))]

@@ -27,6 +27,7 @@ pub(crate) struct WalkDevice {
 
 /// What a directory takes from the file system that it lies on.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact about a file system")]
 pub(crate) struct Met {
     /// Its number.
     pub(crate) device: u32,

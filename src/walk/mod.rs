@@ -155,7 +155,8 @@ pub(crate) struct Plan<'a> {
     /// Absolute and normal.
     pub(crate) roots: &'a [PathBuf],
     pub(crate) filter: &'a Filter,
-    pub(crate) threads: usize,
+    /// None for what the disks are worth.
+    pub(crate) threads: Option<usize>,
     pub(crate) settle: bool,
     /// How long one call may last before its directory is given up; for the native walker.
     pub(crate) io_timeout: Option<Duration>,

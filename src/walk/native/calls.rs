@@ -257,7 +257,7 @@ pub(super) struct Over {
 
 impl Over {
     /// Waits so long; true if the walk is over.
-    fn wait(&self, long: Duration) -> bool {
+    pub(super) fn wait(&self, long: Duration) -> bool {
         let over = lock(&self.over);
         *self.changed.wait_timeout_while(over, long, |over| !*over).unwrap_or_else(PoisonError::into_inner).0
     }

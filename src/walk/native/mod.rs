@@ -12,6 +12,7 @@ mod node;
 mod open;
 mod read;
 mod state;
+mod threads;
 
 use std::io;
 use std::path::PathBuf;
@@ -21,11 +22,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use self::calls::{AtEnd, Calls, Over};
 use self::node::{Node, Opened};
 use self::state::{Ended, Outcome};
-use super::{Devices, Directory, Entry, FinishedRoot, Listing, Plan, Sink, root_error, unknown};
+use self::threads::{Gate, OnPanic, Threads};
+use super::{Devices, Directory, Entry, FinishedRoot, Listing, Plan, Sink, ask, root_error, unknown};
 use crate::entry::{Flags, Kind, Stat};
 use crate::monitor::Monitor;
 use crate::sys::native::{self};
-use crate::sys::{Found, filesystem};
+use crate::sys::{Found, filesystem, load};
 use crate::{Cause, Error, Result, Warning};
 
 /// Descriptors that are left to others: the output, the base, the pool's own.
@@ -44,6 +46,9 @@ struct Walker<'a, S: Sink> {
     cancelled: AtomicBool,
     calls: Calls<S::Done>,
     roots: Mutex<Vec<Option<FinishedRoot<S::Done>>>>,
+    /// Roots that are not finished.
+    unfinished: AtomicUsize,
+    gate: Gate,
 }
 
 /// Walks all roots.
@@ -53,8 +58,9 @@ pub(super) fn walk<S: Sink>(
     sink: &S,
     monitor: &dyn Monitor,
 ) -> Result<Vec<FinishedRoot<S::Done>>> {
+    let threads = threads_for(plan, monitor);
     let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(plan.threads)
+        .num_threads(threads.most)
         .thread_name(|i| format!("walk-{i}"))
         .build()
         .map_err(|e| Error::Io {
@@ -72,24 +78,32 @@ pub(super) fn walk<S: Sink>(
         monitor,
         automounts: filesystem::has_automounts(&roots),
         open: AtomicUsize::new(0),
-        open_limit: usize::try_from(open_limit).unwrap_or(usize::MAX).max(plan.threads),
+        open_limit: usize::try_from(open_limit).unwrap_or(usize::MAX).max(threads.most),
         cancelled: AtomicBool::new(false),
-        calls: Calls::new(plan.threads, plan.io_timeout),
+        calls: Calls::new(threads.most, plan.io_timeout),
         roots: Mutex::new(plan.roots.iter().map(|_| None).collect()),
+        unfinished: AtomicUsize::new(plan.roots.len()),
+        gate: Gate::new(threads.first),
     };
     let mut nodes = Vec::new();
     for (number, path) in plan.roots.iter().enumerate() {
         nodes.push(walker.open_root(number, path)?);
     }
     let over = Over::default();
-    std::thread::scope(|threads| {
+    std::thread::scope(|own| {
         let _at_end = AtEnd(&over);
         // Without a thread for it nobody watches.
         let watch = || walker.calls.watch(monitor, &over);
-        let _ = std::thread::Builder::new().name("watch".into()).spawn_scoped(threads, watch);
+        let _ = std::thread::Builder::new().name("watch".into()).spawn_scoped(own, watch);
+        let control = || walker.gate.control(threads, &over);
+        let _ = std::thread::Builder::new().name("threads".into()).spawn_scoped(own, control);
         pool.scope(|scope| {
+            walker.gate.gather(scope);
             for node in nodes {
-                scope.spawn(|scope| walker.read(scope, node));
+                scope.spawn(|scope| {
+                    let _on_panic = OnPanic(&walker.gate);
+                    walker.read(scope, node);
+                });
             }
         });
     });
@@ -102,6 +116,20 @@ pub(super) fn walk<S: Sink>(
         .zip(plan.roots)
         .map(|(root, path)| root.ok_or_else(|| root_error(path, &io::Error::from(io::ErrorKind::NotFound))))
         .collect()
+}
+
+/// How many threads the roots' disks are worth.
+fn threads_for(plan: &Plan<'_>, monitor: &dyn Monitor) -> Threads {
+    if plan.threads.is_some() {
+        return Threads::new(plan.threads, false, false);
+    }
+    let found = plan.roots.iter().filter_map(|root| {
+        let path = root.clone();
+        ask(root, plan.io_timeout, monitor, move || crate::sys::stat_following(&path)).ok()
+    });
+    let found: Vec<_> = found.collect();
+    let any_remote = found.iter().any(|found| filesystem::is_remote(found.mount));
+    Threads::new(None, any_remote, found.iter().any(|found| load::is_rotating(found.dev)))
 }
 
 impl<S: Sink> Walker<'_, S> {
@@ -186,6 +214,9 @@ impl<S: Sink> Walker<'_, S> {
                 if let Outcome::Dir { stat, flags, done } = outcome {
                     let mut roots = self.roots.lock().unwrap_or_else(PoisonError::into_inner);
                     roots[node.slot()] = Some(FinishedRoot { stat, flags, done });
+                }
+                if self.unfinished.fetch_sub(1, Ordering::AcqRel) == 1 {
+                    self.gate.open();
                 }
                 return;
             };

@@ -19,6 +19,8 @@ use super::Walker;
 use super::calls::Progress;
 use super::node::{Node, Opened};
 use super::state::{Ended, Outcome, Subdir};
+use super::threads::{OnPanic, in_parallel};
+
 use crate::entry::{Flags, Kind};
 use crate::filter::{CACHEDIR_SIGNATURE, CACHEDIR_TAG, Marker};
 use crate::path::{push, to_path};
@@ -72,7 +74,7 @@ impl<S: Sink> Walker<'_, S> {
         S::Done: 's,
     {
         if let Some(to_enter) = self.entries_of_base(node) {
-            return to_enter.into_iter().for_each(|slot| self.spawn(scope, node, slot));
+            return self.spawn_all(scope, node, to_enter);
         }
         if let Some(remembered) = self.names_without_listing(node)
             && self.read_remembered(scope, node, dir, remembered)
@@ -93,7 +95,7 @@ impl<S: Sink> Walker<'_, S> {
         let names = Arc::new(listed.names);
         let total = listed.files.len() + listed.subdirs.len();
         let to_enter = node.listed(&names, self.known_subdirs(node, &names, listed.subdirs));
-        to_enter.into_iter().for_each(|slot| self.spawn(scope, node, slot));
+        self.spawn_all(scope, node, to_enter);
         let stated = self.stat_all(node, dir, &names, &Arc::new(listed.files)).and_then(|mut stated| {
             if !stated.missing.is_empty() {
                 self.look_again(node, dir, &names, &mut stated)?;
@@ -108,12 +110,24 @@ impl<S: Sink> Walker<'_, S> {
         self.monitor.directory(&|| node.shown_path(), total as u64);
     }
 
+    fn spawn_all<'s>(&'s self, scope: &Scope<'s>, node: &Arc<Node<S::Done>>, slots: Vec<usize>)
+    where
+        S::Done: 's,
+    {
+        for slot in slots {
+            self.spawn(scope, node, slot);
+        }
+    }
+
     fn spawn<'s>(&'s self, scope: &Scope<'s>, node: &Arc<Node<S::Done>>, slot: usize)
     where
         S::Done: 's,
     {
         let parent = Arc::clone(node);
-        scope.spawn(move |scope| self.enter(scope, &parent, slot));
+        scope.spawn(move |scope| {
+            let _on_panic = OnPanic(&self.gate);
+            self.enter(scope, &parent, slot);
+        });
     }
 
     /// Reads a directory whose names are known. False if they turn out not to be: then it has to be listed after all.
@@ -137,7 +151,7 @@ impl<S: Sink> Walker<'_, S> {
         }
         let subdirs = subdirs.into_iter().map(|(name, known)| Subdir { name, outcome: Outcome::Pending(Some(known)) });
         let to_enter = node.listed(&names, subdirs.collect());
-        to_enter.into_iter().for_each(|slot| self.spawn(scope, node, slot));
+        self.spawn_all(scope, node, to_enter);
         match stated {
             Ok(stated) => self.take(scope, node, &names, stated),
             Err(e) => self.cut(node, e),
@@ -240,10 +254,9 @@ impl<S: Sink> Walker<'_, S> {
         if files.len() <= SPLIT {
             return stat(0..files.len());
         }
-        let pieces: Vec<_> = (0..files.len().div_ceil(PIECE))
-            .into_par_iter()
-            .map(|piece| stat(piece * PIECE..files.len().min((piece + 1) * PIECE)))
-            .collect::<io::Result<_>>()?;
+        let piece = |piece| stat(piece * PIECE..files.len().min((piece + 1) * PIECE));
+        let pieces = (0..files.len().div_ceil(PIECE)).into_par_iter().map(piece);
+        let pieces: Vec<_> = in_parallel(|| pieces.collect::<io::Result<_>>())?;
         let mut all = Stated { entries: Vec::with_capacity(files.len()), ..Stated::default() };
         for piece in pieces {
             all.entries.extend(piece.entries);
@@ -378,7 +391,7 @@ impl Stated {
 fn sort(files: &mut Vec<Name>, names: &[u8]) {
     let by_name = |a: &Name, b: &Name| name(names, *a).cmp(name(names, *b));
     if files.len() > SPLIT {
-        files.par_sort_unstable_by(by_name);
+        in_parallel(|| files.par_sort_unstable_by(by_name));
     } else {
         files.sort_unstable_by(by_name);
     }

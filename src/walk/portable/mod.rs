@@ -82,7 +82,7 @@ impl<S: Sink> Walk<'_, S> {
             met: Arc::clone(&self.met),
             warnings: Arc::clone(&warnings),
         };
-        let threads = self.plan.threads;
+        let threads = self.plan.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
         let entries = WalkDirGeneric::<State>::new(root)
             .skip_hidden(false)
             .follow_links(false)

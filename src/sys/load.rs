@@ -1,0 +1,86 @@
+//! What the threads of this process are at, and what its disks are: how many threads a walk is worth.
+
+use std::path::Path;
+use std::time::Duration;
+
+/// The processor time of all threads so far; none where it cannot be told.
+#[cfg(target_os = "linux")]
+#[expect(clippy::unnecessary_wraps, reason = "other systems do not tell")]
+pub(crate) fn processor_time() -> Option<Duration> {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Some(Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32))
+}
+
+/// The processor time of all threads so far: it is not asked for here.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn processor_time() -> Option<Duration> {
+    None
+}
+
+/// Whether a file system (`st_dev`) lies on a rotating disk. Not every disk that says so is one: those of virtual machines
+/// say it as well, and name a vendor that tells them, or none.
+pub(crate) fn is_rotating(dev: u64) -> bool {
+    let device = Path::new("/sys/dev/block").join(format!("{}:{}", dev >> 32, dev & 0xffff_ffff));
+    device.canonicalize().is_ok_and(|disk| is_rotating_disk(&disk, 4))
+}
+
+/// How the vendors of virtual disks begin.
+const VIRTUAL: [&str; 6] = ["0x", "QEMU", "VMware", "Msft", "VBOX", "Google"];
+
+fn is_rotating_disk(disk: &Path, layers: u8) -> bool {
+    let read = |name: &str| std::fs::read_to_string(disk.join(name)).ok().map(|text| text.trim().to_owned());
+    // Encrypted and logical volumes are made of others.
+    let mut below = std::fs::read_dir(disk.join("slaves")).into_iter().flatten().flatten();
+    if let Some(disk) = below.next().filter(|_| layers > 0) {
+        return disk.path().canonicalize().is_ok_and(|disk| is_rotating_disk(&disk, layers - 1));
+    }
+    if disk.join("partition").exists() {
+        return disk.parent().is_some_and(|whole| is_rotating_disk(whole, 0));
+    }
+    let is_real = read("device/vendor").is_some_and(|v| !v.is_empty() && !VIRTUAL.iter().any(|n| v.starts_with(n)));
+    is_real && read("queue/rotational").as_deref() == Some("1")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_real_disk_that_says_so_rotates() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let disk = |name: &str, vendor: Option<&str>, rotational: &str| {
+            let disk = dir.path().join(name);
+            std::fs::create_dir_all(disk.join("queue")).expect("mkdir");
+            std::fs::create_dir_all(disk.join("device")).expect("mkdir");
+            std::fs::write(disk.join("queue/rotational"), format!("{rotational}\n")).expect("write");
+            if let Some(vendor) = vendor {
+                std::fs::write(disk.join("device/vendor"), format!("{vendor}\n")).expect("write");
+            }
+            disk
+        };
+        let sda = disk("sda", Some("ATA     "), "1");
+        assert!(is_rotating_disk(&sda, 4));
+        assert!(!is_rotating_disk(&disk("sdb", Some("ATA"), "0"), 4), "it has no platters");
+        assert!(!is_rotating_disk(&disk("vda", Some("0x1af4"), "1"), 4), "virtio");
+        assert!(!is_rotating_disk(&disk("sdc", Some("QEMU"), "1"), 4));
+        assert!(!is_rotating_disk(&disk("loop0", None, "1"), 4));
+        let partition = sda.join("sda1");
+        std::fs::create_dir(&partition).expect("mkdir");
+        std::fs::write(partition.join("partition"), "1\n").expect("write");
+        assert!(is_rotating_disk(&partition, 4));
+        let volume = dir.path().join("dm-0");
+        std::fs::create_dir_all(volume.join("slaves")).expect("mkdir");
+        std::os::unix::fs::symlink(&partition, volume.join("slaves/sda1")).expect("symlink");
+        assert!(is_rotating_disk(&volume, 4));
+    }
+
+    #[test]
+    fn the_time_of_the_processors_moves() {
+        let Some(before) = processor_time() else { return };
+        let mut sum = 0_u64;
+        while processor_time() == Some(before) {
+            sum = std::hint::black_box(sum + 1);
+        }
+        assert!(processor_time() > Some(before));
+    }
+}
