@@ -92,6 +92,14 @@ fn had_no_thread(run: &Run) -> bool {
     run.code != Some(0) && run.stderr.contains("failed to allocate an alternative stack")
 }
 
+/// What a run leaves that was aborted is removed by the next one for the same destination.
+fn clean_up(env: &TestEnv, args: &[&str]) {
+    let (snapshot, list) = (env.read("out/a.snap"), env.read("out/list"));
+    env.run(args).success();
+    env.write("out/a.snap", snapshot);
+    env.write("out/list", list);
+}
+
 #[test]
 fn few_descriptors_are_enough_or_an_error() {
     let env = environment(|env| {
@@ -122,8 +130,7 @@ fn little_memory_is_enough_or_an_error() {
         for args in COMMANDS {
             let run = under(&env, &format!("ulimit -v {kilobytes}"), args);
             if was_not_loaded(&run) && kilobytes < 22_000 || had_no_thread(&run) {
-                // What a run leaves that was aborted is removed by the next one for the same destination.
-                env.run(args).success();
+                clean_up(&env, args);
                 continue;
             }
             ran += 1;
@@ -141,7 +148,7 @@ fn a_big_diff_without_threads_is_an_answer_or_an_error() {
     for kilobytes in (20_000..32_000).step_by(500) {
         let run = under(&env, &format!("ulimit -v {kilobytes}"), COMMANDS[2]);
         if was_not_loaded(&run) || had_no_thread(&run) {
-            env.run(COMMANDS[2]).success();
+            clean_up(&env, COMMANDS[2]);
         } else {
             attack.tried(afterwards(&env, &run, COMMANDS[2]).map_err(|e| format!("{kilobytes} kB: {e}")));
         }

@@ -31,9 +31,12 @@ fn info_as_json_has_these_keys() {
         "files",
         "finished",
         "format_version",
+        "hints_since",
         "host",
+        "identity",
         "one_file_system",
         "other",
+        "overlay_of",
         "racy",
         "racy_window_seconds",
         "root_digest",
@@ -44,6 +47,7 @@ fn info_as_json_has_these_keys() {
         "symlinks",
         "unknown",
         "walker",
+        "watchman_clock",
     ];
     assert_eq!(keys, expected);
     assert_eq!(info["roots"], serde_json::json!(["[ROOT]/tree"]));
@@ -102,7 +106,7 @@ fn info_for_people_says_the_same() {
         "racy                0",
         "unknown             0",
         "racy window         0s",
-        "format version      1",
+        "format version      2",
     ] {
         assert!(info.lines().any(|l| l == line), "{line:?} is missing in\n{info}");
     }
