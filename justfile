@@ -50,9 +50,13 @@ test-mutants *NAMES:
 bench *ARGS:
     cargo bench --package fastdiff --bench '*' -- "$@"
 
-# Measures the release build against find, bfs, fd and rsync on a tree of 500,000 files; --check fails on a missed limit
+# Measures the release build against the floor, find, bfs, fd, rsync, git, restic, borg and bup on a tree of 500,000 files
 bench-peers *ARGS: build
-    python3 tools/bench.py "$@"
+    python3 tools/bench "$@"
+
+# Counts instructions with callgrind and compares them with tools/instructions.json
+instructions *ARGS: build
+    tools/instructions "$@"
 
 # The release build
 build:
