@@ -79,33 +79,43 @@ struct Frame<'a> {
     path_len: usize,
 }
 
-impl Frame<'_> {
-    /// Passes over children that are on both sides and did not change. Directories are left to the
-    /// caller, as is whatever has a flag.
-    fn skip_unchanged(&mut self) {
-        let (Some(old), Some(new), Some(pairing)) = (&mut self.old, &mut self.new, &self.pairing) else { return };
+/// What is reported also of an entry that is as it was.
+const NOT_SURE: Flags = Flags::UNKNOWN.union(Flags::UNLISTED).union(Flags::NOT_ENTERED).union(Flags::CARRIED);
+
+impl<'a> Frame<'a> {
+    /// Passes over children that are on both sides and did not change, and nothing below them. Whatever has a flag is left
+    /// to the caller.
+    fn skip_unchanged(&mut self, snapshots: Option<(&'a Snapshot, &'a Snapshot)>) -> Result<()> {
+        let (Some(old), Some(new), Some(pairing), Some((old_snapshot, new_snapshot))) =
+            (&mut self.old, &mut self.new, &self.pairing, snapshots)
+        else {
+            return Ok(());
+        };
         while let (Some(was), Some(is)) = (&old.next, &new.next) {
             if self.until.is_some_and(|until| was.name >= until) {
-                return;
+                return Ok(());
             }
             let (old_block, new_block) = (&old.listing.block, &new.listing.block);
             let (old_row, new_row) = (was.place as usize, is.place as usize);
-            let unchanged = was.row.is_none()
-                && is.row.is_none()
+            let unchanged_below = match (was.row, is.row) {
+                (None, None) => true,
+                (Some(was), Some(is)) => skippable(old_snapshot, was, new_snapshot, is)?,
+                _ => false,
+            };
+            let unchanged = unchanged_below
                 && (pairing.same_names || was.name == is.name)
                 && pairing.equal(old_block, old_row, new_block, new_row)
                 && (!pairing.flagged
-                    || old_block.flags(old_row).is_empty() && !new_block.flags(new_row).contains(Flags::UNKNOWN));
+                    || old_block.flags(old_row).is_empty() && !new_block.flags(new_row).intersects(NOT_SURE));
             if !unchanged {
-                return;
+                return Ok(());
             }
             old.skip();
             new.skip();
         }
+        Ok(())
     }
-}
 
-impl<'a> Frame<'a> {
     /// The next child of either side, or of both sides if they have the same name.
     fn take(&mut self) -> (Option<Node<'a>>, Option<Node<'a>>) {
         let until = self.until;
@@ -218,7 +228,7 @@ impl<'a> Compare<'a> {
             self.path.truncate(frame.path_len);
             let dir = |half: &Option<Half<'a>>| half.as_ref().map_or(NOWHERE, |h| h.dir);
             let (old_dir, new_dir) = (dir(&frame.old), dir(&frame.new));
-            frame.skip_unchanged();
+            frame.skip_unchanged(self.snapshots)?;
             let (old, new) = frame.take();
             let raw = |kind, fields| Raw { kind, old, new, fields, old_dir, new_dir };
             let is_root = self.stack.len() == 1;

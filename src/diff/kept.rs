@@ -1,25 +1,27 @@
-//! The changes of a first pass, kept in little room so that they need not be compared again: paths in
-//! one arena, and of the entries only where they lie.
+//! The changes of a first pass, kept so that they need not be compared again: paths in one arena, and of the
+//! entries what was checked.
 
 use super::change::ChangeKind;
 use super::compare::{Dir, Raw};
-use crate::Result;
-use crate::entry::Fields;
-use crate::snapshot::{Node, Snapshot};
+use crate::entry::{Fields, Flags, Stat};
+use crate::snapshot::{Child, Node};
 
-/// So many changes are kept, half of them from each part, if their paths need no more than so many bytes: two megabytes in all.
+/// So many changes are kept, half of them from each part, if their paths need no more than so many bytes: four megabytes in all.
 const MOST: usize = 16_000;
 const MOST_BYTES: usize = 3 << 19;
 
 /// A directory's row and a place in it.
 type Place = (u32, u32);
 
+/// An entry, and where it lies.
+type Entry = (Place, Stat, Flags);
+
 #[derive(Debug, Clone, Copy)]
 struct Record {
     kind: ChangeKind,
     fields: Fields,
-    old: Option<Place>,
-    new: Option<Place>,
+    old: Option<Entry>,
+    new: Option<Entry>,
     path_end: usize,
 }
 
@@ -40,8 +42,8 @@ impl Kept {
         self.records.push(Record {
             kind: raw.kind,
             fields: raw.fields,
-            old: raw.old.map(|_| raw.old_place()),
-            new: raw.new.map(|_| raw.new_place()),
+            old: raw.old.map(|n| (raw.old_place(), n.child.stat, n.child.flags)),
+            new: raw.new.map(|n| (raw.new_place(), n.child.stat, n.child.flags)),
             path_end: self.paths.len(),
         });
         true
@@ -59,28 +61,20 @@ impl Kept {
     }
 
     /// The change with a number, and its path. The entries' names and rows are left out.
-    pub(super) fn get<'a>(
-        &self,
-        number: usize,
-        old: &'a Snapshot,
-        new: &'a Snapshot,
-    ) -> Result<Option<(Raw<'a>, &[u8])>> {
-        let Some(record) = self.records.get(number) else { return Ok(None) };
+    pub(super) fn get<'a>(&self, number: usize) -> Option<(Raw<'a>, &[u8])> {
+        let record = self.records.get(number)?;
         let start = number.checked_sub(1).map_or(0, |before| self.records[before].path_end);
-        let node = |snapshot: &'a Snapshot, place: Option<Place>| -> Result<Option<Node<'a>>> {
-            let Some((row, place)) = place else { return Ok(None) };
-            let child = snapshot.checked_child(row, place)?;
-            Ok(Some(Node { child, row: None, place }))
-        };
-        let dir = |place: Option<Place>| Dir { row: place.map_or(u32::MAX, |(row, _)| row), device: None };
+        let node =
+            |((_, place), stat, flags): Entry| Node { child: Child { name: b"", stat, flags }, row: None, place };
+        let dir = |entry: Option<Entry>| Dir { row: entry.map_or(u32::MAX, |((row, _), ..)| row), device: None };
         let raw = Raw {
             kind: record.kind,
-            old: node(old, record.old)?,
-            new: node(new, record.new)?,
+            old: record.old.map(node),
+            new: record.new.map(node),
             fields: record.fields,
             old_dir: dir(record.old),
             new_dir: dir(record.new),
         };
-        Ok(Some((raw, &self.paths[start..record.path_end])))
+        Some((raw, &self.paths[start..record.path_end]))
     }
 }

@@ -135,7 +135,7 @@ impl<'a> Diff<'a> {
     fn changes_as<'d>(&'d self, renames: Option<&'d Renames>) -> Changes<'a, 'd> {
         let changes = |source| Changes { renames, old: self.old, source, waiting: None };
         match &self.kept {
-            Some(kept) => changes(Source::Kept { kept, next: 0, snapshots: (self.old, self.new) }),
+            Some(kept) => changes(Source::Kept { kept, next: 0 }),
             None => changes(Source::Again(Box::new(
                 Compare::new(self.old, self.new, Part::default(), &self.renumbered).map_err(Some),
             ))),
@@ -145,7 +145,7 @@ impl<'a> Diff<'a> {
 
 #[derive(Debug)]
 enum Source<'a, 'd> {
-    Kept { kept: &'d Kept, next: usize, snapshots: (&'a Snapshot, &'a Snapshot) },
+    Kept { kept: &'d Kept, next: usize },
     Again(Box<Result<Compare<'a>, Option<Error>>>),
 }
 
@@ -153,9 +153,9 @@ impl<'a> Source<'a, '_> {
     /// The next change and its path.
     fn next(&mut self) -> Result<Option<(Raw<'a>, &[u8])>> {
         match self {
-            Self::Kept { kept, next, snapshots: (old, new) } => {
+            Self::Kept { kept, next } => {
                 *next += 1;
-                kept.get(*next - 1, old, new)
+                Ok(kept.get(*next - 1))
             }
             Self::Again(compare) => match compare.as_mut() {
                 Ok(compare) => Ok(compare.next()?.map(|raw| (raw, compare.path()))),

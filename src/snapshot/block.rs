@@ -116,7 +116,13 @@ fn put_leb128(out: &mut Vec<u8>, mut value: u64) {
     out.push(value as u8);
 }
 
+#[inline]
 fn take_leb128(data: &mut &[u8]) -> Option<u64> {
+    // Most are zero.
+    if let [byte @ 0..0x80, rest @ ..] = *data {
+        *data = rest;
+        return Some(u64::from(*byte));
+    }
     let mut value = 0_u64;
     for shift in (0..64).step_by(7) {
         let (&byte, rest) = data.split_first()?;

@@ -88,20 +88,29 @@ impl Finished {
     }
 }
 
+/// A larger block is hashed where it lies; a smaller one is sooner copied.
+const COPIED: usize = 16 * 1024;
+
 /// The digest of a directory: its block, then digest, size and flags of each child directory.
 pub(crate) fn directory_digest(block: &[u8], subdirs: impl ExactSizeIterator<Item = (Digest, u32, u8)>) -> Digest {
     if subdirs.len() == 0 {
         return digest(block);
     }
+    let mut bytes = Vec::with_capacity(subdirs.len() * 21 + if block.len() <= COPIED { block.len() } else { 0 });
+    if block.len() <= COPIED {
+        bytes.extend_from_slice(block);
+    }
+    for (digest, subtree, flags) in subdirs {
+        bytes.extend_from_slice(&digest);
+        bytes.extend_from_slice(&subtree.to_le_bytes());
+        bytes.push(flags);
+    }
+    if block.len() <= COPIED {
+        return digest(&bytes);
+    }
     let mut hasher = Xxh3Default::new();
     hasher.update(block);
-    for (digest, subtree, flags) in subdirs {
-        let mut row = [0; 21];
-        row[..16].copy_from_slice(&digest);
-        row[16..20].copy_from_slice(&subtree.to_le_bytes());
-        row[20] = flags;
-        hasher.update(&row);
-    }
+    hasher.update(&bytes);
     canonical(hasher.digest128())
 }
 
