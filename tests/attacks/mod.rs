@@ -12,6 +12,7 @@ mod fuse_inodes;
 mod fuse_stamps;
 mod fuzzed;
 mod guarantees;
+mod hints;
 mod hostile;
 mod limits;
 mod nfs;

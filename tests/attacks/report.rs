@@ -9,6 +9,7 @@ use std::io::Write as _;
 pub(crate) enum Promise {
     NoChangeMissed = 1,
     UnreadableIsNotDeleted = 2,
+    HintsAreProved = 4,
     RefusesRatherThanMisleads = 5,
     DamagedIsNotBelieved = 6,
     QuestionsAreTheSame = 7,
