@@ -185,7 +185,7 @@ pub fn scan(
             own: &own,
         };
         let narrowed = narrow.and(hinted.as_ref()).map(|hinted| Narrowed::new(hinted.until));
-        let mut collector = Collector::new(base, narrowed);
+        let mut collector = Collector::new(base, narrowed, output);
         let finished = match walker {
             WalkerKind::Native => walk::native(&plan, &devices, &collector, monitor)?,
             WalkerKind::Portable => walk::portable(&plan, &devices, &collector, monitor)?,

@@ -1,5 +1,6 @@
 //! What stands between the walker and the builder: hands on finished directories, and what the base knows.
 
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -32,13 +33,19 @@ struct KnownDir<'b> {
 }
 
 impl<'b> Collector<'b> {
-    pub(super) fn new(base: Option<&'b Snapshot>, narrowed: Option<Narrowed>) -> Self {
+    pub(super) fn new(base: Option<&'b Snapshot>, narrowed: Option<Narrowed>, output: &Path) -> Self {
         let held_own = |base: &Snapshot| {
             let own = base.meta().own_files.iter().filter_map(|path| parent(path));
             own.filter_map(|dir| base.find_node(dir).ok()??.row).collect()
         };
         let held_own = base.map(held_own).unwrap_or_default();
-        Self { builder: Builder::new(base, narrowed.is_some()), base, held_own, narrowed, last: Mutex::default() }
+        Self {
+            builder: Builder::new(base, narrowed.is_some(), output),
+            base,
+            held_own,
+            narrowed,
+            last: Mutex::default(),
+        }
     }
 
     /// What a narrowed walk came upon, when it is over.
@@ -93,7 +100,7 @@ impl Collector<'_> {
             if let Some(Some(rule)) = rules.get_mut(device as usize) {
                 rule.see(&child.stat);
             }
-        });
+        })?;
         let is_racy = |device: u32, child: &Child<'_>| {
             rules.get(device as usize).and_then(Option::as_ref).is_some_and(|rule| rule.is_racy(&child.stat))
         };

@@ -1,6 +1,7 @@
 //! Takes finished directories in any order, from many threads, and writes them in post-order. The
 //! bytes depend on the tree alone, never on who finished first.
 
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use xxhash_rust::xxh3::Xxh3Default;
@@ -9,6 +10,7 @@ use super::block::{Child, Encoder};
 use super::counting::counts_below;
 use super::header::{Counts, Digest, canonical, digest};
 use super::reader::{Row, Snapshot};
+use super::store::{Spill, Store, Stored};
 use crate::entry::Flags;
 use crate::{Error, Result};
 
@@ -32,7 +34,7 @@ pub(crate) struct Finished {
 #[derive(Debug)]
 pub(super) enum Content {
     /// Read by this scan: its block and its child directories in name order.
-    Read { block: Box<[u8]>, subdirs: Box<[(u32, u32)]>, digest: Digest, flags: Flags, subtree: u32 },
+    Read { block: Stored, subdirs: Box<[(u32, u32)]>, digest: Digest, flags: Flags, subtree: u32 },
     /// Taken over from the base, with all that lies below it: the row there.
     Carried(u32),
 }
@@ -46,6 +48,7 @@ pub(super) struct Record {
 #[derive(Debug, Default)]
 pub(super) struct Shard {
     pub(super) records: Vec<Record>,
+    pub(super) store: Store,
     encoder: Encoder,
     scratch: Vec<u8>,
 }
@@ -53,11 +56,16 @@ pub(super) struct Shard {
 /// Threads that come with different numbers rarely wait for each other.
 const SHARDS: usize = 8;
 
+/// So many bytes of blocks stay in memory: some 600,000 entries.
+const IN_MEMORY: usize = 32 << 20;
+
 /// Collects the directories of one scan.
 #[derive(Debug)]
 pub(crate) struct Builder<'b> {
     pub(super) shards: Box<[Mutex<Shard>]>,
     pub(super) base: Option<&'b Snapshot>,
+    pub(super) spill: Spill,
+    output: PathBuf,
     /// Parts of the base are kept without being looked at, and so without being counted.
     pub(super) keeps: bool,
     /// The first error of those who cannot return it.
@@ -117,14 +125,30 @@ pub(crate) fn directory_digest(block: &[u8], subdirs: impl ExactSizeIterator<Ite
 impl<'b> Builder<'b> {
     /// `base` is what [`carry`](Self::carry) and, if `keeps` says so, [`keep`](Self::keep)
     /// take from.
-    pub(crate) fn new(base: Option<&'b Snapshot>, keeps: bool) -> Self {
+    /// What has no room in memory waits beside `output`.
+    pub(crate) fn new(base: Option<&'b Snapshot>, keeps: bool, output: &Path) -> Self {
+        Self::with_limit(base, keeps, output, IN_MEMORY)
+    }
+
+    pub(super) fn with_limit(base: Option<&'b Snapshot>, keeps: bool, output: &Path, limit: usize) -> Self {
         let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
-        Self { shards, base, keeps, failed: Mutex::default(), gone: Mutex::default() }
+        let beside = output.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let spill = Spill::new(beside, limit);
+        Self { shards, base, spill, output: output.to_owned(), keeps, failed: Mutex::default(), gone: Mutex::default() }
     }
 
     /// All records, when no other thread adds any.
     pub(super) fn shards(&mut self) -> Vec<&mut Shard> {
-        self.shards.iter_mut().map(|s| s.get_mut().unwrap_or_else(PoisonError::into_inner)).collect()
+        self.shards_and_spill().0
+    }
+
+    pub(super) fn shards_and_spill(&mut self) -> (Vec<&mut Shard>, &Spill) {
+        (self.shards.iter_mut().map(|s| s.get_mut().unwrap_or_else(PoisonError::into_inner)).collect(), &self.spill)
+    }
+
+    /// The snapshot that is to be written.
+    pub(super) fn output(&self) -> &Path {
+        &self.output
     }
 
     /// Adds a directory: its children sorted by name, and the handles of those that are directories,
@@ -162,8 +186,16 @@ impl<'b> Builder<'b> {
         }
         let digest = directory_digest(&shard.scratch, subdirs.iter().map(|s| (s.digest, s.subtree, s.flags.bits())));
         let subtree = 1 + subdirs.iter().map(|s| s.subtree).sum::<u32>();
+        let block = match shard.store.add(&shard.scratch, &self.spill) {
+            Ok(block) => block,
+            Err(source) => {
+                let error = Error::Io { operation: "write", path: self.output.clone(), source };
+                self.fail(error);
+                Stored::default()
+            }
+        };
         let content = Content::Read {
-            block: shard.scratch.as_slice().into(),
+            block,
             subdirs: subdirs.iter().map(|s| (s.shard, s.place)).collect(),
             digest,
             flags,
@@ -229,3 +261,7 @@ impl<'b> Builder<'b> {
         top
     }
 }
+
+#[cfg(test)]
+#[path = "builder_tests.rs"]
+mod tests;

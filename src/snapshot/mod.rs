@@ -8,6 +8,7 @@ mod header;
 mod overlay;
 mod reader;
 mod reflag;
+mod store;
 mod tables;
 mod verify;
 mod writer;

@@ -7,6 +7,7 @@ use super::header::Digest;
 use super::reader::Row;
 use crate::Result;
 use crate::entry::{Flags, Kind};
+use crate::error::Context as _;
 
 /// What a directory's parent needs to know of it.
 struct Summary {
@@ -19,14 +20,23 @@ struct Summary {
 
 impl Builder<'_> {
     /// Calls `each` with every entry that this scan read, and the number of its device.
-    pub(crate) fn each(&mut self, mut each: impl FnMut(u32, &Child<'_>)) {
+    ///
+    /// # Errors
+    /// Blocks that left memory and cannot be read back.
+    pub(crate) fn each(&mut self, mut each: impl FnMut(u32, &Child<'_>)) -> Result<()> {
+        let output = self.output().to_owned();
         let shards = self.shards();
-        for record in shards.iter().flat_map(|shard| &shard.records) {
-            let Content::Read { block, subdirs, .. } = &record.content else { continue };
-            for (child, device) in children(block, subdirs, record.device, &shards) {
-                each(device, &child);
+        let mut buffer = Vec::new();
+        for shard in &shards {
+            for record in &shard.records {
+                let Content::Read { block, subdirs, .. } = &record.content else { continue };
+                let block = shard.store.get(*block, &mut buffer).context("read back what is written to", &output)?;
+                for (child, device) in children(block, subdirs, record.device, &shards) {
+                    each(device, &child);
+                }
             }
         }
+        Ok(())
     }
 
     /// Flags further entries as racy: those that `is_racy` says of, by their device's number. Returns what
@@ -35,8 +45,9 @@ impl Builder<'_> {
     /// # Errors
     /// A damaged base.
     pub(crate) fn flag_racy(&mut self, top: Finished, is_racy: impl Fn(u32, &Child<'_>) -> bool) -> Result<Finished> {
-        let base = self.base;
-        let mut shards = self.shards();
+        let (base, output) = (self.base, self.output().to_owned());
+        let (mut shards, spill) = self.shards_and_spill();
+        let mut buffer = Vec::new();
         let mut stack = vec![(top.place(), 0)];
         let mut done: Vec<Summary> = Vec::new();
         let mut encoder = Encoder::default();
@@ -59,6 +70,8 @@ impl Builder<'_> {
             let mut flags = below.iter().fold(Flags::empty(), |all, s| all | s.flags);
             let mut added = below.iter().map(|s| s.added).sum();
             let mut revised = Vec::new();
+            let old = &shards[*shard as usize].store;
+            let block = old.get(*block, &mut buffer).context("read back what is written to", &output)?;
             for (mut child, device) in children(block, subdirs, record.device, &shards) {
                 let known = Flags::RACY | Flags::UNKNOWN;
                 if !child.flags.intersects(known) && device != u32::MAX && is_racy(device, &child) {
@@ -73,10 +86,11 @@ impl Builder<'_> {
             let digest = directory_digest(&new_block, below.iter().map(|s| (s.digest, s.subtree, s.flags.bits())));
             let subtree = 1 + below.iter().map(|s| s.subtree).sum::<u32>();
             let (shard, place) = (*shard as usize, *place as usize);
+            let stored = shards[shard].store.add(&new_block, spill).context("write", &output)?;
             if let Content::Read { block, digest: old_digest, flags: old_flags, .. } =
                 &mut shards[shard].records[place].content
             {
-                *block = new_block.into();
+                *block = stored;
                 *old_digest = digest;
                 *old_flags = flags;
             }

@@ -23,6 +23,16 @@ pub(crate) struct Index {
     pub(crate) digest: Vec<Digest>,
 }
 
+impl Index {
+    /// Makes room for so many rows.
+    pub(super) fn reserve(&mut self, rows: usize) {
+        self.block_end.reserve_exact(rows);
+        self.subtree.reserve_exact(rows);
+        self.flags.reserve_exact(rows);
+        self.digest.reserve_exact(rows);
+    }
+}
+
 /// The columns of the index and the blocks, found once: where they lie is not read again from a mapping that
 /// another program may write to.
 pub(super) struct View<'a> {
@@ -73,7 +83,7 @@ fn column<'a, const SIZE: usize>(
 }
 
 /// What was asked and of what: small, read and checked as a whole when a snapshot is opened.
-#[derive(Debug, Clone, PartialEq, Eq, Archive, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Archive, Serialize, Deserialize)]
 pub struct Meta {
     /// The host's name.
     pub host: String,

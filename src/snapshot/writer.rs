@@ -7,10 +7,11 @@ use std::sync::PoisonError;
 
 use rustc_hash::FxHashMap;
 
-use super::builder::{Builder, Content, Finished, Record};
+use super::builder::{Builder, Content, Finished, Record, Shard};
 use super::header::{Digest, HEADER_LEN, Header, digest};
 use super::overlay::{OverlayMeta, Run};
 use super::reader::Snapshot;
+use super::store::Store;
 use super::tables::{Device, Index, Meta, Mount};
 use crate::error::Context as _;
 use crate::monitor::Monitor;
@@ -40,7 +41,7 @@ impl Builder<'_> {
         let base = self.base;
         let mut shards = Vec::with_capacity(self.shards.len());
         for shard in self.shards {
-            shards.push(shard.into_inner().unwrap_or_else(PoisonError::into_inner).records);
+            shards.push(shard.into_inner().unwrap_or_else(PoisonError::into_inner));
         }
         header.counts = top.counts;
         let over = base.filter(|base| overlay && is_worth_it(base, top.subtree, &shards));
@@ -59,7 +60,11 @@ impl Builder<'_> {
             meta: &mut meta,
             numbers: FxHashMap::default(),
         };
+        if over.is_none() {
+            out.index.reserve(top.subtree as usize);
+        }
         out.directories(&shards, top, devices, base)?;
+        drop(shards);
         let Output { mut file, index, end, runs, rows, .. } = out;
         meta.overlay = over.map(|base| OverlayMeta { base: base.header().identity, path: absolute(base), runs });
 
@@ -94,9 +99,9 @@ const MOST_OF_AN_OVERLAY: u32 = 4;
 /// Below so many directories of its own any overlay is fine.
 const FEW: usize = 64;
 
-fn is_worth_it(base: &Snapshot, directories: u32, shards: &[Vec<Record>]) -> bool {
+fn is_worth_it(base: &Snapshot, directories: u32, shards: &[Shard]) -> bool {
     let is_read = |record: &&Record| matches!(record.content, Content::Read { .. });
-    let read = shards.iter().flatten().filter(is_read).count();
+    let read = shards.iter().flat_map(|shard| &shard.records).filter(is_read).count();
     let own = if base.overlay_base().is_some() { base.header().own_directories as usize } else { 0 };
     read + own <= FEW.max((directories / MOST_OF_AN_OVERLAY) as usize)
 }
@@ -136,38 +141,44 @@ impl Output<'_> {
     /// Writes all directories in post-order. Iterative: the tree may be deeper than the stack.
     fn directories(
         &mut self,
-        shards: &[Vec<Record>],
+        shards: &[Shard],
         top: Finished,
         devices: &[Device],
         base: Option<&Snapshot>,
     ) -> Result<()> {
         struct Open<'a> {
+            store: &'a Store,
             record: &'a Record,
             next: usize,
             parent_device: u32,
         }
-        let record = |shard: u32, place: u32| &shards[shard as usize][place as usize];
-        let (shard, place) = top.place();
-        let mut stack = vec![Open { record: record(shard, place), next: 0, parent_device: u32::MAX }];
-        while let Some(open) = stack.last_mut() {
-            match &open.record.content {
+        let open = |(shard, place): (u32, u32), parent_device| {
+            let shard = &shards[shard as usize];
+            Open { store: &shard.store, record: &shard.records[place as usize], next: 0, parent_device }
+        };
+        let mut buffer = Vec::new();
+        let mut stack = vec![open(top.place(), u32::MAX)];
+        while let Some(last) = stack.last_mut() {
+            match &last.record.content {
                 Content::Carried(row) => {
-                    let above = devices.get(open.parent_device as usize);
+                    let above = devices.get(last.parent_device as usize);
                     if let Some(base) = base {
                         self.carried(base, base.subtree_rows(*row)?, above, devices)?;
                     }
                     stack.pop();
                 }
                 Content::Read { block, subdirs, digest, flags, subtree } => {
-                    if let Some(&(shard, place)) = subdirs.get(open.next) {
-                        open.next += 1;
-                        let parent_device = open.record.device;
-                        stack.push(Open { record: record(shard, place), next: 0, parent_device });
+                    if let Some(&subdir) = subdirs.get(last.next) {
+                        last.next += 1;
+                        let device = last.record.device;
+                        stack.push(open(subdir, device));
                         continue;
                     }
-                    if open.record.device != open.parent_device && open.record.device != u32::MAX {
-                        self.mount(self.rows, &devices[open.record.device as usize]);
+                    if last.record.device != last.parent_device && last.record.device != u32::MAX {
+                        self.mount(self.rows, &devices[last.record.device as usize]);
                     }
+                    let block =
+                        last.store.get(*block, &mut buffer).context("read back what is written to", self.path)?;
                     self.row(block, *digest, flags.bits(), *subtree)?;
                     stack.pop();
                 }
