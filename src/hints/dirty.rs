@@ -11,6 +11,8 @@ struct Node {
     children: FxHashMap<Box<[u8]>, DirtyId>,
     read: bool,
     whole: bool,
+    /// A path that was inserted leads to one of its entries.
+    holds_named: bool,
 }
 
 /// What has to be looked at below each root. Made once, then read by many threads. All nodes lie in one arena, so that
@@ -31,8 +33,8 @@ impl Dirty {
         &mut self.nodes[id as usize]
     }
 
-    /// Marks the entry at `components` below a root: the directory that holds it has to be read, and it itself too, if
-    /// it is a directory; `whole` with all that lies below.
+    /// Marks the entry at `components` below a root: its own metadata has to be looked at, and if it is a directory its
+    /// entries; `whole` with all that lies below.
     pub(crate) fn insert<'p>(&mut self, root: usize, components: impl Iterator<Item = &'p [u8]>, whole: bool) {
         let mut at = if let Some(id) = self.roots.get(&root) {
             *id
@@ -53,7 +55,7 @@ impl Dirty {
             };
         }
         if let Some(above) = above {
-            self.node(above).read = true;
+            self.node(above).holds_named = true;
         }
         let node = self.node(at);
         node.read = true;
@@ -78,6 +80,12 @@ impl Dirty {
     /// Whether the entries of the directory have to be looked at.
     pub(crate) fn is_read(&self, DirtyId(id): DirtyId) -> bool {
         self.nodes[id as usize].read
+    }
+
+    /// Whether an entry of the directory was named, or all of them.
+    pub(crate) fn is_named_in(&self, DirtyId(id): DirtyId) -> bool {
+        let node = &self.nodes[id as usize];
+        node.read || node.holds_named
     }
 
     /// Whether all that lies below has to be looked at.

@@ -20,7 +20,7 @@ fn facts(clock: Option<&str>) -> BaseFacts<'_> {
     BaseFacts { identity: BASE, hints_since: Time::new(1000, 5), clock }
 }
 
-/// What has to be looked at, as text: `+` a directory that is read, `*` one that is read as a whole.
+/// What has to be looked at, as text: `+` an entry, `*` all below it too, `-` something below it.
 fn marked(hints: &Hints, root: usize, paths: &[&str]) -> String {
     let mark = |path: &&str| {
         let names = path.split('/').filter(|name| !name.is_empty());
@@ -39,9 +39,9 @@ fn marked(hints: &Hints, root: usize, paths: &[&str]) -> String {
 }
 
 #[test]
-fn a_hint_marks_the_entry_and_the_directory_that_holds_it() {
+fn a_hint_marks_the_entry() {
     let hints = parse("/r/a/b/file\nc/\n/r//./d/./e\n/other/x\n", &["/r"]).expect("hints");
-    assert_eq!(marked(&hints, 0, &["", "a", "a/b", "a/b/file", "c", "d", "d/e", "x"]), "+-++*++.");
+    assert_eq!(marked(&hints, 0, &["", "a", "a/b", "a/b/file", "c", "d", "d/e", "x"]), "---+*-+.");
     assert_eq!((hints.paths(), hints.outside(), hints.everything()), (4, 1, None));
 }
 
@@ -49,13 +49,13 @@ fn a_hint_marks_the_entry_and_the_directory_that_holds_it() {
 fn roots_are_known_by_both_names_and_from_above() {
     let both = [RootNames { given: b"/link".to_vec(), canonical: b"/real/dir".to_vec() }];
     let read = |text: &str| Hints::parse(text.as_bytes(), Path::new("hints"), &both).expect("hints");
-    assert_eq!(marked(&read("/real/dir/a/x\n"), 0, &["", "a"]), "-+");
-    assert_eq!(marked(&read("/link/a/x\n"), 0, &["", "a"]), "-+");
+    assert_eq!(marked(&read("/real/dir/a/x\n"), 0, &["", "a", "a/x"]), "--+");
+    assert_eq!(marked(&read("/link/a/x\n"), 0, &["", "a", "a/x"]), "--+");
     assert_eq!(marked(&read("/real\n"), 0, &["", "a"]), "+.");
     assert_eq!(marked(&read("/real/\n"), 0, &["", "a"]), "*.");
     assert_eq!(marked(&read("/\n"), 0, &["", "a"]), "*.", "the system's root is always a whole");
     let two = parse("/r/x\n/s/y/z\n", &["/r", "/s"]).expect("hints");
-    assert_eq!((marked(&two, 0, &["", "x"]), marked(&two, 1, &["", "y"])), ("++".into(), "-+".into()));
+    assert_eq!((marked(&two, 0, &["", "x"]), marked(&two, 1, &["", "y"])), ("-+".into(), "--".into()));
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn a_hint_that_cannot_be_placed_means_everything() {
 #[test]
 fn newlines_belong_to_names_that_end_with_nul() {
     let hints = parse("a\nb/x\0", &["/r"]).expect("hints");
-    assert_eq!(marked(&hints, 0, &["", "a\nb"]), "-+");
+    assert_eq!(marked(&hints, 0, &["", "a\nb", "a\nb/x"]), "--+");
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn the_answer_of_watchman_proves_what_happened_since_the_clock_of_the_base() {
     let answer = r#"{"version": "4.9.0", "clock": "c:1700000000:77:1:31", "is_fresh_instance": false,
         "files": [{"name": "a/x", "exists": true, "mode": 33188}, "b"]}"#;
     let hints = parse(answer, &["/r"]).expect("an answer");
-    assert_eq!(marked(&hints, 0, &["", "a", "a/x", "b"]), "++++");
+    assert_eq!(marked(&hints, 0, &["", "a", "a/x", "b"]), "--++");
     assert_eq!((hints.clock(), hints.everything()), (Some("c:1700000000:77:1:31"), None));
     assert_eq!(proof(answer, Some(then)), Ok(()));
     assert_eq!(proof(answer, None), Err(Unproved::NoClock));
@@ -123,7 +123,7 @@ fn the_answer_of_watchman_proves_what_happened_since_the_clock_of_the_base() {
     assert_eq!(proof(&asked, Some(then)), Err(Unproved::OtherClock));
     assert_eq!(proof(&asked.replace(":25", ":20"), Some(then)), Ok(()));
     let elsewhere = answer.replacen('{', r#"{"root": "/","#, 1).replace("a/x", "r/a/x");
-    assert_eq!(marked(&parse(&elsewhere, &["/r"]).expect("an answer"), 0, &["a"]), "+");
+    assert_eq!(marked(&parse(&elsewhere, &["/r"]).expect("an answer"), 0, &["a", "a/x"]), "-+");
 }
 
 #[test]
@@ -173,8 +173,7 @@ proptest! {
         let lines: Vec<_> = paths.iter().map(|(path, whole)| format!("{path}{}\n", if *whole { "/" } else { "" })).collect();
         let lines = lines.concat();
         let hints = parse(&lines, &["/r"]).expect("hints");
-        let parent = |path: &str| path.rsplit_once('/').map_or(String::new(), |(parent, _)| parent.to_owned());
-        let is_read = paths.iter().any(|(path, _)| *path == asked || parent(path) == asked);
+        let is_read = paths.iter().any(|(path, _)| *path == asked);
         let is_whole = paths.iter().any(|(path, whole)| *whole && *path == asked);
         let is_above = paths.iter().any(|(path, _)| path.starts_with(&format!("{asked}/")));
         let expected = if is_whole { "*" } else if is_read { "+" } else if is_above { "-" } else { "." };

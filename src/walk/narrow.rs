@@ -1,6 +1,7 @@
 //! A walk that is narrowed to what hints name (law 4). A directory that no hint names is taken over from the base, with
 //! all that lies below it, and not even opened. Those on the way to a named one are opened: their own stamps tell
-//! whether a hint was lost.
+//! whether a hint was lost. Of a directory whose stamps are as before, which proves its names, only the named entries are
+//! looked at.
 //!
 //! Looked at in any case is what the base itself was not sure of (racy, unknown), where a file system begins, what lies on
 //! one that others change unseen, and the share that is audited.
@@ -44,11 +45,9 @@ impl Narrow {
         }
     }
 
-    /// Whether hints name something below a directory that is none of these child directories.
-    pub(super) fn names_others<'n>(&self, look: Look, subdirs: impl Iterator<Item = &'n [u8]>) -> bool {
-        let Look::Hinted(Some(dirty)) = look else { return false };
-        let met = subdirs.filter(|name| self.dirty.child(dirty, name).is_some()).count();
-        met < self.dirty.children(dirty)
+    /// How many entries of a directory hints name, or something below them.
+    pub(super) fn named(&self, look: Look) -> usize {
+        if let Look::Hinted(Some(dirty)) = look { self.dirty.children(dirty) } else { 0 }
     }
 
     /// Whether a directory or something below it has to be looked at.
@@ -60,19 +59,21 @@ impl Narrow {
             || self.audited.iter().any(|rows| rows.start <= known.row && first < rows.end)
     }
 
-    /// Whether the entries of a directory have to be looked at because of a hint.
+    /// Whether hints name entries of a directory, so that what differs there is no surprise.
     pub(super) fn is_hinted(&self, look: Look) -> bool {
         match look {
             Look::Whole => true,
-            Look::Hinted(dirty) => dirty.is_some_and(|dirty| self.dirty.is_read(dirty)),
+            Look::Hinted(dirty) => dirty.is_some_and(|dirty| self.dirty.is_named_in(dirty)),
         }
     }
 
     /// Whether the entries of a directory have to be looked at.
     pub(super) fn reads(&self, look: Look, known: &Known) -> bool {
-        self.is_hinted(look)
-            || known.flags.intersects(NAMES_UNPROVED)
-            || self.audited.iter().any(|rows| rows.contains(&known.row))
+        let is_read = match look {
+            Look::Whole => true,
+            Look::Hinted(dirty) => dirty.is_some_and(|dirty| self.dirty.is_read(dirty)),
+        };
+        is_read || known.flags.intersects(NAMES_UNPROVED) || self.audited.iter().any(|rows| rows.contains(&known.row))
     }
 }
 

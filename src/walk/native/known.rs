@@ -14,6 +14,7 @@ use super::node::{Node, Recalled};
 use super::state::{Outcome, Subdir};
 use crate::filter::Marker;
 use crate::sys::Found;
+use crate::sys::native::Dir;
 
 impl<S: Sink> Walker<'_, S> {
     /// What was known of a directory counts if this is still the same one. `above` is the device of the directory
@@ -47,9 +48,9 @@ impl<S: Sink> Walker<'_, S> {
         if needs { None } else { self.sink.kept(known.row) }
     }
 
-    /// The entries of a directory that is opened only on the way to others, taken over from the base; the places of
-    /// the child directories that have to be entered. None if they have to be looked at.
-    pub(super) fn entries_of_base(&self, node: &Arc<Node<S::Done>>) -> Option<Vec<usize>> {
+    /// The entries of a directory that did not change itself, taken over from the base but for those that hints name; the
+    /// places of the child directories that have to be entered. None if all of it has to be looked at.
+    pub(super) fn entries_of_base(&self, node: &Arc<Node<S::Done>>, dir: &Arc<Dir>) -> Option<Vec<usize>> {
         let (narrow, known) = (self.plan.narrow?, node.known?);
         let found = &node.opened.found;
         if narrow.reads(node.look, &known)
@@ -58,16 +59,29 @@ impl<S: Sink> Walker<'_, S> {
         {
             return None;
         }
-        let remembered = self.sink.remembered(known.row, true)?;
-        let subdirs = remembered.subdirs.iter().map(|(place, _)| name(&remembered.names, *place));
-        if narrow.names_others(node.look, subdirs) {
-            return None;
-        }
+        let mut remembered = self.sink.remembered(known.row, true)?;
         if remembered.lacks_own || remembered.entries.iter().any(|e| e.flags.intersects(NAMES_UNPROVED)) {
             return None;
         }
+        let names = Arc::new(std::mem::take(&mut remembered.names));
+        let is_named = |place: Name| narrow.below(node.look, name(&names, place)) != Look::Hinted(None);
+        let named: Vec<_> = remembered.entries.iter().map(|e| e.name).filter(|place| is_named(*place)).collect();
+        let others = remembered.subdirs.iter().filter(|(place, _)| is_named(*place)).count();
+        // Of what is named and not known, and where names prove nothing, only a listing tells.
+        let is_proved = node.opened.met.stamps_prove_names || named.is_empty();
+        if narrow.named(node.look) != named.len() + others || !is_proved {
+            return None;
+        }
+        let looked = if named.is_empty() { Looked::Not } else { Looked::Asked };
+        let stated = self.stat_all(node, dir, &names, &Arc::new(named)).ok()?;
+        let mut fresh = stated.complete()?.into_iter().peekable();
+        for entry in &mut remembered.entries {
+            if let Some(now) = fresh.next_if(|now| now.name == entry.name) {
+                *entry = now;
+            }
+        }
         let subdirs = remembered.subdirs.into_iter().map(|(place, known)| {
-            let look = narrow.below(node.look, name(&remembered.names, place));
+            let look = narrow.below(node.look, name(&names, place));
             let kept = if narrow.needs(look, &known) { None } else { self.sink.kept(known.row) };
             let outcome = match kept {
                 Some(done) => Outcome::Dir { stat: known.stat, flags: known.flags, done },
@@ -76,8 +90,8 @@ impl<S: Sink> Walker<'_, S> {
             Subdir { name: place, outcome }
         });
         let subdirs = subdirs.collect();
-        node.set_entries(remembered.entries, Looked::Not);
-        Some(node.listed(&Arc::new(remembered.names), subdirs))
+        node.set_entries(remembered.entries, looked);
+        Some(node.listed(&names, subdirs))
     }
 
     /// The names in a directory, if they are known without listing it.

@@ -12,6 +12,7 @@ mod node;
 mod open;
 mod read;
 mod state;
+mod stated;
 mod threads;
 
 use std::io;

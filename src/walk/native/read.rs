@@ -17,8 +17,9 @@ use rustc_hash::FxHashSet;
 use super::super::{Entry, Looked, Name, Remembered, Sink, is_own, name, push_name, unknown};
 use super::Walker;
 use super::calls::Progress;
-use super::node::{Node, Opened};
+use super::node::Node;
 use super::state::{Ended, Outcome, Subdir};
+use super::stated::Stated;
 use super::threads::{OnPanic, in_parallel};
 
 use crate::entry::{Flags, Kind};
@@ -73,7 +74,7 @@ impl<S: Sink> Walker<'_, S> {
     where
         S::Done: 's,
     {
-        if let Some(to_enter) = self.entries_of_base(node) {
+        if let Some(to_enter) = self.entries_of_base(node, dir) {
             return self.spawn_all(scope, node, to_enter);
         }
         if let Some(remembered) = self.names_without_listing(node)
@@ -236,7 +237,7 @@ impl<S: Sink> Walker<'_, S> {
     }
 
     /// Stats the files, by several threads if there are many.
-    fn stat_all(
+    pub(super) fn stat_all(
         &self,
         node: &Arc<Node<S::Done>>,
         dir: &Arc<Dir>,
@@ -354,36 +355,6 @@ impl RawListing {
             return Err(io::Error::other("its names take more than 4 GiB"));
         }
         Ok(raw)
-    }
-}
-
-/// What stats came to.
-#[derive(Default)]
-struct Stated {
-    /// By name.
-    entries: Vec<Entry>,
-    /// Directories, though listed as something else.
-    late: Vec<Name>,
-    /// Listed, and not found.
-    missing: Vec<Name>,
-    /// Not readable.
-    failed: Vec<(Name, io::Error)>,
-}
-
-impl Stated {
-    /// Stats these files of an open directory.
-    fn of(above: &Opened, dir: &Dir, names: &[u8], files: &[Name], progress: &Progress) -> Self {
-        let mut stated = Self { entries: Vec::with_capacity(files.len()), ..Self::default() };
-        for &place in files {
-            progress.about(place);
-            match native::stat_child(dir, c_name(names, place)) {
-                Ok(found) if found.stat.kind() == Kind::Dir => stated.late.push(place),
-                Ok(found) => stated.entries.push(Entry { name: place, stat: found.stat, flags: above.flags(&found) }),
-                Err(e) if e.kind() == io::ErrorKind::NotFound => stated.missing.push(place),
-                Err(e) => stated.failed.push((place, e)),
-            }
-        }
-        stated
     }
 }
 
