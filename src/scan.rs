@@ -127,7 +127,7 @@ impl ScanOutcome {
 /// Entries that cannot be read are warnings to the `monitor` and counted, not errors.
 ///
 /// Costs two system calls per directory beside its listing and one per other entry; with a base no listing of what provably
-/// did not change; with hints only what they name. Memory: at most 32 MB of finished directories, some 90 bytes for
+/// did not change; with hints only what they name. Memory: at most 24 MB of finished directories, some 90 bytes for
 /// each directory, and one directory's entries a thread.
 ///
 /// # Errors

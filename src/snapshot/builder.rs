@@ -56,8 +56,8 @@ pub(super) struct Shard {
 /// Threads that come with different numbers rarely wait for each other.
 const SHARDS: usize = 8;
 
-/// So many bytes of blocks stay in memory: some 600,000 entries.
-const IN_MEMORY: usize = 32 << 20;
+/// So many bytes of blocks stay in memory: those of some 450,000 entries.
+const IN_MEMORY: usize = 24 << 20;
 
 /// Collects the directories of one scan.
 #[derive(Debug)]

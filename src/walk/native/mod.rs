@@ -59,12 +59,15 @@ pub(super) fn walk<S: Sink>(
     sink: &S,
     monitor: &dyn Monitor,
 ) -> Result<Vec<FinishedRoot<S::Done>>> {
-    let threads = threads_for(plan, monitor);
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads.most)
-        .thread_name(|i| format!("walk-{i}"))
-        .build()
-        .map_err(|e| Error::Io {
+    let mut threads = threads_for(plan, monitor);
+    let pool_of =
+        |number| rayon::ThreadPoolBuilder::new().num_threads(number).thread_name(|i| format!("walk-{i}")).build();
+    // Where there is no room for those that would wait, the others do.
+    let pool = pool_of(threads.most).or_else(|_| {
+        threads.most = threads.first;
+        pool_of(threads.first)
+    });
+    let pool = pool.map_err(|e| Error::Io {
         operation: "start threads for",
         path: PathBuf::from("the walk"),
         source: io::Error::other(e),
