@@ -106,6 +106,9 @@ static OPENING: [OnceLock<Vec<u8>>; 4] = [const { OnceLock::new() }; 4];
 /// Whether one is being opened at the moment.
 static IS_OPENING: AtomicBool = AtomicBool::new(false);
 
+/// Whether an access has failed already.
+static HAS_FAILED: AtomicBool = AtomicBool::new(false);
+
 /// What to say of a file that nobody told of, such as an old snapshot that is about to be replaced.
 const SOME_FILE: &[u8] = b"fastdiff: error: a snapshot was cut short while it was read; run it again\n";
 
@@ -158,11 +161,19 @@ pub(super) fn catch_cut_files() {
         let address = unsafe { info.si_addr() } as usize;
         let guarded = GUARDED.iter().filter_map(OnceLock::get).find(|g| g.addresses.contains(&address));
         let opening = || OPENING.iter().filter_map(OnceLock::get).last().filter(|_| IS_OPENING.load(Ordering::SeqCst));
+        // Several threads may come upon it at once; the first one speaks and ends them all.
+        while HAS_FAILED.swap(true, Ordering::SeqCst) {
+            // SAFETY: pause only waits.
+            unsafe { libc::pause() };
+        }
         let message = guarded.map_or_else(|| opening().map_or(SOME_FILE, |text| text), |guarded| &guarded.message);
         // Nobody is left to tell if this fails.
         let _ = rustix::io::write(rustix::stdio::stderr(), message);
         signal_hook::low_level::exit(i32::from(super::FAILED));
     };
+    // SAFETY: SIG_DFL is no function. The standard library's handler, which would be called first, takes the handlers
+    // away: another thread that fails meanwhile would end the program by the signal.
+    unsafe { libc::signal(SIGBUS, libc::SIG_DFL) };
     // SAFETY: the handler reads what was set before, writes with one system call and exits; it does
     // not allocate, lock or return to the faulting access.
     let _ = unsafe { signal_hook_registry::register_sigaction(SIGBUS, handler) };
