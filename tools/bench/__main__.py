@@ -90,7 +90,9 @@ def judge(figures):
 
 def gate(figures):
     """Compares the ratios with those of the repository; returns whether none is far behind."""
-    good, rows = True, []
+    good, rows = RATIOS.exists(), []
+    if not good:
+        progress(f"{RATIOS} is missing, there is nothing to compare with; --save writes it")
     for name, kept in sections.load(RATIOS).items():
         if name not in figures:
             continue

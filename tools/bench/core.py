@@ -31,6 +31,7 @@ class Run:
     product: Path | None = None
     skipped: str = ""
     says_ms: bool = False  # its own figure counts, which it prints as JSON: what it did before is no part of it
+    says_entries: bool = False  # it prints as JSON how many entries it has seen
     environment: dict = field(default_factory=dict)
     rounds: int | None = None  # of its own, where it is slow
     seconds: list = field(default_factory=list)

@@ -41,9 +41,11 @@ def checker(trees, sink, entries):
     """A look at what a run has seen: every entry, or it fails."""
 
     def check(run):
-        if run.lines is None and run.product is None:
+        if run.says_entries:
+            saw, wanted, what = json.loads(Path(sink).read_text())["entries"], entries, "entries"
+        elif run.lines is None and run.product is None:
             return
-        if run.reads_stdout:
+        elif run.reads_stdout:
             saw, wanted, what = count_lines(sink), run.lines, "lines"
         else:
             saw, wanted, what = trees.info(run.product)["entries"], entries, "entries"
@@ -57,7 +59,7 @@ def full(trees, tree, copy, entries, options, sink):
     """A first look at everything."""
     runs = [
         snap(trees, tree, "snap"),
-        Run("floor: the same calls, nothing kept", [trees.floor, str(tree), *threads(options)], reads_stdout=True),
+        Run("floor: the same calls, nothing kept", [trees.floor, str(tree), *threads(options)], says_entries=True),
         snap(trees, tree, "snap --walker portable", "--walker", "portable"),
         *walkers(str(tree), entries),
         # No line at all: it compared every entry with its copy and found all of them equal.
@@ -76,7 +78,8 @@ def unchanged(trees, tree, entries, options, sink):
     base = trees.snapshot(tree, "base")
     runs = [
         snap(trees, tree, "snap --base", "--base", str(base)),
-        Run("floor: open and stat known names", [trees.floor, str(tree), "--known", *threads(options)], says_ms=True),
+        Run("floor: open and stat known names", [trees.floor, str(tree), "--known", *threads(options)], says_ms=True,
+            says_entries=True),
         *walkers(str(tree), entries),
     ]
     if not options.quick:
@@ -85,12 +88,15 @@ def unchanged(trees, tree, entries, options, sink):
         cache = ["-c", "core.untrackedCache=true"]
         runs += [
             peer("git status", [*trees.git, "-c", "core.untrackedCache=false", "status", "--porcelain"], lines=0),
-            peer("git status, untracked cache", [*trees.git, *cache, "status", "--porcelain"], lines=0),
+            peer("git status, untracked cache", [*trees.git, *cache, "status", "--porcelain"], lines=0,
+                 environment=trees.cached_index),
             peer("restic backup", ["restic", "backup", "-q", str(tree)], environment=env, rounds=2),
             peer("borg create", ["borg", "create", "::{now:%H%M%S%f}", str(tree)], environment=env, rounds=2),
             peer("bup index && bup save", ["sh", "-c", 'bup index "$0" && bup save -q -n tree "$0"', str(tree)],
                  environment=env, rounds=2),
         ]
+        if shutil.which("bup") is None:
+            runs[-1].skipped = "bup is not installed"
     rounds(runs, options, sink, checker(trees, sink, entries))
     return runs
 

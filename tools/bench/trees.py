@@ -104,3 +104,8 @@ class Trees:
                 output(command, self.environment)
             made.add(name)
             done.write_text(" ".join(sorted(made)))
+        # A status without the untracked cache takes it out of the index, and the next one with it would begin anew.
+        index, cached = copy / ".git/index", copy / ".git/index-untracked"
+        self.cached_index = {"GIT_INDEX_FILE": str(cached)}
+        if index.exists() and not cached.exists():
+            shutil.copy2(index, cached)
