@@ -11,7 +11,7 @@ use crate::Result;
 use crate::entry::{Flags, Stat, Time};
 use crate::path::parent;
 use crate::snapshot::{Builder, Child, Finished, Node, Row, Snapshot};
-use crate::walk::{Directory, Entry, FinishedRoot, Known, NewestRule, Remembered, Sink, WalkDevice};
+use crate::walk::{Detail, Directory, Entry, FinishedRoot, Known, NewestRule, Passed, Remembered, Sink, WalkDevice};
 
 /// Takes finished directories from the walker to the builder, and last known states from the base.
 pub(super) struct Collector<'b> {
@@ -126,12 +126,13 @@ impl Sink for Collector<'_> {
         Self::as_known(base, node.row?, &node.child)
     }
 
-    fn remembered(&self, row: u32, with_metadata: bool) -> Option<Remembered> {
+    fn remembered(&self, row: u32, detail: Detail) -> Option<Remembered> {
         let base = self.base?;
         let mut listing = base.listing(row).ok()?;
         let mut remembered = Remembered {
             names: listing.block.names_with_nul().to_vec(),
             lacks_own: self.held_own.contains(&row),
+            flags: listing.block.flags_of_files(),
             ..Remembered::default()
         };
         let mut start = 0;
@@ -146,14 +147,30 @@ impl Sink for Collector<'_> {
                 Some(row) => {
                     remembered.subdirs.push((place, Self::as_known(base, row, &listing.unpack(&node).child)?));
                 }
-                None if with_metadata => {
-                    let Child { stat, flags, .. } = listing.unpack(&node).child;
-                    remembered.entries.push(Entry { name: place, stat, flags });
-                }
-                None => remembered.files.push(place),
+                None => match detail {
+                    Detail::Subdirs => {}
+                    Detail::Names => remembered.files.push(place),
+                    Detail::Metadata => {
+                        let Child { stat, flags, .. } = listing.unpack(&node).child;
+                        remembered.entries.push(Entry { name: place, stat, flags });
+                    }
+                },
             }
         }
         Some(remembered)
+    }
+
+    fn passed(&self, directory: &Passed<'_>, subdirs: &[Finished]) -> Option<Finished> {
+        let base = self.base?;
+        let listing = base.listing(directory.row).ok()?;
+        let changed =
+            listing.changed(directory.files.iter().chain(directory.dirs).map(|e| (e.name.0, e.stat, e.flags)));
+        let revised =
+            self.builder.revised(directory.thread, directory.device, directory.row, &changed, subdirs).ok()??;
+        if let Some(narrowed) = &self.narrowed {
+            narrowed.see_changed(changed.iter().flat_map(|c| [&c.before, &c.now]));
+        }
+        Some(revised)
     }
 
     fn kept(&self, row: u32) -> Option<Finished> {

@@ -42,6 +42,14 @@ impl Narrowed {
         std::mem::take(&mut *self.found.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Looks at entries that hints named and that changed: how they were and how they are.
+    pub(super) fn see_changed<'a, 'b: 'a>(&self, children: impl Iterator<Item = &'a Child<'b>>) {
+        let linked: Vec<_> = children.filter(|c| c.is_linked()).map(|c| c.stat.ino).collect();
+        if !linked.is_empty() {
+            self.found.lock().unwrap_or_else(PoisonError::into_inner).linked.extend(linked);
+        }
+    }
+
     /// Looks at a directory that the walk read.
     pub(super) fn see(&self, base: &Snapshot, directory: &Directory<'_>) {
         if directory.looked == Looked::Not {

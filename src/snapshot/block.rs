@@ -34,6 +34,7 @@ pub(crate) const FIELDS: [&str; 12] = [
 const COUNT: usize = FIELDS.len();
 const MODE: usize = 0;
 const FLAGS: usize = 1;
+const NLINK: usize = 10;
 const BIRTH: usize = 11;
 const WIDTH_BYTES: usize = COUNT.div_ceil(2);
 
@@ -108,6 +109,12 @@ fn width(value: u64) -> u8 {
     (u64::BITS - value.leading_zeros()).div_ceil(8) as u8
 }
 
+/// What a field is stored less of, and in how many bytes, if these are the smallest and the largest value.
+fn packing(field: usize, lowest: u64, highest: u64) -> (u64, u8) {
+    let (less, whole) = (width(highest - lowest), width(highest));
+    if !WITH_BASE[field] || less == whole { (0, whole) } else { (lowest, less) }
+}
+
 fn put_leb128(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push(value as u8 | 0x80);
@@ -161,11 +168,7 @@ impl Encoder {
         put_leb128(out, self.rows.len() as u64);
         let mut widths = [0; COUNT];
         for i in 0..COUNT {
-            widths[i] = width(highest[i] - bases[i]);
-            if !WITH_BASE[i] || widths[i] == width(highest[i]) {
-                bases[i] = 0;
-                widths[i] = width(highest[i]);
-            }
+            (bases[i], widths[i]) = packing(i, bases[i], highest[i]);
         }
         for pair in widths.chunks(2) {
             out.push(pair[0] | pair.get(1).unwrap_or(&0) << 4);
@@ -285,6 +288,19 @@ impl<'a> Block<'a> {
         Flags::from_bits_retain(self.fields[FLAGS].of(self.row(row)) as u8)
     }
 
+    /// All flags of the children that are no directories, as the directories above say them.
+    pub(crate) fn flags_of_files(&self) -> Flags {
+        (0..self.count).filter(|row| !self.is_directory(*row)).fold(Flags::empty(), |all, row| {
+            let is_linked = self.fields[NLINK].of(self.row(row)) > 1;
+            all | self.flags(row) | if is_linked { Flags::LINKED } else { Flags::empty() }
+        })
+    }
+
+    /// All flags of the children, as the directories above say them.
+    pub(crate) fn flags_above(&self) -> Flags {
+        (0..self.count).fold(self.flags_of_files(), |all, row| all | self.flags(row))
+    }
+
     /// A child; its name comes from [`names`](Self::names).
     pub(crate) fn child(&self, row: usize, name: &'a [u8]) -> Child<'a> {
         let row = self.row(row);
@@ -353,6 +369,8 @@ impl Pairing {
         (0..COUNT).filter(|i| *i != FLAGS && *i != BIRTH).all(|i| a.fields[i].of(a_bytes) == b.fields[i].of(b_bytes))
     }
 }
+
+mod patch;
 
 #[cfg(test)]
 mod tests;

@@ -17,8 +17,8 @@ use crate::{Error, Result};
 /// A finished directory: what its parent needs to know of it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Finished {
-    shard: u32,
-    place: u32,
+    pub(super) shard: u32,
+    pub(super) place: u32,
     pub(crate) digest: Digest,
     /// Number of directories of the subtree, itself included.
     pub(crate) subtree: u32,
@@ -28,7 +28,7 @@ pub(crate) struct Finished {
     pub(super) counts: Counts,
     pub(super) beyond: Option<u32>,
     /// Its row in the base, if it is taken over from there with all that lies below it.
-    of_base: Option<u32>,
+    pub(super) of_base: Option<u32>,
 }
 
 #[derive(Debug)]
@@ -75,7 +75,7 @@ pub(crate) struct Builder<'b> {
 }
 
 impl Shard {
-    fn carry(&mut self, number: u32, row: u32, summary: Row, counts: Counts) -> Finished {
+    pub(super) fn carry(&mut self, number: u32, row: u32, summary: Row, counts: Counts) -> Finished {
         let place = self.records.len() as u32;
         self.records.push(Record { device: u32::MAX, content: Content::Carried(row) });
         let Row { digest, subtree, flags } = summary;
@@ -184,9 +184,24 @@ impl<'b> Builder<'b> {
         if let Some((row, summary)) = known.and_then(|row| self.same_in_base(row, &shard.scratch, subdirs)) {
             return Finished { beyond, ..shard.carry(number as u32, row, summary, counts) };
         }
-        let digest = directory_digest(&shard.scratch, subdirs.iter().map(|s| (s.digest, s.subtree, s.flags.bits())));
+        let Shard { records, store, scratch, .. } = shard;
+        let (content, finished) = self.read(store, scratch, flags, subdirs);
+        let place = records.len() as u32;
+        records.push(Record { device, content });
+        Finished { shard: number as u32, place, counts, beyond, ..finished }
+    }
+
+    /// Stores a block.
+    pub(super) fn read(
+        &self,
+        store: &mut Store,
+        block: &[u8],
+        flags: Flags,
+        subdirs: &[Finished],
+    ) -> (Content, Finished) {
+        let digest = directory_digest(block, subdirs.iter().map(|s| (s.digest, s.subtree, s.flags.bits())));
         let subtree = 1 + subdirs.iter().map(|s| s.subtree).sum::<u32>();
-        let block = match shard.store.add(&shard.scratch, &self.spill) {
+        let block = match store.add(block, &self.spill) {
             Ok(block) => block,
             Err(source) => {
                 let error = Error::Io { operation: "write", path: self.output.clone(), source };
@@ -194,16 +209,10 @@ impl<'b> Builder<'b> {
                 Stored::default()
             }
         };
-        let content = Content::Read {
-            block,
-            subdirs: subdirs.iter().map(|s| (s.shard, s.place)).collect(),
-            digest,
-            flags,
-            subtree,
-        };
-        let place = shard.records.len() as u32;
-        shard.records.push(Record { device, content });
-        Finished { shard: number as u32, place, digest, subtree, flags, counts, beyond, of_base: None }
+        let places = subdirs.iter().map(Finished::place).collect();
+        let content = Content::Read { block, subdirs: places, digest, flags, subtree };
+        let (counts, of_base) = (Counts::default(), None);
+        (content, Finished { shard: 0, place: 0, digest, subtree, flags, counts, beyond: None, of_base })
     }
 
     /// The row of the base, if it is undamaged and has this block and these child directories.

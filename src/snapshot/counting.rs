@@ -82,6 +82,13 @@ impl Builder<'_> {
     }
 }
 
+/// The counts of one child.
+pub(super) fn child_counts(child: &Child<'_>) -> Counts {
+    let mut counts = Counts::default();
+    counts.add(child);
+    counts
+}
+
 /// The counts of all entries below a directory; `each` sees them too.
 pub(super) fn counts_below(base: &Snapshot, row: u32, mut each: impl FnMut(&Child<'_>)) -> Result<Counts> {
     let mut counts = Counts::default();

@@ -1,7 +1,6 @@
 //! Opens a snapshot and reads its directories straight from the mapping. Each directory is checked
 //! against its digest when it is read; what was never read was never relied on.
 
-use std::fs::{File, OpenOptions};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
@@ -11,6 +10,7 @@ use self_cell::self_cell;
 use super::block::{Block, Child, Names};
 use super::builder::directory_digest;
 use super::header::{Digest, HEADER_LEN, Header, digest};
+use super::open::{map, open_regular};
 use super::overlay::Overlay;
 use super::tables::{ArchivedMeta, Device, Meta, View};
 use crate::entry::Flags;
@@ -380,43 +380,4 @@ impl Snapshot {
             self.meta.mounts[from..].iter().find(|m| self.subtree_rows(m.row).is_ok_and(|rows| rows.contains(&row)))?;
         self.meta.devices.get(holder.device as usize)
     }
-}
-
-/// Opens a file for reading without waiting for the other end of a fifo.
-fn open_regular(path: &Path) -> Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        options.custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
-    }
-    let problem = |what| Error::Snapshot { path: path.to_owned(), problem: SnapshotProblem::NotAFile(what) };
-    let kind = match std::fs::metadata(path) {
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-            return Err(Error::Snapshot { path: path.to_owned(), problem: SnapshotProblem::Missing });
-        }
-        other => other.context("open snapshot", path)?.file_type(),
-    };
-    if kind.is_dir() {
-        return Err(problem("a directory"));
-    }
-    if !kind.is_file() {
-        return Err(problem("not a regular file"));
-    }
-    let file = options.open(path).context("open snapshot", path)?;
-    if !file.metadata().context("open snapshot", path)?.is_file() {
-        return Err(problem("not a regular file"));
-    }
-    Ok(file)
-}
-
-#[expect(unsafe_code, reason = "mapping a file is unsafe because others may change it")]
-fn map(file: &File) -> std::io::Result<Mmap> {
-    // SAFETY: Snapshots are never written in place, only replaced by a rename. A foreign program that
-    // changes the bytes cannot break memory safety: every access is bounds-checked against lengths
-    // fixed at mapping time, the view found its columns once, no pointer is read from the mapping
-    // again, all types in it accept any bytes, and no reference to UTF-8 or enums is handed out. One
-    // that truncates the file causes SIGBUS: see `Snapshot`.
-    unsafe { Mmap::map(file) }
 }

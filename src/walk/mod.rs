@@ -103,16 +103,43 @@ pub(crate) struct Known {
     pub(crate) is_mount: bool,
 }
 
+/// How much of a directory is remembered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Detail {
+    /// Its child directories.
+    Subdirs,
+    /// Its child directories, and the names of everything else.
+    Names,
+    /// Everything.
+    Metadata,
+}
+
+/// A directory that holds the names that an earlier snapshot knows.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Passed<'a> {
+    /// Tells the threads apart.
+    pub(crate) thread: usize,
+    pub(crate) device: u32,
+    /// By what the earlier snapshot knows it.
+    pub(crate) row: u32,
+    /// Some of the entries that are no directories, in order, as they are now.
+    pub(crate) files: &'a [Entry],
+    /// All its child directories.
+    pub(crate) dirs: &'a [Entry],
+}
+
 /// The names in a directory as an earlier snapshot knows them, in order.
 #[derive(Debug, Default)]
 pub(crate) struct Remembered {
     /// Each followed by NUL.
     pub(crate) names: Vec<u8>,
-    /// Those of all that are no directories.
+    /// Those of all that are no directories, if asked for.
     pub(crate) files: Vec<Name>,
     /// The same with their metadata, if asked for.
     pub(crate) entries: Vec<Entry>,
     pub(crate) subdirs: Vec<(Name, Known)>,
+    /// All flags of what is no directory.
+    pub(crate) flags: Flags,
     /// Files of the earlier scan's own were left out, which may count now.
     pub(crate) lacks_own: bool,
 }
@@ -120,7 +147,7 @@ pub(crate) struct Remembered {
 /// Takes what a walk finds, from many threads.
 pub(crate) trait Sink: Sync {
     /// What a directory becomes; its parent hands it back.
-    type Done: Send + 'static;
+    type Done: Copy + Send + 'static;
 
     /// A directory is finished: its children, and what its child directories became, in the same order.
     fn directory(&self, directory: &Directory<'_>, subdirs: Vec<Self::Done>) -> Self::Done;
@@ -128,9 +155,12 @@ pub(crate) trait Sink: Sync {
     /// What an earlier snapshot knows of a root.
     fn known_root(&self, number: usize) -> Option<Known>;
 
-    /// The names in a directory that an earlier snapshot knows, with the metadata if asked for; none if they
-    /// cannot be relied on.
-    fn remembered(&self, row: u32, with_metadata: bool) -> Option<Remembered>;
+    /// What a directory holds that an earlier snapshot knows; none if that cannot be relied on.
+    fn remembered(&self, row: u32, detail: Detail) -> Option<Remembered>;
+
+    /// A directory of which only some entries were looked at: what they and its child directories are now, and what the
+    /// latter became. None if it has to be told with all its entries.
+    fn passed(&self, directory: &Passed<'_>, subdirs: &[Self::Done]) -> Option<Self::Done>;
 
     /// A directory and all below it as an earlier snapshot knows them; none if that cannot be relied on.
     fn kept(&self, row: u32) -> Option<Self::Done>;

@@ -38,6 +38,31 @@ proptest! {
     }
 
     #[test]
+    fn a_patched_block_is_the_packed_one(
+        rows in prop::collection::vec((stat(), any::<u8>()), 1..20),
+        patches in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>(), 0..12_u32), 0..4),
+        size: u64,
+    ) {
+        let names: Vec<_> = (0..rows.len()).map(|i| format!("{i:03}")).collect();
+        let mut children: Vec<_> = rows.iter().zip(&names)
+            .map(|((s, f), n)| Child { name: n.as_bytes(), stat: *s, flags: Flags::from_bits_retain(*f) }).collect();
+        let before = encode(&children);
+        let mut patched = std::collections::BTreeMap::new();
+        for (to, from, bits) in patches {
+            // Values of others fit into their widths more often than not; some sizes do not.
+            let (to, from) = (to.index(rows.len()), from.index(rows.len()));
+            children[to].stat = children[from].stat;
+            children[to].stat.size = if bits == 0 { size } else { children[to].stat.size ^ u64::from(bits) };
+            patched.insert(to as u32, children[to]);
+        }
+        let patches: Vec<_> = patched.into_iter().collect();
+        let block = Block::parse_rows(&before).expect("own block");
+        if let Some(after) = block.patched(&before, &patches) {
+            prop_assert_eq!(after, encode(&children));
+        }
+    }
+
+    #[test]
     fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         if let Some(block) = Block::parse(&bytes) {
             prop_assert_eq!(block.children().count(), block.len());
@@ -89,4 +114,22 @@ fn equal_values_cost_nothing() {
 fn no_children_no_bytes() {
     assert!(encode(&[]).is_empty());
     assert_eq!(Block::parse(&[]).expect("empty").len(), 0);
+}
+
+#[test]
+fn a_patch_that_fits_is_made() {
+    let stat = Stat { size: 300, ino: 7, nlink: 1, ..Stat::default() };
+    let names: Vec<_> = (0..9).map(|i| format!("{i}")).collect();
+    let mut children: Vec<_> = (0..9)
+        .map(|i| Child { name: names[i].as_bytes(), stat: Stat { ino: 7 + i as u64, ..stat }, flags: Flags::empty() })
+        .collect();
+    let before = encode(&children);
+    let patch = |size| {
+        let child = Child { stat: Stat { size, ..children[4].stat }, ..children[4] };
+        (child, Block::parse_rows(&before).expect("own block").patched(&before, &[(4, child)]))
+    };
+    assert_eq!(patch(70_000).1, None, "three bytes");
+    let (child, patched) = patch(500);
+    children[4] = child;
+    assert_eq!(patched, Some(encode(&children)));
 }

@@ -8,10 +8,10 @@
 use std::sync::Arc;
 
 use super::super::narrow::{Look, NAMES_UNPROVED};
-use super::super::{Known, Looked, Met, Name, Remembered, Sink, name};
-use super::Walker;
+use super::super::{Detail, Entry, Known, Looked, Met, Name, Passed, Remembered, Sink, name};
 use super::node::{Node, Recalled};
-use super::state::{Outcome, Subdir};
+use super::state::{Ended, Outcome, State, Subdir};
+use super::{Walker, thread};
 use crate::filter::Marker;
 use crate::sys::Found;
 use crate::sys::native::Dir;
@@ -59,27 +59,25 @@ impl<S: Sink> Walker<'_, S> {
         {
             return None;
         }
-        let mut remembered = self.sink.remembered(known.row, true)?;
-        if remembered.lacks_own || remembered.entries.iter().any(|e| e.flags.intersects(NAMES_UNPROVED)) {
+        let remembered = self.sink.remembered(known.row, Detail::Names)?;
+        if remembered.lacks_own || remembered.flags.intersects(NAMES_UNPROVED) {
             return None;
         }
-        let names = Arc::new(std::mem::take(&mut remembered.names));
-        let is_named = |place: Name| narrow.below(node.look, name(&names, place)) != Look::Hinted(None);
-        let named: Vec<_> = remembered.entries.iter().map(|e| e.name).filter(|place| is_named(*place)).collect();
-        let others = remembered.subdirs.iter().filter(|(place, _)| is_named(*place)).count();
+        let is_named = |place| narrow.below(node.look, name(&remembered.names, place)) != Look::Hinted(None);
+        let dirs_named = remembered.subdirs.iter().filter(|(place, _)| is_named(*place)).count();
+        let mut named = Vec::new();
+        if dirs_named < narrow.named(node.look) {
+            named.extend(remembered.files.iter().copied().filter(|place| is_named(*place)));
+        }
         // Of what is named and not known, and where names prove nothing, only a listing tells.
         let is_proved = node.opened.met.stamps_prove_names || named.is_empty();
-        if narrow.named(node.look) != named.len() + others || !is_proved {
+        if narrow.named(node.look) != named.len() + dirs_named || !is_proved {
             return None;
         }
+        let names = Arc::new(remembered.names);
         let looked = if named.is_empty() { Looked::Not } else { Looked::Asked };
-        let stated = self.stat_all(node, dir, &names, &Arc::new(named)).ok()?;
-        let mut fresh = stated.complete()?.into_iter().peekable();
-        for entry in &mut remembered.entries {
-            if let Some(now) = fresh.next_if(|now| now.name == entry.name) {
-                *entry = now;
-            }
-        }
+        let entries = self.stat_all(node, dir, &names, &Arc::new(named)).ok()?.complete()?;
+        node.set_passed(entries, looked);
         let subdirs = remembered.subdirs.into_iter().map(|(place, known)| {
             let look = narrow.below(node.look, name(&names, place));
             let kept = if narrow.needs(look, &known) { None } else { self.sink.kept(known.row) };
@@ -90,8 +88,40 @@ impl<S: Sink> Walker<'_, S> {
             Subdir { name: place, outcome }
         });
         let subdirs = subdirs.collect();
-        node.set_entries(remembered.entries, looked);
         Some(node.listed(&names, subdirs))
+    }
+
+    /// What became of a directory of which only what hints name was looked at: the one of the base with other records of
+    /// those and of its child directories. None if it is not that simple; then `state` holds all its entries, or none if
+    /// the base cannot be relied on.
+    pub(super) fn finish_passed(&self, node: &Node<S::Done>, state: &mut State<S::Done>) -> Option<S::Done> {
+        let known = node.known?;
+        let mut now = std::mem::take(&mut state.listing.entries);
+        let mut subdirs = Vec::with_capacity(state.subdirs.len());
+        let mut dirs = Vec::with_capacity(state.subdirs.len());
+        for subdir in &state.subdirs {
+            if let Outcome::Dir { stat, flags, done } = subdir.outcome {
+                dirs.push(Entry { name: subdir.name, stat, flags });
+                subdirs.push(done);
+            }
+        }
+        if subdirs.len() == state.subdirs.len() {
+            let directory =
+                Passed { thread: thread(), device: node.opened.met.device, row: known.row, files: &now, dirs: &dirs };
+            let done = self.sink.passed(&directory, &subdirs);
+            if done.is_some() {
+                return done;
+            }
+        }
+        match self.sink.remembered(known.row, Detail::Metadata) {
+            Some(remembered) => {
+                let mut fresh = now.drain(..).peekable();
+                let entry = |then: Entry| fresh.next_if(|now| now.name == then.name).unwrap_or(then);
+                state.listing.entries = remembered.entries.into_iter().map(entry).collect();
+            }
+            None => state.ended = Ended::Cut,
+        }
+        None
     }
 
     /// The names in a directory, if they are known without listing it.
@@ -105,7 +135,7 @@ impl<S: Sink> Walker<'_, S> {
         if !is_as_known {
             return None;
         }
-        let remembered = self.sink.remembered(known.row, false)?;
+        let remembered = self.sink.remembered(known.row, Detail::Names)?;
         let filter = self.plan.filter;
         let is_marker = |place: &Name| filter.marker(name(&remembered.names, *place)) != Marker::None;
         // What makes a cache directory of one is the content of a file.
@@ -120,7 +150,8 @@ impl<S: Sink> Walker<'_, S> {
         names: &[u8],
         subdirs: Vec<Name>,
     ) -> Vec<Subdir<S::Done>> {
-        let remembered = node.known.and_then(|known| self.sink.remembered(known.row, false)).unwrap_or_default();
+        let remembered =
+            node.known.and_then(|known| self.sink.remembered(known.row, Detail::Subdirs)).unwrap_or_default();
         let mut before = remembered.subdirs.into_iter().peekable();
         let recalled = |place| {
             let wanted = name(names, place);

@@ -231,9 +231,14 @@ impl<S: Sink> Walker<'_, S> {
 
     /// All children are known: merges files and directories and hands the directory over.
     fn finish(&self, node: &Arc<Node<S::Done>>) -> Outcome<S::Done> {
-        let state = node.take_state();
+        let mut state = node.take_state();
         let found = &node.opened.found;
         let mut flags = node.opened.flags(found);
+        if state.passed
+            && let Some(done) = self.finish_passed(node, &mut state)
+        {
+            return Outcome::Dir { stat: found.stat, flags: flags - Flags::FOREIGN, done };
+        }
         match state.ended {
             Ended::Listed => {}
             Ended::Excluded | Ended::Gone => return Outcome::Gone,

@@ -322,6 +322,12 @@ impl<D> Node<D> {
         state.looked = looked;
     }
 
+    /// Only these entries of the directory had to be looked at.
+    pub(super) fn set_passed(&self, entries: Vec<Entry>, looked: Looked) {
+        self.set_entries(entries, looked);
+        lock(&self.state).passed = true;
+    }
+
     pub(super) fn set_ended(&self, ended: Ended) {
         lock(&self.state).ended = ended;
     }

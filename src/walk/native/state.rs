@@ -53,6 +53,8 @@ pub(super) struct State<D> {
     pub(super) sorted: bool,
     pub(super) ended: Ended,
     pub(super) looked: Looked,
+    /// The entries are only those that were looked at; the others are as they were.
+    pub(super) passed: bool,
 }
 
 impl<D> Default for State<D> {
@@ -63,6 +65,7 @@ impl<D> Default for State<D> {
             sorted: true,
             ended: Ended::Listed,
             looked: Looked::default(),
+            passed: false,
         }
     }
 }

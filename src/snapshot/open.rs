@@ -1,0 +1,48 @@
+//! Opens and maps a file that may be anything.
+
+use std::fs::{File, OpenOptions};
+use std::path::Path;
+
+use memmap2::Mmap;
+
+use crate::error::Context as _;
+use crate::{Error, Result, SnapshotProblem};
+
+/// Opens a file for reading without waiting for the other end of a fifo.
+pub(super) fn open_regular(path: &Path) -> Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
+    }
+    let problem = |what| Error::Snapshot { path: path.to_owned(), problem: SnapshotProblem::NotAFile(what) };
+    let kind = match std::fs::metadata(path) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+            return Err(Error::Snapshot { path: path.to_owned(), problem: SnapshotProblem::Missing });
+        }
+        other => other.context("open snapshot", path)?.file_type(),
+    };
+    if kind.is_dir() {
+        return Err(problem("a directory"));
+    }
+    if !kind.is_file() {
+        return Err(problem("not a regular file"));
+    }
+    let file = options.open(path).context("open snapshot", path)?;
+    if !file.metadata().context("open snapshot", path)?.is_file() {
+        return Err(problem("not a regular file"));
+    }
+    Ok(file)
+}
+
+#[expect(unsafe_code, reason = "mapping a file is unsafe because others may change it")]
+pub(super) fn map(file: &File) -> std::io::Result<Mmap> {
+    // SAFETY: Snapshots are never written in place, only replaced by a rename. A foreign program that
+    // changes the bytes cannot break memory safety: every access is bounds-checked against lengths
+    // fixed at mapping time, the view found its columns once, no pointer is read from the mapping
+    // again, all types in it accept any bytes, and no reference to UTF-8 or enums is handed out. One
+    // that truncates the file causes SIGBUS: see `Snapshot`.
+    unsafe { Mmap::map(file) }
+}
