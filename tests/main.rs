@@ -5,6 +5,7 @@
 
 mod attacks;
 mod commands;
+mod consumers;
 mod duplicati;
 mod properties;
 mod released;

@@ -3,12 +3,12 @@
 use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
-use clap::ValueEnum;
-use fastdiff::emit::{self, DuplicatiOptions, Emitted, PathStyle, TextOptions};
+use fastdiff::emit::{Emitted, PathStyle, TextOptions};
 use fastdiff::{Diff, DiffOptions, Error, RemovalLimit, SnapshotProblem};
 
 use fastdiff::path::PathExt as _;
 
+use super::format::{Form, Format, Part};
 use super::output::Output;
 use super::{DIFFERENT, DONE, Failure, INCOMPLETE, Outcome, complain, open, output_failure, signals, unread};
 
@@ -17,6 +17,7 @@ Examples:
   fastdiff diff old.snap new.snap                               for people
   fastdiff diff old.snap new.snap --emit name-status -z         for scripts
   fastdiff diff old.snap new.snap --emit json | jq .path
+  fastdiff diff old.snap new.snap --emit tar -o list && tar -c -C ~/Documents --no-recursion --null -T list >changes.tar
   fastdiff diff old.snap new.snap --emit duplicati --duplicati-db ~/.config/Duplicati/ABCDEFGHIJ.sqlite
 
 Letters of text and name-status:
@@ -48,7 +49,7 @@ pub(super) struct Args {
     #[arg(short, long, value_name = "DEST", default_value = "-", hide_default_value = true)]
     output: PathBuf,
 
-    /// End names with NUL and do not quote them (name-status, paths)
+    /// End names with NUL and do not quote them (name-status, paths, rclone)
     #[arg(short = 'z', long = "null")]
     nul: bool,
 
@@ -59,6 +60,11 @@ pub(super) struct Args {
     /// Exit with 1 if there are differences, suspects included
     #[arg(long)]
     exit_code: bool,
+
+    /// Which part of the list, for a program that takes paths: rsync and rclone take all by default, the others
+    /// what changed
+    #[arg(long, value_enum, value_name = "PART")]
+    list: Option<Part>,
 
     /// Report renamed entries as removed and added
     #[arg(long)]
@@ -84,23 +90,6 @@ pub(super) struct Args {
     duplicati_db: Option<PathBuf>,
 }
 
-/// The form of a list.
-#[derive(Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For people, with a summary
-    #[default]
-    Text,
-    /// A letter and a path a line
-    NameStatus,
-    /// One JSON object a line
-    Json,
-    /// The paths to look at: everything but what was removed or is unknown (of a renamed directory only
-    /// itself; --no-renames lists what lies in it too)
-    Paths,
-    /// The options --changed-files and --deleted-files of Duplicati
-    Duplicati,
-}
-
 pub(super) fn run(args: &Args) -> Outcome {
     check(args)?;
     let old = open(&args.old).map_err(|failure| first_run(args, failure))?;
@@ -112,7 +101,7 @@ pub(super) fn run(args: &Args) -> Outcome {
     }
     let options = DiffOptions {
         // What Duplicati does not know as a rename must not be hidden as one.
-        renames: !args.no_renames && args.emit != Format::Duplicati,
+        renames: !args.no_renames && args.emit.knows_renames(),
         allow_root_change: args.allow_root_change,
         max_removed: args.max_delete,
     };
@@ -165,8 +154,13 @@ fn about(error: Error, destination: &Path) -> Error {
 /// Refuses combinations that would be ignored or misread.
 fn check(args: &Args) -> Result<(), Failure> {
     let usage = |message: &str| Err(Failure::Other(message.to_owned()));
-    if args.nul && !matches!(args.emit, Format::NameStatus | Format::Paths) {
-        return usage("-z is for --emit name-status and --emit paths only");
+    if args.nul && !matches!(args.emit, Format::NameStatus | Format::Paths | Format::Rclone) {
+        return usage(
+            "-z is for --emit name-status, paths and rclone only; restic, borg, rsync and tar always get NUL",
+        );
+    }
+    if args.list.is_some() && !args.emit.has_parts() {
+        return usage("--list is for --emit rsync, rclone, restic, borg and tar only");
     }
     if args.suspects && args.emit != Format::Text {
         return usage("--suspects is for --emit text only; every other form lists them anyway");
@@ -174,8 +168,10 @@ fn check(args: &Args) -> Result<(), Failure> {
     if args.duplicati_db.is_some() && args.emit != Format::Duplicati {
         return usage("--duplicati-db is for --emit duplicati only");
     }
-    if args.relative && args.emit == Format::Duplicati {
-        return usage("Duplicati takes absolute paths only; leave --relative out");
+    if args.relative && (args.emit == Format::Duplicati || args.emit.has_parts()) {
+        return usage(
+            "--emit duplicati, restic and borg write absolute paths, rsync, rclone and tar relative ones; leave --relative out",
+        );
     }
     Ok(())
 }
@@ -200,24 +196,15 @@ fn first_run(args: &Args, failure: Failure) -> Failure {
 
 fn write(args: &Args, diff: &Diff<'_>, style: &PathStyle, output: &mut Output) -> Result<Emitted, Error> {
     let color = output.is_standard() && args.emit == Format::Text && colored();
-    let out = output.writer();
-    match args.emit {
-        Format::Text => emit::text(diff, style, TextOptions { color, suspects: args.suspects }, out),
-        Format::NameStatus => emit::name_status(diff, style, args.nul, out),
-        Format::Json => emit::json(diff, style, out),
-        Format::Paths => emit::paths(diff, style, args.nul, out),
-        Format::Duplicati => {
-            let database = match &args.duplicati_db {
-                None => return Err(Error::Refused {
-                    consumer: "duplicati",
-                    reason: "--duplicati-db FILE is missing: without the paths that have several versions Duplicati may put old content into the new backup; name the job's database, or mean it with --duplicati-db none".into(),
-                }),
-                Some(none) if none.as_os_str() == "none" => None,
-                Some(file) => Some(file.clone()),
-            };
-            emit::duplicati(diff, &DuplicatiOptions { database }, out)
-        }
-    }
+    let form = Form {
+        style: style.clone(),
+        nul: args.nul,
+        part: args.list,
+        text: TextOptions { color, suspects: args.suspects },
+        duplicati_db: args.duplicati_db.clone(),
+        ..Form::new(args.emit)
+    };
+    form.write(diff, output.writer())
 }
 
 /// Whether standard output takes colours: it is a terminal and nobody asked for none.

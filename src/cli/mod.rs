@@ -3,6 +3,7 @@
 
 mod completions;
 mod diff;
+mod format;
 mod hints;
 mod info;
 mod man;

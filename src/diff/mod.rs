@@ -20,8 +20,8 @@ use self::compare::{Compare, Part, Raw};
 use self::kept::Kept;
 use self::parts::Gathered;
 use self::renames::Renames;
-use crate::entry::Fields;
-use crate::snapshot::{Device, Snapshot, same_question};
+use crate::entry::{Fields, Flags};
+use crate::snapshot::{Device, Entries, Entry, Snapshot, same_question};
 use crate::{Error, Result};
 
 /// How to compare.
@@ -56,6 +56,8 @@ pub struct Diff<'a> {
     renumbered: Arc<[&'a Device]>,
     /// The changes, if there are few; else they are compared again.
     kept: Option<Kept>,
+    /// Nothing is compared: everything counts as added.
+    everything: bool,
 }
 
 impl<'a> Diff<'a> {
@@ -89,7 +91,14 @@ impl<'a> Diff<'a> {
         {
             return Err(Error::TooManyRemoved { removed, limit: limit.to_string() });
         }
-        Ok(Self { old, new, renames, removed, unknown, renumbered, kept })
+        Ok(Self { old, new, renames, removed, unknown, renumbered, kept, everything: false })
+    }
+
+    /// Everything in a snapshot as added: the list of a first run, or of one after other roots or filters.
+    pub fn everything(new: &'a Snapshot) -> Self {
+        let (renames, renumbered) = (Renames::default(), Arc::default());
+        let unknown = new.header().counts.unknown;
+        Self { old: new, new, renames, removed: 0, unknown, renumbered, kept: None, everything: true }
     }
 
     /// The older snapshot.
@@ -134,6 +143,9 @@ impl<'a> Diff<'a> {
 
     fn changes_as<'d>(&'d self, renames: Option<&'d Renames>) -> Changes<'a, 'd> {
         let changes = |source| Changes { renames, old: self.old, source, waiting: None };
+        if self.everything {
+            return changes(Source::Everything(Box::new(self.new.entries())));
+        }
         match &self.kept {
             Some(kept) => changes(Source::Kept { kept, next: 0 }),
             None => changes(Source::Again(Box::new(
@@ -147,6 +159,7 @@ impl<'a> Diff<'a> {
 enum Source<'a, 'd> {
     Kept { kept: &'d Kept, next: usize },
     Again(Box<Result<Compare<'a>, Option<Error>>>),
+    Everything(Box<Entries<'a>>),
 }
 
 impl<'a> Source<'a, '_> {
@@ -161,6 +174,7 @@ impl<'a> Source<'a, '_> {
                 Ok(compare) => Ok(compare.next()?.map(|raw| (raw, compare.path()))),
                 Err(error) => error.take().map_or(Ok(None), Err),
             },
+            Self::Everything(_) => Ok(None),
         }
     }
 }
@@ -178,6 +192,9 @@ impl Changes<'_, '_> {
     fn advance(&mut self) -> Result<Option<Change>> {
         if let Some(change) = self.waiting.take() {
             return Ok(Some(change));
+        }
+        if let Source::Everything(entries) = &mut self.source {
+            return entries.next().transpose().map(|entry| entry.map(added));
         }
         while let Some((raw, path)) = self.source.next()? {
             let Some(renames) = self.renames else { return Ok(Some(raw.change(path))) };
@@ -209,6 +226,14 @@ impl Iterator for Changes<'_, '_> {
         }
         next
     }
+}
+
+/// An entry of a list of everything.
+fn added(entry: Entry) -> Change {
+    let is_unknown = entry.flags.contains(Flags::UNKNOWN) && !entry.flags.contains(Flags::CARRIED);
+    let kind = if is_unknown { ChangeKind::Unknown } else { ChangeKind::Added };
+    let new = Some(Side { stat: entry.stat, flags: entry.flags });
+    Change { kind, path: entry.path, from: None, old: None, new, fields: Fields::empty() }
 }
 
 impl Raw<'_> {

@@ -1,24 +1,36 @@
 //! Writes a diff in the form that its reader takes: one file per reader. A form that cannot carry a
 //! list refuses it (law 5).
 
+mod borg;
 mod duplicati;
 mod duplicati_db;
 mod file;
 mod json;
+mod list;
 mod name_status;
 mod paths;
 mod quote;
+mod rclone;
+mod restic;
+mod rsync;
+mod tar;
 mod text;
 
 use std::borrow::Cow;
 use std::io::{self, Write};
 
+pub use borg::borg;
 pub use duplicati::{DuplicatiOptions, duplicati};
 pub use file::ListFile;
 pub use json::{entry_json, json, rfc3339};
+pub use list::{ListPart, list_base};
 pub use name_status::name_status;
 pub use paths::paths;
 pub use quote::quote;
+pub use rclone::rclone;
+pub use restic::restic;
+pub use rsync::rsync;
+pub use tar::tar;
 pub use text::{TextOptions, text};
 
 use crate::diff::{Diff, Summary};

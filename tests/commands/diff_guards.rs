@@ -229,7 +229,8 @@ fn options_that_would_be_ignored_are_refused() {
         (&["-z", "--emit", "json"], "-z is for"),
         (&["--suspects", "--emit", "paths"], "--suspects is for"),
         (&["--duplicati-db", "x"], "--duplicati-db is for"),
-        (&["--relative", "--emit", "duplicati"], "absolute paths only"),
+        (&["--relative", "--emit", "duplicati"], "duplicati, restic and borg write absolute paths"),
+        (&["--relative", "--emit", "tar"], "rsync, rclone and tar relative ones"),
     ] {
         let error = env.run(["diff", "a.snap", "a.snap"].iter().chain(args)).failure(2);
         assert!(error.contains(says), "{error}");

@@ -1,0 +1,119 @@
+//! The forms of a list, and who writes each.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use fastdiff::emit::{self, DuplicatiOptions, Emitted, ListPart, PathStyle, TextOptions};
+use fastdiff::{Diff, Error};
+
+/// The form of a list.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// For people, with a summary
+    #[default]
+    Text,
+    /// A letter and a path a line
+    NameStatus,
+    /// One JSON object a line
+    Json,
+    /// The paths to look at: everything but what was removed or is unknown (of a renamed directory only
+    /// itself; --no-renames lists what lies in it too)
+    Paths,
+    /// The options --changed-files and --deleted-files of Duplicati
+    Duplicati,
+    /// For rsync -aHI --from0 --files-from=LIST --delete-missing-args --force ROOT/ DEST/
+    Rsync,
+    /// For rclone sync --files-from-raw LIST ROOT DEST (with -z for --files-from0); files only
+    Rclone,
+    /// For restic backup --files-from-raw LIST; its snapshot holds only what changed
+    Restic,
+    /// For borg create --paths-from-stdin --paths-delimiter '\0'; its archive holds only what changed
+    Borg,
+    /// For tar --create -C ROOT --no-recursion --null -T LIST; its archive holds only what changed
+    Tar,
+}
+
+/// A part of the list for a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Part {
+    /// What is to be read
+    Changed,
+    /// What is to be deleted
+    Deleted,
+    /// Both
+    All,
+}
+
+impl Format {
+    /// Whether it is a list of paths for a program, of which there are parts.
+    pub(super) fn has_parts(self) -> bool {
+        matches!(self, Self::Rsync | Self::Rclone | Self::Restic | Self::Borg | Self::Tar)
+    }
+
+    /// Whether a rename stands in it as one.
+    pub(super) fn knows_renames(self) -> bool {
+        self != Self::Duplicati && !self.has_parts()
+    }
+
+    /// The part that the program takes.
+    pub(super) fn usual_part(self) -> ListPart {
+        if matches!(self, Self::Rsync | Self::Rclone) { ListPart::All } else { ListPart::Changed }
+    }
+}
+
+impl From<Part> for ListPart {
+    fn from(part: Part) -> Self {
+        match part {
+            Part::Changed => Self::Changed,
+            Part::Deleted => Self::Deleted,
+            Part::All => Self::All,
+        }
+    }
+}
+
+/// How a list is written.
+pub(super) struct Form {
+    pub(super) format: Format,
+    pub(super) style: PathStyle,
+    pub(super) nul: bool,
+    pub(super) part: Option<Part>,
+    pub(super) text: TextOptions,
+    pub(super) duplicati_db: Option<PathBuf>,
+}
+
+impl Form {
+    /// The usual one.
+    pub(super) fn new(format: Format) -> Self {
+        let (style, text) = (PathStyle::absolute(), TextOptions { color: false, suspects: false });
+        Self { format, style, nul: false, part: None, text, duplicati_db: None }
+    }
+
+    /// Writes the list of a diff.
+    pub(super) fn write(&self, diff: &Diff<'_>, out: &mut dyn Write) -> Result<Emitted, Error> {
+        let part = self.part.map_or(self.format.usual_part(), ListPart::from);
+        match self.format {
+            Format::Text => emit::text(diff, &self.style, self.text, out),
+            Format::NameStatus => emit::name_status(diff, &self.style, self.nul, out),
+            Format::Json => emit::json(diff, &self.style, out),
+            Format::Paths => emit::paths(diff, &self.style, self.nul, out),
+            Format::Duplicati => emit::duplicati(diff, &DuplicatiOptions { database: self.database()? }, out),
+            Format::Rsync => emit::rsync(diff, part, out),
+            Format::Rclone => emit::rclone(diff, part, self.nul, out),
+            Format::Restic => emit::restic(diff, part, out),
+            Format::Borg => emit::borg(diff, part, out),
+            Format::Tar => emit::tar(diff, part, out),
+        }
+    }
+
+    fn database(&self) -> Result<Option<PathBuf>, Error> {
+        match &self.duplicati_db {
+            None => Err(Error::Refused {
+                consumer: "duplicati",
+                reason: "--duplicati-db FILE is missing: without the paths that have several versions Duplicati may put old content into the new backup; name the job's database, or mean it with --duplicati-db none".into(),
+            }),
+            Some(none) if none.as_os_str() == "none" => Ok(None),
+            Some(file) => Ok(Some(file.clone())),
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! What the lists for rsync, rclone, restic, borg and tar have in common: which paths are to be read, which to be
+//! deleted, relative to what, and how they stand in the list.
+
+use std::borrow::Cow;
+use std::io::Write;
+
+use rustc_hash::FxHashSet;
+
+use super::{Emitted, put, quote, written};
+use crate::diff::{ChangeKind, Diff};
+use crate::entry::Kind;
+use crate::path::{compare, is_within, parent};
+use crate::{Error, Result};
+
+/// Which part of a change list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ListPart {
+    /// What is to be read: added, modified, of another kind, suspect.
+    Changed,
+    /// What is to be deleted from the copy.
+    Deleted,
+    /// Both, for a program that deletes what it is told of and does not find.
+    All,
+}
+
+impl ListPart {
+    /// The word of the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Changed => "changed",
+            Self::Deleted => "deleted",
+            Self::All => "all",
+        }
+    }
+}
+
+/// A path of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Listed {
+    pub(super) path: Vec<u8>,
+    pub(super) kind: Kind,
+    /// It was not there before, under this name and as this kind.
+    pub(super) is_new: bool,
+    /// The inode of a file with several names.
+    pub(super) link: Option<u64>,
+}
+
+/// The paths of a list, in tree order.
+#[derive(Debug, Default)]
+pub(super) struct Lists {
+    pub(super) emitted: Emitted,
+    pub(super) changed: Vec<Listed>,
+    /// What is gone.
+    pub(super) deleted: Vec<Listed>,
+    /// What has another kind now: among the changed as what it is, here as what it was.
+    pub(super) replaced: Vec<Listed>,
+}
+
+impl Lists {
+    /// Memory in proportion to the changes: a list is refused before its first line is written.
+    pub(super) fn of(diff: &Diff<'_>) -> Result<Self> {
+        let mut lists = Self::default();
+        for change in diff.changes_without_renames() {
+            let change = change?;
+            lists.emitted.summary.add(&change);
+            let link = change.new.filter(|new| new.stat.nlink > 1 && new.kind() != Kind::Dir).map(|new| new.stat.ino);
+            let listed = |kind, is_new| Listed { path: change.path.clone(), kind, is_new, link };
+            match (change.kind, change.old, change.new) {
+                (ChangeKind::Unknown, ..) => {}
+                (ChangeKind::Removed, Some(old), _) => lists.deleted.push(listed(old.kind(), false)),
+                (ChangeKind::TypeChanged, Some(old), Some(new)) => {
+                    lists.replaced.push(listed(old.kind(), false));
+                    lists.changed.push(listed(new.kind(), true));
+                }
+                (kind, _, Some(new)) => lists.changed.push(listed(new.kind(), kind == ChangeKind::Added)),
+                _ => {}
+            }
+        }
+        Ok(lists)
+    }
+
+    /// What is gone, without what lay below something else that is gone or was replaced.
+    pub(super) fn topmost_deleted(&self) -> Vec<Listed> {
+        let mut replaced = self.replaced.iter().filter(|r| r.kind == Kind::Dir).peekable();
+        let mut last: Option<&[u8]> = None;
+        let mut topmost = Vec::new();
+        for listed in &self.deleted {
+            // Both are in tree order: the last directory before a path is the only one that may hold it.
+            while let Some(next) = replaced.next_if(|r| compare(&r.path, &listed.path).is_lt()) {
+                last = Some(&next.path);
+            }
+            if last.is_some_and(|dir| is_within(&listed.path, dir)) {
+                continue;
+            }
+            if listed.kind == Kind::Dir {
+                last = Some(&listed.path);
+            }
+            topmost.push(listed.clone());
+        }
+        topmost
+    }
+}
+
+/// How paths stand in a list.
+#[derive(Debug, Clone)]
+pub(super) struct Form {
+    pub(super) consumer: &'static str,
+    /// What stands before each path.
+    pub(super) prefix: &'static [u8],
+    /// What ends each path.
+    pub(super) end: u8,
+    pub(super) base: Base,
+    /// How a path is spelled, or why it cannot be.
+    pub(super) spell: fn(&[u8]) -> std::result::Result<Cow<'_, [u8]>, &'static str>,
+}
+
+/// As it is, for lists that are ended by NUL.
+pub(super) fn plain(path: &[u8]) -> std::result::Result<Cow<'_, [u8]>, &'static str> {
+    Ok(Cow::Borrowed(path))
+}
+
+/// What paths are relative to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Base {
+    /// Nothing: they are absolute.
+    Absolute,
+    /// This directory.
+    Directory(Vec<u8>),
+}
+
+/// What the lists of a diff are relative to: its root, or `/` if it has several.
+pub fn list_base(diff: &Diff<'_>) -> Vec<u8> {
+    match diff.new_snapshot().meta().roots.as_slice() {
+        [root] => root.clone(),
+        _ => b"/".to_vec(),
+    }
+}
+
+impl Base {
+    pub(super) fn of(diff: &Diff<'_>) -> Self {
+        Self::Directory(list_base(diff))
+    }
+}
+
+impl Form {
+    fn shown<'p>(&self, path: &'p [u8]) -> &'p [u8] {
+        let Base::Directory(base) = &self.base else { return path };
+        match path.strip_prefix(base.as_slice()) {
+            Some([]) => b".",
+            Some(rest) => rest.strip_prefix(b"/").unwrap_or(rest),
+            None => path,
+        }
+    }
+
+    /// Writes paths; all of them are looked at before the first is written.
+    pub(super) fn write(&self, paths: &[Listed], out: &mut dyn Write) -> Result<()> {
+        for Listed { path, .. } in paths {
+            (self.spell)(self.shown(path)).map_err(|why| {
+                let name = String::from_utf8_lossy(&quote(path)).into_owned();
+                let reason = format!("{name} {why}; let it look at everything by itself, or rename that");
+                Error::Refused { consumer: self.consumer, reason }
+            })?;
+        }
+        for Listed { path, .. } in paths {
+            written(out.write_all(self.prefix))?;
+            written(put(out, &(self.spell)(self.shown(path)).unwrap_or_default(), self.end))?;
+        }
+        written(out.flush())
+    }
+}
+
+/// Refuses a list without entries for a program that would misread it.
+pub(super) fn not_empty(consumer: &'static str, paths: &[Listed], misread: &str) -> Result<()> {
+    if paths.is_empty() {
+        let reason = format!("nothing is to be listed, and {misread}: do not start it");
+        return Err(Error::Refused { consumer, reason });
+    }
+    Ok(())
+}
+
+/// Refuses a part that a program has no use for.
+pub(super) fn no_such_part(consumer: &'static str, part: ListPart, why: &str) -> Error {
+    Error::Refused { consumer, reason: format!("it takes no list of {}: {why}", part.name()) }
+}
+
+/// Adds the other names of each file that has several: only with all of them listed they are one file in the copy too. A
+/// renamed directory brings new names for files that did not change otherwise. Costs a pass over the snapshot if there is one.
+pub(super) fn with_links(diff: &Diff<'_>, listed: &mut Vec<Listed>) -> Result<()> {
+    let inodes: FxHashSet<u64> = listed.iter().filter_map(|l| l.link).collect();
+    if inodes.is_empty() {
+        return Ok(());
+    }
+    let all: FxHashSet<Vec<u8>> = listed.iter().map(|l| l.path.clone()).collect();
+    for entry in diff.new_snapshot().entries() {
+        let entry = entry?;
+        let is_another = entry.stat.nlink > 1
+            && entry.kind() != Kind::Dir
+            && inodes.contains(&entry.stat.ino)
+            && !all.contains(&entry.path);
+        if is_another {
+            let (kind, link) = (entry.kind(), Some(entry.stat.ino));
+            listed.push(Listed { path: entry.path, kind, is_new: false, link });
+        }
+    }
+    listed.sort_by(|a, b| compare(&a.path, &b.path));
+    Ok(())
+}
+
+/// Adds the directory of each entry: files are replaced, which moves the times of their directory
+/// in the copy.
+pub(super) fn with_parents(diff: &Diff<'_>, listed: &mut Vec<Listed>) {
+    let roots = &diff.new_snapshot().meta().roots;
+    let mut all: FxHashSet<Vec<u8>> = listed.iter().map(|l| l.path.clone()).collect();
+    let below = listed.iter().filter(|l| !roots.contains(&l.path));
+    let parents: Vec<_> = below
+        .filter_map(|l| parent(&l.path))
+        .filter(|dir| all.insert(dir.to_vec()))
+        .map(|dir| Listed { path: dir.to_vec(), kind: Kind::Dir, is_new: false, link: None })
+        .collect();
+    listed.extend(parents);
+    listed.sort_by(|a, b| compare(&a.path, &b.path));
+}

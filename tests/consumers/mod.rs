@@ -1,0 +1,170 @@
+//! The lists with the real programs: what a copy that is kept by our lists comes to, what an archive of one holds.
+
+mod archives;
+mod mirrors;
+mod refusals;
+
+use std::collections::{BTreeMap, HashMap};
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::process::Command;
+
+use proptest::strategy::{BoxedStrategy, Strategy as _, ValueTree as _};
+use proptest::test_runner::TestRunner;
+
+use crate::properties::edits::{Tree, changing, making};
+use crate::testenv::{TestEnv, skip};
+
+/// So many times each copy is brought up to date.
+const ROUNDS: usize = 20;
+
+/// What an entry is: kind and mode, owner, size and content of files, mtime, where a link leads, and the first of its names.
+#[derive(Debug, PartialEq, Eq)]
+struct Shown {
+    mode: u32,
+    owner: (u32, u32),
+    mtime: (i64, i64),
+    content: Vec<u8>,
+    first_name: Option<Vec<u8>>,
+}
+
+/// All of a tree, by path relative to its root, which itself is the empty path.
+fn shown(root: &Path) -> BTreeMap<Vec<u8>, Shown> {
+    let mut found = BTreeMap::new();
+    let mut names: HashMap<u64, Vec<u8>> = HashMap::new();
+    let mut todo = vec![root.to_owned()];
+    while let Some(path) = todo.pop() {
+        let m = fs::symlink_metadata(&path).unwrap();
+        let relative = path.strip_prefix(root).unwrap().as_os_str().as_bytes().to_vec();
+        let content = if m.is_file() {
+            fs::read(&path).unwrap()
+        } else if m.is_symlink() {
+            fs::read_link(&path).unwrap().as_os_str().as_bytes().to_vec()
+        } else {
+            Vec::new()
+        };
+        if m.is_dir() {
+            let mut below: Vec<_> = fs::read_dir(&path).unwrap().map(|e| e.unwrap().path()).collect();
+            below.sort();
+            todo.extend(below.into_iter().rev());
+        }
+        let first_name =
+            (m.nlink() > 1 && !m.is_dir()).then(|| names.entry(m.ino()).or_insert_with(|| relative.clone()).clone());
+        let shown = Shown {
+            mode: m.mode(),
+            owner: (m.uid(), m.gid()),
+            mtime: (m.mtime(), m.mtime_nsec()),
+            content,
+            first_name,
+        };
+        found.insert(relative, shown);
+    }
+    found
+}
+
+/// A tree that is edited at random, round after round.
+struct Edited {
+    env: TestEnv,
+    tree: Tree,
+    names: BoxedStrategy<Vec<u8>>,
+    runner: TestRunner,
+}
+
+impl Edited {
+    fn new(names: BoxedStrategy<Vec<u8>>) -> Self {
+        let env = TestEnv::new();
+        let mut edited = Self { tree: Tree::new(env.path("tree")), env, names, runner: TestRunner::deterministic() };
+        for _ in 0..3 {
+            let made = making(edited.names.clone(), true).new_tree(&mut edited.runner).unwrap().current();
+            edited.tree.edit(&made);
+        }
+        edited.env.write("tree/a file", "that is always there");
+        edited.env.snap("old.snap");
+        edited
+    }
+
+    /// Edits the tree, takes a snapshot and writes the lists.
+    fn edit(&mut self, format: &str, parts: &[&str]) {
+        assert!(self.edit_unless_refused(format, parts), "refused");
+    }
+
+    /// False if the list is refused.
+    fn edit_unless_refused(&mut self, format: &str, parts: &[&str]) -> bool {
+        let edits = changing(self.names.clone(), true, 12).new_tree(&mut self.runner).unwrap().current();
+        self.tree.edit(&edits);
+        // Unless an edit made something else of it.
+        let _ = fs::write(self.env.path("tree/a file"), format!("{edits:?}"));
+        self.env.snap("new.snap");
+        let mut listed = true;
+        for part in parts {
+            let run = self.env.run(["diff", "old.snap", "new.snap", "--emit", format, "--list", part, "-o", part]);
+            listed &= run.code == Some(0);
+            if run.code != Some(3) {
+                run.success();
+            }
+        }
+        self.env.rename("new.snap", "old.snap");
+        listed
+    }
+
+    /// Without `all_times` only those of regular files and of symlinks with one name: rsync leaves those of directories when it
+    /// has a list, and those of fifos and symlinks that have several names.
+    #[track_caller]
+    fn assert_equal(&self, copy: &str, round: usize, all_times: bool) {
+        let (mut tree, mut copy) = (shown(&self.env.path("tree")), shown(&self.env.path(copy)));
+        if !all_times {
+            for shown in tree.values_mut().chain(copy.values_mut()).filter(|s| match s.mode & 0o170_000 {
+                0o100_000 => false,
+                0o120_000 => s.first_name.is_some(),
+                _ => true,
+            }) {
+                shown.mtime = (0, 0);
+            }
+        }
+        let text = |path: &[u8]| String::from_utf8_lossy(path).into_owned();
+        for (path, is) in &tree {
+            // What a program does not carry over to the root itself it says in its own page.
+            if path.is_empty() {
+                continue;
+            }
+            assert_eq!(copy.get(path), Some(is), "round {round}: {:?}", text(path));
+        }
+        let more: Vec<_> = copy.keys().filter(|path| !tree.contains_key(*path)).map(|path| text(path)).collect();
+        assert!(more.is_empty(), "round {round}: only in the copy: {more:?}");
+    }
+}
+
+/// The program, or none with a visible skip.
+fn program(name: &str) -> Option<Command> {
+    let found = ["/usr/bin", "/bin", "/usr/local/bin"].iter().any(|dir| Path::new(dir).join(name).exists());
+    if !found {
+        skip(&format!("{name} is not installed"));
+        return None;
+    }
+    Some(Command::new(name))
+}
+
+/// Runs a shell script in the test's directory; its exit code has to be 0.
+#[track_caller]
+fn script(env: &TestEnv, script: &str) {
+    let output = env
+        .shell(script)
+        .env("HOME", env.path("home"))
+        .env("RESTIC_PASSWORD", "x")
+        .env("BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK", "yes")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// The paths of a list.
+fn paths(env: &TestEnv, list: &str) -> Vec<Vec<u8>> {
+    env.read(list).split(|b| *b == 0).filter(|path| !path.is_empty()).map(<[u8]>::to_vec).collect()
+}
+
+fn as_path(bytes: &[u8]) -> &Path {
+    Path::new(OsStr::from_bytes(bytes))
+}

@@ -1,0 +1,81 @@
+//! What a program cannot be told is refused before the first line, with exit code 3.
+
+use crate::testenv::TestEnv;
+
+/// The one line about the list of what happens in `edit`.
+#[track_caller]
+fn refused(edit: impl FnOnce(&TestEnv), args: &[&str]) -> String {
+    let env = TestEnv::new();
+    env.write("tree/gone", "x");
+    env.write("tree/there", "x");
+    env.snap("old.snap");
+    edit(&env);
+    env.snap("new.snap");
+    let line = env.run(["diff", "old.snap", "new.snap"].iter().chain(args)).failure(3);
+    let to_file = env.run(["diff", "old.snap", "new.snap", "-o", "list"].iter().chain(args));
+    assert_eq!(to_file.code, Some(3));
+    assert!(!env.path("list").exists());
+    line
+}
+
+#[test]
+fn an_empty_list_is_refused_where_it_would_be_misread() {
+    for format in ["restic", "borg", "tar"] {
+        let line = refused(|_| (), &["--emit", format]);
+        assert!(line.contains(&format!("no list for {format}: nothing is to be listed")), "{line}");
+    }
+    // A removal alone leaves restic nothing to read.
+    refused(|env| env.remove("tree/gone"), &["--emit", "restic"]);
+}
+
+#[test]
+fn an_empty_list_is_one_where_it_does_no_harm() {
+    let env = TestEnv::new();
+    env.snap("old.snap");
+    env.snap("new.snap");
+    for args in [
+        ["--emit", "rsync", "--list", "all"],
+        ["--emit", "rclone", "--list", "all"],
+        ["--emit", "tar", "--list", "deleted"],
+    ] {
+        assert_eq!(env.run(["diff", "old.snap", "new.snap"].iter().chain(&args)).success(), "", "{args:?}");
+    }
+}
+
+#[test]
+fn a_program_that_deletes_nothing_takes_no_list_of_deletions() {
+    for (format, part) in
+        [("restic", "deleted"), ("borg", "deleted"), ("restic", "all"), ("borg", "all"), ("tar", "all")]
+    {
+        let line = refused(|env| env.remove("tree/gone"), &["--emit", format, "--list", part]);
+        assert!(line.contains(&format!("takes no list of {part}")), "{line}");
+    }
+}
+
+#[test]
+fn a_name_that_rclone_does_not_find_is_refused() {
+    let line = refused(|env| drop(env.write("tree/\u{201b}x", "")), &["--emit", "rclone"]);
+    assert!(line.contains("U+201B"), "{line}");
+}
+
+#[test]
+fn parts_are_for_lists_of_paths() {
+    let env = TestEnv::new();
+    env.snap("s");
+    let line = env.run(["diff", "s", "s", "--emit", "json", "--list", "all"]).failure(2);
+    assert!(line.contains("--list is for"), "{line}");
+}
+
+#[test]
+fn several_roots_are_relative_to_the_top() {
+    let env = TestEnv::new();
+    env.dir("tree/a");
+    env.dir("tree/b");
+    env.run(["snap", "tree/a", "tree/b", "-o", "old.snap", "-q", "--racy-window", "0"]).success();
+    env.write("tree/b/new", "");
+    env.settle();
+    env.run(["snap", "tree/a", "tree/b", "-o", "new.snap", "-q", "--racy-window", "0"]).success();
+    let run = env.run(["diff", "old.snap", "new.snap", "--emit", "rsync"]);
+    let listed = run.stdout.replace('\0', "\n");
+    assert_eq!(listed, "[ROOT]/tree/b/new\n");
+}
