@@ -64,6 +64,25 @@ impl<'a> Half<'a> {
     fn skip(&mut self) {
         self.next = self.listing.next_packed();
     }
+
+    /// Passes over so many children, that which it has come to and others that are no directories.
+    fn pass_files(&mut self, count: usize) {
+        self.listing.pass_files(count - 1);
+        self.skip();
+    }
+}
+
+/// So many are looked at together at most: what is found equal may not be passed over if its names differ.
+const AT_ONCE: usize = 128;
+
+/// How many children are the same in both listings, from a file of the same name on until the next directory: rows are
+/// compared with rows as bytes, and names with names.
+fn equal_files(old: &Listing<'_>, was: &PackedNode<'_>, new: &Listing<'_>, is: &PackedNode<'_>) -> usize {
+    let rows = Pairing::equal_rows(&old.block, was.place as usize, &new.block, is.place as usize, AT_ONCE);
+    match rows.checked_sub(1) {
+        None => 0,
+        Some(more) => 1 + old.equal_names(new, old.files(more)),
+    }
 }
 
 #[derive(Debug)]
@@ -91,9 +110,18 @@ impl<'a> Frame<'a> {
         else {
             return Ok(());
         };
+        let at_once = pairing.same_layout && !pairing.flagged && self.until.is_none();
         while let (Some(was), Some(is)) = (&old.next, &new.next) {
             if self.until.is_some_and(|until| was.name >= until) {
                 return Ok(());
+            }
+            if at_once && was.row.is_none() && is.row.is_none() && was.name == is.name {
+                let equal = equal_files(&old.listing, was, &new.listing, is);
+                if equal > 0 {
+                    old.pass_files(equal);
+                    new.pass_files(equal);
+                    continue;
+                }
             }
             let (old_block, new_block) = (&old.listing.block, &new.listing.block);
             let (old_row, new_row) = (was.place as usize, is.place as usize);

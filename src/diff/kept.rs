@@ -1,14 +1,31 @@
 //! The changes of a first pass, kept so that they need not be compared again: paths in one arena, and of the
 //! entries what was checked.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use super::change::ChangeKind;
 use super::compare::{Dir, Raw};
 use crate::entry::{Fields, Flags, Stat};
 use crate::snapshot::{Child, Node};
 
-/// So many changes are kept, half of them from each part, if their paths need no more than so many bytes: four megabytes in all.
+/// So many changes are kept, if their paths need no more than so many bytes: four megabytes in all.
 const MOST: usize = 16_000;
 const MOST_BYTES: usize = 3 << 19;
+
+/// How much is kept already, by all parts together.
+#[derive(Debug, Default)]
+pub(super) struct Room {
+    records: AtomicUsize,
+    bytes: AtomicUsize,
+}
+
+impl Room {
+    /// Whether there is room for one more change.
+    fn take(&self, bytes: usize) -> bool {
+        self.records.fetch_add(1, Ordering::Relaxed) < MOST
+            && self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes <= MOST_BYTES
+    }
+}
 
 /// A directory's row and a place in it.
 type Place = (u32, u32);
@@ -25,45 +42,58 @@ struct Record {
     path_end: usize,
 }
 
-/// Changes in tree order.
+/// Changes of one part of the tree, in its order.
 #[derive(Debug, Default)]
-pub(super) struct Kept {
+struct Piece {
     paths: Vec<u8>,
     records: Vec<Record>,
 }
 
+/// Changes in tree order.
+#[derive(Debug)]
+pub(super) struct Kept(Vec<Piece>);
+
+/// A change among those that were kept.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct At {
+    piece: usize,
+    record: usize,
+}
+
 impl Kept {
+    /// Keeps nothing yet.
+    pub(super) fn new() -> Self {
+        Self(vec![Piece::default()])
+    }
+
     /// Keeps one more change; false if there is no room.
-    pub(super) fn push(&mut self, raw: &Raw<'_>, path: &[u8]) -> bool {
-        if self.records.len() >= MOST / 2 || self.paths.len() + path.len() > MOST_BYTES / 2 {
-            return false;
-        }
-        self.paths.extend_from_slice(path);
-        self.records.push(Record {
+    pub(super) fn push(&mut self, raw: &Raw<'_>, path: &[u8], room: &Room) -> bool {
+        let Some(piece) = self.0.last_mut().filter(|_| room.take(path.len())) else { return false };
+        piece.paths.extend_from_slice(path);
+        piece.records.push(Record {
             kind: raw.kind,
             fields: raw.fields,
             old: raw.old.map(|n| (raw.old_place(), n.child.stat, n.child.flags)),
             new: raw.new.map(|n| (raw.new_place(), n.child.stat, n.child.flags)),
-            path_end: self.paths.len(),
+            path_end: piece.paths.len(),
         });
         true
     }
 
-    /// Adds the changes of a later part; false if there is no room.
-    pub(super) fn append(&mut self, later: &Self) -> bool {
-        if self.records.len() + later.records.len() > MOST || self.paths.len() + later.paths.len() > MOST_BYTES {
-            return false;
-        }
-        let start = self.paths.len();
-        self.paths.extend_from_slice(&later.paths);
-        self.records.extend(later.records.iter().map(|r| Record { path_end: r.path_end + start, ..*r }));
-        true
+    /// Adds the changes of a later part.
+    pub(super) fn append(&mut self, later: Self) {
+        self.0.extend(later.0);
     }
 
-    /// The change with a number, and its path. The entries' names and rows are left out.
-    pub(super) fn get<'a>(&self, number: usize) -> Option<(Raw<'a>, &[u8])> {
-        let record = self.records.get(number)?;
-        let start = number.checked_sub(1).map_or(0, |before| self.records[before].path_end);
+    /// The change at a place and its path; moves on to the next. The entries' names and rows are left out.
+    pub(super) fn next<'a>(&self, at: &mut At) -> Option<(Raw<'a>, &[u8])> {
+        while at.record >= self.0.get(at.piece)?.records.len() {
+            *at = At { piece: at.piece + 1, record: 0 };
+        }
+        let piece = &self.0[at.piece];
+        let record = &piece.records[at.record];
+        let start = at.record.checked_sub(1).map_or(0, |before| piece.records[before].path_end);
+        at.record += 1;
         let node =
             |((_, place), stat, flags): Entry| Node { child: Child { name: b"", stat, flags }, row: None, place };
         let dir = |entry: Option<Entry>| Dir { row: entry.map_or(u32::MAX, |((row, _), ..)| row), device: None };
@@ -75,6 +105,6 @@ impl Kept {
             old_dir: dir(record.old),
             new_dir: dir(record.new),
         };
-        Some((raw, &self.paths[start..record.path_end]))
+        Some((raw, &piece.paths[start..record.path_end]))
     }
 }

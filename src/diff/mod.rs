@@ -17,7 +17,7 @@ pub use summary::{Summary, Tally};
 use std::sync::Arc;
 
 use self::compare::{Compare, Part, Raw};
-use self::kept::Kept;
+use self::kept::{At, Kept};
 use self::parts::Gathered;
 use self::renames::Renames;
 use crate::entry::{Fields, Flags};
@@ -147,7 +147,7 @@ impl<'a> Diff<'a> {
             return changes(Source::Everything(Box::new(self.new.entries())));
         }
         match &self.kept {
-            Some(kept) => changes(Source::Kept { kept, next: 0 }),
+            Some(kept) => changes(Source::Kept { kept, at: At::default() }),
             None => changes(Source::Again(Box::new(
                 Compare::new(self.old, self.new, Part::default(), &self.renumbered).map_err(Some),
             ))),
@@ -157,7 +157,7 @@ impl<'a> Diff<'a> {
 
 #[derive(Debug)]
 enum Source<'a, 'd> {
-    Kept { kept: &'d Kept, next: usize },
+    Kept { kept: &'d Kept, at: At },
     Again(Box<Result<Compare<'a>, Option<Error>>>),
     Everything(Box<Entries<'a>>),
 }
@@ -166,10 +166,7 @@ impl<'a> Source<'a, '_> {
     /// The next change and its path.
     fn next(&mut self) -> Result<Option<(Raw<'a>, &[u8])>> {
         match self {
-            Self::Kept { kept, next } => {
-                *next += 1;
-                Ok(kept.get(*next - 1))
-            }
+            Self::Kept { kept, at } => Ok(kept.next(at)),
             Self::Again(compare) => match compare.as_mut() {
                 Ok(compare) => Ok(compare.next()?.map(|raw| (raw, compare.path()))),
                 Err(error) => error.take().map_or(Ok(None), Err),

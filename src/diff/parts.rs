@@ -1,11 +1,13 @@
-//! The first pass over all differences, in two parts at once where there is much to compare.
+//! The first pass over all differences, by several threads where there is much to compare.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use super::change::ChangeKind;
 use super::compare::{Compare, Part};
 use super::inodes::Renumbered;
-use super::kept::Kept;
+use super::kept::{Kept, Room};
 use super::renames::Finder;
 use crate::Result;
 use crate::entry::Fields;
@@ -13,6 +15,12 @@ use crate::snapshot::{Device, Snapshot};
 
 /// Fewer directories are compared sooner than a thread is woken.
 const WORTH_TWO: u32 = 4_000;
+
+/// More threads would wait for memory.
+const MOST_THREADS: usize = 8;
+
+/// Into so many parts the tree is divided for each thread: they differ in what they hold of changes.
+const PARTS_A_THREAD: u32 = 8;
 
 /// What the first pass found.
 #[derive(Debug)]
@@ -33,22 +41,34 @@ impl Gathered {
         renumbered: &Arc<[&'a Device]>,
         renames: bool,
     ) -> Result<Self> {
-        let middle = middle(old, new)?;
-        let first = Part { from: None, until: middle };
-        let of = |part| Self::of_part(old, new, part, renumbered, renames);
-        let Some(from) = middle else { return of(first) };
-        let later = Part { from: Some(from), until: None };
-        let (first, later) = std::thread::scope(|threads| {
-            match std::thread::Builder::new().name("compare".into()).spawn_scoped(threads, || of(later)) {
-                Ok(thread) => {
-                    let first = of(first);
-                    (first, thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-                }
-                // No thread is to be had.
-                Err(_) => (of(first), of(later)),
+        let room = Room::default();
+        let of = |part| Self::of_part(old, new, part, renumbered, renames, &room);
+        let threads = thread::available_parallelism().map_or(1, |n| n.get().min(MOST_THREADS));
+        let parts = divide(old, new, threads as u32 * PARTS_A_THREAD)?;
+        let next = AtomicUsize::new(0);
+        let work = || {
+            let mut found = Vec::new();
+            while let Some(part) = parts.get(next.fetch_add(1, Ordering::Relaxed)) {
+                found.push((part.from, of(*part)));
             }
+            found
+        };
+        let mut found = thread::scope(|scope| {
+            let helpers = 1..threads.min(parts.len());
+            // Where no thread is to be had this one does it all.
+            let helpers: Vec<_> = helpers
+                .map_while(|_| thread::Builder::new().name("compare".into()).spawn_scoped(scope, work).ok())
+                .collect();
+            let mut found = work();
+            for helper in helpers {
+                found.extend(helper.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+            }
+            found
         });
-        Ok(first?.and(later?))
+        found.sort_unstable_by_key(|(from, _)| *from);
+        let mut parts = found.into_iter().map(|(_, part)| part);
+        let first = parts.next().unwrap_or_else(|| of(Part::default()))?;
+        parts.try_fold(first, |all, part| Ok(all.and(part?)))
     }
 
     fn of_part<'a>(
@@ -57,17 +77,18 @@ impl Gathered {
         part: Part<'a>,
         renumbered: &Arc<[&'a Device]>,
         renames: bool,
+        room: &Room,
     ) -> Result<Self> {
         let mut gathered = Self {
             removed: 0,
             unknown: 0,
             finder: Finder::new(old, new),
             renumbered: Renumbered::default(),
-            kept: Some(Kept::default()),
+            kept: Some(Kept::new()),
         };
         let mut compare = Compare::new(old, new, part, renumbered)?;
         while let Some(raw) = compare.next()? {
-            if gathered.kept.as_mut().is_some_and(|kept| !kept.push(&raw, compare.path())) {
+            if gathered.kept.as_mut().is_some_and(|kept| !kept.push(&raw, compare.path(), room)) {
                 gathered.kept = None;
             }
             match raw.kind {
@@ -94,32 +115,41 @@ impl Gathered {
         self.finder.append(later.finder);
         self.renumbered.append(&later.renumbered);
         self.kept = match (self.kept, later.kept) {
-            (Some(mut kept), Some(more)) => kept.append(&more).then_some(kept),
+            (Some(mut kept), Some(more)) => {
+                kept.append(more);
+                Some(kept)
+            }
             _ => None,
         };
         self
     }
 }
 
-/// The name of the child of the only root that begins the second half of what lies below it; none if
-/// there is nothing to divide.
-fn middle<'a>(old: &Snapshot, new: &'a Snapshot) -> Result<Option<&'a [u8]>> {
+/// Divides what lies below the only root into about so many parts of like size, in tree order. One part if there are
+/// several roots or little to compare.
+fn divide<'a>(old: &Snapshot, new: &'a Snapshot, parts: u32) -> Result<Vec<Part<'a>>> {
+    let whole = vec![Part::default()];
     let top = new.row(new.top())?;
     if top.subtree < WORTH_TWO || old.header().root_digest == new.header().root_digest {
-        return Ok(None);
+        return Ok(whole);
     }
     let mut roots = new.listing(new.top())?;
-    let (Some(root), None) = (roots.next(), roots.next()) else { return Ok(None) };
-    let Some(row) = root.row else { return Ok(None) };
-    let half = new.row(row)?.subtree / 2;
-    let mut before = 0;
+    let (Some(root), None) = (roots.next(), roots.next()) else { return Ok(whole) };
+    let Some(row) = root.row else { return Ok(whole) };
+    let enough = new.row(row)?.subtree / parts;
+    let mut divided = whole;
+    let mut directories = 0;
     for node in new.listing(row)? {
         if let Some(child) = node.row {
-            before += new.row(child)?.subtree;
-            if before > half {
-                return Ok(Some(node.child.name));
+            if directories >= enough {
+                if let Some(last) = divided.last_mut() {
+                    last.until = Some(node.child.name);
+                }
+                divided.push(Part { from: Some(node.child.name), until: None });
+                directories = 0;
             }
+            directories += new.row(child)?.subtree;
         }
     }
-    Ok(None)
+    Ok(divided)
 }

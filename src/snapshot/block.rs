@@ -329,6 +329,38 @@ impl<'a> Block<'a> {
 #[derive(Debug, Clone)]
 pub(crate) struct Names<'a>(&'a [u8]);
 
+impl Names<'_> {
+    /// Passes over so many names.
+    pub(crate) fn pass(&mut self, count: usize) {
+        self.0 = &self.0[self.end_of(count)..];
+    }
+
+    /// How many of the next `count` names are the next ones of `other` too.
+    pub(crate) fn equal(&self, other: &Self, count: usize) -> usize {
+        let names = &self.0[..self.end_of(count)];
+        if other.0.starts_with(names) {
+            return count;
+        }
+        let same = names.iter().zip(other.0).take_while(|(a, b)| a == b).count();
+        memchr_iter(0, &names[..same]).count()
+    }
+
+    /// Where so many names end. They are counted many bytes at once, which is much faster than finding each.
+    fn end_of(&self, count: usize) -> usize {
+        const AT_ONCE: usize = 32;
+        let (mut end, mut left) = (0, count);
+        for bytes in self.0.as_chunks::<AT_ONCE>().0 {
+            let ends: u8 = bytes.iter().map(|byte| u8::from(*byte == 0)).sum();
+            if usize::from(ends) >= left {
+                break;
+            }
+            (end, left) = (end + AT_ONCE, left - usize::from(ends));
+        }
+        let Some(last) = left.checked_sub(1) else { return end };
+        memchr_iter(0, &self.0[end..]).nth(last).map_or(self.0.len(), |at| end + at + 1)
+    }
+}
+
 impl<'a> Iterator for Names<'a> {
     type Item = &'a [u8];
 
@@ -342,7 +374,7 @@ impl<'a> Iterator for Names<'a> {
 /// How to compare the children of two blocks. Rows of the same layout are compared as bytes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pairing {
-    same_layout: bool,
+    pub(crate) same_layout: bool,
     /// Both blocks hold the same names.
     pub(crate) same_names: bool,
     /// Some child of either has a flag.
@@ -357,6 +389,22 @@ impl Pairing {
             same_names: a.names == b.names,
             flagged: !flagless(a) || !flagless(b),
         }
+    }
+
+    /// How many children from these on are the same to the byte, flags included, at most `limit`. For blocks of the same
+    /// layout.
+    pub(crate) fn equal_rows(a: &Block<'_>, a_row: usize, b: &Block<'_>, b_row: usize, limit: usize) -> usize {
+        const AT_ONCE: usize = 32;
+        let limit = limit.min(a.count - a_row).min(b.count - b_row);
+        let len = a.row_len;
+        let (a, b) = (&a.row(a_row)[..limit * len], &b.row(b_row)[..limit * len]);
+        let pieces = a.as_chunks::<AT_ONCE>().0.iter().zip(b.as_chunks().0);
+        let mut equal = (pieces.take_while(|(a, b)| a == b).count() * AT_ONCE).checked_div(len).unwrap_or(limit);
+        let row = |rows: &[u8], at: usize| rows[at * len..][..len] == b[at * len..][..len];
+        while equal < limit && row(a, equal) {
+            equal += 1;
+        }
+        equal
     }
 
     /// Whether two children have the same metadata. Flags are not compared.

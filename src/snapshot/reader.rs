@@ -100,6 +100,26 @@ impl<'a> Listing<'a> {
         Some(PackedNode { name, row, place })
     }
 
+    /// How many of the next `count` children come before the first directory.
+    pub(crate) fn files(&self, count: usize) -> usize {
+        if self.subdirs.as_slice().is_empty() {
+            return count;
+        }
+        let place = self.place as usize;
+        (place..place + count).position(|place| self.block.is_directory(place)).unwrap_or(count)
+    }
+
+    /// How many of the next `count` names are the next ones of `other` too.
+    pub(crate) fn equal_names(&self, other: &Self, count: usize) -> usize {
+        self.names.equal(&other.names, count)
+    }
+
+    /// Passes over so many children, none of them a directory.
+    pub(crate) fn pass_files(&mut self, count: usize) {
+        self.names.pass(count);
+        self.place += count as u32;
+    }
+
     /// How many rows of child directories are left.
     pub(crate) fn subdirs(&self) -> usize {
         self.subdirs.len()
