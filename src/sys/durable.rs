@@ -2,12 +2,13 @@
 //! directory synced. What a killed run left is removed by the next run for the same destination.
 
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Seek as _, SeekFrom, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::writeback::Early;
 use crate::error::Context as _;
 use crate::path::to_bytes;
 use crate::{Error, Result};
@@ -24,7 +25,7 @@ pub(crate) enum Access {
 /// A file that is being written. Dropped before [`commit`](Self::commit) it leaves nothing.
 #[derive(Debug)]
 pub(crate) struct AtomicFile {
-    writer: BufWriter<NamedTempFile>,
+    writer: BufWriter<Early>,
     destination: PathBuf,
 }
 
@@ -68,13 +69,13 @@ impl AtomicFile {
         }
         remove_stale(destination);
         let file = create_locked(destination, access).context("create a file in", directory(destination))?;
-        Ok(Self { writer: BufWriter::with_capacity(1 << 20, file), destination: destination.to_owned() })
+        Ok(Self { writer: BufWriter::with_capacity(1 << 20, Early::new(file)), destination: destination.to_owned() })
     }
 
     /// The open file, after what was written so far has reached it.
-    fn flushed(&mut self) -> Result<&mut File> {
+    fn flushed(&mut self) -> Result<&mut Early> {
         self.writer.flush().map_err(bare).context("write", &self.destination)?;
-        Ok(self.writer.get_mut().as_file_mut())
+        Ok(self.writer.get_mut())
     }
 
     /// Where the file will be.
@@ -85,15 +86,18 @@ impl AtomicFile {
     /// Overwrites the first bytes, which were left free for that.
     pub(crate) fn replace_start(&mut self, bytes: &[u8]) -> Result<()> {
         let path = self.destination.clone();
-        let file = self.flushed()?;
-        file.seek(SeekFrom::Start(0)).and_then(|_| file.write_all(bytes)).context("write", path)
+        self.flushed()?.replace_start(bytes).map_err(bare).context("write", path)
     }
 
     /// Makes the file durable and gives it its name.
     pub(crate) fn commit(mut self) -> Result<()> {
-        self.flushed()?.sync_all().context("sync", &self.destination)?;
+        self.flushed()?.file().sync_all().context("sync", &self.destination)?;
         let file = self.writer.into_inner().map_err(|e| bare(e.into_error())).context("write", &self.destination)?;
-        file.persist(&self.destination).map_err(|e| bare(e.error)).context("replace", &self.destination)?;
+        let replaced = open_unfollowed(&self.destination).ok();
+        file.into_inner().persist(&self.destination).map_err(|e| bare(e.error)).context("replace", &self.destination)?;
+        if let Some(replaced) = replaced {
+            give_back(replaced);
+        }
         sync_directory(directory(&self.destination))
     }
 }
@@ -105,6 +109,16 @@ impl Write for AtomicFile {
 
     fn flush(&mut self) -> io::Result<()> {
         self.writer.flush().map_err(bare)
+    }
+}
+
+/// Closes a file that has no name any more: the system gives back what it takes up, which for a big one takes longer than
+/// everything else that is left to do.
+fn give_back(replaced: File) {
+    const BIG: u64 = 1 << 20;
+    if replaced.metadata().is_ok_and(|m| m.len() >= BIG) {
+        // Without a thread it is closed all the same.
+        let _ = std::thread::Builder::new().name("close".into()).spawn(move || drop(replaced));
     }
 }
 

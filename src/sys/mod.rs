@@ -13,6 +13,7 @@ pub(crate) mod native;
 #[path = "no_native.rs"]
 pub(crate) mod native;
 mod stat;
+mod writeback;
 
 pub(crate) use stat::{stat, stat_following};
 
