@@ -152,23 +152,33 @@ impl Encoder {
     /// Appends the block of `children`, which are sorted by name, to `out`.
     pub(crate) fn encode<'a>(&mut self, children: impl Iterator<Item = Child<'a>> + Clone, out: &mut Vec<u8>) {
         self.rows.clear();
-        let mut bases = [u64::MAX; COUNT];
-        let mut highest = [0; COUNT];
+        // Of no field the largest value is longer than all bits that are set in any.
+        let (mut first, mut set, mut differing) = ([0; COUNT], [0; COUNT], [0; COUNT]);
+        let mut names = 0;
         for child in children.clone() {
             let row = to_fields(&child.stat, child.flags);
+            if self.rows.is_empty() {
+                first = row;
+            }
             for i in 0..COUNT {
-                bases[i] = bases[i].min(row[i]);
-                highest[i] = highest[i].max(row[i]);
+                set[i] |= row[i];
+                differing[i] |= row[i] ^ first[i];
             }
             self.rows.push(row);
+            names += child.name.len() + 1;
         }
         if self.rows.is_empty() {
             return;
         }
         put_leb128(out, self.rows.len() as u64);
-        let mut widths = [0; COUNT];
+        let (mut bases, mut widths) = ([0; COUNT], [0; COUNT]);
         for i in 0..COUNT {
-            (bases[i], widths[i]) = packing(i, bases[i], highest[i]);
+            let (lowest, highest) = match (WITH_BASE[i], differing[i]) {
+                (true, 0) => (first[i], first[i]),
+                (true, _) => self.rows.iter().fold((u64::MAX, 0), |(l, h), row| (l.min(row[i]), h.max(row[i]))),
+                (false, _) => (0, set[i]),
+            };
+            (bases[i], widths[i]) = packing(i, lowest, highest);
         }
         for pair in widths.chunks(2) {
             out.push(pair[0] | pair.get(1).unwrap_or(&0) << 4);
@@ -177,15 +187,20 @@ impl Encoder {
             put_leb128(out, base);
         }
         let row_len: usize = widths.iter().map(|w| usize::from(*w)).sum();
-        out.reserve(self.rows.len() * row_len + 8);
+        let start = out.len();
+        let rows_end = start + self.rows.len() * row_len;
+        // Eight bytes are written at once, of which the next field overwrites what is too much: there is room for the last.
+        out.reserve(rows_end - start + names.max(8));
+        out.resize(rows_end + 8, 0);
+        let mut at = start;
+        let stored: Vec<usize> = (0..COUNT).filter(|i| widths[*i] > 0).collect();
         for row in &self.rows {
-            for i in 0..COUNT {
-                // Eight bytes at once, of which the next field overwrites what is too much.
-                let end = out.len() + usize::from(widths[i]);
-                out.extend_from_slice(&(row[i] - bases[i]).to_le_bytes());
-                out.truncate(end);
+            for &i in &stored {
+                out[at..at + 8].copy_from_slice(&(row[i] - bases[i]).to_le_bytes());
+                at += usize::from(widths[i]);
             }
         }
+        out.truncate(rows_end);
         for child in children {
             out.extend_from_slice(child.name);
             out.push(0);

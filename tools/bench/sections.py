@@ -129,8 +129,8 @@ def diffs(trees, options, sink):
     pairs.append(("10 % changed", trees.snapshot(tree, "D", *window), edits))
     remove(tree)
     runs = [
-        Run(f"diff, {what}", [trees.fastdiff, "diff", str(first), str(new), "--emit", "name-status", "-o", str(sink)],
-            reads_stdout=False, lines=0 if edits == 0 else None)
+        Run(f"diff, {what}", [trees.fastdiff, "diff", str(first), str(new), "--emit", "name-status"],
+            lines=0 if edits == 0 else None)
         for what, new, edits in pairs
     ]
 
