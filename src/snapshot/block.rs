@@ -142,69 +142,58 @@ fn take_leb128(data: &mut &[u8]) -> Option<u64> {
     None
 }
 
-/// Turns sorted children into blocks; keeps its buffer from one to the next.
-#[derive(Debug, Default)]
-pub(crate) struct Encoder {
-    rows: Vec<[u64; COUNT]>,
-}
-
-impl Encoder {
-    /// Appends the block of `children`, which are sorted by name, to `out`.
-    pub(crate) fn encode<'a>(&mut self, children: impl Iterator<Item = Child<'a>> + Clone, out: &mut Vec<u8>) {
-        self.rows.clear();
-        // Of no field the largest value is longer than all bits that are set in any.
-        let (mut first, mut set, mut differing) = ([0; COUNT], [0; COUNT], [0; COUNT]);
-        let mut names = 0;
-        for child in children.clone() {
-            let row = to_fields(&child.stat, child.flags);
-            if self.rows.is_empty() {
-                first = row;
-            }
-            for i in 0..COUNT {
-                set[i] |= row[i];
-                differing[i] |= row[i] ^ first[i];
-            }
-            self.rows.push(row);
-            names += child.name.len() + 1;
-        }
-        if self.rows.is_empty() {
-            return;
-        }
-        put_leb128(out, self.rows.len() as u64);
-        let (mut bases, mut widths) = ([0; COUNT], [0; COUNT]);
+/// Appends the block of `children`, which are sorted by name, to `out`. Looks at them twice rather than to remember what it
+/// has seen: a directory may be large.
+pub(crate) fn encode<'a>(children: impl Iterator<Item = Child<'a>> + Clone, out: &mut Vec<u8>) {
+    let (mut lowest, mut highest) = ([u64::MAX; COUNT], [0; COUNT]);
+    let (mut count, mut names) = (0, 0);
+    for child in children.clone() {
+        let row = to_fields(&child.stat, child.flags);
         for i in 0..COUNT {
-            let (lowest, highest) = match (WITH_BASE[i], differing[i]) {
-                (true, 0) => (first[i], first[i]),
-                (true, _) => self.rows.iter().fold((u64::MAX, 0), |(l, h), row| (l.min(row[i]), h.max(row[i]))),
-                (false, _) => (0, set[i]),
-            };
-            (bases[i], widths[i]) = packing(i, lowest, highest);
-        }
-        for pair in widths.chunks(2) {
-            out.push(pair[0] | pair.get(1).unwrap_or(&0) << 4);
-        }
-        for base in bases {
-            put_leb128(out, base);
-        }
-        let row_len: usize = widths.iter().map(|w| usize::from(*w)).sum();
-        let start = out.len();
-        let rows_end = start + self.rows.len() * row_len;
-        // Eight bytes are written at once, of which the next field overwrites what is too much: there is room for the last.
-        out.reserve(rows_end - start + names.max(8));
-        out.resize(rows_end + 8, 0);
-        let mut at = start;
-        let stored: Vec<usize> = (0..COUNT).filter(|i| widths[*i] > 0).collect();
-        for row in &self.rows {
-            for &i in &stored {
-                out[at..at + 8].copy_from_slice(&(row[i] - bases[i]).to_le_bytes());
-                at += usize::from(widths[i]);
+            if WITH_BASE[i] {
+                lowest[i] = lowest[i].min(row[i]);
+                highest[i] = highest[i].max(row[i]);
+            } else {
+                // No value is longer than all bits that are set in any.
+                highest[i] |= row[i];
             }
         }
-        out.truncate(rows_end);
-        for child in children {
-            out.extend_from_slice(child.name);
-            out.push(0);
+        count += 1;
+        names += child.name.len() + 1;
+    }
+    if count == 0 {
+        return;
+    }
+    put_leb128(out, count as u64);
+    let (mut bases, mut widths) = ([0; COUNT], [0; COUNT]);
+    for i in 0..COUNT {
+        let lowest = if WITH_BASE[i] { lowest[i] } else { 0 };
+        (bases[i], widths[i]) = packing(i, lowest, highest[i]);
+    }
+    for pair in widths.chunks(2) {
+        out.push(pair[0] | pair.get(1).unwrap_or(&0) << 4);
+    }
+    for base in bases {
+        put_leb128(out, base);
+    }
+    let row_len: usize = widths.iter().map(|w| usize::from(*w)).sum();
+    let stored: Vec<usize> = (0..COUNT).filter(|i| widths[*i] > 0).collect();
+    let mut at = out.len();
+    let rows_end = at + count * row_len;
+    // Eight bytes are written at once, of which the next field overwrites what is too much: there is room for the last.
+    out.reserve(rows_end - at + names.max(8));
+    out.resize(rows_end + 8, 0);
+    for child in children.clone() {
+        let row = to_fields(&child.stat, child.flags);
+        for &i in &stored {
+            out[at..at + 8].copy_from_slice(&(row[i] - bases[i]).to_le_bytes());
+            at += usize::from(widths[i]);
         }
+    }
+    out.truncate(rows_end);
+    for child in children {
+        out.extend_from_slice(child.name);
+        out.push(0);
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use xxhash_rust::xxh3::Xxh3Default;
 
-use super::block::{Child, Encoder};
+use super::block::{Child, encode};
 use super::counting::counts_below;
 use super::header::{Counts, Digest, canonical, digest};
 use super::reader::{Row, Snapshot};
@@ -49,7 +49,6 @@ pub(super) struct Record {
 pub(super) struct Shard {
     pub(super) records: Vec<Record>,
     pub(super) store: Store,
-    encoder: Encoder,
     scratch: Vec<u8>,
 }
 
@@ -58,6 +57,9 @@ const SHARDS: usize = 8;
 
 /// So many bytes of blocks stay in memory: those of some 450,000 entries.
 const IN_MEMORY: usize = 24 << 20;
+
+/// A buffer of this size is not kept for the next directory.
+const LARGE: usize = 1 << 20;
 
 /// Collects the directories of one scan.
 #[derive(Debug)]
@@ -180,7 +182,7 @@ impl<'b> Builder<'b> {
             }
         }
         shard.scratch.clear();
-        shard.encoder.encode(children, &mut shard.scratch);
+        encode(children, &mut shard.scratch);
         if let Some((row, summary)) = known.and_then(|row| self.same_in_base(row, &shard.scratch, subdirs)) {
             return Finished { beyond, ..shard.carry(number as u32, row, summary, counts) };
         }
@@ -188,6 +190,9 @@ impl<'b> Builder<'b> {
         let (content, finished) = self.read(store, scratch, flags, subdirs);
         let place = records.len() as u32;
         records.push(Record { device, content });
+        if scratch.capacity() > LARGE {
+            *scratch = Vec::new();
+        }
         Finished { shard: number as u32, place, counts, beyond, ..finished }
     }
 

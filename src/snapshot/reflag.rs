@@ -1,7 +1,7 @@
 //! Flags that can be known only when the walk is over: entries that turn out to be racy in the light of
 //! others. Changes blocks that were built already, and with them the digests above.
 
-use super::block::{Block, Child, Encoder};
+use super::block::{Block, Child, encode};
 use super::builder::{Builder, Content, Finished, Shard, directory_digest};
 use super::header::Digest;
 use super::reader::Row;
@@ -50,7 +50,6 @@ impl Builder<'_> {
         let mut buffer = Vec::new();
         let mut stack = vec![(top.place(), 0)];
         let mut done: Vec<Summary> = Vec::new();
-        let mut encoder = Encoder::default();
         while let Some(((shard, place), next)) = stack.last_mut() {
             let record = &shards[*shard as usize].records[*place as usize];
             let Content::Read { block, subdirs, .. } = &record.content else {
@@ -82,7 +81,7 @@ impl Builder<'_> {
                 revised.push(child);
             }
             let mut new_block = Vec::with_capacity(block.len());
-            encoder.encode(revised.into_iter(), &mut new_block);
+            encode(revised.into_iter(), &mut new_block);
             let digest = directory_digest(&new_block, below.iter().map(|s| (s.digest, s.subtree, s.flags.bits())));
             let subtree = 1 + below.iter().map(|s| s.subtree).sum::<u32>();
             let (shard, place) = (*shard as usize, *place as usize);

@@ -11,6 +11,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// Blocks come and go in pieces of this size, in bytes.
 const CHUNK: usize = 1 << 20;
 
+/// A block that takes more than this part of the limit leaves at once.
+const LARGE_PART: usize = 4;
+
 /// What all stores of a scan share.
 #[derive(Debug)]
 pub(super) struct Spill {
@@ -50,7 +53,14 @@ impl Store {
     /// When what has no room in memory cannot be written.
     pub(super) fn add(&mut self, block: &[u8], spill: &Spill) -> io::Result<Stored> {
         let stored = Stored { start: self.end, len: block.len() as u32 };
-        let has_room = self.chunks.back().is_some_and(|(_, chunk)| chunk.len() + block.len() <= chunk.capacity());
+        if block.len() > spill.limit / LARGE_PART {
+            write_all_at(self.file(spill)?, block, stored.start)?;
+            self.end += block.len() as u64;
+            return Ok(stored);
+        }
+        let has_room = self.chunks.back().is_some_and(|(start, chunk)| {
+            start + chunk.len() as u64 == self.end && chunk.len() + block.len() <= chunk.capacity()
+        });
         if !has_room {
             let size = CHUNK.max(block.len());
             if spill.in_memory.fetch_add(size, Ordering::Relaxed) + size > spill.limit {
@@ -69,11 +79,14 @@ impl Store {
     fn spill(&mut self, spill: &Spill) -> io::Result<()> {
         let Some((start, chunk)) = self.chunks.pop_front() else { return Ok(()) };
         spill.in_memory.fetch_sub(chunk.capacity(), Ordering::Relaxed);
-        let file = match &mut self.file {
+        write_all_at(self.file(spill)?, &chunk, start)
+    }
+
+    fn file(&mut self, spill: &Spill) -> io::Result<&File> {
+        Ok(match &mut self.file {
             Some(file) => file,
             none => none.insert(tempfile::tempfile_in(&spill.directory)?),
-        };
-        write_all_at(file, &chunk, start)
+        })
     }
 
     /// A block; `buffer` holds it if it was not in memory.
@@ -85,7 +98,9 @@ impl Store {
         let at = self.chunks.partition_point(|(start, _)| *start <= stored.start);
         if let Some((start, chunk)) = at.checked_sub(1).and_then(|at| self.chunks.get(at)) {
             let from = (stored.start - start) as usize;
-            return chunk.get(from..from + len).ok_or_else(|| io::ErrorKind::UnexpectedEof.into());
+            if let Some(block) = chunk.get(from..from + len) {
+                return Ok(block);
+            }
         }
         buffer.resize(len, 0);
         if len > 0 {

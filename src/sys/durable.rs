@@ -94,7 +94,10 @@ impl AtomicFile {
         self.flushed()?.file().sync_all().context("sync", &self.destination)?;
         let file = self.writer.into_inner().map_err(|e| bare(e.into_error())).context("write", &self.destination)?;
         let replaced = open_unfollowed(&self.destination).ok();
-        file.into_inner().persist(&self.destination).map_err(|e| bare(e.error)).context("replace", &self.destination)?;
+        file.into_inner()
+            .persist(&self.destination)
+            .map_err(|e| bare(e.error))
+            .context("replace", &self.destination)?;
         if let Some(replaced) = replaced {
             give_back(replaced);
         }

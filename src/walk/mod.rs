@@ -9,6 +9,7 @@ mod patience;
 mod portable;
 mod racy;
 
+use std::cmp::Ordering;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -58,6 +59,36 @@ pub(crate) struct Listing {
 impl Listing {
     pub(crate) fn name(&self, entry: &Entry) -> &[u8] {
         name(&self.names, entry.name)
+    }
+
+    /// Puts child directories, sorted by name, among the files, without room for a second list. A name that was listed
+    /// twice, and meant two things, is the directory's.
+    fn merge(&mut self, dirs: &[Entry]) {
+        let (mut files, mut left) = (self.entries.len(), dirs.len());
+        self.entries.extend_from_slice(dirs);
+        let mut at = self.entries.len();
+        // From the end, where there is room.
+        while let Some(dir) = left.checked_sub(1).map(|last| dirs[last]) {
+            let file = files.checked_sub(1).map(|last| self.entries[last]);
+            let order = file.map_or(Ordering::Less, |file| self.name(&file).cmp(self.name(&dir)));
+            let last = match (order, file) {
+                (Ordering::Equal, _) => {
+                    files -= 1;
+                    continue;
+                }
+                (Ordering::Greater, Some(file)) => {
+                    files -= 1;
+                    file
+                }
+                _ => {
+                    left -= 1;
+                    dir
+                }
+            };
+            at -= 1;
+            self.entries[at] = last;
+        }
+        self.entries.drain(files..at);
     }
 }
 

@@ -6,7 +6,7 @@ use super::*;
 
 fn encode(children: &[Child<'_>]) -> Vec<u8> {
     let mut out = Vec::new();
-    Encoder::default().encode(children.iter().copied(), &mut out);
+    super::encode(children.iter().copied(), &mut out);
     out
 }
 

@@ -249,36 +249,24 @@ impl<S: Sink> Walker<'_, S> {
         }
         let mut listing = state.listing;
         let mut subdirs = Vec::with_capacity(state.subdirs.len());
-        if !state.subdirs.is_empty() {
-            let files = std::mem::take(&mut listing.entries);
-            let mut merged: Vec<Entry> = Vec::with_capacity(files.len() + state.subdirs.len());
-            let mut files = files.into_iter().peekable();
-            for sub in state.subdirs {
-                let entry = |stat, flags| Entry { name: sub.name, stat, flags };
-                let entry = match sub.outcome {
-                    Outcome::Gone => continue,
-                    // Every child is delivered before its parent is finished; were it not, it would be unknown.
-                    Outcome::Pending(_) => {
-                        subdirs.push(self.empty(node.opened.met.device));
-                        entry(unknown(Kind::Dir), Flags::UNKNOWN | Flags::UNLISTED)
-                    }
-                    Outcome::Other { stat, flags } => entry(stat, flags),
-                    Outcome::Dir { stat, flags, done } => {
-                        subdirs.push(done);
-                        entry(stat, flags)
-                    }
-                };
-                while let Some(file) = files.next_if(|f| listing.name(f) <= listing.name(&entry)) {
-                    // A name that was listed twice, and meant two things.
-                    if listing.name(&file) != listing.name(&entry) {
-                        merged.push(file);
-                    }
+        let mut dirs = Vec::with_capacity(state.subdirs.len());
+        for sub in state.subdirs {
+            let (stat, flags) = match sub.outcome {
+                Outcome::Gone => continue,
+                // Every child is delivered before its parent is finished; were it not, it would be unknown.
+                Outcome::Pending(_) => {
+                    subdirs.push(self.empty(node.opened.met.device));
+                    (unknown(Kind::Dir), Flags::UNKNOWN | Flags::UNLISTED)
                 }
-                merged.push(entry);
-            }
-            merged.extend(files);
-            listing.entries = merged;
+                Outcome::Other { stat, flags } => (stat, flags),
+                Outcome::Dir { stat, flags, done } => {
+                    subdirs.push(done);
+                    (stat, flags)
+                }
+            };
+            dirs.push(Entry { name: sub.name, stat, flags });
         }
+        listing.merge(&dirs);
         flags -= Flags::FOREIGN;
         let directory = Directory {
             thread: thread(),

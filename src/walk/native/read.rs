@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use rayon::Scope;
-use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
+use rayon::iter::{IndexedParallelIterator as _, ParallelIterator as _};
 use rayon::slice::ParallelSliceMut as _;
 use rustc_hash::FxHashSet;
 
@@ -255,17 +255,15 @@ impl<S: Sink> Walker<'_, S> {
         if files.len() <= SPLIT {
             return stat(0..files.len());
         }
-        let piece = |piece| stat(piece * PIECE..files.len().min((piece + 1) * PIECE));
-        let pieces = (0..files.len().div_ceil(PIECE)).into_par_iter().map(piece);
-        let pieces: Vec<_> = in_parallel(|| pieces.collect::<io::Result<_>>())?;
-        let mut all = Stated { entries: Vec::with_capacity(files.len()), ..Stated::default() };
-        for piece in pieces {
-            all.entries.extend(piece.entries);
-            all.late.extend(piece.late);
-            all.missing.extend(piece.missing);
-            all.failed.extend(piece.failed);
-        }
-        Ok(all)
+        // Each piece has its place among the entries: there may be too many for a second list.
+        let unread = Entry { name: files[0], stat: unknown(Kind::Unknown), flags: Flags::UNKNOWN };
+        let mut entries = vec![unread; files.len()];
+        let pieces = entries.par_chunks_mut(PIECE).enumerate().map(|(number, place)| {
+            let from = number * PIECE;
+            Ok(stat(from..from + place.len())?.moved_to(place))
+        });
+        let pieces = in_parallel(|| pieces.collect::<io::Result<_>>())?;
+        Ok(Stated::joined(entries, PIECE, pieces))
     }
 
     /// An entry whose metadata cannot be read: as it was last known. Nothing if that was a directory: whatever

@@ -28,6 +28,32 @@ impl Stated {
         (self.late.is_empty() && self.missing.is_empty() && self.failed.is_empty()).then_some(self.entries)
     }
 
+    /// Moves the entries to the start of `place`; how many there are, and the rest.
+    pub(super) fn moved_to(mut self, place: &mut [Entry]) -> (usize, Self) {
+        let entries = std::mem::take(&mut self.entries);
+        place[..entries.len()].copy_from_slice(&entries);
+        (entries.len(), self)
+    }
+
+    /// What pieces came to whose entries were moved to every `piece`th place of `entries`.
+    pub(super) fn joined(mut entries: Vec<Entry>, piece: usize, pieces: Vec<(usize, Self)>) -> Self {
+        let mut all = Self::default();
+        let mut end = 0;
+        for (number, (count, rest)) in pieces.into_iter().enumerate() {
+            let start = number * piece;
+            // Most often nothing is missing.
+            if start != end {
+                entries.copy_within(start..start + count, end);
+            }
+            end += count;
+            all.late.extend(rest.late);
+            all.missing.extend(rest.missing);
+            all.failed.extend(rest.failed);
+        }
+        entries.truncate(end);
+        Self { entries, ..all }
+    }
+
     /// Stats these files of an open directory.
     pub(super) fn of(above: &Opened, dir: &Dir, names: &[u8], files: &[Name], progress: &Progress) -> Self {
         let mut stated = Self { entries: Vec::with_capacity(files.len()), ..Self::default() };
