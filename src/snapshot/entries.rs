@@ -1,7 +1,8 @@
 //! All entries of a snapshot in tree order, and the search for one.
 
 use super::block::Child;
-use super::reader::{Listing, Node, Snapshot};
+use super::listing::{Listing, Node};
+use super::reader::Snapshot;
 use crate::entry::{Flags, Kind, Stat};
 use crate::path::{self, push};
 use crate::{Error, Result};

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use memmap2::Mmap;
 use self_cell::self_cell;
 
-use super::block::{Block, Child, Names};
+use super::block::{Block, Child};
 use super::builder::directory_digest;
 use super::header::{Digest, HEADER_LEN, Header, digest};
+use super::listing::{Listing, Node};
 use super::open::{map, open_regular};
 use super::overlay::Overlay;
 use super::tables::{ArchivedMeta, Device, Meta, View};
@@ -57,87 +58,6 @@ pub(crate) struct Row {
     pub(crate) subtree: u32,
     /// All flags of the entries below.
     pub(crate) flags: Flags,
-}
-
-/// One child of a directory, and the row of its own if it is one.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Node<'a> {
-    pub(crate) child: Child<'a>,
-    pub(crate) row: Option<u32>,
-    /// Which child it is, counted from 0.
-    pub(crate) place: u32,
-}
-
-/// The same with its metadata still packed.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct PackedNode<'a> {
-    pub(crate) name: &'a [u8],
-    pub(crate) row: Option<u32>,
-    pub(crate) place: u32,
-}
-
-/// The children of one directory in name order.
-#[derive(Debug)]
-pub(crate) struct Listing<'a> {
-    pub(crate) block: Block<'a>,
-    names: Names<'a>,
-    subdirs: std::vec::IntoIter<u32>,
-    place: u32,
-}
-
-impl<'a> Listing<'a> {
-    /// The next child without its metadata.
-    pub(crate) fn next_packed(&mut self) -> Option<PackedNode<'a>> {
-        let place = self.place;
-        // Not by the names alone: another program may have written more NULs meanwhile.
-        if place as usize >= self.block.len() {
-            return None;
-        }
-        let name = self.names.next()?;
-        self.place += 1;
-        let is_directory = !self.subdirs.as_slice().is_empty() && self.block.is_directory(place as usize);
-        let row = if is_directory { self.subdirs.next() } else { None };
-        Some(PackedNode { name, row, place })
-    }
-
-    /// How many of the next `count` children come before the first directory.
-    pub(crate) fn files(&self, count: usize) -> usize {
-        if self.subdirs.as_slice().is_empty() {
-            return count;
-        }
-        let place = self.place as usize;
-        (place..place + count).position(|place| self.block.is_directory(place)).unwrap_or(count)
-    }
-
-    /// How many of the next `count` names are the next ones of `other` too.
-    pub(crate) fn equal_names(&self, other: &Self, count: usize) -> usize {
-        self.names.equal(&other.names, count)
-    }
-
-    /// Passes over so many children, none of them a directory.
-    pub(crate) fn pass_files(&mut self, count: usize) {
-        self.names.pass(count);
-        self.place += count as u32;
-    }
-
-    /// How many rows of child directories are left.
-    pub(crate) fn subdirs(&self) -> usize {
-        self.subdirs.len()
-    }
-
-    /// Unpacks a child.
-    pub(crate) fn unpack(&self, node: &PackedNode<'a>) -> Node<'a> {
-        Node { child: self.block.child(node.place as usize, node.name), row: node.row, place: node.place }
-    }
-}
-
-impl<'a> Iterator for Listing<'a> {
-    type Item = Node<'a>;
-
-    fn next(&mut self) -> Option<Node<'a>> {
-        let node = self.next_packed()?;
-        Some(self.unpack(&node))
-    }
 }
 
 impl Snapshot {
@@ -353,7 +273,7 @@ impl Snapshot {
     pub(crate) fn listing(&self, row: u32) -> Result<Listing<'_>> {
         let (block, subdirs) = self.check(row)?;
         let block = Block::parse(block).ok_or_else(|| self.unreadable(row))?;
-        Ok(Listing { block, names: block.names(), subdirs: subdirs.into_iter(), place: 0 })
+        Ok(Listing::new(block, subdirs))
     }
 
     /// The file systems that begin at directories of these rows.

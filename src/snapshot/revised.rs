@@ -7,7 +7,7 @@ use super::block::{Block, Child};
 use super::builder::{Builder, Finished, Record, Shard};
 use super::counting::child_counts;
 use super::header::Counts;
-use super::reader::Listing;
+use super::listing::Listing;
 use crate::Result;
 use crate::entry::{Flags, Kind, Stat};
 

@@ -140,6 +140,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_large_block_leaves_at_once_and_takes_no_room() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let spill = Spill::new(dir.path(), 8 * CHUNK);
+        let mut store = Store::default();
+        let block = |number: usize| vec![number as u8; if number % 2 == 0 { 3 * CHUNK } else { 900 }];
+        let stored: Vec<_> = (0..8).map(|n| store.add(&block(n), &spill).expect("there is room")).collect();
+        assert!(spill.in_memory.load(Ordering::Relaxed) <= 4 * CHUNK);
+        let mut buffer = Vec::new();
+        for (number, stored) in stored.iter().enumerate() {
+            assert_eq!(store.get(*stored, &mut buffer).expect("it is there"), block(number), "{number}");
+        }
+    }
+
+    #[test]
     fn whatever_leaves_memory_comes_back() {
         let dir = tempfile::tempdir().expect("a directory");
         for limit in [0, CHUNK, 3 * CHUNK, 100 * CHUNK] {

@@ -300,3 +300,29 @@ pub(crate) fn native<S: Sink>(
 ) -> Result<Vec<FinishedRoot<S::Done>>> {
     native::walk(plan, devices, sink, monitor)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn directories_are_merged_in_order_and_take_the_place_of_a_file_of_their_name() {
+        let names = Arc::new((b'a'..=b'f').flat_map(|name| [name, 0]).collect::<Vec<_>>());
+        let entry = |letter: u8, ino| Entry {
+            name: (u32::from(letter - b'a') * 2, 1),
+            stat: Stat { ino, ..Stat::default() },
+            flags: Flags::empty(),
+        };
+        for (files, dirs) in
+            [("", ""), ("ace", ""), ("", "bd"), ("ace", "bdf"), ("abcdef", "ace"), ("cd", "abef"), ("ab", "ab")]
+        {
+            let mut listing =
+                Listing { names: Arc::clone(&names), entries: files.bytes().map(|letter| entry(letter, 1)).collect() };
+            listing.merge(&dirs.bytes().map(|letter| entry(letter, 2)).collect::<Vec<_>>());
+            let merged: Vec<_> = listing.entries.iter().map(|e| (listing.name(e)[0], e.stat.ino)).collect();
+            let all: std::collections::BTreeMap<_, _> =
+                files.bytes().map(|letter| (letter, 1)).chain(dirs.bytes().map(|letter| (letter, 2))).collect();
+            assert_eq!(merged, all.into_iter().collect::<Vec<_>>(), "{files} and {dirs}");
+        }
+    }
+}

@@ -63,6 +63,58 @@ proptest! {
     }
 
     #[test]
+    fn equal_rows_are_counted_as_one_by_one(
+        rows in prop::collection::vec(0..3_u64, 1..200),
+        changes in prop::collection::vec(any::<prop::sample::Index>(), 0..3),
+        starts in (any::<prop::sample::Index>(), any::<prop::sample::Index>()),
+        limit in 0..200_usize,
+        width in 0..8_u32,
+    ) {
+        let names: Vec<_> = (0..rows.len()).map(|i| format!("{i:03}")).collect();
+        // The largest values are at both ends, so that the layout stays.
+        let size = |value: u64| (value << (8 * width)) | u64::from(width > 0);
+        let child = |(i, value): (usize, &u64)| Child {
+            name: names[i].as_bytes(),
+            stat: Stat { size: size(if i == 0 { 3 } else { *value }), ..Stat::default() },
+            flags: Flags::empty(),
+        };
+        let a: Vec<_> = rows.iter().enumerate().map(child).collect();
+        let mut b = a.clone();
+        for change in changes {
+            let at = change.index(b.len());
+            b[at].stat.size = size(if at == 0 { 3 } else { 2 });
+        }
+        let (a_bytes, b_bytes) = (encode(&a), encode(&b));
+        let (a_block, b_block) = (Block::parse(&a_bytes).expect("own block"), Block::parse(&b_bytes).expect("own block"));
+        prop_assert!(Pairing::new(&a_block, &b_block).same_layout);
+        let (from, to) = (starts.0.index(a.len()), starts.1.index(b.len()));
+        let one_by_one = a[from..].iter().zip(&b[to..]).take(limit).take_while(|(a, b)| a.stat == b.stat).count();
+        prop_assert_eq!(Pairing::equal_rows(&a_block, from, &b_block, to, limit), one_by_one);
+    }
+
+    #[test]
+    fn names_are_passed_and_compared_as_one_by_one(
+        names in prop::collection::vec(prop::collection::vec(b'a'..=b'c', 1..40), 1..60),
+        change in any::<prop::sample::Index>(),
+        passed in any::<prop::sample::Index>(),
+        count in any::<prop::sample::Index>(),
+    ) {
+        let joined = |names: &[Vec<u8>]| names.iter().flat_map(|name| name.iter().copied().chain([0])).collect::<Vec<_>>();
+        let mut others = names.clone();
+        let at = change.index(names.len());
+        others[at].push(b'd');
+        let (bytes, other_bytes) = (joined(&names), joined(&others));
+        let (mut a, mut b) = (Names(&bytes), Names(&other_bytes));
+        let passed = passed.index(names.len() + 1);
+        a.pass(passed);
+        b.pass(passed);
+        prop_assert_eq!(a.clone().collect::<Vec<_>>(), names[passed..].iter().map(Vec::as_slice).collect::<Vec<_>>());
+        let count = count.index(names.len() - passed + 1);
+        let same = if at < passed { count } else { count.min(at - passed) };
+        prop_assert_eq!(a.equal(&b, count), same);
+    }
+
+    #[test]
     fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         if let Some(block) = Block::parse(&bytes) {
             prop_assert_eq!(block.children().count(), block.len());

@@ -69,3 +69,28 @@ impl Stated {
         stated
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entry::{Flags, Stat};
+
+    #[test]
+    fn pieces_are_joined_without_their_gaps() {
+        let entry =
+            |n: u32| Entry { name: (n, 1), stat: Stat { ino: u64::from(n), ..Stat::default() }, flags: Flags::empty() };
+        // Three pieces of four places, of which the second lost two and the last is short.
+        let found = [vec![0, 1, 2, 3], vec![4, 7], vec![8, 9]];
+        let mut entries = vec![entry(99); 10];
+        let places = entries.chunks_mut(4);
+        let pieces = places.zip(&found).map(|(place, found)| {
+            let missing = if found.len() == 2 && place.len() == 4 { vec![(5, 1), (6, 1)] } else { Vec::new() };
+            Stated { entries: found.iter().copied().map(entry).collect(), missing, ..Stated::default() }.moved_to(place)
+        });
+        let pieces = pieces.collect();
+        let joined = Stated::joined(entries, 4, pieces);
+        let numbers: Vec<_> = joined.entries.iter().map(|e| (e.name.0, e.stat.ino)).collect();
+        assert_eq!(numbers, [0, 1, 2, 3, 4, 7, 8, 9].map(|n| (n, u64::from(n))));
+        assert_eq!(joined.missing, [(5, 1), (6, 1)]);
+    }
+}
