@@ -10,7 +10,7 @@ use self_cell::self_cell;
 use super::block::{Block, Child};
 use super::builder::directory_digest;
 use super::header::{Digest, HEADER_LEN, Header, digest};
-use super::listing::{Listing, Node};
+use super::listing::Listing;
 use super::open::{map, open_regular};
 use super::overlay::Overlay;
 use super::tables::{ArchivedMeta, Device, Meta, View};

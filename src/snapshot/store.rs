@@ -144,7 +144,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let spill = Spill::new(dir.path(), 8 * CHUNK);
         let mut store = Store::default();
-        let block = |number: usize| vec![number as u8; if number % 2 == 0 { 3 * CHUNK } else { 900 }];
+        let block = |number: usize| vec![number as u8; if number.is_multiple_of(2) { 3 * CHUNK } else { 900 }];
         let stored: Vec<_> = (0..8).map(|n| store.add(&block(n), &spill).expect("there is room")).collect();
         assert!(spill.in_memory.load(Ordering::Relaxed) <= 4 * CHUNK);
         let mut buffer = Vec::new();
