@@ -35,6 +35,7 @@
 //! - [`Change`]s of kind [`Suspect`](ChangeKind::Suspect) have to be treated as changed.
 
 mod diff;
+pub mod duplicati;
 pub mod emit;
 mod entry;
 mod error;

@@ -97,7 +97,9 @@ impl Form {
             Format::NameStatus => emit::name_status(diff, &self.style, self.nul, out),
             Format::Json => emit::json(diff, &self.style, out),
             Format::Paths => emit::paths(diff, &self.style, self.nul, out),
-            Format::Duplicati => emit::duplicati(diff, &DuplicatiOptions { database: self.database()? }, out),
+            Format::Duplicati => {
+                emit::duplicati(diff, &DuplicatiOptions { database: self.database()?, ..Default::default() }, out)
+            }
             Format::Rsync => emit::rsync(diff, part, out),
             Format::Rclone => emit::rclone(diff, part, self.nul, out),
             Format::Restic => emit::restic(diff, part, out),
