@@ -1,9 +1,9 @@
 //! The gates in front of a list for Duplicati. Each gives the reason why there must be none; a needless full scan costs time, a
 //! list that is wrong loses a change.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use super::database::{DatabaseError, JobDatabase, Row};
+use super::database::{DatabaseError, JobDatabase, Version};
 use super::filters::{filters_differ, sources_differ};
 use super::note::{NO_ROW, Note};
 use super::outcome::RunOutcome;
@@ -21,41 +21,38 @@ pub enum Settled {
     Abort(String),
 }
 
-/// Finds out whether the run that a pending snapshot was for succeeded. Several runs may have followed it (the hook is not
-/// asked by all of them): every one has to have succeeded, and what they stored has to be there still.
+/// Finds out whether the run that a pending snapshot was for succeeded. It has to be the only one since: of another, of which
+/// the hook was not told or did not answer in time, nobody knows what it was asked to back up.
 ///
 /// # Errors
 /// What is wrong with the database.
-pub fn settle(note: &Note, file: &std::path::Path, database: &JobDatabase) -> Result<Settled, DatabaseError> {
+pub fn settle(note: &Note, file: &Path, database: &JobDatabase) -> Result<Settled, DatabaseError> {
     let abort = |why: String| Ok(Settled::Abort(why));
     if let Some(why) = other_database(note, file, database)? {
         return abort(why);
     }
     let runs = database.backups_since(note.newest.map_or(0, |row| row.id))?;
-    if runs.is_empty() {
-        return abort("no backup has run since the list was printed".into());
-    }
-    if runs.iter().any(|run| run.row.time < note.taken) {
+    let run = match runs.as_slice() {
+        [] => return abort("no backup has run since".into()),
+        [run] => run,
+        _ => return abort(format!("{} backups have run since, not all of them asked this hook", runs.len())),
+    };
+    if run.row.time < note.taken {
         return abort("the job database was put back from a copy, or the clock was set back".into());
     }
-    for run in &runs {
-        match &run.outcome {
-            RunOutcome::Success => {}
-            RunOutcome::Failed(why) => return abort(format!("the last backup is no baseline: {why}")),
-            RunOutcome::Unfinished => return abort("the last backup was cut off: it left no result".into()),
-        }
+    match &run.outcome {
+        RunOutcome::Success => {}
+        RunOutcome::Failed(why) => return abort(format!("the last backup was no success: {why}")),
+        RunOutcome::Unfinished => return abort("the last backup was cut off: it left no result".into()),
     }
     let Some(newest) = database.newest_version()? else {
-        return abort("the database holds no version of the backup".into());
+        return abort("the backup has no version".into());
     };
     if !newest.is_full {
         return abort("the newest version is a partial one".into());
     }
-    let is_there = match runs.iter().rev().find(|run| run.found_changes) {
-        Some(run) => newest.operation >= run.row.id,
-        // They had nothing to store: the version from before is as good as theirs.
-        None => Some(newest.row) == note.version || newest.operation >= runs[0].row.id,
-    };
+    // A run that had nothing to store leaves no version: the one from before is as good.
+    let is_there = newest.operation == run.row.id || !run.found_changes && Some(newest.row) == note.version;
     if !is_there {
         return abort("the version that the last backup made is gone".into());
     }
@@ -137,11 +134,17 @@ pub(super) fn version_gate(version: Option<DuplicatiVersion>) -> Option<String> 
     }
 }
 
-/// Why no list can be made from a committed baseline with this note. None of a baseline that came from elsewhere.
+/// Why no list can be made from a committed baseline with this note; none of a baseline that came from elsewhere.
+/// `before` is the note of the last run, if that did not succeed, and `now` the one of the run that is to come.
 ///
 /// # Errors
 /// What is wrong with the database.
-pub fn baseline_gate(note: Option<&Note>, now: &Note, database: &JobDatabase) -> Result<Option<String>, DatabaseError> {
+pub fn baseline_gate(
+    note: Option<&Note>,
+    before: Option<&Note>,
+    now: &Note,
+    database: &JobDatabase,
+) -> Result<Option<String>, DatabaseError> {
     if let Some(why) = version_gate(now.duplicati) {
         return Ok(Some(why));
     }
@@ -167,19 +170,28 @@ pub fn baseline_gate(note: Option<&Note>, now: &Note, database: &JobDatabase) ->
         let shown = |version: Option<DuplicatiVersion>| version.map_or("an unknown version".into(), |v| v.to_string());
         return Ok(Some(format!("Duplicati has changed from {} to {}", shown(note.duplicati), shown(now.duplicati))));
     }
-    Ok(match note.version {
-        Some(version) if database.has_version(version)? => None,
-        _ => Some("the version that the baseline belongs to was deleted".into()),
-    })
+    if note.version == Some(newest.row) || is_of_list(before, newest, database)? {
+        return Ok(None);
+    }
+    let is_there = note.version.map(|version| database.has_version(version)).transpose()?.unwrap_or_default();
+    Ok(Some(if is_there {
+        "the newest version was not made from the baseline by a list: a run without one may have left out what it could not read".into()
+    } else {
+        "the version that the baseline belongs to was deleted".into()
+    }))
 }
 
-/// Whether the newest version is the very one that the baseline belongs to, so that no run has come between.
-///
-/// # Errors
-/// What is wrong with the database.
-pub fn is_newest(note: &Note, database: &JobDatabase) -> Result<bool, DatabaseError> {
-    let newest: Option<Row> = database.newest_version()?.map(|version| version.row);
-    Ok(newest.is_some() && newest == note.version)
+/// Whether the newest version was made by the last run from a list, or that run made none: then it carries over all that is
+/// not in the list, which comes again. A full scan that did not succeed carries over nothing, not even what it could not
+/// read.
+fn is_of_list(before: Option<&Note>, newest: Version, database: &JobDatabase) -> Result<bool, DatabaseError> {
+    let Some(before) = before.filter(|note| note.listed) else { return Ok(false) };
+    let runs = database.backups_since(before.newest.map_or(0, |row| row.id))?;
+    Ok(match runs.as_slice() {
+        [] => before.version == Some(newest.row),
+        [run] => newest.operation == run.row.id || before.version == Some(newest.row),
+        _ => false,
+    })
 }
 
 #[cfg(all(test, unix))]

@@ -11,7 +11,7 @@ mod version;
 
 pub use database::{DatabaseError, DatabaseProblem, JobDatabase, Row, StoredPaths, Version};
 pub use filters::filters_differ;
-pub use gates::{Settled, baseline_gate, common_gate, is_newest, settle};
+pub use gates::{Settled, baseline_gate, common_gate, settle};
 pub use note::Note;
 pub use outcome::{BackupRun, RunOutcome};
 pub use settings::Settings;

@@ -24,6 +24,8 @@ pub struct Note {
     pub version: Option<Row>,
     /// The digest of the options that decide what a version holds.
     pub options: String,
+    /// A list was printed, so that the run carries over the rest from that version.
+    pub listed: bool,
     /// Duplicati's version.
     pub duplicati: Option<DuplicatiVersion>,
 }
@@ -47,6 +49,7 @@ impl Note {
             newest,
             version: database.newest_version()?.map(|version| version.row),
             options: settings.digest(),
+            listed: false,
             duplicati: database.duplicati_version()?,
         })
     }
@@ -54,7 +57,8 @@ impl Note {
     /// Of a database that is not there yet.
     pub fn without_database(taken: i64, file: &Path, settings: &Settings) -> Self {
         let (database, options) = (file.to_owned(), settings.digest());
-        Self { database, taken, first: NO_ROW, newest: None, version: None, options, duplicati: None }
+        let (newest, version, duplicati) = (None, None, None);
+        Self { database, taken, first: NO_ROW, newest, version, options, listed: false, duplicati }
     }
 
     /// As the strings that a job keeps.
@@ -69,6 +73,7 @@ impl Note {
             ("newest-operation", row(self.newest)),
             ("version", row(self.version)),
             ("options", self.options.clone()),
+            ("listed", self.listed.to_string()),
             ("duplicati", duplicati),
         ]
         .into_iter()
@@ -89,6 +94,7 @@ impl Note {
             newest: row("newest-operation")?,
             version: row("version")?,
             options: map.get("options")?.clone(),
+            listed: map.get("listed")?.parse().ok()?,
             duplicati: DuplicatiVersion::parse(map.get("duplicati")?),
         })
     }
@@ -111,6 +117,7 @@ mod tests {
             newest: Some(row(9)),
             version: Some(row(4)),
             options: "ab".into(),
+            listed: true,
             duplicati: Some(DuplicatiVersion::FIRST),
         };
         assert_eq!(Note::from_map(&whole.to_map()), Some(whole.clone()));

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -48,6 +49,7 @@ pub struct Settings {
     options: BTreeMap<&'static str, OsString>,
     own_list: bool,
     disable_filetime_check: bool,
+    script_timeout: Option<Duration>,
 }
 
 impl Settings {
@@ -64,6 +66,7 @@ impl Settings {
             options: DECIDING.iter().filter_map(|name| Some((*name, option(name)?))).collect(),
             own_list: given("changed_files") || given("deleted_files"),
             disable_filetime_check: option("disable_filetime_check").is_some_and(|value| is_true(&value)),
+            script_timeout: script_timeout(option("run_script_timeout")),
         }
     }
 
@@ -80,6 +83,11 @@ impl Settings {
     /// Whether a listed file of the same size and time is read.
     pub fn disables_filetime_check(&self) -> bool {
         self.disable_filetime_check
+    }
+
+    /// How long a script may take; none for as long as it likes. What it prints later is not looked at.
+    pub fn script_timeout(&self) -> Option<Duration> {
+        self.script_timeout
     }
 
     /// The value of an option, with underscores in its name; none if it is not given. Only of those that decide what a
@@ -139,6 +147,35 @@ fn source(spelled: &[u8]) -> PathBuf {
 fn is_true(value: &OsStr) -> bool {
     let value = value.to_string_lossy().trim().to_ascii_lowercase();
     !matches!(value.as_str(), "0" | "false" | "off" | "no")
+}
+
+/// As Duplicati reads the time limit of scripts; its default where it cannot be understood, which is short.
+fn script_timeout(value: Option<OsString>) -> Option<Duration> {
+    let default = Duration::from_secs(60);
+    let parsed = value.map_or(Some(default), |value| parse_timespan(&value.to_string_lossy()));
+    parsed.map_or(Some(default), |timeout| (!timeout.is_zero()).then_some(timeout))
+}
+
+/// Numbers with units, such as `1h12m03s`; `0` without.
+fn parse_timespan(text: &str) -> Option<Duration> {
+    let mut rest = text.trim();
+    if rest == "0" {
+        return Some(Duration::ZERO);
+    }
+    let mut seconds: u64 = 0;
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit())?;
+        let unit = match rest[digits..].chars().next()? {
+            's' => 1,
+            'm' => 60,
+            'h' => 3600,
+            'd' | 'D' => 24 * 3600,
+            _ => return None,
+        };
+        seconds = seconds.checked_add(rest[..digits].parse::<u64>().ok()?.checked_mul(unit)?)?;
+        rest = &rest[digits + 1..];
+    }
+    (!text.trim().is_empty()).then(|| Duration::from_secs(seconds))
 }
 
 /// As Duplicati reads a size: units are powers of 1024, megabytes without one.
@@ -217,6 +254,19 @@ pub(super) mod tests {
         assert_eq!(limit(" "), Ok(None));
         assert!(limit("many").is_err());
         assert_eq!(settings(&[]).size_limit(), Ok(None));
+    }
+
+    #[test]
+    fn the_time_limit_of_scripts_is_read_as_duplicati_reads_it() {
+        let limit = |text| settings(&[("run_script_timeout", text)]).script_timeout().map(|limit| limit.as_secs());
+        assert_eq!(settings(&[]).script_timeout(), Some(Duration::from_secs(60)));
+        assert_eq!(limit("1m15s"), Some(75));
+        assert_eq!(limit("1h12m03s"), Some(4323));
+        assert_eq!(limit("0"), None);
+        assert_eq!(limit("0s"), None);
+        for text in ["", "soon", "15", "5x", "99999999999999999999s"] {
+            assert_eq!(limit(text), Some(60), "{text}");
+        }
     }
 
     #[test]

@@ -9,6 +9,8 @@ mod database;
 mod job;
 mod lists;
 mod options;
+mod outcome;
+mod records;
 mod refusals;
 mod rounds;
 mod rules;
