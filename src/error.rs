@@ -118,6 +118,15 @@ pub enum Error {
         reason: String,
     },
 
+    /// There is nothing to list, and the consumer would misread an empty list (law 5).
+    #[error("no list for {consumer}: nothing is to be listed, and {misread}: do not start it")]
+    NothingToList {
+        /// The consumer's name.
+        consumer: &'static str,
+        /// What it would do.
+        misread: String,
+    },
+
     /// A job that cannot be run, or not as asked.
     #[error("job {}: {problem}", name.escape_debug())]
     Job {
