@@ -11,6 +11,7 @@ mod diff;
 mod filter;
 mod format;
 mod hints;
+mod hook;
 mod info;
 mod job;
 mod jobs;
@@ -97,6 +98,7 @@ enum Command {
     Status(status::Args),
     Run(run::Args),
     Log(log::Args),
+    Hook(hook::Args),
     Completions(completions::Args),
     Man(man::Args),
 }
@@ -120,15 +122,16 @@ impl From<Error> for Failure {
 type Outcome = Result<u8, Failure>;
 
 pub(crate) fn main() -> ExitCode {
+    if hook::is_called() {
+        return hook::called();
+    }
     if std::env::args_os().nth(1).is_some_and(|command| command == "run") {
         FAILURE_CODE.store(NOT_STARTED, Ordering::Relaxed);
     }
     let matches = Cli::command().try_get_matches().unwrap_or_else(|e| usage(&e));
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|e| usage(&e));
     let of_command = matches.subcommand().map_or(&matches, |(_, m)| m);
-    signals::raise_open_file_limit();
-    signals::ignore_size_limit();
-    signals::catch_cut_files();
+    signals::prepare();
     let outcome = match cli.command {
         Command::Snap(args) => snap::run(&args, of_command),
         Command::Diff(args) => diff::run(&args),
@@ -142,6 +145,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Status(args) => status::run(&args),
         Command::Run(args) => run::run(&args),
         Command::Log(args) => log::run(&args),
+        Command::Hook(args) => hook::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
     };

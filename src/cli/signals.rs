@@ -14,6 +14,13 @@ pub(super) fn interrupted() -> bool {
     INTERRUPTED.load(Ordering::Relaxed)
 }
 
+/// What every command needs.
+pub(super) fn prepare() {
+    raise_open_file_limit();
+    ignore_size_limit();
+    catch_cut_files();
+}
+
 /// Has interrupting signals noticed instead of ending the program at once, so that no half file stays.
 /// A second one ends it.
 #[cfg(unix)]
@@ -47,7 +54,7 @@ pub(super) fn take_interruption() -> Option<i32> {
 /// Past the limit of a file's size a write has to fail, not to end the program with half a file.
 #[cfg(unix)]
 #[expect(unsafe_code, reason = "signal-hook can only handle a signal, not ignore it")]
-pub(super) fn ignore_size_limit() {
+fn ignore_size_limit() {
     // SAFETY: ignoring a signal runs no code.
     unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
 }
@@ -102,7 +109,7 @@ static OPEN_FILES: OnceLock<rustix::process::Rlimit> = OnceLock::new();
 
 /// As many open files as the system allows: the walker holds one per directory whose children wait.
 #[cfg(unix)]
-pub(super) fn raise_open_file_limit() {
+fn raise_open_file_limit() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = OPEN_FILES.get_or_init(|| getrlimit(Resource::Nofile));
     // A refusal leaves the old limit in force, which is enough but for the deepest trees.
@@ -149,6 +156,18 @@ static HAS_FAILED: AtomicBool = AtomicBool::new(false);
 /// What to say of a file that nobody told of, such as an old snapshot that is about to be replaced.
 const SOME_FILE: &[u8] = b"fastdiff: error: a snapshot was cut short while it was read; run it again\n";
 
+/// Whether a backup program called, to which it has to be said otherwise.
+static IS_CALLED: AtomicBool = AtomicBool::new(false);
+
+/// What Duplicati takes for information, and goes on without a list.
+const CALLED: &[u8] =
+    b"LOG:INFO fastdiff: no list, so that Duplicati scans everything: a snapshot was cut short while it was read\n";
+
+/// Duplicati called: a file that is cut short is said on standard output, and is no failure of the program.
+pub(super) fn say_on_standard_output() {
+    IS_CALLED.store(true, Ordering::SeqCst);
+}
+
 fn cut_short(path: &Path) -> Vec<u8> {
     let path = path.shown();
     format!(
@@ -189,7 +208,7 @@ pub(super) fn guard(path: &Path, addresses: std::ops::Range<usize>) {
 /// Has an access past the end of a file that shrank answered with an error. To be called once.
 #[cfg(unix)]
 #[expect(unsafe_code, reason = "code in a signal handler has to be async-signal-safe")]
-pub(super) fn catch_cut_files() {
+fn catch_cut_files() {
     use signal_hook::consts::SIGBUS;
     let handler = |info: &libc::siginfo_t| {
         // SAFETY: of SIGBUS the field is the address of the access.
@@ -201,6 +220,10 @@ pub(super) fn catch_cut_files() {
         while HAS_FAILED.swap(true, Ordering::SeqCst) {
             // SAFETY: pause only waits.
             unsafe { libc::pause() };
+        }
+        if IS_CALLED.load(Ordering::SeqCst) {
+            let _ = rustix::io::write(rustix::stdio::stdout(), CALLED);
+            signal_hook::low_level::exit(0);
         }
         let message = guarded.map_or_else(|| opening().map_or(SOME_FILE, |text| text), |guarded| &guarded.message);
         // Nobody is left to tell if this fails.

@@ -92,14 +92,16 @@ enum Walker {
     Portable,
 }
 
-fn parse_duration(text: &str) -> Result<Duration, String> {
+/// A length of time, in seconds unless it names units.
+pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
     if let Ok(seconds) = text.parse::<u64>() {
         return Ok(Duration::from_secs(seconds));
     }
     humantime::parse_duration(text).map_err(|e| format!("{e}; write it as 15s, 2min or 500ms"))
 }
 
-fn parse_timeout(text: &str) -> Result<Duration, String> {
+/// One that is not zero.
+pub(super) fn parse_timeout(text: &str) -> Result<Duration, String> {
     let timeout = parse_duration(text)?;
     if timeout.is_zero() { Err("nothing answers in no time; write it as 30s or 2min".into()) } else { Ok(timeout) }
 }

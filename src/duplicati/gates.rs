@@ -58,7 +58,9 @@ pub fn settle(note: &Note, file: &Path, database: &JobDatabase) -> Result<Settle
     }
     // A run of a database that was new then has given it its first operation.
     let first = database.first_operation()?.unwrap_or(NO_ROW);
-    Ok(Settled::Commit(Note { first, version: Some(newest.row), ..note.clone() }))
+    // A full scan is all that a new version of Duplicati calls for.
+    let duplicati = if note.listed { note.duplicati } else { database.duplicati_version()? };
+    Ok(Settled::Commit(Note { first, version: Some(newest.row), duplicati, ..note.clone() }))
 }
 
 /// Why the database is another than the noted one.

@@ -6,6 +6,9 @@
 
 mod backup;
 mod database;
+mod hook;
+mod hook_gates;
+mod hook_rounds;
 mod job;
 mod lists;
 mod options;
