@@ -8,7 +8,8 @@ use super::docket::{Docket, Generation, Note, hex};
 use super::full::FullReason;
 use super::log::Seen;
 use super::store::Job;
-use crate::diff::{Diff, DiffOptions, Summary};
+use super::unsettled;
+use crate::diff::{Again, Diff, DiffOptions, Summary};
 use crate::error::Context as _;
 use crate::monitor::Monitor;
 use crate::scan::{self, ScanOptions, ScanOutcome, fingerprint, question_of};
@@ -44,7 +45,7 @@ pub struct Begun {
     pub run: u64,
     /// Why its list is a full one; none if it holds what changed since the baseline.
     pub full: Option<FullReason>,
-    /// The run whose place it took: it was begun and never committed. Its changes are listed again.
+    /// The run before it, if that did not succeed. What it listed is listed again.
     pub replaced: Option<u64>,
     /// What the walk came to.
     pub outcome: ScanOutcome,
@@ -52,6 +53,7 @@ pub struct Begun {
     pub base: Option<PathBuf>,
     pub(super) summary: Summary,
     pub(super) compared: Compared,
+    pub(super) again: Again,
 }
 
 impl Begun {
@@ -120,9 +122,13 @@ impl Plan<'_> {
         options.overlay = false;
         options.own_dirs.extend(self.own_dirs());
         let question = question_of(&options, self.monitor)?;
-        let (mut old, mut full) = match self.baseline(&question) {
-            Ok(old) => (Some(old), None),
-            Err(reason) => (None, Some(reason)),
+        let usable = self.baseline(&question).and_then(|old| {
+            let again = unsettled::gather(self.job.dir(), self.docket, &old, self.monitor);
+            again.map(|again| (old, again)).map_err(FullReason::Unsettled)
+        });
+        let (mut old, again, mut full) = match usable {
+            Ok((old, again)) => (Some(old), again, None),
+            Err(reason) => (None, Again::default(), Some(reason)),
         };
         let mut base = self.base(old.as_ref(), &question)?;
         loop {
@@ -138,16 +144,17 @@ impl Plan<'_> {
             let new = self.open(self.output)?;
             let generation = self.generation(&new, &question);
             let pair = Pair { old: old.take(), new };
-            match Compared::new(pair, &self.request.diff).map_err(|failed| *failed) {
+            match Compared::new(pair, &self.request.diff, &again).map_err(|failed| *failed) {
                 Ok((compared, summary)) => {
                     let begun = Begun {
                         run: self.docket.next,
                         full,
-                        replaced: self.docket.pending.as_ref().map(|pending| pending.run),
+                        replaced: self.docket.unfinished().map(|pending| pending.run),
                         outcome,
                         base: by,
                         summary,
                         compared,
+                        again,
                     };
                     return Ok((begun, generation));
                 }
@@ -244,7 +251,7 @@ impl Plan<'_> {
     fn candidates(&self, asked: &str) -> Vec<(PathBuf, Generation, bool)> {
         let mut found: Vec<(PathBuf, Generation, bool)> = Vec::new();
         let mut take = |dir: &Path, docket: &Docket, is_own: bool| {
-            let usable = docket.committed.iter().chain(&docket.pending).filter(|g| g.question == asked);
+            let usable = docket.committed.iter().chain(docket.unfinished()).filter(|g| g.question == asked);
             if docket.machine == crate::sys::machine::identity() {
                 found.extend(usable.map(|generation| (dir.to_owned(), generation.clone(), is_own)));
             }

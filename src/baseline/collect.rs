@@ -13,9 +13,10 @@ pub(super) fn collect(dir: &Path, docket: &Docket) -> Result<()> {
         let name = entry.file_name();
         let Some(name) = name.to_str() else { continue };
         let is_named = docket.generations().any(|generation| generation.file == name);
-        let is_snapshot = name.strip_suffix(".snap").is_some_and(|run| run.parse::<u64>().is_ok());
+        let is_named = is_named || docket.unsettled.as_ref().is_some_and(|unsettled| unsettled.file == name);
+        let is_of_run = |suffix| name.strip_suffix(suffix).is_some_and(|run: &str| run.parse::<u64>().is_ok());
         let is_temporary = sys::durable::is_temporary(name);
-        if (is_snapshot && !is_named) || is_temporary {
+        if ((is_of_run(".snap") || is_of_run(".again")) && !is_named) || is_temporary {
             let path = entry.path();
             match fs::remove_file(&path) {
                 Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}

@@ -10,6 +10,7 @@ use super::docket::{Docket, Generation, Note};
 use super::lock::{Lock, make_private};
 use super::log::{self, Ending, Event, Outcome};
 use super::store::Job;
+use super::unsettled;
 use crate::error::Context as _;
 use crate::monitor::{Monitor, NoMonitor};
 use crate::{Error, JobProblem, Result};
@@ -78,7 +79,17 @@ impl Locked {
         if docket.machine != crate::sys::machine::identity() {
             *docket = Docket { next: docket.next, ..Docket::new() };
         }
+        match &begun.full {
+            None => docket.unsettled = unsettled::write(self.job.dir(), begun.run, &begun.again)?,
+            // What it listed before is compared with no baseline now, so that it is forgotten.
+            Some(_) if docket.unfinished().is_some() || docket.unsettled.is_some() => {
+                docket.unsettled = None;
+                docket.lost.get_or_insert_with(|| format!("run {} listed everything", begun.run));
+            }
+            Some(_) => {}
+        }
         let replaced = docket.pending.replace(generation);
+        docket.aborted = None;
         docket.next += 1;
         log::append(self.job.dir(), &event)?;
         if let Some(replaced) = &replaced {
@@ -109,9 +120,14 @@ impl Locked {
     pub fn commit(&self, run: Option<u64>, keep: usize, ending: &Ending) -> Result<Ended> {
         let (mut docket, pending) = self.pending(run)?;
         let run = pending.run;
-        open_generation(self.job.dir(), &pending, &NoMonitor)
+        let snapshot = open_generation(self.job.dir(), &pending, &NoMonitor)
             .map_err(|e| Error::job(self.job.name(), JobProblem::Pending { run, reason: e.to_string() }))?;
         docket.pending = None;
+        docket.lost = None;
+        // What could not be read was not listed again either.
+        if snapshot.header().counts.unknown == 0 {
+            docket.unsettled = None;
+        }
         if let Some(former) = docket.committed.replace(pending) {
             docket.kept.insert(0, former);
         }
@@ -120,13 +136,13 @@ impl Locked {
         Ok(self.after(&docket, run, Outcome::Committed, ending))
     }
 
-    /// Forgets the pending run. Its changes are in the next list again.
+    /// Gives the pending run up. What it listed is in the next list again.
     ///
     /// # Errors
     /// [`JobProblem::NothingPending`], [`JobProblem::OtherRun`], [`Error::Io`].
     pub fn abort(&self, run: Option<u64>, ending: &Ending) -> Result<Ended> {
         let (mut docket, pending) = self.pending(run)?;
-        docket.pending = None;
+        docket.aborted = docket.pending.take();
         docket.write(&self.job.docket_path())?;
         Ok(self.after(&docket, pending.run, Outcome::Aborted, ending))
     }

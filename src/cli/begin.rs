@@ -10,6 +10,7 @@ use super::jobs::{self, GuardArgs};
 use super::list::write_list_to;
 use super::output::Output;
 use super::state::StateArgs;
+use super::walk::WalkArgs;
 use super::{DONE, Failure, INCOMPLETE, Outcome, complain};
 
 const AFTER_HELP: &str = "\
@@ -59,6 +60,9 @@ pub(super) struct Args {
     hints: HintsArgs,
 
     #[command(flatten)]
+    walk: WalkArgs,
+
+    #[command(flatten)]
     guards: GuardArgs,
 
     #[command(flatten)]
@@ -81,7 +85,11 @@ pub(super) fn run(args: &Args) -> Outcome {
     }
     let locked = job.lock()?;
     let output = Output::open(Some(&args.output))?;
-    let begun = jobs::begin(&locked, &definition, &args.hints, &args.guards, args.quiet)?;
+    let mut request = definition.request()?;
+    args.walk.add_to(&mut request.scan);
+    args.hints.add_to(&mut request.scan)?;
+    args.guards.add_to(&mut request);
+    let begun = jobs::begin(&locked, &request, &definition, args.quiet)?;
     if !args.quiet {
         complain(
             "note",

@@ -14,6 +14,7 @@ use super::hints::HintsArgs;
 use super::jobs::{self, GuardArgs};
 use super::lists::{Lists, Written};
 use super::state::StateArgs;
+use super::walk::WalkArgs;
 use super::{DONE, Failure, NOT_STARTED, Outcome, complain, signals};
 
 const AFTER_HELP: &str = "\
@@ -53,6 +54,9 @@ pub(super) struct Args {
     hints: HintsArgs,
 
     #[command(flatten)]
+    walk: WalkArgs,
+
+    #[command(flatten)]
     guards: GuardArgs,
 
     #[command(flatten)]
@@ -72,7 +76,11 @@ pub(super) fn run(args: &Args) -> Outcome {
     let command = command(args, &definition)?;
     let locked = job.lock()?;
     let dir = locked.lists()?;
-    let begun = jobs::begin(&locked, &definition, &args.hints, &args.guards, args.quiet)?;
+    let mut request = definition.request()?;
+    args.walk.add_to(&mut request.scan);
+    args.hints.add_to(&mut request.scan)?;
+    args.guards.add_to(&mut request);
+    let begun = jobs::begin(&locked, &request, &definition, args.quiet)?;
     if !args.quiet {
         complain("note", format_args!("run {}: {}", begun.run, jobs::changes(&begun)));
     }

@@ -13,8 +13,8 @@ use fastdiff::{Error, Monitor, Warning};
 use indicatif::HumanCount;
 
 use super::super::format::Format;
-use super::super::snap::{parse_duration, parse_timeout};
 use super::super::state::StateArgs;
+use super::super::walk::{WalkArgs, parse_timeout};
 use super::super::{DIFFERENT, DONE, Failure};
 use super::voice;
 
@@ -44,10 +44,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "DURATION", default_value = "50s", value_parser = parse_timeout)]
     time_limit: Duration,
 
-    /// Entries changed less than this before the walk are listed again by the next run [default: what the kernel takes to
-    /// begin writing back, 35s as a rule]
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
-    racy_window: Option<Duration>,
+    #[command(flatten)]
+    walk: WalkArgs,
 
     #[command(flatten)]
     state: StateArgs,
@@ -158,7 +156,7 @@ fn answer(args: &Args, settings: &Settings, until: Instant) -> Result<(Answer, H
     }
     let told = |e: Error| e.to_string();
     let mut request = definition.request().map_err(said)?;
-    request.scan.racy_window = args.racy_window;
+    args.walk.add_to(&mut request.scan);
     let left_out = [job.store().dir().to_owned()];
     let held = Held { locked: job.lock().map_err(told)?, keep: definition.keep };
     let taken = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs().cast_signed());

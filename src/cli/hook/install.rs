@@ -10,8 +10,8 @@ use fastdiff::duplicati::{Settings, filters_differ};
 use fastdiff::path::{PathExt as _, absolute};
 
 use super::super::format::Format;
-use super::super::snap::parse_timeout;
 use super::super::state::StateArgs;
+use super::super::walk::parse_timeout;
 use super::super::{DONE, Failure, Outcome, complain, output_failure};
 use super::script::{Call, MARK};
 
