@@ -1,7 +1,7 @@
 //! How often a job runs, and whether a calendar can say so: what starts at fixed times of day is made up for after the machine
 //! slept; what starts so long after the last run is not.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -51,7 +51,8 @@ impl Every {
                 if unit != "D" && !text.contains('T') {
                     text.push('T');
                 }
-                text.push_str(&format!("{count}{unit}"));
+                // Writing to a string cannot fail.
+                let _ = write!(text, "{count}{unit}");
             }
         }
         text

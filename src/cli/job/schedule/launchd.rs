@@ -36,15 +36,11 @@ fn plist(schedule: &Schedule, label: &str) -> String {
     };
     add("Label", &string(label));
     let (program, arguments) = schedule.program_and_arguments();
-    let words: String =
-        std::iter::once(program).chain(arguments).map(|word| format!("        {}\n", string(word))).collect();
-    add("ProgramArguments", &format!("<array>\n{words}    </array>"));
+    let words: Vec<_> = std::iter::once(program).chain(arguments).map(string).collect();
+    add("ProgramArguments", &array(&words));
     match schedule.every.calendar() {
         // By the clock: what the machine slept through is made up for when it wakes, once.
-        Some(calendar) => {
-            let times: String = times(calendar).iter().map(|time| format!("        <dict>{time}</dict>\n")).collect();
-            add("StartCalendarInterval", &format!("<array>\n{times}    </array>"));
-        }
+        Some(calendar) => add("StartCalendarInterval", &array(&times(calendar))),
         // What falls into the machine's sleep is left out.
         None => add("StartInterval", &format!("<integer>{}</integer>", schedule.every.seconds())),
     }
@@ -71,6 +67,10 @@ fn plist(schedule: &Schedule, label: &str) -> String {
     )
 }
 
+fn array(values: &[String]) -> String {
+    format!("<array>\n        {}\n    </array>", values.join("\n        "))
+}
+
 fn string(text: &str) -> String {
     format!("<string>{}</string>", quote::xml(text))
 }
@@ -78,15 +78,16 @@ fn string(text: &str) -> String {
 /// What is left out of a time stands for every one.
 fn times(calendar: Calendar) -> Vec<String> {
     let key = |name: &str, value: u64| format!("<key>{name}</key><integer>{value}</integer>");
+    let dict = |keys: String| format!("<dict>{keys}</dict>");
     let minute = |n| key("Minute", n);
     let hour = |n| key("Hour", n) + &minute(0);
     match calendar {
-        Calendar::Minutes(1) => vec![String::new()],
-        Calendar::Minutes(n) => (0..60 / n).map(|i| minute(i * n)).collect(),
-        Calendar::Hours(1) => vec![minute(0)],
-        Calendar::Hours(n) => (0..24 / n).map(|i| hour(i * n)).collect(),
-        Calendar::Day => vec![hour(0)],
-        Calendar::Week => vec![key("Weekday", 1) + &hour(0)],
+        Calendar::Minutes(1) => vec![dict(String::new())],
+        Calendar::Minutes(n) => (0..60 / n).map(|i| dict(minute(i * n))).collect(),
+        Calendar::Hours(1) => vec![dict(minute(0))],
+        Calendar::Hours(n) => (0..24 / n).map(|i| dict(hour(i * n))).collect(),
+        Calendar::Day => vec![dict(hour(0))],
+        Calendar::Week => vec![dict(key("Weekday", 1) + &hour(0))],
     }
 }
 
@@ -180,13 +181,11 @@ mod tests {
     fn every_even_interval_is_a_list_of_times() {
         let times =
             |every: &str| times(every.parse::<super::super::Every>().expect("an interval").calendar().expect("even"));
-        assert_eq!(times("1min"), [""]);
-        assert_eq!(
-            times("30min").join("\n"),
-            "<key>Minute</key><integer>0</integer>\n<key>Minute</key><integer>30</integer>"
-        );
-        assert_eq!(times("1h"), ["<key>Minute</key><integer>0</integer>"]);
-        assert_eq!(times("12h")[1], "<key>Hour</key><integer>12</integer><key>Minute</key><integer>0</integer>");
+        assert_eq!(times("1min"), ["<dict></dict>"]);
+        assert_eq!(times("30min")[1], "<dict><key>Minute</key><integer>30</integer></dict>");
+        assert_eq!(times("1h"), ["<dict><key>Minute</key><integer>0</integer></dict>"]);
+        let noon = "<dict><key>Hour</key><integer>12</integer><key>Minute</key><integer>0</integer></dict>";
+        assert_eq!(times("12h")[1], noon);
         assert_eq!((times("5min").len(), times("2h").len(), times("1day").len(), times("7days").len()), (12, 12, 1, 1));
     }
 }
