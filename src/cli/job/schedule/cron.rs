@@ -9,9 +9,9 @@ const LONGEST: usize = 998;
 pub(super) fn script(schedule: &Schedule) -> Result<String, String> {
     let (job, every) = (schedule.job, schedule.every);
     // A comment to the shell that runs the line. It ends the line, so no job's mark is the beginning of another's.
-    let mark = format!(" # fastdiff job {}", percent(job));
-    let line = format!("{} {}{mark}", times(schedule)?, command(schedule)?);
-    let mark = quote::shell(&mark);
+    let line = format!("{} {} # fastdiff job {job}", times(schedule)?, command(schedule)?);
+    // A basic regular expression.
+    let mark = format!(" # fastdiff job {}$", job.replace('.', "[.]"));
     Ok(format!(
         "\
 # Job {job} every {every}: a line for cron. To install it, or to replace the job's former line, pipe this to sh.
@@ -21,9 +21,7 @@ pub(super) fn script(schedule: &Schedule) -> Result<String, String> {
 set -eu
 table=$(crontab -l 2>/dev/null) || table=
 {{
-[ -z \"$table\" ] || printf '%s\\n' \"$table\" | mark={mark} awk '
-    {{ at = length($0) - length(ENVIRON[\"mark\"]) + 1 }}
-    at < 1 || substr($0, at) != ENVIRON[\"mark\"]'
+[ -z \"$table\" ] || printf '%s\\n' \"$table\" | LC_ALL=C sed '/{mark}/d'
 cat <<'END'
 {line}
 END
@@ -101,9 +99,7 @@ mod tests {
         set -eu
         table=$(crontab -l 2>/dev/null) || table=
         {
-        [ -z "$table" ] || printf '%s\n' "$table" | mark=' # fastdiff job documents' awk '
-            { at = length($0) - length(ENVIRON["mark"]) + 1 }
-            at < 1 || substr($0, at) != ENVIRON["mark"]'
+        [ -z "$table" ] || printf '%s\n' "$table" | LC_ALL=C sed '/ # fastdiff job documents$/d'
         cat <<'END'
         */15 * * * * PATH=/home/ada/bin:/usr/bin:/bin /usr/local/bin/fastdiff run documents --nice # fastdiff job documents
         END

@@ -8,8 +8,7 @@ use super::{Schedule, quote};
 pub(super) fn script(schedule: &Schedule) -> String {
     let label = format!("fastdiff.{}", schedule.job);
     let plist = plist(schedule, &label);
-    let file = quote::in_dir("$HOME/Library/LaunchAgents", &format!("{label}.plist"));
-    let target = quote::in_dir("gui/$(id -u)", &label);
+    let (file, target) = (format!("$HOME/Library/LaunchAgents/{label}.plist"), format!("gui/$(id -u)/{label}"));
     let (job, every, program) = (schedule.job, schedule.every, &schedule.program);
     format!(
         "\
@@ -17,13 +16,13 @@ pub(super) fn script(schedule: &Schedule) -> String {
 # For Documents, Desktop and the like macOS asks for leave first: System Settings, Privacy & Security, Full Disk Access,
 # add {program}
 # What it did: fastdiff log {job}
-# To remove it: launchctl bootout {target}, then remove the file.
+# To remove it: launchctl bootout \"{target}\", then remove the file.
 set -eu
 mkdir -p \"$HOME/Library/LaunchAgents\"
-cat >{file} <<'END'
+cat >\"{file}\" <<'END'
 {plist}END
-launchctl bootout {target} 2>/dev/null || true
-launchctl bootstrap \"gui/$(id -u)\" {file}
+launchctl bootout \"{target}\" 2>/dev/null || true
+launchctl bootstrap \"gui/$(id -u)\" \"{file}\"
 "
     )
 }
@@ -103,10 +102,10 @@ mod tests {
         # For Documents, Desktop and the like macOS asks for leave first: System Settings, Privacy & Security, Full Disk Access,
         # add /usr/local/bin/fastdiff
         # What it did: fastdiff log documents
-        # To remove it: launchctl bootout "gui/$(id -u)"/fastdiff.documents, then remove the file.
+        # To remove it: launchctl bootout "gui/$(id -u)/fastdiff.documents", then remove the file.
         set -eu
         mkdir -p "$HOME/Library/LaunchAgents"
-        cat >"$HOME/Library/LaunchAgents"/fastdiff.documents.plist <<'END'
+        cat >"$HOME/Library/LaunchAgents/fastdiff.documents.plist" <<'END'
         <?xml version="1.0" encoding="UTF-8"?>
         <!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
         <plist version="1.0">
@@ -142,27 +141,27 @@ mod tests {
         </dict>
         </plist>
         END
-        launchctl bootout "gui/$(id -u)"/fastdiff.documents 2>/dev/null || true
-        launchctl bootstrap "gui/$(id -u)" "$HOME/Library/LaunchAgents"/fastdiff.documents.plist
+        launchctl bootout "gui/$(id -u)/fastdiff.documents" 2>/dev/null || true
+        launchctl bootstrap "gui/$(id -u)" "$HOME/Library/LaunchAgents/fastdiff.documents.plist"
         "#);
     }
 
     #[test]
     fn odd_words_come_through_the_plist_as_they_are() {
         let mut odd = schedule("90s");
-        odd.program = "/opt/R&D/<fast>diff".into();
+        odd.program = "/opt/R&D/<fast>diff ü".into();
         odd.path = None;
         odd.home = None;
-        insta::assert_snapshot!(plist(&odd, "fastdiff.ü"), @r#"
+        insta::assert_snapshot!(plist(&odd, "fastdiff.documents"), @r#"
         <?xml version="1.0" encoding="UTF-8"?>
         <!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
         <plist version="1.0">
         <dict>
             <key>Label</key>
-            <string>fastdiff.&#252;</string>
+            <string>fastdiff.documents</string>
             <key>ProgramArguments</key>
             <array>
-                <string>/opt/R&amp;D/&lt;fast&gt;diff</string>
+                <string>/opt/R&amp;D/&lt;fast&gt;diff &#252;</string>
                 <string>run</string>
                 <string>documents</string>
             </array>

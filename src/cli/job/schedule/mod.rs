@@ -46,7 +46,7 @@ impl With {
 /// What is to be run, how often, and what it needs there.
 #[derive(Debug, Clone)]
 struct Schedule<'a> {
-    /// The job's name.
+    /// The job's name: letters, digits, `.`, `_` and `-`, which mean nothing to a shell, to systemd or to XML.
     job: &'a str,
     every: Every,
     /// The absolute path of fastdiff.

@@ -16,11 +16,6 @@ pub(super) fn shell(word: &str) -> Cow<'_, str> {
     format!("'{}'", word.replace('\'', r#"'"'"'"#)).into()
 }
 
-/// A file in a directory, which itself is for the shell to expand.
-pub(super) fn in_dir(dir: &str, file: &str) -> String {
-    format!("\"{dir}\"/{}", shell(file))
-}
-
 /// Text between two tags. All that is not ASCII becomes a number, so that no code page on the way can change it. Control
 /// characters cannot be written in XML and must not be in it.
 pub(super) fn xml(text: &str) -> String {

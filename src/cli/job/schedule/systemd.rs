@@ -5,34 +5,25 @@ use std::fmt::Write as _;
 use super::every::{Calendar, Every};
 use super::{Schedule, quote};
 
-/// The longest name that a unit can have.
-const LONGEST_NAME: usize = 255;
-
 pub(super) fn script(schedule: &Schedule) -> Result<String, String> {
-    let unit = format!("fastdiff-{}", name(schedule.job));
-    if unit.len() + ".service".len() > LONGEST_NAME {
-        return Err("its name is too long for one of systemd's".into());
-    }
     let (service, timer) = (service(schedule)?, timer(schedule));
-    let (service_unit, timer_unit) = (format!("{unit}.service"), format!("{unit}.timer"));
-    let (service_file, timer_file) = (quote::in_dir("$dir", &service_unit), quote::in_dir("$dir", &timer_unit));
-    let (service_unit, timer_unit) = (quote::shell(&service_unit), quote::shell(&timer_unit));
     let (job, every) = (schedule.job, schedule.every);
+    let unit = format!("fastdiff-{job}");
     Ok(format!(
         "\
 # Job {job} every {every}: a service and its timer for systemd. To install them, pipe this to sh.
 # Timers of a user run while that user is logged in; always, after: loginctl enable-linger
-# What it did: fastdiff log {job}; what it said: journalctl --user -u {service_unit}
-# To remove it: systemctl --user disable --now {timer_unit}, then remove the two files.
+# What it did: fastdiff log {job}; what it said: journalctl --user -u {unit}.service
+# To remove it: systemctl --user disable --now {unit}.timer, then remove the two files.
 set -eu
 dir=${{XDG_CONFIG_HOME:-$HOME/.config}}/systemd/user
 mkdir -p \"$dir\"
-cat >{service_file} <<'END'
+cat >\"$dir/{unit}.service\" <<'END'
 {service}END
-cat >{timer_file} <<'END'
+cat >\"$dir/{unit}.timer\" <<'END'
 {timer}END
 systemctl --user daemon-reload
-systemctl --user enable --now {timer_unit}
+systemctl --user enable --now {unit}.timer
 ",
     ))
 }
@@ -48,10 +39,8 @@ fn service(schedule: &Schedule) -> Result<String, String> {
         command.push(' ');
         command.push_str(&word(argument, true));
     }
-    let mut unit = format!(
-        "[Unit]\nDescription=fastdiff job {}\n\n[Service]\nType=oneshot\nExecStart={command}\n",
-        specifiers(schedule.job)
-    );
+    let mut unit =
+        format!("[Unit]\nDescription=fastdiff job {}\n\n[Service]\nType=oneshot\nExecStart={command}\n", schedule.job);
     if let Some(path) = &schedule.path {
         // Writing to a string cannot fail.
         let _ = writeln!(unit, "Environment={}", word(&format!("PATH={path}"), false));
@@ -74,7 +63,7 @@ fn timer(schedule: &Schedule) -> String {
     };
     format!(
         "[Unit]\nDescription=fastdiff job {} every {every}\n\n[Timer]\n{when}\n[Install]\nWantedBy=timers.target\n",
-        specifiers(schedule.job)
+        schedule.job
     )
 }
 
@@ -93,28 +82,9 @@ fn after_the_last(every: Every) -> String {
     format!("OnActiveSec=1min\nOnUnitActiveSec={}s\n", every.seconds())
 }
 
-/// A unit's name has few characters; systemd writes others as their bytes.
-fn name(job: &str) -> String {
-    let mut name = String::new();
-    for byte in job.bytes() {
-        if byte.is_ascii_alphanumeric() || b":_.-".contains(&byte) {
-            name.push(char::from(byte));
-        } else {
-            // Writing to a string cannot fail.
-            let _ = write!(name, "\\x{byte:02x}");
-        }
-    }
-    name
-}
-
-/// `%` begins a specifier nearly everywhere in a unit.
-fn specifiers(text: &str) -> String {
-    text.replace('%', "%%")
-}
-
-/// A word of a command line or an assignment; in the arguments of a command `$` begins a variable.
+/// A word of a command line or an assignment. `%` begins a specifier; in the arguments of a command `$` begins a variable.
 fn word(text: &str, has_variables: bool) -> String {
-    let mut escaped = specifiers(text).replace('\\', r"\\").replace('"', r#"\""#);
+    let mut escaped = text.replace('%', "%%").replace('\\', r"\\").replace('"', r#"\""#);
     if has_variables {
         escaped = escaped.replace('$', "$$");
     }
@@ -137,7 +107,7 @@ mod tests {
         set -eu
         dir=${XDG_CONFIG_HOME:-$HOME/.config}/systemd/user
         mkdir -p "$dir"
-        cat >"$dir"/fastdiff-documents.service <<'END'
+        cat >"$dir/fastdiff-documents.service" <<'END'
         [Unit]
         Description=fastdiff job documents
 
@@ -149,7 +119,7 @@ mod tests {
         IOSchedulingClass=idle
         KillMode=mixed
         END
-        cat >"$dir"/fastdiff-documents.timer <<'END'
+        cat >"$dir/fastdiff-documents.timer" <<'END'
         [Unit]
         Description=fastdiff job documents every 15min
 
@@ -213,12 +183,5 @@ mod tests {
         let expected =
             [Some("*:0/1"), Some("*:0/15"), Some("0/1:00"), Some("0/6:00"), Some("daily"), Some("weekly"), None];
         assert_eq!(found, expected.map(|e| e.map(String::from)));
-    }
-
-    #[test]
-    fn an_odd_job_has_a_name_that_systemd_takes() {
-        assert_eq!(name("a-b_c.1 ü"), r"a-b_c.1\x20\xc3\xbc");
-        let long = Schedule { job: &"x".repeat(240), ..schedule("15min") };
-        assert_eq!(script(&long).expect_err("too long"), "its name is too long for one of systemd's");
     }
 }

@@ -18,7 +18,7 @@ pub(super) fn xml(schedule: &Schedule) -> Result<String, String> {
         }
     }
     let (program, arguments) = (quote::xml(program), quote::xml(&arguments));
-    let (job, every) = (quote::xml(schedule.job), schedule.every);
+    let (job, every) = (schedule.job, schedule.every);
     let interval = every.iso8601();
     Ok(format!(
         "\
