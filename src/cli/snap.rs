@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 
 use clap::ArgMatches;
 use fastdiff::path::PathExt as _;
-use fastdiff::{FilterOptions, Pattern, ScanOptions, ScanOutcome, WalkerKind, scan};
+use fastdiff::{ScanOptions, ScanOutcome, WalkerKind, scan};
 use indicatif::{HumanBytes, HumanCount};
 
+use super::filter::FilterArgs;
 use super::hints::{self, HintsArgs};
 use super::progress::Progress;
 use super::{DONE, Failure, INCOMPLETE, Outcome, complain, open, signals, unread};
@@ -48,6 +49,11 @@ pub(super) struct Args {
     #[command(flatten)]
     hints: HintsArgs,
 
+    /// Write only what differs from BASE, if that is little: SNAP is small then, and needs BASE's file unchanged
+    /// from then on (that of BASE's own base, if BASE is such a snapshot itself)
+    #[arg(long, requires = "base", help_heading = "Less to look at")]
+    overlay: bool,
+
     #[command(flatten)]
     filter: FilterArgs,
 
@@ -79,30 +85,6 @@ pub(super) struct Args {
     quiet: bool,
 }
 
-#[derive(clap::Args)]
-#[command(next_help_heading = "What to leave out")]
-struct FilterArgs {
-    /// Leave out what matches a gitignore pattern
-    #[arg(long, value_name = "GLOB", allow_hyphen_values = true)]
-    exclude: Vec<String>,
-
-    /// Leave out what matches the patterns in a file, one a line (- for standard input)
-    #[arg(long, value_name = "FILE")]
-    exclude_from: Vec<PathBuf>,
-
-    /// Leave out directories that hold a valid CACHEDIR.TAG
-    #[arg(long)]
-    exclude_caches: bool,
-
-    /// Leave out directories that hold an entry of this name
-    #[arg(long, value_name = "NAME", value_parser = parse_name)]
-    exclude_if_present: Vec<String>,
-
-    /// Do not enter other file systems than that of each root
-    #[arg(short = 'x', long)]
-    one_file_system: bool,
-}
-
 #[derive(Clone, Copy, Default, clap::ValueEnum)]
 enum Walker {
     #[default]
@@ -122,47 +104,12 @@ fn parse_timeout(text: &str) -> Result<Duration, String> {
     if timeout.is_zero() { Err("nothing answers in no time; write it as 30s or 2min".into()) } else { Ok(timeout) }
 }
 
-fn parse_name(name: &str) -> Result<String, String> {
-    if name.is_empty() || name.contains('/') {
-        return Err("name one entry of a directory, without a slash".into());
-    }
-    Ok(name.to_owned())
-}
-
-impl FilterArgs {
-    /// The patterns in the order in which they were given: the last that matches decides.
-    fn patterns(&self, matches: &ArgMatches) -> Result<Vec<Pattern>, Failure> {
-        let places = |id| matches.indices_of(id).into_iter().flatten();
-        let mut given: Vec<(usize, Vec<Pattern>)> = Vec::new();
-        for (glob, place) in self.exclude.iter().zip(places("exclude")) {
-            given.push((place, vec![Pattern::new(glob)]));
-        }
-        for (file, place) in self.exclude_from.iter().zip(places("exclude_from")) {
-            let content = read_text(file)?;
-            given.push((place, Pattern::lines(&content, file).collect()));
-        }
-        given.sort_by_key(|(place, _)| *place);
-        Ok(given.into_iter().flat_map(|(_, patterns)| patterns).collect())
-    }
-}
-
-fn read_text(file: &Path) -> Result<String, Failure> {
-    let content =
-        if file == Path::new("-") { std::io::read_to_string(std::io::stdin()) } else { std::fs::read_to_string(file) };
-    content.map_err(|e| Failure::Other(format!("cannot read --exclude-from {}: {e}", file.shown())))
-}
-
 pub(super) fn run(args: &Args, matches: &ArgMatches) -> Outcome {
     if args.output == Path::new("-") {
         return Err(Failure::Other("a snapshot is a file, it cannot go to standard output (-o -); name a file".into()));
     }
     let mut options = ScanOptions::new(&args.roots);
-    options.filter = FilterOptions {
-        patterns: args.filter.patterns(matches)?,
-        exclude_caches: args.filter.exclude_caches,
-        exclude_if_present: args.filter.exclude_if_present.clone(),
-        one_file_system: args.filter.one_file_system,
-    };
+    options.filter = args.filter.options(matches)?;
     options.threads = args.threads.map(usize::from);
     options.racy_window = args.racy_window;
     options.settle = args.settle;
@@ -172,6 +119,7 @@ pub(super) fn run(args: &Args, matches: &ArgMatches) -> Outcome {
         Walker::Portable => WalkerKind::Portable,
     };
     args.hints.add_to(&mut options)?;
+    options.overlay = args.overlay;
     let base = args.base.as_deref().map(open).transpose()?;
     signals::catch();
     let began = Instant::now();
@@ -198,7 +146,7 @@ pub(super) fn run(args: &Args, matches: &ArgMatches) -> Outcome {
     Ok(INCOMPLETE)
 }
 
-fn counted(count: u64, one: &str, many: &str) -> String {
+pub(super) fn counted(count: u64, one: &str, many: &str) -> String {
     format!("{} {}", HumanCount(count), if count == 1 { one } else { many })
 }
 

@@ -13,8 +13,8 @@ use crate::diff::Diff;
 /// Writes the list of what changed.
 ///
 /// # Errors
-/// [`Error::Refused`](crate::Error::Refused) if there is nothing to list, and for a list of what is to be deleted; a damaged
-/// snapshot; what writing gives.
+/// [`Error::NothingToList`](crate::Error::NothingToList) if there is nothing to list, [`Error::Refused`](crate::Error::Refused) for a
+/// list of what is to be deleted; a damaged snapshot; what writing gives.
 pub fn borg(diff: &Diff<'_>, part: ListPart, out: &mut dyn Write) -> Result<Emitted> {
     if part != ListPart::Changed {
         return Err(no_such_part(

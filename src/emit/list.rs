@@ -172,8 +172,7 @@ impl Form {
 /// Refuses a list without entries for a program that would misread it.
 pub(super) fn not_empty(consumer: &'static str, paths: &[Listed], misread: &str) -> Result<()> {
     if paths.is_empty() {
-        let reason = format!("nothing is to be listed, and {misread}: do not start it");
-        return Err(Error::Refused { consumer, reason });
+        return Err(Error::NothingToList { consumer, misread: misread.to_owned() });
     }
     Ok(())
 }

@@ -16,7 +16,8 @@ use crate::path::compare;
 /// Writes the list of what changed, or that of what is to be deleted, which may be empty.
 ///
 /// # Errors
-/// [`Error::Refused`](crate::Error::Refused) if nothing is to be packed, and for both parts in one; a damaged snapshot; what
+/// [`Error::NothingToList`](crate::Error::NothingToList) if nothing is to be packed, [`Error::Refused`](crate::Error::Refused) for both
+/// parts in one; a damaged snapshot; what
 /// writing gives.
 pub fn tar(diff: &Diff<'_>, part: ListPart, out: &mut dyn Write) -> Result<Emitted> {
     let form = Form { consumer: "tar", prefix: b"", end: 0, base: Base::of(diff), spell: plain };
