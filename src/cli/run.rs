@@ -13,6 +13,7 @@ use super::config::Definition;
 use super::hints::HintsArgs;
 use super::jobs::{self, GuardArgs};
 use super::lists::{Lists, Written};
+use super::nice::NiceArgs;
 use super::state::StateArgs;
 use super::{DONE, Failure, NOT_STARTED, Outcome, complain, signals};
 
@@ -56,6 +57,9 @@ pub(super) struct Args {
     guards: GuardArgs,
 
     #[command(flatten)]
+    nice: NiceArgs,
+
+    #[command(flatten)]
     state: StateArgs,
 
     /// No progress and no summary; warnings and errors remain
@@ -68,6 +72,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Outcome {
+    args.nice.apply();
     let (definition, job) = args.state.job(&args.name)?;
     let command = command(args, &definition)?;
     let locked = job.lock()?;

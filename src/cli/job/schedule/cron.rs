@@ -15,7 +15,7 @@ pub(super) fn script(schedule: &Schedule) -> Result<String, String> {
     Ok(format!(
         "\
 # Job {job} every {every}: a line for cron. To install it, or to replace the job's former line, pipe this to sh.
-# cron leaves out what the machine sleeps through: the next run takes those changes in. It mails what a run says.
+# cron leaves out what the machine sleeps through: the next run takes those changes in. It mails what goes wrong.
 # What it did: fastdiff log {job}
 # To remove it: crontab -e
 set -eu
@@ -57,8 +57,8 @@ fn command(schedule: &Schedule) -> Result<String, String> {
     for text in std::iter::once(program).chain(arguments) {
         words.push(word(text)?);
     }
-    // cron has no priorities of its own.
-    words.push("--nice".into());
+    // It has no priorities of its own, and mails whatever is said.
+    words.extend(["--nice".into(), "--quiet".into()]);
     let command = words.join(" ");
     if command.len() > LONGEST {
         return Err(format!(
@@ -93,7 +93,7 @@ mod tests {
     fn a_job_every_quarter_of_an_hour() {
         insta::assert_snapshot!(script(&schedule("15min")).expect("a script"), @r#"
         # Job documents every 15min: a line for cron. To install it, or to replace the job's former line, pipe this to sh.
-        # cron leaves out what the machine sleeps through: the next run takes those changes in. It mails what a run says.
+        # cron leaves out what the machine sleeps through: the next run takes those changes in. It mails what goes wrong.
         # What it did: fastdiff log documents
         # To remove it: crontab -e
         set -eu
@@ -101,7 +101,7 @@ mod tests {
         {
         [ -z "$table" ] || printf '%s\n' "$table" | LC_ALL=C sed '/ # fastdiff job documents$/d'
         cat <<'END'
-        */15 * * * * PATH=/home/ada/bin:/usr/bin:/bin /usr/local/bin/fastdiff run documents --nice # fastdiff job documents
+        */15 * * * * PATH=/home/ada/bin:/usr/bin:/bin /usr/local/bin/fastdiff run documents --nice --quiet # fastdiff job documents
         END
         } | crontab -
         "#);
@@ -125,7 +125,7 @@ mod tests {
         let mut odd = schedule("15min");
         odd.program = "/opt/100% $me/it's".into();
         odd.path = None;
-        insta::assert_snapshot!(command(&odd).expect("a command"), @r#"'/opt/100'\%' $me/it'"'"'s' run documents --nice"#);
+        insta::assert_snapshot!(command(&odd).expect("a command"), @r#"'/opt/100'\%' $me/it'"'"'s' run documents --nice --quiet"#);
         odd.arguments.push(r"a\b".into());
         assert_eq!(command(&odd), Err(r"crons differ in what they make of a backslash: a\b".into()));
     }
