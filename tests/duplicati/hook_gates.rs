@@ -303,7 +303,7 @@ fn the_state_of_the_job_below_a_root_has_to_be_left_out_by_the_backup_too() {
 fn a_file_that_outgrew_the_limit_scans_once() {
     let mut hooked = Hooked::new();
     hooked.variables.insert("skip_files_larger_than", "10b".into());
-    let mut hooked = hooked.going();
+    let hooked = hooked.going();
     hooked.write("b", "more than ten bytes");
     let told = hooked.before();
     assert!(told.refused().contains("too large now"), "{:?}", told.log);

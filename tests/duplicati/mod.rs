@@ -8,6 +8,7 @@ mod backup;
 mod database;
 mod hook;
 mod hook_gates;
+mod hook_install;
 mod hook_rounds;
 mod job;
 mod lists;

@@ -13,6 +13,7 @@ use fastdiff::{Error, Monitor, Warning};
 use indicatif::HumanCount;
 
 use super::super::format::Format;
+use super::super::nice::NiceArgs;
 use super::super::state::StateArgs;
 use super::super::walk::{WalkArgs, parse_timeout};
 use super::super::{DIFFERENT, DONE, Failure};
@@ -48,6 +49,9 @@ pub(super) struct Args {
     walk: WalkArgs,
 
     #[command(flatten)]
+    nice: NiceArgs,
+
+    #[command(flatten)]
     state: StateArgs,
 }
 
@@ -81,6 +85,9 @@ pub(super) fn run(args: &Args) -> u8 {
     let longest = settings.script_timeout().map_or(Duration::MAX, |limit| limit.saturating_sub(MARGIN));
     let limit = args.time_limit.min(longest);
     let until = began + limit;
+    for failure in args.nice.lower() {
+        voice::say(failure);
+    }
     voice::watch(until, limit);
     match answer(args, &settings, until) {
         Ok((answer, job)) => give(answer, &job),

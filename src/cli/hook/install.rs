@@ -58,6 +58,10 @@ struct DuplicatiArgs {
     #[arg(long)]
     skip_idle: bool,
 
+    /// Have the hook take the lowest CPU and I/O priority
+    #[arg(long)]
+    nice: bool,
+
     /// How long the hook may take
     #[arg(long, value_name = "DURATION", value_parser = parse_timeout)]
     time_limit: Option<Duration>,
@@ -117,6 +121,9 @@ fn arguments(args: &DuplicatiArgs, config: &Path, state: &Path) -> Result<Vec<St
     words.extend(["--state-dir".to_owned(), text(state)?]);
     if args.skip_idle {
         words.push("--skip-idle".to_owned());
+    }
+    if args.nice {
+        words.push("--nice".to_owned());
     }
     if let Some(limit) = args.time_limit {
         words.extend(["--time-limit".to_owned(), humantime::format_duration(limit).to_string().replace(' ', "")]);

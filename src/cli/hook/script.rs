@@ -15,7 +15,7 @@ pub(super) struct Call<'a> {
 }
 
 impl Call<'_> {
-    /// For the shell of Unix. What the program prints is passed on only if it ended as it should: half a list is worse than none.
+    /// For the shell of Unix, which says itself on standard error if a signal ends the program. What the program prints is passed on only if it ended as it should: half a list is worse than none.
     pub(super) fn shell(&self) -> String {
         let words = self.words().iter().map(|word| sh_quoted(word)).collect::<Vec<_>>().join(" ");
         let idle = if self.skip_idle { "    1) printf '%s\\n' \"$told\"; exit 1 ;;\n" } else { "" };
@@ -23,7 +23,8 @@ impl Call<'_> {
             "#!/bin/sh\n\
              # {MARK}; do that again instead of editing it.\n\
              # Name it in Duplicati as --run-script-before.\n\
-             told=$({words} 2>/dev/null)\n\
+             exec 2>/dev/null\n\
+             told=$({words})\n\
              code=$?\n\
              case $code in\n    \
              0) printf '%s\\n' \"$told\" ;;\n\
@@ -98,7 +99,8 @@ mod tests {
         #!/bin/sh
         # Written by `fastdiff hook install duplicati`; do that again instead of editing it.
         # Name it in Duplicati as --run-script-before.
-        told=$('/opt/fast diff/fastdiff' hook duplicati --job docs --config '/etc/it'\''s 100%/x.toml' 2>/dev/null)
+        exec 2>/dev/null
+        told=$('/opt/fast diff/fastdiff' hook duplicati --job docs --config '/etc/it'\''s 100%/x.toml')
         code=$?
         case $code in
             0) printf '%s\n' "$told" ;;
