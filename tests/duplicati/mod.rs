@@ -6,6 +6,7 @@
 
 mod backup;
 mod database;
+mod guide;
 mod hook;
 mod hook_gates;
 mod hook_install;
