@@ -389,6 +389,21 @@ fn content_behind_an_unchanged_time_is_read() {
 }
 
 #[test]
+fn content_behind_the_time_of_a_run_that_did_not_succeed_is_read_too() {
+    let mut hooked = Hooked::new().going();
+    hooked.round().listed();
+    let path = hooked.root.join("b");
+    std::fs::write(&path, "in a run with a warning").unwrap();
+    let list = hooked.before().listed();
+    hooked.run(&list, Ending::Warning);
+    // As that run stored it, but for the content: against the baseline it differs in all that Duplicati looks for.
+    let time = path.metadata().unwrap().modified().unwrap();
+    std::fs::write(&path, "IN A RUN WITH A WARNING").unwrap();
+    std::fs::File::open(&path).unwrap().set_modified(time).unwrap();
+    assert!(hooked.round().listed().disable_filetime_check);
+}
+
+#[test]
 fn a_wrong_call_is_said_as_information_and_lets_duplicati_go_on() {
     let hooked = Hooked::new();
     for arguments in [

@@ -2,6 +2,7 @@
 //! tree, whatever became of those before.
 
 use proptest::prelude::*;
+use proptest::test_runner::Config;
 
 use super::hook::{Ending, Hooked};
 use super::options::Options;
@@ -100,7 +101,8 @@ fn go(made: &[Edit], rounds: &[Round]) -> Result<usize, TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(cases(16))]
+    // A case starts some twenty processes.
+    #![proptest_config(Config { max_shrink_iters: 60, ..cases(16) })]
 
     #[test]
     fn every_run_that_goes_well_leaves_the_tree(made in making(sayable_name(), true), rounds in rounds(&sayable_name())) {
