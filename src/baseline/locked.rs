@@ -68,8 +68,8 @@ impl Locked {
             Ok(begun)
         });
         if begun.is_err() {
-            // If that fails too, the next run removes it.
-            let _ = fs::remove_file(&output);
+            // What the docket does not name is removed, if not now then by the next run.
+            let _ = self.docket().map(|docket| collect(self.job.dir(), &docket.unwrap_or_default()));
         }
         begun
     }
