@@ -75,7 +75,6 @@ pub(super) fn run(args: &Args) -> Outcome {
     let (definition, job) = args.state.job(&args.name)?;
     let command = command(args, &definition)?;
     let locked = job.lock()?;
-    let dir = locked.lists()?;
     let mut request = definition.request()?;
     args.walk.add_to(&mut request.scan);
     args.hints.add_to(&mut request.scan)?;
@@ -84,6 +83,7 @@ pub(super) fn run(args: &Args) -> Outcome {
     if !args.quiet {
         complain("note", format_args!("run {}: {}", begun.run, jobs::changes(&begun)));
     }
+    let dir = locked.lists()?;
     let outcome = with_lists(args, &definition, &locked, begun, &dir, &command);
     if let Err(error) = locked.remove_lists() {
         complain("warning", error);

@@ -189,3 +189,15 @@ fn a_list_goes_to_a_file_whole_or_not_at_all_and_duplicati_gets_no_full_list() {
     assert_eq!((run.code, run.stdout.as_str()), (Some(3), ""), "{}", run.stderr);
     assert_eq!(jobs.docket()["pending"]["run"], 3, "Duplicati scans, and that may succeed");
 }
+
+#[test]
+fn a_list_that_is_written_into_the_tree_is_no_part_of_the_walk_before() {
+    let jobs = Jobs::new();
+    jobs.settle();
+    jobs.begin(&["-o", "tree/list"]).success();
+    jobs.run(["commit", "j"]).success();
+    assert_eq!(jobs.list(), "M .\nA list\n", "and nothing of its making");
+    let line = jobs.begin(&["-o", "missing/list"]).failure(2);
+    assert!(line.contains("missing"), "{line}");
+    assert_eq!(jobs.docket()["pending"]["run"], 3, "refused before the walk");
+}
