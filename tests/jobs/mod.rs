@@ -6,6 +6,7 @@ mod crash;
 mod definitions;
 mod law;
 mod places;
+mod real;
 mod run;
 mod spoiled;
 mod state;
