@@ -73,13 +73,14 @@ fn tell(definition: &Definition, begun: &Begun, quiet: bool) {
 fn advice(consumer: Format, reason: &FullReason) -> &'static str {
     match (consumer, reason) {
         (Format::Duplicati, _) => "; nothing is printed, so that Duplicati scans by itself",
-        (_, FullReason::First) | (Format::Text | Format::NameStatus | Format::Json | Format::Paths, _) => "",
+        (_, FullReason::First) => "",
         (Format::Rsync, _) => {
             "; it does not name what was deleted: run `rsync -a --delete ROOT/ DEST/` once without a list"
         }
         (Format::Rclone, _) => "; it does not name what was deleted: run `rclone sync ROOT DEST` once without a list",
         (Format::Tar, _) => "; it does not name what was deleted: unpack it into an empty directory",
-        (Format::Restic | Format::Borg, _) => "",
+        // What does not delete needs no more than the list.
+        _ => "",
     }
 }
 
