@@ -118,6 +118,15 @@ pub enum Error {
         reason: String,
     },
 
+    /// There is nothing to list for a consumer that would misread an empty list (law 5). It has nothing to do.
+    #[error("no list for {consumer}: nothing is to be listed, and {misread}: do not start it")]
+    NothingToList {
+        /// The consumer's name.
+        consumer: &'static str,
+        /// What it makes of an empty list.
+        misread: &'static str,
+    },
+
     /// Something was asked for that cannot be done here.
     #[error("{0}")]
     Unsupported(&'static str),

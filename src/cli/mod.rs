@@ -112,7 +112,7 @@ pub(crate) fn main() -> ExitCode {
             if matches!(error, Error::Interrupted) {
                 signals::die_of_signal();
             }
-            if matches!(error, Error::Refused { .. }) { INCOMPLETE } else { FAILED }
+            if matches!(error, Error::Refused { .. } | Error::NothingToList { .. }) { INCOMPLETE } else { FAILED }
         }
     };
     ExitCode::from(code)

@@ -6,15 +6,15 @@
 use std::io::Write;
 
 use super::Emitted;
-use super::list::{Base, Form, ListPart, Lists, no_such_part, not_empty, plain};
+use super::list::{Base, Form, ListPart, Lists, no_such_part, not_empty};
 use crate::Result;
 use crate::diff::Diff;
 
 /// Writes the list of what changed.
 ///
 /// # Errors
-/// [`Error::Refused`](crate::Error::Refused) if there is nothing to list, and for a list of what is to be deleted; a damaged
-/// snapshot; what writing gives.
+/// [`Error::NothingToList`](crate::Error::NothingToList), and [`Error::Refused`](crate::Error::Refused) for a list of what is to be
+/// deleted; a damaged snapshot; what writing gives.
 pub fn borg(diff: &Diff<'_>, part: ListPart, out: &mut dyn Write) -> Result<Emitted> {
     if part != ListPart::Changed {
         return Err(no_such_part(
@@ -23,7 +23,7 @@ pub fn borg(diff: &Diff<'_>, part: ListPart, out: &mut dyn Write) -> Result<Emit
             "an archive of it holds what is listed, and nothing is deleted from it",
         ));
     }
-    let form = Form { consumer: "borg", prefix: b"", end: 0, base: Base::Absolute, spell: plain };
+    let form = Form { consumer: "borg", prefix: b"", end: 0, base: Base::Absolute, spell: None };
     let lists = Lists::of(diff)?;
     not_empty("borg", &lists.changed, "borg makes an empty archive of an empty list")?;
     form.write(&lists.changed, out)?;

@@ -12,12 +12,12 @@ fn rsync_keeps_a_mirror() {
         return;
     }
     let mut edited = Edited::new(any_name());
-    script(&edited.env, "rsync -aH --numeric-ids tree/ copy/");
+    script(&edited.env, "rsync -aH --modify-window=-1 --numeric-ids tree/ copy/");
     for round in 0..ROUNDS {
         edited.edit("rsync", &["all"]);
         script(
             &edited.env,
-            "rsync -aHI --numeric-ids --from0 --files-from=all --delete-missing-args --force tree/ copy/",
+            "rsync -aHI --modify-window=-1 --numeric-ids --from0 --files-from=all --delete-missing-args --force tree/ copy/",
         );
         edited.assert_equal("copy", round, false);
     }
@@ -35,7 +35,7 @@ fn tar_keeps_a_copy() {
         script(
             &edited.env,
             "tar --create --format=posix --no-recursion -C tree --null -T changed --file changes.tar
-             (cd copy && xargs -0 -r rm -d --) <deleted &&
+             (cd copy && xargs -0 -r rm -df --) <deleted &&
              tar --extract --preserve-permissions --numeric-owner --delay-directory-restore --file changes.tar -C copy",
         );
         edited.assert_equal("copy", round, true);
