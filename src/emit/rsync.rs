@@ -15,8 +15,7 @@ use super::list::{Base, Form, ListPart, Lists, list_base, with_links, with_paren
 use crate::Result;
 use crate::diff::Diff;
 
-const ROOT_RIGHTS: &str =
-    "the root itself has another owner or mode now, which rsync does not carry over by a list: set it in the copy by hand";
+const ROOT_RIGHTS: &str = "the root itself has another owner or mode now, which rsync does not carry over by a list: set it in the copy by hand";
 
 /// Writes the list; an empty one makes rsync do nothing.
 ///
