@@ -7,6 +7,8 @@ use clap::ValueEnum;
 use fastdiff::emit::{self, DuplicatiOptions, Emitted, ListPart, PathStyle, TextOptions};
 use fastdiff::{Diff, Error};
 
+use super::Failure;
+
 /// The form of a list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
@@ -116,4 +118,23 @@ impl Form {
             Some(file) => Ok(Some(file.clone())),
         }
     }
+}
+
+/// Refuses combinations that would be ignored or misread.
+pub(super) fn check_form(format: Format, nul: bool, part: Option<Part>, relative: bool) -> Result<(), Failure> {
+    let usage = |message: &str| Err(Failure::Other(message.to_owned()));
+    if nul && !matches!(format, Format::NameStatus | Format::Paths | Format::Rclone) {
+        return usage(
+            "-z is for --emit name-status, paths and rclone only; restic, borg, rsync and tar always get NUL",
+        );
+    }
+    if part.is_some() && !format.has_parts() {
+        return usage("--list is for --emit rsync, rclone, restic, borg and tar only");
+    }
+    if relative && (format == Format::Duplicati || format.has_parts()) {
+        return usage(
+            "--emit duplicati, restic and borg write absolute paths, rsync, rclone and tar relative ones; leave --relative out",
+        );
+    }
+    Ok(())
 }

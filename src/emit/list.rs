@@ -195,8 +195,11 @@ impl Form {
 }
 
 /// Refuses a list without entries for a program that would misread it.
-pub(super) fn not_empty(consumer: &'static str, paths: &[Listed], misread: &'static str) -> Result<()> {
-    if paths.is_empty() { Err(Error::NothingToList { consumer, misread }) } else { Ok(()) }
+pub(super) fn not_empty(consumer: &'static str, paths: &[Listed], misread: &str) -> Result<()> {
+    if paths.is_empty() {
+        return Err(Error::NothingToList { consumer, misread: misread.to_owned() });
+    }
+    Ok(())
 }
 
 /// Refuses a part that a program has no use for.

@@ -7,6 +7,7 @@ pub(crate) mod clock;
 pub(crate) mod durable;
 pub(crate) mod filesystem;
 pub(crate) mod load;
+pub(crate) mod machine;
 #[cfg(target_os = "linux")]
 pub(crate) mod native;
 #[cfg(not(target_os = "linux"))]

@@ -1,0 +1,68 @@
+//! Where the state and the definitions of jobs lie.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use fastdiff::baseline::{Job, Store};
+
+use super::Failure;
+use super::config::{Config, Definition};
+
+#[derive(clap::Args)]
+#[command(next_help_heading = "Where jobs live")]
+pub(super) struct StateArgs {
+    /// The directory of the state of all jobs: baselines and logs [default: $FASTDIFF_STATE_DIR, else
+    /// $XDG_STATE_HOME/fastdiff, else ~/.local/state/fastdiff]
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    state_dir: Option<PathBuf>,
+
+    /// The file with the definitions of jobs [default: $FASTDIFF_CONFIG, else $XDG_CONFIG_HOME/fastdiff/fastdiff.toml,
+    /// else ~/.config/fastdiff/fastdiff.toml]
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    config: Option<PathBuf>,
+}
+
+/// A variable of the environment that says something.
+fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
+/// `$XDG…/fastdiff`, or the same below the home directory. A relative path there is to be ignored, says its
+/// specification.
+fn below(xdg: &str, home: &str) -> Option<PathBuf> {
+    let given = variable(xdg).map(PathBuf::from).filter(|path| path.is_absolute());
+    let base = given.or_else(|| Some(std::env::home_dir().filter(|path| path.is_absolute())?.join(home)))?;
+    Some(base.join("fastdiff"))
+}
+
+impl StateArgs {
+    /// The state of all jobs.
+    pub(super) fn store(&self) -> Result<Store, Failure> {
+        let dir = self.state_dir.clone().or_else(|| variable("FASTDIFF_STATE_DIR").map(PathBuf::from));
+        let dir = dir.or_else(|| below("XDG_STATE_HOME", ".local/state"));
+        let dir = dir.filter(|dir| !dir.as_os_str().is_empty()).ok_or_else(|| {
+            Failure::Other(
+                "there is no home directory to keep the state of jobs in; name a directory with --state-dir".into(),
+            )
+        })?;
+        Ok(Store::open(dir)?)
+    }
+
+    /// The definitions of all jobs.
+    pub(super) fn config(&self) -> Result<Config, Failure> {
+        let file = self.config.clone().or_else(|| variable("FASTDIFF_CONFIG").map(PathBuf::from));
+        let file = file.or_else(|| Some(below("XDG_CONFIG_HOME", ".config")?.join("fastdiff.toml")));
+        let file = file.filter(|file| !file.as_os_str().is_empty()).ok_or_else(|| {
+            Failure::Other("there is no home directory with definitions of jobs; name a file with --config".into())
+        })?;
+        Config::load(&file)
+    }
+
+    /// A job that is defined, and the place of its state.
+    pub(super) fn job(&self, name: &str) -> Result<(Definition, Job), Failure> {
+        let store = self.store()?;
+        let job = store.job(name)?;
+        let definition = self.config()?.required(name)?;
+        Ok((definition, job))
+    }
+}
