@@ -15,7 +15,7 @@ use super::{DONE, Failure, INCOMPLETE, Outcome, complain};
 
 const AFTER_HELP: &str = "\
 Examples:
-  fastdiff begin photos -o list && rsync -aHI --from0 --files-from=list --delete-missing-args --force \\
+  fastdiff begin photos -o list && rsync -aHI --modify-window=-1 --from0 --files-from=list --delete-missing-args --force \\
       ~/Photos/ nas:Photos/ && fastdiff commit photos
   fastdiff begin documents --emit text             what a run would list, for people
   fastdiff begin documents --hints hints           look only where a watcher saw something

@@ -19,7 +19,7 @@ use super::{DONE, Failure, NOT_STARTED, Outcome, complain, signals};
 
 const AFTER_HELP: &str = "\
 Examples:
-  fastdiff run photos -- rsync -aHI --from0 --files-from={all} --delete-missing-args --force ~/Photos/ nas:Photos/
+  fastdiff run photos -- rsync -aHI --modify-window=-1 --from0 --files-from={all} --delete-missing-args --force ~/Photos/ nas:Photos/
   fastdiff run documents                            the command of the definition
   fastdiff run web -- sh -c 'tar -c -C \"$FASTDIFF_ROOT\" --no-recursion --null -T \"$FASTDIFF_CHANGED\" >/mnt/$FASTDIFF_RUN.tar'
 

@@ -69,6 +69,8 @@ impl Lists {
     /// Memory in proportion to the changes: a list is refused before its first line is written.
     pub(super) fn of(diff: &Diff<'_>) -> Result<Self> {
         let mut lists = Self::default();
+        // Its own change comes before, what lies below it right behind.
+        let mut unread: Option<Vec<u8>> = None;
         for change in diff.changes_without_renames() {
             let change = change?;
             lists.emitted.summary.add(&change);
@@ -76,9 +78,11 @@ impl Lists {
             let has_other_rights = change.fields.intersects(Fields::MODE | Fields::UID | Fields::GID);
             let listed = |kind, is_new| Listed { path: change.path.clone(), kind, is_new, has_other_rights, link };
             match (change.kind, change.old, change.new) {
-                (ChangeKind::Unknown, ..) => {}
+                (ChangeKind::Unknown, ..) => unread = Some(change.path),
                 // Nothing new is known of it, and it stays suspect; a mirror would delete it if it cannot be found.
-                (ChangeKind::Suspect, _, Some(new)) if new.flags.contains(Flags::UNKNOWN) => {}
+                (ChangeKind::Suspect, _, Some(new))
+                    if new.flags.contains(Flags::UNKNOWN)
+                        || unread.as_ref().is_some_and(|dir| is_within(&change.path, dir)) => {}
                 (ChangeKind::Removed, Some(old), _) => lists.deleted.push(listed(old.kind(), false)),
                 (ChangeKind::TypeChanged, Some(old), Some(new)) => {
                     lists.replaced.push((listed(old.kind(), false), new.kind()));

@@ -2,7 +2,9 @@
 
 mod archives;
 mod mirrors;
+mod names;
 mod refusals;
+mod surprises;
 
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsStr;
@@ -10,7 +12,7 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 
 use proptest::strategy::{BoxedStrategy, Strategy as _, ValueTree as _};
 use proptest::test_runner::TestRunner;
@@ -152,14 +154,22 @@ fn program(name: &str) -> Option<Command> {
 /// Runs a shell script in the test's directory; its exit code has to be 0.
 #[track_caller]
 fn script(env: &TestEnv, script: &str) {
-    let output = env
-        .shell(script)
+    let output = output_of(env, script);
+    assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// The exit code of a shell script.
+fn script_code(env: &TestEnv, script: &str) -> Option<i32> {
+    output_of(env, script).status.code()
+}
+
+fn output_of(env: &TestEnv, script: &str) -> Output {
+    env.shell(script)
         .env("HOME", env.path("home"))
         .env("RESTIC_PASSWORD", "x")
         .env("BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK", "yes")
         .output()
-        .unwrap();
-    assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
+        .unwrap()
 }
 
 /// The paths of a list.

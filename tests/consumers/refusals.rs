@@ -60,6 +60,58 @@ fn a_name_that_rclone_does_not_find_is_refused() {
 }
 
 #[test]
+fn a_name_that_borg_reads_as_another_is_refused() {
+    let line = refused(|env| drop(env.write("tree/a\rb", "")), &["--emit", "borg"]);
+    assert!(line.contains("carriage return"), "{line}");
+}
+
+#[test]
+fn a_change_of_kind_is_refused_for_rclone() {
+    let edits: [(fn(&TestEnv), &str); 3] = [
+        (|env| drop(env.dir("tree/gone")), "was a file and is a directory now"),
+        (|env| drop(env.symlink("there", "tree/gone")), "was a file and is a symlink now"),
+        (|env| drop(env.fifo("tree/gone")), ""),
+    ];
+    for (edit, expected) in edits {
+        let edit = |env: &TestEnv| {
+            env.remove("tree/gone");
+            edit(env);
+        };
+        if expected.is_empty() {
+            let env = TestEnv::new();
+            env.write("tree/gone", "");
+            env.snap("old.snap");
+            edit(&env);
+            env.snap("new.snap");
+            // What it does not store is only gone.
+            assert_eq!(env.run(["diff", "old.snap", "new.snap", "--emit", "rclone"]).success(), "gone\n");
+        } else {
+            let line = refused(edit, &["--emit", "rclone"]);
+            assert!(line.contains(expected), "{line}");
+        }
+    }
+}
+
+#[test]
+fn a_path_that_no_program_can_open_is_refused() {
+    for format in ["rsync", "rclone", "restic", "borg", "tar"] {
+        let edit = |env: &TestEnv| {
+            let mut dir = std::fs::File::open(env.path("tree")).unwrap();
+            for _ in 0..20 {
+                let name = "d".repeat(250);
+                rustix::fs::mkdirat(&dir, &*name, rustix::fs::Mode::from_raw_mode(0o755)).unwrap();
+                let next = rustix::fs::openat(&dir, &*name, rustix::fs::OFlags::DIRECTORY, rustix::fs::Mode::empty());
+                dir = next.unwrap().into();
+            }
+            let new = rustix::fs::OFlags::CREATE | rustix::fs::OFlags::WRONLY;
+            rustix::fs::openat(&dir, "file", new, rustix::fs::Mode::from_raw_mode(0o644)).unwrap();
+        };
+        let line = refused(edit, &["--emit", format]);
+        assert!(line.contains("is longer than a path may be"), "{line}");
+    }
+}
+
+#[test]
 fn parts_are_for_lists_of_paths() {
     let env = TestEnv::new();
     env.snap("s");

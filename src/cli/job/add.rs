@@ -14,7 +14,7 @@ use super::super::{DONE, Failure, Outcome};
 
 const AFTER_HELP: &str = "\
 Examples:
-  fastdiff job add photos ~/Photos --consumer rsync -- rsync -aHI --from0 --files-from={all} \\
+  fastdiff job add photos ~/Photos --consumer rsync -- rsync -aHI --modify-window=-1 --from0 --files-from={all} \\
       --delete-missing-args --force ~/Photos/ nas:Photos/
   fastdiff job add documents ~/Documents --consumer duplicati --duplicati-db ~/.config/Duplicati/ABCDEFGHIJ.sqlite
   fastdiff job add web /srv/www --exclude '/cache/' --max-delete 20% --keep 10
