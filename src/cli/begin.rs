@@ -8,6 +8,7 @@ use super::format::{Form, Format, Part, check_form};
 use super::hints::HintsArgs;
 use super::jobs::{self, GuardArgs};
 use super::list::write_list_to;
+use super::nice::NiceArgs;
 use super::output::Output;
 use super::state::StateArgs;
 use super::walk::WalkArgs;
@@ -66,6 +67,9 @@ pub(super) struct Args {
     guards: GuardArgs,
 
     #[command(flatten)]
+    nice: NiceArgs,
+
+    #[command(flatten)]
     state: StateArgs,
 
     /// No progress and no summary; warnings and errors remain
@@ -74,6 +78,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Outcome {
+    args.nice.apply();
     let (definition, job) = args.state.job(&args.name)?;
     let format = args.emit.unwrap_or(definition.consumer);
     check_form(format, args.nul, args.list, args.relative)?;

@@ -19,6 +19,7 @@ mod lists;
 mod log;
 mod man;
 mod memory;
+mod nice;
 mod output;
 mod progress;
 mod run;

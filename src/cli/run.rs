@@ -13,6 +13,7 @@ use super::config::Definition;
 use super::hints::HintsArgs;
 use super::jobs::{self, GuardArgs};
 use super::lists::{Lists, Written};
+use super::nice::NiceArgs;
 use super::state::StateArgs;
 use super::walk::WalkArgs;
 use super::{DONE, Failure, NOT_STARTED, Outcome, complain, signals};
@@ -60,6 +61,9 @@ pub(super) struct Args {
     guards: GuardArgs,
 
     #[command(flatten)]
+    nice: NiceArgs,
+
+    #[command(flatten)]
     state: StateArgs,
 
     /// No progress and no summary; warnings and errors remain
@@ -72,6 +76,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Outcome {
+    args.nice.apply();
     let (definition, job) = args.state.job(&args.name)?;
     let command = command(args, &definition)?;
     let locked = job.lock()?;

@@ -27,19 +27,19 @@ fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
-/// `$XDG…/fastdiff`, or the same below the home directory. A relative path there is to be ignored, says its
-/// specification.
-fn below(xdg: &str, home: &str) -> Option<PathBuf> {
-    let given = variable(xdg).map(PathBuf::from).filter(|path| path.is_absolute());
-    let base = given.or_else(|| Some(std::env::home_dir().filter(|path| path.is_absolute())?.join(home)))?;
-    Some(base.join("fastdiff"))
+/// A directory of the XDG specification, which says that a relative path is to be ignored.
+fn xdg(name: &str) -> Option<PathBuf> {
+    variable(name).map(PathBuf::from).filter(|path| path.is_absolute())
+}
+
+fn home() -> Option<PathBuf> {
+    std::env::home_dir().filter(|path| path.is_absolute())
 }
 
 impl StateArgs {
     /// The state of all jobs.
     pub(super) fn store(&self) -> Result<Store, Failure> {
-        let dir = self.state_dir.clone().or_else(|| variable("FASTDIFF_STATE_DIR").map(PathBuf::from));
-        let dir = dir.or_else(|| below("XDG_STATE_HOME", ".local/state"));
+        let dir = self.named_state().or_else(|| Some(home()?.join(".local/state/fastdiff")));
         let dir = dir.filter(|dir| !dir.as_os_str().is_empty()).ok_or_else(|| {
             Failure::Other(
                 "there is no home directory to keep the state of jobs in; name a directory with --state-dir".into(),
@@ -50,12 +50,29 @@ impl StateArgs {
 
     /// The definitions of all jobs.
     pub(super) fn config(&self) -> Result<Config, Failure> {
-        let file = self.config.clone().or_else(|| variable("FASTDIFF_CONFIG").map(PathBuf::from));
-        let file = file.or_else(|| Some(below("XDG_CONFIG_HOME", ".config")?.join("fastdiff.toml")));
+        let file = self.named_config().or_else(|| Some(home()?.join(".config/fastdiff/fastdiff.toml")));
         let file = file.filter(|file| !file.as_os_str().is_empty()).ok_or_else(|| {
             Failure::Other("there is no home directory with definitions of jobs; name a file with --config".into())
         })?;
         Config::load(&file)
+    }
+
+    /// The directory of the state, if an option or the environment names it.
+    fn named_state(&self) -> Option<PathBuf> {
+        let own = self.state_dir.clone().or_else(|| variable("FASTDIFF_STATE_DIR").map(PathBuf::from));
+        own.or_else(|| Some(xdg("XDG_STATE_HOME")?.join("fastdiff")))
+    }
+
+    /// The file with the definitions, if an option or the environment names it.
+    fn named_config(&self) -> Option<PathBuf> {
+        let own = self.config.clone().or_else(|| variable("FASTDIFF_CONFIG").map(PathBuf::from));
+        own.or_else(|| Some(xdg("XDG_CONFIG_HOME")?.join("fastdiff/fastdiff.toml")))
+    }
+
+    /// What is not where another process looks for it by itself, with the options that tell it.
+    pub(super) fn elsewhere(&self) -> impl Iterator<Item = (&'static str, PathBuf)> {
+        let places = [("--config", self.named_config()), ("--state-dir", self.named_state())];
+        places.into_iter().filter_map(|(option, place)| Some((option, place?)))
     }
 
     /// A job that is defined, and the place of its state.

@@ -3,6 +3,7 @@
 mod add;
 mod list;
 mod remove;
+mod schedule;
 mod show;
 
 use clap::{ArgMatches, Subcommand};
@@ -14,9 +15,10 @@ Examples:
   fastdiff job add documents ~/Documents --consumer restic --exclude '*.tmp' -- restic backup --files-from-raw '{changed}'
   fastdiff job list
   fastdiff job show documents
+  fastdiff job schedule documents --every 15min | sh
   fastdiff job remove documents";
 
-/// Add, list, show and remove jobs.
+/// Add, list, show, schedule and remove jobs.
 ///
 /// A job has a name, roots, filters and a consumer, and a baseline of its own: the snapshot of its last successful
 /// run. Several jobs may look at the same tree, each at its own rhythm.
@@ -33,6 +35,7 @@ enum Command {
     List(list::Args),
     Show(show::Args),
     Remove(remove::Args),
+    Schedule(schedule::Args),
 }
 
 pub(super) fn run(args: &Args, matches: &ArgMatches) -> Outcome {
@@ -42,6 +45,7 @@ pub(super) fn run(args: &Args, matches: &ArgMatches) -> Outcome {
         Command::List(args) => list::run(args),
         Command::Show(args) => show::run(args),
         Command::Remove(args) => remove::run(args),
+        Command::Schedule(args) => schedule::run(args),
     }
 }
 

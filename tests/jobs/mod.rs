@@ -1,0 +1,4 @@
+//! Jobs: what schedules them, and how they stand back.
+
+mod nice;
+mod schedule;
