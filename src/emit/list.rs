@@ -95,25 +95,29 @@ impl Lists {
         Ok(lists)
     }
 
-    /// What is gone, without what lay below something else that is gone or was replaced.
-    pub(super) fn topmost_deleted(&self) -> Vec<Listed> {
-        let mut replaced = self.replaced.iter().map(|(was, _)| was).filter(|r| r.kind == Kind::Dir).peekable();
-        let mut last: Option<&[u8]> = None;
-        let mut topmost = Vec::new();
+    /// What is gone, without what lay below something else that is gone or is no directory now; and what of these is no directory
+    /// now although something below it is gone.
+    pub(super) fn topmost_deleted(&self) -> (Vec<Listed>, Vec<Listed>) {
+        let mut others = self.changed.iter().filter(|listed| listed.kind != Kind::Dir).peekable();
+        let mut last: Option<&Listed> = None;
+        let (mut topmost, mut above): (Vec<Listed>, Vec<Listed>) = (Vec::new(), Vec::new());
         for listed in &self.deleted {
-            // Both are in tree order: the last directory before a path is the only one that may hold it.
-            while let Some(next) = replaced.next_if(|r| compare(&r.path, &listed.path).is_lt()) {
-                last = Some(&next.path);
+            // Both are in tree order: the last one before a path is the only one that may hold it.
+            while let Some(next) = others.next_if(|r| compare(&r.path, &listed.path).is_lt()) {
+                last = Some(next);
             }
-            if last.is_some_and(|dir| is_within(&listed.path, dir)) {
+            if let Some(holder) = last.filter(|holder| is_within(&listed.path, &holder.path)) {
+                if holder.kind != Kind::Dir && above.last() != Some(holder) {
+                    above.push(holder.clone());
+                }
                 continue;
             }
             if listed.kind == Kind::Dir {
-                last = Some(&listed.path);
+                last = Some(listed);
             }
             topmost.push(listed.clone());
         }
-        topmost
+        (topmost, above)
     }
 }
 

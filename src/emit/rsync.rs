@@ -24,7 +24,7 @@ const ROOT_RIGHTS: &str = "the root itself has another owner or mode now, which 
 pub fn rsync(diff: &Diff<'_>, part: ListPart, out: &mut dyn Write) -> Result<Emitted> {
     let form = Form { consumer: "rsync", prefix: b"/", end: 0, base: Base::of(diff), spell: None };
     let mut lists = Lists::of(diff)?;
-    let mut paths = if part == ListPart::Changed { Vec::new() } else { lists.topmost_deleted() };
+    let mut paths = if part == ListPart::Changed { Vec::new() } else { lists.topmost_deleted().0 };
     if part != ListPart::Deleted {
         with_links(diff, &mut lists.changed)?;
         with_parents(diff, &mut lists.changed);

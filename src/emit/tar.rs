@@ -1,9 +1,10 @@
 //! `tar`: names relative to the root, each ended by NUL, for `tar --create -C ROOT --no-recursion --null -T LIST`, in that
 //! order: `--null` has to stand before `-T`, `-C` before both. The directories of what changed are listed too.
 //!
-//! A list cannot delete. What has to be gone before the archive is unpacked over the last state is a list of its own:
-//! everything that was removed or is of another kind now, the deepest first, for `xargs -0 -r rm -df --`, which needs no
-//! recursion.
+//! A list cannot delete. What has to be gone before the archive is unpacked over the last state is a list of its own, for
+//! `xargs -0 -r rm -rf --`: the topmost of what was removed, everything that is of another kind now, and what is no directory although
+//! an archive that nobody needed may have made one of it. In tree order, so that no name leads through a symlink that is gone
+//! by then.
 
 use std::io::Write;
 
@@ -31,9 +32,11 @@ pub fn tar(diff: &Diff<'_>, part: ListPart, out: &mut dyn Write) -> Result<Emitt
             form.write(&lists.changed, out)?;
         }
         ListPart::Deleted => {
-            let mut paths = std::mem::take(&mut lists.deleted);
+            let (mut paths, above) = lists.topmost_deleted();
+            paths.extend(above);
             paths.extend(lists.replaced.drain(..).map(|(was, _)| was));
-            paths.sort_by(|a, b| compare(&b.path, &a.path));
+            paths.sort_by(|a, b| compare(&a.path, &b.path));
+            paths.dedup_by(|a, b| a.path == b.path);
             form.write(&paths, out)?;
         }
         ListPart::All => return Err(no_such_part("tar", part, "what is missing is an error for it")),

@@ -37,7 +37,7 @@ fn tar_keeps_a_copy() {
         script(
             &edited.env,
             "tar --create --format=posix --no-recursion -C tree --null -T changed --file changes.tar
-             (cd copy && xargs -0 -r rm -df --) <deleted &&
+             (cd copy && xargs -0 -r rm -rf --) <deleted &&
              tar --extract --preserve-permissions --numeric-owner --delay-directory-restore --file changes.tar -C copy",
         );
         edited.assert_equal("copy", round, true);

@@ -5,6 +5,7 @@ mod mirrors;
 mod names;
 mod refusals;
 mod surprises;
+mod unfinished;
 
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsStr;
@@ -102,8 +103,8 @@ impl Edited {
         assert!(self.edit_unless_refused(format, parts), "refused");
     }
 
-    /// False if the list is refused.
-    fn edit_unless_refused(&mut self, format: &str, parts: &[&str]) -> bool {
+    /// Edits the tree.
+    fn edit_only(&mut self) {
         let edits = changing(self.names.clone(), true, 12).new_tree(&mut self.runner).unwrap().current();
         self.tree.edit(&edits);
         // Unless an edit made something else of it; to open a fifo would never end.
@@ -111,6 +112,11 @@ impl Edited {
         if file.symlink_metadata().map_or(true, |m| m.is_file()) {
             fs::write(&file, format!("{edits:?}")).unwrap();
         }
+    }
+
+    /// False if the list is refused.
+    fn edit_unless_refused(&mut self, format: &str, parts: &[&str]) -> bool {
+        self.edit_only();
         self.env.snap("new.snap");
         let mut listed = true;
         for part in parts {
