@@ -310,10 +310,16 @@ impl Job {
     /// # Errors
     /// Those of [`Locked::begin`](super::Locked::begin).
     pub fn look(&self, request: &Request, scratch: &Path, monitor: &dyn Monitor) -> Result<Begun> {
-        let (docket, lost) = read_docket(self)?;
-        let output = scratch.join(format!("{}.snap", docket.next));
-        let plan = Plan { job: self, docket: &docket, lost, request, output: &output, monitor };
-        Ok(plan.carry_out()?.0)
+        loop {
+            let (docket, lost) = read_docket(self)?;
+            let output = scratch.join(format!("{}.snap", docket.next));
+            let plan = Plan { job: self, docket: &docket, lost, request, output: &output, monitor };
+            let begun = plan.carry_out()?.0;
+            // A run may have ended meanwhile and removed what the docket named before.
+            if begun.full != Some(FullReason::Deleted) || read_docket(self)?.0 == docket {
+                return Ok(begun);
+            }
+        }
     }
 }
 

@@ -7,8 +7,13 @@ use super::docket::Docket;
 use crate::error::Context as _;
 use crate::{Result, sys};
 
-/// Removes everything from a job's directory that neither the docket nor the program needs. The caller holds the lock.
+/// Where the lists of the running run lie.
+pub(super) const LISTS: &str = "lists";
+
+/// Removes everything from a job's directory that neither the docket nor the program needs. The caller holds the lock, and
+/// no list is in use.
 pub(super) fn collect(dir: &Path, docket: &Docket) -> Result<()> {
+    remove_lists(dir)?;
     for entry in fs::read_dir(dir).context("list", dir)?.flatten() {
         let name = entry.file_name();
         let Some(name) = name.to_str() else { continue };
@@ -25,4 +30,13 @@ pub(super) fn collect(dir: &Path, docket: &Docket) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Removes the lists.
+pub(super) fn remove_lists(dir: &Path) -> Result<()> {
+    let dir = dir.join(LISTS);
+    match fs::remove_dir_all(&dir) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        other => other.context("remove", &dir),
+    }
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use super::begin::{Begun, Plan, Request, open_generation, read_docket};
-use super::collect::collect;
+use super::collect::{self, LISTS, collect};
 use super::docket::{Docket, Generation, Note};
 use super::lock::{Lock, make_private};
 use super::log::{self, Ending, Event, Outcome};
@@ -68,8 +68,8 @@ impl Locked {
             Ok(begun)
         });
         if begun.is_err() {
-            // If that fails too, the next run removes it.
-            let _ = fs::remove_file(&output);
+            // What the docket does not name is removed, if not now then by the next run.
+            let _ = self.docket().map(|docket| collect(self.job.dir(), &docket.unwrap_or_default()));
         }
         begun
     }
@@ -174,14 +174,13 @@ impl Locked {
         Ended { run, leftover: told.and(collected).err() }
     }
 
-    /// An empty directory for the lists of the run, for its owner alone. [`remove_lists`](Self::remove_lists) removes it,
-    /// or the next call.
+    /// An empty directory for the lists of the run that began, for its owner alone. Whatever ends or begins a run removes it.
     ///
     /// # Errors
     /// [`Error::Io`].
     pub fn lists(&self) -> Result<PathBuf> {
         self.remove_lists()?;
-        let dir = self.job.dir().join("lists");
+        let dir = self.job.dir().join(LISTS);
         make_private(&dir)?;
         Ok(dir)
     }
@@ -191,11 +190,7 @@ impl Locked {
     /// # Errors
     /// [`Error::Io`].
     pub fn remove_lists(&self) -> Result<()> {
-        let dir = self.job.dir().join("lists");
-        match fs::remove_dir_all(&dir) {
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
-            other => other.context("remove", &dir),
-        }
+        collect::remove_lists(self.job.dir())
     }
 
     /// Removes the state of the job: the next run of a job of this name is a first one.

@@ -89,7 +89,8 @@ pub(super) fn run(args: &Args) -> Outcome {
         )));
     }
     let locked = job.lock()?;
-    let output = Output::open(Some(&args.output))?;
+    // What cannot be written is refused before the walk; nothing of it may be there while the walk goes by.
+    drop(Output::open(Some(&args.output))?);
     let mut request = definition.request()?;
     args.walk.add_to(&mut request.scan);
     args.hints.add_to(&mut request.scan)?;
@@ -106,6 +107,7 @@ pub(super) fn run(args: &Args) -> Outcome {
             ),
         );
     }
+    let output = Output::open(Some(&args.output))?;
     // A first backup of Duplicati would hold nothing but what is listed.
     if format == Format::Duplicati && begun.full.is_some() {
         output.finish(false)?;

@@ -79,7 +79,6 @@ fn tell(definition: &Definition, begun: &Begun, quiet: bool) {
 fn advice(consumer: Format, reason: &FullReason, is_untried: bool) -> &'static str {
     match (consumer, reason) {
         (Format::Duplicati, _) => "; nothing is printed, so that Duplicati scans by itself",
-        (Format::Text | Format::NameStatus | Format::Json | Format::Paths, _) => "",
         // Of a first run that failed something may be there that is gone now.
         (_, FullReason::First) if is_untried => "",
         (Format::Rsync, _) => {
@@ -87,7 +86,8 @@ fn advice(consumer: Format, reason: &FullReason, is_untried: bool) -> &'static s
         }
         (Format::Rclone, _) => "; it does not name what was deleted: run `rclone sync ROOT DEST` once without a list",
         (Format::Tar, _) => "; it does not name what was deleted: unpack it into an empty directory",
-        (Format::Restic | Format::Borg, _) => "",
+        // What does not delete needs no more than the list.
+        _ => "",
     }
 }
 
