@@ -130,6 +130,31 @@ fn what_could_not_be_read_is_not_deleted_in_a_mirror() {
     }
 }
 
+/// What docs/rclone.md says of directories.
+#[test]
+fn a_directory_that_rclone_left_empty_is_in_the_way_until_it_is_cleared_away() {
+    if program("rclone").is_none() {
+        return;
+    }
+    let env = TestEnv::new();
+    env.write("tree/kept", "1");
+    env.write("tree/name/file", "1");
+    env.write("copy/name/file", "1");
+    env.snap("1.snap");
+    env.remove("tree/name");
+    env.snap("2.snap");
+    env.write("tree/name", "a file now");
+    env.snap("3.snap");
+    env.run(["diff", "1.snap", "2.snap", "--emit", "rclone", "-o", "list"]).success();
+    assert_eq!(script_code(&env, RCLONE), Some(0));
+    assert_eq!((env.names("copy"), env.names("copy/name").len()), (vec!["name".to_owned()], 0));
+    env.run(["diff", "2.snap", "3.snap", "--emit", "rclone", "-o", "list"]).success();
+    assert_ne!(script_code(&env, RCLONE), Some(0), "not in silence");
+    assert_eq!(script_code(&env, "rclone rmdirs --leave-root copy --config ''"), Some(0));
+    assert_eq!(script_code(&env, RCLONE), Some(0));
+    assert_eq!(env.read("copy/name"), b"a file now");
+}
+
 #[test]
 fn suspects_are_listed_for_every_program() {
     let env = TestEnv::new();
