@@ -247,7 +247,7 @@ impl Changes<'_, '_> {
         }
         if let Source::Everything(entries) = &mut self.source {
             let Some(entry) = entries.next().transpose()? else { return Ok(None) };
-            let [added, unknown] = added(entry);
+            let [added, unknown] = added(&entry);
             self.waiting = unknown;
             return Ok(added);
         }
@@ -285,7 +285,7 @@ impl Iterator for Changes<'_, '_> {
 }
 
 /// What a list of everything says of an entry: the same as a comparison with an empty tree.
-fn added(entry: Entry) -> [Option<Change>; 2] {
+fn added(entry: &Entry) -> [Option<Change>; 2] {
     let new = Some(Side { stat: entry.stat, flags: entry.flags });
     let change = |kind| Change { kind, path: entry.path.clone(), from: None, old: None, new, fields: Fields::empty() };
     let is_unknown = entry.flags.intersects(Flags::UNKNOWN | Flags::UNLISTED);

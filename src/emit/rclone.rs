@@ -1,7 +1,7 @@
 //! `rclone`: names of files relative to the source, for `rclone sync --files-from-raw LIST SOURCE DEST`, which copies what
 //! is there and deletes what is listed and gone, and leaves everything else alone.
 //!
-//! rclone knows no directories here: an empty one is neither made nor removed. Fifos, sockets and devices are not its
+//! rclone knows no directories here: an empty one is not made, and removed only with the last file in it. Fifos, sockets and devices are not its
 //! business. Symlinks it skips, follows (`-L`) or stores as text files with the ending `.rclonelink` (`-l`): both names are listed.
 //! Names that do not exist it ignores in silence, so that each has to be spelled as rclone itself does, which puts
 //! printable signs in place of control characters; that was found by running it.
