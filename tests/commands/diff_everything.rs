@@ -19,7 +19,7 @@ fn tree() -> TestEnv {
 }
 
 fn open(env: &TestEnv, name: &str) -> Snapshot {
-    Snapshot::open(&env.path(name)).unwrap()
+    Snapshot::open(env.path(name)).unwrap()
 }
 
 fn text(env: &TestEnv, diff: &Diff<'_>) -> String {

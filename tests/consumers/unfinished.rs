@@ -41,11 +41,11 @@ fn rounds(consumer: &str, command: &[&str], with_root: bool) {
                 _ => true,
             };
             assert!(!is_failing || run.code != Some(0) || run.stderr.is_empty(), "{fail}: {}", run.stderr);
-            if !is_failing {
+            if is_failing {
+                edited.edit_only();
+            } else {
                 assert_eq!(run.code, Some(0), "round {round}: {}", run.stderr);
                 edited.assert_equal("copy", round, with_root);
-            } else {
-                edited.edit_only();
             }
         }
     }
