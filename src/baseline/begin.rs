@@ -167,7 +167,7 @@ impl Plan<'_> {
                     // Damage in a part that was taken over unseen from the base shows in the new snapshot.
                     base = None;
                     if old.take_if(|_| !is_new || by.as_deref().is_some_and(|by| self.is_baseline(by))).is_some() {
-                        full = Some(FullReason::Damaged(problem.to_string()));
+                        full = Some(FullReason::Damaged(problem.without_advice()));
                     }
                 }
                 Err((_, error)) => return Err(error),
@@ -205,7 +205,7 @@ impl Plan<'_> {
         let committed = self.docket.committed.as_ref().ok_or(FullReason::First)?;
         let snapshot = self.open_generation(self.job.dir(), committed).map_err(|e| match e {
             Error::Snapshot { problem: SnapshotProblem::Missing, .. } => FullReason::Deleted,
-            Error::Snapshot { problem, .. } => FullReason::Damaged(problem.to_string()),
+            Error::Snapshot { problem, .. } => FullReason::Damaged(problem.without_advice()),
             other => FullReason::Damaged(other.to_string()),
         })?;
         if let Err(Error::Incomparable { differences }) = same_question(snapshot.meta(), question) {
@@ -291,6 +291,16 @@ pub(super) fn open(path: &Path, monitor: &dyn Monitor) -> Result<Snapshot> {
     let snapshot = Snapshot::open(path);
     monitor.mapped(path, snapshot.as_ref().ok().map(Snapshot::mapped_range));
     snapshot
+}
+
+/// What is wrong with a snapshot of a job, in words.
+pub(super) fn told(error: &Error) -> String {
+    match error {
+        Error::Snapshot { path, problem } => {
+            format!("{} {}", path.file_name().unwrap_or_default().to_string_lossy(), problem.without_advice())
+        }
+        other => other.to_string(),
+    }
 }
 
 /// Opens the snapshot of a generation, if it is that.

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use super::begin::{Begun, Plan, Request, open_generation, read_docket};
+use super::begin::{Begun, Plan, Request, open_generation, read_docket, told};
 use super::collect::{self, LISTS, collect};
 use super::docket::{Docket, Generation, Note};
 use super::lock::{Lock, make_private};
@@ -121,7 +121,7 @@ impl Locked {
         let (mut docket, pending) = self.pending(run)?;
         let run = pending.run;
         let snapshot = open_generation(self.job.dir(), &pending, &NoMonitor)
-            .map_err(|e| Error::job(self.job.name(), JobProblem::Pending { run, reason: e.to_string() }))?;
+            .map_err(|e| Error::job(self.job.name(), JobProblem::Pending { run, reason: told(&e) }))?;
         docket.pending = None;
         docket.lost = None;
         // What could not be read was not listed again either.

@@ -4,7 +4,7 @@
 use std::io::Write as _;
 use std::path::Path;
 
-use super::begin::open_generation;
+use super::begin::{open_generation, told};
 use super::docket::{Docket, Unsettled, hex};
 use crate::Result;
 use crate::diff::{Again, Diff, DiffOptions};
@@ -30,7 +30,7 @@ pub(super) fn gather(dir: &Path, docket: &Docket, baseline: &Snapshot, monitor: 
     if docket.committed.as_ref().is_some_and(|committed| committed.definition != unfinished.definition) {
         return Err(format!("run {run} had another definition"));
     }
-    let told = |e: crate::Error| format!("of run {run}: {e}");
+    let told = |e: crate::Error| format!("of run {run}: {}", told(&e));
     let listed = open_generation(dir, unfinished, monitor).map_err(told)?;
     let options = DiffOptions { renames: false, allow_root_change: true, max_removed: None };
     let diff = Diff::new(baseline, &listed, &options).map_err(told)?;

@@ -72,7 +72,7 @@ impl Again {
     }
 
     /// What they are in a diff of `old` and `new`, as far as that does not name them itself: suspect if both have them,
-    /// removed if neither has.
+    /// removed if neither has. Nothing that could not be read.
     pub(super) fn changes(&self, old: &Snapshot, new: &Snapshot) -> Result<Vec<Change>> {
         let (mut before, mut now) = (Lookup::new(old), Lookup::new(new));
         let mut changes = Vec::new();
@@ -87,7 +87,7 @@ impl Again {
                 fields: crate::entry::Fields::empty(),
             };
             match (before.get(path)?, now.get(path)?) {
-                (Place::There(old), Place::There(new)) => {
+                (Place::There(old), Place::There(new)) if !new.child.flags.contains(Flags::UNKNOWN) => {
                     changes.push(change(ChangeKind::Suspect, side(&old), Some(side(&new))));
                 }
                 (Place::Gone | Place::Unknown, Place::Gone) => {
@@ -162,13 +162,10 @@ impl<'a> Lookup<'a> {
         Ok(found.map_or_else(|| self.absent(), Place::There))
     }
 
-    /// What is not in the last directory is gone if that was read.
+    /// What is not in the last directory is gone if that was read, and those above it.
     fn absent(&self) -> Place<'a> {
-        let is_closed = Flags::UNLISTED | Flags::NOT_ENTERED | Flags::UNKNOWN;
-        match self.stack.last() {
-            Some(dir) if !dir.flags.intersects(is_closed) => Place::Gone,
-            _ => Place::Unknown,
-        }
+        let is_closed = |dir: &Dir<'_>| dir.flags.intersects(Flags::UNLISTED | Flags::NOT_ENTERED | Flags::UNKNOWN);
+        if self.stack.is_empty() || self.stack.iter().any(is_closed) { Place::Unknown } else { Place::Gone }
     }
 }
 

@@ -201,3 +201,22 @@ fn a_list_that_is_written_into_the_tree_is_no_part_of_the_walk_before() {
     assert!(line.contains("missing"), "{line}");
     assert_eq!(jobs.docket()["pending"]["run"], 3, "refused before the walk");
 }
+
+#[test]
+fn what_was_listed_before_and_cannot_be_read_now_is_not_removed_and_not_forgotten() {
+    let jobs = Jobs::new();
+    jobs.env.write("tree/d/a", "");
+    jobs.settle();
+    jobs.env.write("tree/d/brief", "");
+    assert_eq!(jobs.list(), "M d\nA d/brief\n");
+    jobs.env.remove("tree/d/brief");
+    let begin = || jobs.begin(&["--emit=name-status", "--relative"]).stdout;
+    assert_eq!(begin(), "M\td\nD\td/brief\n");
+    jobs.env.write("tree/d/new", "");
+    jobs.env.settle();
+    let args = ["begin", "j", "-q", "--racy-window=0", "--relative"];
+    let Some(run) = jobs.with_fault("getdents64:error=EIO", &["tree/d"], &args) else { return };
+    assert_eq!((run.code, run.stdout.as_str()), (Some(3), "M\td\nU\td\n"), "{}", run.stderr);
+    jobs.run(["commit", "j"]).success();
+    assert_eq!(begin(), "S\td\nD\td/brief\nA\td/new\n");
+}

@@ -17,10 +17,10 @@ use crate::properties::edits::{Edit, Tree, changing, making};
 use crate::properties::names::any_name;
 
 /// What a mirror holds of an entry: kind, mode, and content or target.
-type Copied = (char, u32, Vec<u8>);
+pub(super) type Copied = (char, u32, Vec<u8>);
 
 /// What a backup holds by path.
-type Mirror = BTreeMap<Vec<u8>, Copied>;
+pub(super) type Mirror = BTreeMap<Vec<u8>, Copied>;
 
 /// What became of a run.
 #[derive(Debug, Clone, Copy)]
@@ -61,7 +61,7 @@ fn copied(path: &Path) -> Option<Copied> {
 }
 
 /// The tree as a mirror should hold it.
-fn truth(root: &Path) -> Mirror {
+pub(super) fn truth(root: &Path) -> Mirror {
     let mut found = Mirror::new();
     let mut waiting = vec![root.to_owned()];
     while let Some(path) = waiting.pop() {

@@ -7,6 +7,7 @@ mod definitions;
 mod law;
 mod nice;
 mod places;
+mod real;
 mod run;
 mod schedule;
 mod spoiled;
