@@ -246,6 +246,14 @@ pub enum JobProblem {
     },
 }
 
+impl SnapshotProblem {
+    /// The same without the advice to take the snapshot again, for those that nobody takes by hand.
+    pub(crate) fn without_advice(&self) -> String {
+        let text = self.to_string();
+        text.split("; take it ").next().unwrap_or_default().to_owned()
+    }
+}
+
 impl Error {
     pub(crate) fn job(name: &str, problem: JobProblem) -> Self {
         Self::Job { name: name.to_owned(), problem }

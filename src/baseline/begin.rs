@@ -8,7 +8,8 @@ use super::docket::{Docket, Generation, Note, hex};
 use super::full::FullReason;
 use super::log::Seen;
 use super::store::Job;
-use crate::diff::{Diff, DiffOptions, Summary};
+use super::unsettled;
+use crate::diff::{Again, Diff, DiffOptions, Summary};
 use crate::error::Context as _;
 use crate::monitor::Monitor;
 use crate::scan::{self, ScanOptions, ScanOutcome, fingerprint, question_of};
@@ -44,7 +45,7 @@ pub struct Begun {
     pub run: u64,
     /// Why its list is a full one; none if it holds what changed since the baseline.
     pub full: Option<FullReason>,
-    /// The run whose place it took: it was begun and never committed. Its changes are listed again.
+    /// The run before it, if that did not succeed. What it listed is listed again.
     pub replaced: Option<u64>,
     /// What the walk came to.
     pub outcome: ScanOutcome,
@@ -52,6 +53,7 @@ pub struct Begun {
     pub base: Option<PathBuf>,
     pub(super) summary: Summary,
     pub(super) compared: Compared,
+    pub(super) again: Again,
 }
 
 impl Begun {
@@ -120,9 +122,13 @@ impl Plan<'_> {
         options.overlay = false;
         options.own_dirs.extend(self.own_dirs());
         let question = question_of(&options, self.monitor)?;
-        let (mut old, mut full) = match self.baseline(&question) {
-            Ok(old) => (Some(old), None),
-            Err(reason) => (None, Some(reason)),
+        let usable = self.baseline(&question).and_then(|old| {
+            let again = unsettled::gather(self.job.dir(), self.docket, &old, self.monitor);
+            again.map(|again| (old, again)).map_err(FullReason::Unsettled)
+        });
+        let (mut old, again, mut full) = match usable {
+            Ok((old, again)) => (Some(old), again, None),
+            Err(reason) => (None, Again::default(), Some(reason)),
         };
         let mut base = self.base(old.as_ref(), &question)?;
         loop {
@@ -138,16 +144,17 @@ impl Plan<'_> {
             let new = self.open(self.output)?;
             let generation = self.generation(&new, &question);
             let pair = Pair { old: old.take(), new };
-            match Compared::new(pair, &self.request.diff).map_err(|failed| *failed) {
+            match Compared::new(pair, &self.request.diff, &again).map_err(|failed| *failed) {
                 Ok((compared, summary)) => {
                     let begun = Begun {
                         run: self.docket.next,
                         full,
-                        replaced: self.docket.pending.as_ref().map(|pending| pending.run),
+                        replaced: self.docket.unfinished().map(|pending| pending.run),
                         outcome,
                         base: by,
                         summary,
                         compared,
+                        again,
                     };
                     return Ok((begun, generation));
                 }
@@ -160,7 +167,7 @@ impl Plan<'_> {
                     // Damage in a part that was taken over unseen from the base shows in the new snapshot.
                     base = None;
                     if old.take_if(|_| !is_new || by.as_deref().is_some_and(|by| self.is_baseline(by))).is_some() {
-                        full = Some(FullReason::Damaged(problem.to_string()));
+                        full = Some(FullReason::Damaged(problem.without_advice()));
                     }
                 }
                 Err((_, error)) => return Err(error),
@@ -198,7 +205,7 @@ impl Plan<'_> {
         let committed = self.docket.committed.as_ref().ok_or(FullReason::First)?;
         let snapshot = self.open_generation(self.job.dir(), committed).map_err(|e| match e {
             Error::Snapshot { problem: SnapshotProblem::Missing, .. } => FullReason::Deleted,
-            Error::Snapshot { problem, .. } => FullReason::Damaged(problem.to_string()),
+            Error::Snapshot { problem, .. } => FullReason::Damaged(problem.without_advice()),
             other => FullReason::Damaged(other.to_string()),
         })?;
         if let Err(Error::Incomparable { differences }) = same_question(snapshot.meta(), question) {
@@ -244,7 +251,7 @@ impl Plan<'_> {
     fn candidates(&self, asked: &str) -> Vec<(PathBuf, Generation, bool)> {
         let mut found: Vec<(PathBuf, Generation, bool)> = Vec::new();
         let mut take = |dir: &Path, docket: &Docket, is_own: bool| {
-            let usable = docket.committed.iter().chain(&docket.pending).filter(|g| g.question == asked);
+            let usable = docket.committed.iter().chain(docket.unfinished()).filter(|g| g.question == asked);
             if docket.machine == crate::sys::machine::identity() {
                 found.extend(usable.map(|generation| (dir.to_owned(), generation.clone(), is_own)));
             }
@@ -286,6 +293,16 @@ pub(super) fn open(path: &Path, monitor: &dyn Monitor) -> Result<Snapshot> {
     snapshot
 }
 
+/// What is wrong with a snapshot of a job, in words.
+pub(super) fn told(error: &Error) -> String {
+    match error {
+        Error::Snapshot { path, problem } => {
+            format!("{} {}", path.file_name().unwrap_or_default().to_string_lossy(), problem.without_advice())
+        }
+        other => other.to_string(),
+    }
+}
+
 /// Opens the snapshot of a generation, if it is that.
 pub(super) fn open_generation(dir: &Path, generation: &Generation, monitor: &dyn Monitor) -> Result<Snapshot> {
     let path = dir.join(&generation.file);
@@ -303,10 +320,16 @@ impl Job {
     /// # Errors
     /// Those of [`Locked::begin`](super::Locked::begin).
     pub fn look(&self, request: &Request, scratch: &Path, monitor: &dyn Monitor) -> Result<Begun> {
-        let (docket, lost) = read_docket(self)?;
-        let output = scratch.join(format!("{}.snap", docket.next));
-        let plan = Plan { job: self, docket: &docket, lost, request, output: &output, monitor };
-        Ok(plan.carry_out()?.0)
+        loop {
+            let (docket, lost) = read_docket(self)?;
+            let output = scratch.join(format!("{}.snap", docket.next));
+            let plan = Plan { job: self, docket: &docket, lost, request, output: &output, monitor };
+            let begun = plan.carry_out()?.0;
+            // A run may have ended meanwhile and removed what the docket named before.
+            if begun.full != Some(FullReason::Deleted) || read_docket(self)?.0 == docket {
+                return Ok(begun);
+            }
+        }
     }
 }
 

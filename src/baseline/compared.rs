@@ -2,7 +2,7 @@
 
 use self_cell::self_cell;
 
-use crate::diff::{Diff, DiffOptions, Summary};
+use crate::diff::{Again, Diff, DiffOptions, Summary};
 use crate::snapshot::Snapshot;
 use crate::{Error, Result};
 
@@ -28,13 +28,17 @@ self_cell!(
 pub(super) struct Compared(Cell);
 
 impl Compared {
-    /// Compares, and goes through the changes once to count them: whatever is damaged shows now.
+    /// Compares, adds what is to be listed again, and goes through the changes once to count them: whatever is damaged shows now.
     ///
     /// # Errors
     /// Those of [`Diff::new`], with the snapshots.
-    pub(super) fn new(pair: Pair, options: &DiffOptions) -> Result<(Self, Summary), Box<(Pair, Error)>> {
+    pub(super) fn new(pair: Pair, options: &DiffOptions, again: &Again) -> Result<(Self, Summary), Box<(Pair, Error)>> {
         let cell = Cell::try_new_or_recover(pair, |pair| match &pair.old {
-            Some(old) => Diff::new(old, &pair.new, options),
+            Some(old) => {
+                let mut diff = Diff::new(old, &pair.new, options)?;
+                diff.list_again(again)?;
+                Ok(diff)
+            }
             None => Ok(Diff::everything(&pair.new)),
         });
         let cell = cell.map_err(Box::new)?;

@@ -40,6 +40,16 @@ pub struct Generation {
     pub note: Note,
 }
 
+/// A file with paths that lists of runs named that did not succeed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unsettled {
+    /// The name of the file in the job's directory.
+    pub file: String,
+    /// The digest of its bytes, in hexadecimal.
+    pub digest: String,
+}
+
 /// What a docket says.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -52,8 +62,14 @@ pub struct Docket {
     pub committed: Option<Generation>,
     /// A run of which it is not known yet.
     pub pending: Option<Generation>,
+    /// A run that was given up: it is not pending any more, but what it listed is listed again by the next one.
+    pub aborted: Option<Generation>,
     /// Former baselines, newest first.
     pub kept: Vec<Generation>,
+    /// What earlier runs listed that did not succeed: their consumers may have made something of it.
+    pub unsettled: Option<Unsettled>,
+    /// What they listed is not known any more, for this reason: only a full list covers it.
+    pub lost: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -119,9 +135,14 @@ impl Docket {
         hex(&digest(&serde_json::to_vec(self).unwrap_or_default()))
     }
 
+    /// The last run, if it did not succeed.
+    pub(super) fn unfinished(&self) -> Option<&Generation> {
+        self.pending.as_ref().or(self.aborted.as_ref())
+    }
+
     /// All generations, the baseline and what is pending first.
     pub fn generations(&self) -> impl Iterator<Item = &Generation> {
-        self.committed.iter().chain(&self.pending).chain(&self.kept)
+        self.committed.iter().chain(&self.pending).chain(&self.aborted).chain(&self.kept)
     }
 }
 

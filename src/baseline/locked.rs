@@ -4,12 +4,13 @@
 use std::fs;
 use std::path::PathBuf;
 
-use super::begin::{Begun, Plan, Request, open_generation, read_docket};
-use super::collect::collect;
+use super::begin::{Begun, Plan, Request, open_generation, read_docket, told};
+use super::collect::{self, LISTS, collect};
 use super::docket::{Docket, Generation, Note};
 use super::lock::{Lock, make_private};
 use super::log::{self, Ending, Event, Outcome};
 use super::store::Job;
+use super::unsettled;
 use crate::error::Context as _;
 use crate::monitor::{Monitor, NoMonitor};
 use crate::{Error, JobProblem, Result};
@@ -67,8 +68,8 @@ impl Locked {
             Ok(begun)
         });
         if begun.is_err() {
-            // If that fails too, the next run removes it.
-            let _ = fs::remove_file(&output);
+            // What the docket does not name is removed, if not now then by the next run.
+            let _ = self.docket().map(|docket| collect(self.job.dir(), &docket.unwrap_or_default()));
         }
         begun
     }
@@ -78,7 +79,17 @@ impl Locked {
         if docket.machine != crate::sys::machine::identity() {
             *docket = Docket { next: docket.next, ..Docket::new() };
         }
+        match &begun.full {
+            None => docket.unsettled = unsettled::write(self.job.dir(), begun.run, &begun.again)?,
+            // What it listed before is compared with no baseline now, so that it is forgotten.
+            Some(_) if docket.unfinished().is_some() || docket.unsettled.is_some() => {
+                docket.unsettled = None;
+                docket.lost.get_or_insert_with(|| format!("run {} listed everything", begun.run));
+            }
+            Some(_) => {}
+        }
         let replaced = docket.pending.replace(generation);
+        docket.aborted = None;
         docket.next += 1;
         log::append(self.job.dir(), &event)?;
         if let Some(replaced) = &replaced {
@@ -109,9 +120,14 @@ impl Locked {
     pub fn commit(&self, run: Option<u64>, keep: usize, ending: &Ending) -> Result<Ended> {
         let (mut docket, pending) = self.pending(run)?;
         let run = pending.run;
-        open_generation(self.job.dir(), &pending, &NoMonitor)
-            .map_err(|e| Error::job(self.job.name(), JobProblem::Pending { run, reason: e.to_string() }))?;
+        let snapshot = open_generation(self.job.dir(), &pending, &NoMonitor)
+            .map_err(|e| Error::job(self.job.name(), JobProblem::Pending { run, reason: told(&e) }))?;
         docket.pending = None;
+        docket.lost = None;
+        // What could not be read was not listed again either.
+        if snapshot.header().counts.unknown == 0 {
+            docket.unsettled = None;
+        }
         if let Some(former) = docket.committed.replace(pending) {
             docket.kept.insert(0, former);
         }
@@ -120,13 +136,13 @@ impl Locked {
         Ok(self.after(&docket, run, Outcome::Committed, ending))
     }
 
-    /// Forgets the pending run. Its changes are in the next list again.
+    /// Gives the pending run up. What it listed is in the next list again.
     ///
     /// # Errors
     /// [`JobProblem::NothingPending`], [`JobProblem::OtherRun`], [`Error::Io`].
     pub fn abort(&self, run: Option<u64>, ending: &Ending) -> Result<Ended> {
         let (mut docket, pending) = self.pending(run)?;
-        docket.pending = None;
+        docket.aborted = docket.pending.take();
         docket.write(&self.job.docket_path())?;
         Ok(self.after(&docket, pending.run, Outcome::Aborted, ending))
     }
@@ -158,14 +174,13 @@ impl Locked {
         Ended { run, leftover: told.and(collected).err() }
     }
 
-    /// An empty directory for the lists of the run, for its owner alone. [`remove_lists`](Self::remove_lists) removes it,
-    /// or the next call.
+    /// An empty directory for the lists of the run that began, for its owner alone. Whatever ends or begins a run removes it.
     ///
     /// # Errors
     /// [`Error::Io`].
     pub fn lists(&self) -> Result<PathBuf> {
         self.remove_lists()?;
-        let dir = self.job.dir().join("lists");
+        let dir = self.job.dir().join(LISTS);
         make_private(&dir)?;
         Ok(dir)
     }
@@ -175,11 +190,7 @@ impl Locked {
     /// # Errors
     /// [`Error::Io`].
     pub fn remove_lists(&self) -> Result<()> {
-        let dir = self.job.dir().join("lists");
-        match fs::remove_dir_all(&dir) {
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
-            other => other.context("remove", &dir),
-        }
+        collect::remove_lists(self.job.dir())
     }
 
     /// Removes the state of the job: the next run of a job of this name is a first one.

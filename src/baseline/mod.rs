@@ -44,9 +44,10 @@ mod lock;
 mod locked;
 mod log;
 mod store;
+mod unsettled;
 
 pub use begin::{Begun, Request};
-pub use docket::{Docket, Generation, Note};
+pub use docket::{Docket, Generation, Note, Unsettled};
 pub use full::FullReason;
 pub use locked::{Ended, Locked};
 pub use log::{Ending, Outcome, Run, Seen};

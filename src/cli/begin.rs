@@ -11,6 +11,7 @@ use super::list::write_list_to;
 use super::nice::NiceArgs;
 use super::output::Output;
 use super::state::StateArgs;
+use super::walk::WalkArgs;
 use super::{DONE, Failure, INCOMPLETE, Outcome, complain};
 
 const AFTER_HELP: &str = "\
@@ -60,6 +61,9 @@ pub(super) struct Args {
     hints: HintsArgs,
 
     #[command(flatten)]
+    walk: WalkArgs,
+
+    #[command(flatten)]
     guards: GuardArgs,
 
     #[command(flatten)]
@@ -85,8 +89,13 @@ pub(super) fn run(args: &Args) -> Outcome {
         )));
     }
     let locked = job.lock()?;
-    let output = Output::open(Some(&args.output))?;
-    let begun = jobs::begin(&locked, &definition, &args.hints, &args.guards, args.quiet)?;
+    // What cannot be written is refused before the walk; nothing of it may be there while the walk goes by.
+    drop(Output::open(Some(&args.output))?);
+    let mut request = definition.request()?;
+    args.walk.add_to(&mut request.scan);
+    args.hints.add_to(&mut request.scan)?;
+    args.guards.add_to(&mut request);
+    let begun = jobs::begin(&locked, &request, &definition, args.quiet)?;
     if !args.quiet {
         complain(
             "note",
@@ -98,6 +107,7 @@ pub(super) fn run(args: &Args) -> Outcome {
             ),
         );
     }
+    let output = Output::open(Some(&args.output))?;
     // A first backup of Duplicati would hold nothing but what is listed.
     if format == Format::Duplicati && begun.full.is_some() {
         output.finish(false)?;

@@ -6,7 +6,7 @@ use indicatif::HumanCount;
 
 use super::config::Definition;
 use super::format::{Form, Format};
-use super::hints::{self, HintsArgs};
+use super::hints;
 use super::list::tell_of_renumbered;
 use super::progress::Progress;
 use super::snap::counted;
@@ -37,15 +37,11 @@ impl GuardArgs {
 /// Begins a run, and says how its list came about.
 pub(super) fn begin(
     locked: &Locked,
+    request: &Request,
     definition: &Definition,
-    hints: &HintsArgs,
-    guards: &GuardArgs,
     quiet: bool,
 ) -> Result<Begun, Failure> {
-    let mut request = definition.request()?;
-    hints.add_to(&mut request.scan)?;
-    guards.add_to(&mut request);
-    let begun = watched(quiet, |monitor| locked.begin(&request, monitor))?;
+    let begun = watched(quiet, |monitor| locked.begin(request, monitor))?;
     tell(definition, &begun, quiet);
     Ok(begun)
 }
@@ -66,7 +62,7 @@ fn tell(definition: &Definition, begun: &Begun, quiet: bool) {
     hints::report(&begun.outcome, quiet);
     tell_of_renumbered(begun.diff());
     if let Some(replaced) = begun.replaced {
-        complain("note", format_args!("run {replaced} was not committed; what it listed is listed again"));
+        complain("note", format_args!("run {replaced} did not succeed; what it listed is listed again"));
     }
     if let Some(reason) = &begun.full {
         complain("note", format_args!("the list is a full one: {reason}{}", advice(definition.consumer, reason)));
@@ -77,13 +73,14 @@ fn tell(definition: &Definition, begun: &Begun, quiet: bool) {
 fn advice(consumer: Format, reason: &FullReason) -> &'static str {
     match (consumer, reason) {
         (Format::Duplicati, _) => "; nothing is printed, so that Duplicati scans by itself",
-        (_, FullReason::First) | (Format::Text | Format::NameStatus | Format::Json | Format::Paths, _) => "",
+        (_, FullReason::First) => "",
         (Format::Rsync, _) => {
             "; it does not name what was deleted: run `rsync -a --delete ROOT/ DEST/` once without a list"
         }
         (Format::Rclone, _) => "; it does not name what was deleted: run `rclone sync ROOT DEST` once without a list",
         (Format::Tar, _) => "; it does not name what was deleted: unpack it into an empty directory",
-        (Format::Restic | Format::Borg, _) => "",
+        // What does not delete needs no more than the list.
+        _ => "",
     }
 }
 

@@ -30,6 +30,7 @@ mod snap;
 mod state;
 mod status;
 mod verify;
+mod walk;
 
 use std::fmt::Display;
 use std::io::{self, Write as _};

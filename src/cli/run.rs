@@ -15,6 +15,7 @@ use super::jobs::{self, GuardArgs};
 use super::lists::{Lists, Written};
 use super::nice::NiceArgs;
 use super::state::StateArgs;
+use super::walk::WalkArgs;
 use super::{DONE, Failure, NOT_STARTED, Outcome, complain, signals};
 
 const AFTER_HELP: &str = "\
@@ -54,6 +55,9 @@ pub(super) struct Args {
     hints: HintsArgs,
 
     #[command(flatten)]
+    walk: WalkArgs,
+
+    #[command(flatten)]
     guards: GuardArgs,
 
     #[command(flatten)]
@@ -76,11 +80,15 @@ pub(super) fn run(args: &Args) -> Outcome {
     let (definition, job) = args.state.job(&args.name)?;
     let command = command(args, &definition)?;
     let locked = job.lock()?;
-    let dir = locked.lists()?;
-    let begun = jobs::begin(&locked, &definition, &args.hints, &args.guards, args.quiet)?;
+    let mut request = definition.request()?;
+    args.walk.add_to(&mut request.scan);
+    args.hints.add_to(&mut request.scan)?;
+    args.guards.add_to(&mut request);
+    let begun = jobs::begin(&locked, &request, &definition, args.quiet)?;
     if !args.quiet {
         complain("note", format_args!("run {}: {}", begun.run, jobs::changes(&begun)));
     }
+    let dir = locked.lists()?;
     let outcome = with_lists(args, &definition, &locked, begun, &dir, &command);
     if let Err(error) = locked.remove_lists() {
         complain("warning", error);
@@ -140,8 +148,8 @@ fn with_lists(
             let code = if e.kind() == std::io::ErrorKind::NotFound { 127 } else { 126 };
             let what = format!("cannot start {}: {e}", Path::new(&command[0]).shown());
             complain("error", &what);
-            fail(locked, run, Ending { exit_code: Some(code), reason: Some(what) });
-            return Ok(code as u8);
+            fail(locked, run, &Ending { exit_code: Some(code), reason: Some(what) });
+            return Ok(exit_code(code));
         }
     };
     end(definition, locked, run, &finished)
@@ -175,10 +183,15 @@ fn command(args: &Args, definition: &Definition) -> Result<Vec<OsString>, Failur
     Ok(command)
 }
 
-fn fail(locked: &Locked, run: u64, ending: Ending) {
-    if let Err(error) = locked.failed(Some(run), &ending) {
+fn fail(locked: &Locked, run: u64, ending: &Ending) {
+    if let Err(error) = locked.failed(Some(run), ending) {
         complain("warning", error);
     }
+}
+
+/// A code as a process can end with it.
+fn exit_code(code: i32) -> u8 {
+    u8::try_from(code & 0xff).unwrap_or(NOT_STARTED)
 }
 
 #[cfg(unix)]
@@ -194,8 +207,8 @@ fn end(definition: &Definition, locked: &Locked, run: u64, finished: &Finished) 
     if let Some(signal) = finished.signal {
         let reason = format!("signal {signal} came while the command ran");
         complain("warning", format_args!("{reason}: run {run} is not the baseline, what it listed is listed again"));
-        fail(locked, run, Ending { exit_code: Some(code), reason: Some(reason) });
-        return Ok(if code == 0 { (128 + signal) as u8 } else { code as u8 });
+        fail(locked, run, &Ending { exit_code: Some(code), reason: Some(reason) });
+        return Ok(exit_code(if code == 0 { 128 + signal } else { code }));
     }
     if !is_success {
         let what = match finished.status.code() {
@@ -206,10 +219,10 @@ fn end(definition: &Definition, locked: &Locked, run: u64, finished: &Finished) 
             "warning",
             format_args!("the command {what}: run {run} is not the baseline, what it listed is listed again"),
         );
-        fail(locked, run, Ending { exit_code: Some(code), reason: None });
-        return Ok(code as u8);
+        fail(locked, run, &Ending { exit_code: Some(code), reason: None });
+        return Ok(exit_code(code));
     }
     let ending = Ending { exit_code: Some(code), reason: None };
     jobs::tell_of_leftover(&locked.commit(Some(run), definition.keep, &ending)?);
-    Ok(code as u8)
+    Ok(exit_code(code))
 }

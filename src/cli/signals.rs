@@ -115,7 +115,7 @@ pub(super) fn raise_open_file_limit() {
 pub(super) fn as_it_began<T>(start: impl FnOnce() -> T) -> T {
     use rustix::process::{Resource, setrlimit};
     if let Some(limit) = OPEN_FILES.get() {
-        let _ = setrlimit(Resource::Nofile, limit.clone());
+        let _ = setrlimit(Resource::Nofile, *limit);
     }
     // SAFETY: SIG_DFL is no function.
     unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_DFL) };

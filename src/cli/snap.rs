@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 
 use clap::ArgMatches;
 use fastdiff::path::PathExt as _;
-use fastdiff::{ScanOptions, ScanOutcome, WalkerKind, scan};
+use fastdiff::{ScanOptions, ScanOutcome, scan};
 use indicatif::{HumanBytes, HumanCount};
 
 use super::filter::FilterArgs;
 use super::hints::{self, HintsArgs};
 use super::progress::Progress;
+use super::walk::WalkArgs;
 use super::{DONE, Failure, INCOMPLETE, Outcome, complain, open, signals, unread};
 
 const AFTER_HELP: &str = "\
@@ -57,51 +58,12 @@ pub(super) struct Args {
     #[command(flatten)]
     filter: FilterArgs,
 
-    /// Number of threads [default: one per processor, and more while the disk or a server lets them wait]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    threads: Option<u16>,
-
-    /// Who reads the directories: the system's own calls, or the jwalk crate, which opens by path: not for a
-    /// tree that somebody you do not trust changes meanwhile
-    #[arg(long, value_enum, default_value_t)]
-    walker: Walker,
-
-    /// Entries changed less than this before the scan are reported as suspect by the next diff (15s,
-    /// 2min, 500ms) [default: what the kernel takes to begin writing back, 35s as a rule]
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
-    racy_window: Option<Duration>,
-
-    /// Write back what is in memory before the scan, so that a racy window of two seconds is enough
-    #[arg(long)]
-    settle: bool,
-
-    /// Give up on a directory as unknown when the system takes longer than this for one answer (30s, 2min)
-    /// [default: wait, and say so]; for the native walker
-    #[arg(long, value_name = "DURATION", value_parser = parse_timeout)]
-    io_timeout: Option<Duration>,
+    #[command(flatten)]
+    walk: WalkArgs,
 
     /// No progress and no summary; warnings and errors remain
     #[arg(short, long)]
     quiet: bool,
-}
-
-#[derive(Clone, Copy, Default, clap::ValueEnum)]
-enum Walker {
-    #[default]
-    Native,
-    Portable,
-}
-
-fn parse_duration(text: &str) -> Result<Duration, String> {
-    if let Ok(seconds) = text.parse::<u64>() {
-        return Ok(Duration::from_secs(seconds));
-    }
-    humantime::parse_duration(text).map_err(|e| format!("{e}; write it as 15s, 2min or 500ms"))
-}
-
-fn parse_timeout(text: &str) -> Result<Duration, String> {
-    let timeout = parse_duration(text)?;
-    if timeout.is_zero() { Err("nothing answers in no time; write it as 30s or 2min".into()) } else { Ok(timeout) }
 }
 
 pub(super) fn run(args: &Args, matches: &ArgMatches) -> Outcome {
@@ -110,14 +72,7 @@ pub(super) fn run(args: &Args, matches: &ArgMatches) -> Outcome {
     }
     let mut options = ScanOptions::new(&args.roots);
     options.filter = args.filter.options(matches)?;
-    options.threads = args.threads.map(usize::from);
-    options.racy_window = args.racy_window;
-    options.settle = args.settle;
-    options.io_timeout = args.io_timeout;
-    options.walker = match args.walker {
-        Walker::Native => ScanOptions::new([""; 0]).walker,
-        Walker::Portable => WalkerKind::Portable,
-    };
+    args.walk.add_to(&mut options);
     args.hints.add_to(&mut options)?;
     options.overlay = args.overlay;
     let base = args.base.as_deref().map(open).transpose()?;

@@ -10,6 +10,7 @@ use super::config::{Config, Definition};
 
 #[derive(clap::Args)]
 #[command(next_help_heading = "Where jobs live")]
+#[expect(clippy::doc_markdown, reason = "the text of --help")]
 pub(super) struct StateArgs {
     /// The directory of the state of all jobs: baselines and logs [default: $FASTDIFF_STATE_DIR, else
     /// $XDG_STATE_HOME/fastdiff, else ~/.local/state/fastdiff]

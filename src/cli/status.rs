@@ -9,6 +9,7 @@ use super::jobs::{self, GuardArgs, watched};
 use super::list::{tell_of_renumbered, write_list};
 use super::output::Output;
 use super::state::StateArgs;
+use super::walk::WalkArgs;
 use super::{DIFFERENT, DONE, Failure, INCOMPLETE, Outcome, complain, output_failure};
 
 const AFTER_HELP: &str = "\
@@ -35,6 +36,9 @@ pub(super) struct Args {
     json: bool,
 
     #[command(flatten)]
+    walk: WalkArgs,
+
+    #[command(flatten)]
     guards: GuardArgs,
 
     #[command(flatten)]
@@ -47,6 +51,7 @@ pub(super) fn run(args: &Args) -> Outcome {
     // For people, whatever the consumer knows. How much was removed is to be seen here.
     request.diff.renames = true;
     request.diff.max_removed = None;
+    args.walk.add_to(&mut request.scan);
     args.guards.add_to(&mut request);
     let scratch = tempfile::Builder::new().prefix("fastdiff-").tempdir();
     let scratch = scratch.map_err(|e| {
@@ -54,6 +59,12 @@ pub(super) fn run(args: &Args) -> Outcome {
     })?;
     let begun = watched(false, |monitor| job.look(&request, scratch.path(), monitor))?;
     tell_of_renumbered(begun.diff());
+    if let Some(run) = begun.replaced {
+        complain(
+            "note",
+            format_args!("run {run} did not succeed; what it listed is listed again, as suspect where nothing differs"),
+        );
+    }
     match &begun.full {
         Some(reason) if !args.json => everything(&begun, &reason.to_string())?,
         reason => {

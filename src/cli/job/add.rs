@@ -89,7 +89,7 @@ pub(in crate::cli) fn run(args: &Args, matches: &ArgMatches) -> Outcome {
         }
     }
     // A pattern that no run could use is refused now.
-    args.filter.options(matches)?;
+    args.filter.options(matches)?.check()?;
     let definition = Definition {
         name: args.name.clone(),
         roots: args.roots.iter().map(|root| from_here(root)).collect::<Result<_, _>>()?,
