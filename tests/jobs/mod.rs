@@ -1,4 +1,4 @@
-//! Jobs as their user meets them: definitions, two-phase runs, what is in their way, law 3, and what schedules them.
+//! Jobs as their user meets them: definitions, two-phase runs, what is in their way, schedules, and law 3.
 
 mod base;
 mod begin;
