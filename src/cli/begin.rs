@@ -16,18 +16,19 @@ use super::{DONE, Failure, INCOMPLETE, Outcome, complain};
 
 const AFTER_HELP: &str = "\
 Examples:
-  fastdiff begin photos -o list && rsync -aHI --from0 --files-from=list --delete-missing-args --force \\
+  fastdiff begin photos -o list &&
+      rsync -aHI --modify-window=-1 --from0 --files-from=list --delete-missing-args --force \\
       ~/Photos/ nas:Photos/ && fastdiff commit photos
   fastdiff begin documents --emit text             what a run would list, for people
   fastdiff begin documents --hints hints           look only where a watcher saw something
 
-Until `fastdiff commit` every list holds the same changes again. A run that was begun and not committed is
-replaced by the next one. Without a baseline that can be compared with, the list is a full one, and standard
-error says why: on the first run, after the definition changed, if the baseline is damaged or gone, on another
-machine. A full list names nothing that was deleted.
+Until `fastdiff commit` every list holds the same changes again. A run that was begun and not
+committed is replaced by the next one. Without a baseline that can be compared with, the list is a
+full one, and standard error says why: on the first run, after the definition changed, if the
+baseline is damaged or gone, on another machine. A full list names nothing that was deleted.
 
-Exit codes: 0 done; 2 failed or refused, nothing is pending; 3 something could not be read, or the consumer's
-format cannot express the list (then nothing is printed): the run is pending.";
+Exit codes: 0 done; 2 failed or refused, nothing is pending; 3 something could not be read, or the
+consumer's format cannot express the list (then nothing is printed): the run is pending.";
 
 /// Walk the roots of a job, compare them with its baseline, print the list and keep the new snapshot as pending.
 #[derive(clap::Args)]

@@ -24,7 +24,7 @@ pub(super) enum Format {
     Paths,
     /// The options --changed-files and --deleted-files of Duplicati
     Duplicati,
-    /// For rsync -aHI --from0 --files-from=LIST --delete-missing-args --force ROOT/ DEST/
+    /// For rsync -aHI --modify-window=-1 --from0 --files-from=LIST --delete-missing-args --force ROOT/ DEST/
     Rsync,
     /// For rclone sync --files-from-raw LIST ROOT DEST (with -z for --files-from0); files only
     Rclone,

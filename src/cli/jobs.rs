@@ -65,15 +65,22 @@ fn tell(definition: &Definition, begun: &Begun, quiet: bool) {
         complain("note", format_args!("run {replaced} did not succeed; what it listed is listed again"));
     }
     if let Some(reason) = &begun.full {
-        complain("note", format_args!("the list is a full one: {reason}{}", advice(definition.consumer, reason)));
+        complain(
+            "note",
+            format_args!(
+                "the list is a full one: {reason}{}",
+                advice(definition.consumer, reason, begun.replaced.is_none())
+            ),
+        );
     }
 }
 
 /// What a full list means to a consumer that deletes.
-fn advice(consumer: Format, reason: &FullReason) -> &'static str {
+fn advice(consumer: Format, reason: &FullReason, is_untried: bool) -> &'static str {
     match (consumer, reason) {
         (Format::Duplicati, _) => "; nothing is printed, so that Duplicati scans by itself",
-        (_, FullReason::First) => "",
+        // Of a first run that failed something may be there that is gone now.
+        (_, FullReason::First) if is_untried => "",
         (Format::Rsync, _) => {
             "; it does not name what was deleted: run `rsync -a --delete ROOT/ DEST/` once without a list"
         }

@@ -9,10 +9,10 @@ use fastdiff::Error;
 use fastdiff::baseline::Begun;
 use fastdiff::path::{to_bytes, to_path};
 
-use super::Failure;
 use super::config::Definition;
 use super::format::{Form, Format, Part};
 use super::jobs;
+use super::{Failure, complain};
 
 const PARTS: [(Part, &str, &str); 3] = [
     (Part::Changed, "{changed}", "FASTDIFF_CHANGED"),
@@ -99,6 +99,7 @@ impl Lists {
         }
         let lists = Self::named(definition, dir);
         let mut is_empty = None;
+        let mut notes: Vec<String> = Vec::new();
         for (part, path) in &lists.files {
             let form = Form {
                 part: definition.consumer.has_parts().then_some(*part),
@@ -108,11 +109,15 @@ impl Lists {
             match form.write(begun.diff(), &mut file) {
                 Err(Error::NothingToList { consumer, misread }) => is_empty = Some((consumer, misread)),
                 other => {
-                    other.map_err(|e| about(e, path))?;
+                    let emitted = other.map_err(|e| about(e, path))?;
+                    notes.extend(emitted.notes.into_iter().filter(|note| !notes.contains(note)).collect::<Vec<_>>());
                     file.flush()
                         .map_err(|e| about(Error::Io { operation: "write", path: path.clone(), source: e }, path))?;
                 }
             }
+        }
+        for note in notes {
+            complain("note", note);
         }
         let Some((consumer, misread)) = is_empty else { return Ok(Written::Lists(lists)) };
         let is_all_empty = lists.files.iter().all(|(_, path)| path.metadata().is_ok_and(|m| m.len() == 0));

@@ -20,21 +20,27 @@ use super::{DONE, Failure, NOT_STARTED, Outcome, complain, signals};
 
 const AFTER_HELP: &str = "\
 Examples:
-  fastdiff run photos -- rsync -aHI --from0 --files-from={all} --delete-missing-args --force ~/Photos/ nas:Photos/
+  fastdiff run photos -- rsync -aHI --modify-window=-1 --from0 --files-from={all} \\
+      --delete-missing-args --force ~/Photos/ nas:Photos/
   fastdiff run documents                            the command of the definition
-  fastdiff run web -- sh -c 'tar -c -C \"$FASTDIFF_ROOT\" --no-recursion --null -T \"$FASTDIFF_CHANGED\" >/mnt/$FASTDIFF_RUN.tar'
+  fastdiff run web -- sh -c 'tar -c -C \"$FASTDIFF_ROOT\" --no-recursion --null \\
+      -T \"$FASTDIFF_CHANGED\" >/mnt/$FASTDIFF_RUN.tar'
 
-In the arguments {changed}, {deleted} and {all} stand for files with that part of the list, in the form of the job's
-consumer; FASTDIFF_CHANGED, FASTDIFF_DELETED and FASTDIFF_ALL name them too, as far as the consumer has them
-(rsync and rclone all three, tar the first two, restic, borg and paths the first; for duplicati {all} is for --parameters-file,
-the others hold one option each; text, json and name-status have {all} alone). FASTDIFF_JOB and FASTDIFF_RUN are the
-job's name and the run's number, FASTDIFF_ROOT is what relative paths are relative to. They are removed when the command has ended.
+In the arguments {changed}, {deleted} and {all} stand for files with that part of the list, in the
+form of the job's consumer; FASTDIFF_CHANGED, FASTDIFF_DELETED and FASTDIFF_ALL name them too, as
+far as the consumer has them (rsync and rclone all three, tar the first two, restic, borg and
+paths the first; for duplicati {all} is for --parameters-file, the others hold one option each;
+text, json and name-status have {all} alone). FASTDIFF_JOB and FASTDIFF_RUN are the job's name and
+the run's number, FASTDIFF_ROOT is what relative paths are relative to. They are removed when the
+command has ended.
 
-The baseline moves only if the command ends with a code that means success: 0, of rsync also 24, of duplicati also 1, or
-those of the definition. Otherwise the same changes are listed again. If nothing changed the command is not started.
+The baseline moves only if the command ends with a code that means success: 0, of rsync also 24,
+of duplicati also 1, or those of the definition. Otherwise the same changes are listed again. If
+nothing changed the command is not started.
 
-Exit codes: that of the command, 128 and the signal's number if one ended it; 127 if it is not found, 126 if it cannot
-be executed; 125 if fastdiff failed by itself, or something could not be read or listed.";
+Exit codes: that of the command, 128 and the signal's number if one ended it; 127 if it is not
+found, 126 if it cannot be executed; 125 if fastdiff failed by itself, or something could not be
+read or listed.";
 
 /// Begin a run of a job, run the backup program with its lists, and commit if that succeeds.
 #[derive(clap::Args)]

@@ -100,7 +100,9 @@ impl<'a> Diff<'a> {
         Ok(Self { old, new, renames, removed, unknown, renumbered, kept, everything: false, again: Vec::new() })
     }
 
-    /// Everything in a snapshot as added: the list of a first run, or of one after other roots or filters.
+    /// Everything in a snapshot as added, the roots too: the list of a first run, or of one after other roots or filters. Costs
+    /// nothing by itself and checks nothing in advance: a damaged directory is an error when the changes come to it, so that
+    /// what is written of them has to be given up then.
     pub fn everything(new: &'a Snapshot) -> Self {
         let (renames, renumbered) = (Renames::default(), Arc::default());
         let unknown = new.header().counts.unknown;
@@ -244,7 +246,10 @@ impl Changes<'_, '_> {
             return Ok(Some(change));
         }
         if let Source::Everything(entries) = &mut self.source {
-            return entries.next().transpose().map(|entry| entry.map(added));
+            let Some(entry) = entries.next().transpose()? else { return Ok(None) };
+            let [added, unknown] = added(&entry);
+            self.waiting = unknown;
+            return Ok(added);
         }
         while let Some((raw, path)) = self.source.next()? {
             let Some(renames) = self.renames else { return Ok(Some(raw.change(path))) };
@@ -279,12 +284,12 @@ impl Iterator for Changes<'_, '_> {
     }
 }
 
-/// An entry of a list of everything.
-fn added(entry: Entry) -> Change {
-    let is_unknown = entry.flags.contains(Flags::UNKNOWN) && !entry.flags.contains(Flags::CARRIED);
-    let kind = if is_unknown { ChangeKind::Unknown } else { ChangeKind::Added };
+/// What a list of everything says of an entry: the same as a comparison with an empty tree.
+fn added(entry: &Entry) -> [Option<Change>; 2] {
     let new = Some(Side { stat: entry.stat, flags: entry.flags });
-    Change { kind, path: entry.path, from: None, old: None, new, fields: Fields::empty() }
+    let change = |kind| Change { kind, path: entry.path.clone(), from: None, old: None, new, fields: Fields::empty() };
+    let is_unknown = entry.flags.intersects(Flags::UNKNOWN | Flags::UNLISTED);
+    [Some(change(ChangeKind::Added)), is_unknown.then(|| change(ChangeKind::Unknown))]
 }
 
 impl Raw<'_> {

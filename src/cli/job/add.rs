@@ -14,14 +14,16 @@ use super::super::{DONE, Failure, Outcome};
 
 const AFTER_HELP: &str = "\
 Examples:
-  fastdiff job add photos ~/Photos --consumer rsync -- rsync -aHI --from0 --files-from={all} \\
-      --delete-missing-args --force ~/Photos/ nas:Photos/
+  fastdiff job add photos ~/Photos --consumer rsync -- \\
+      rsync -aHI --modify-window=-1 --from0 --files-from={all} --delete-missing-args --force \\
+      ~/Photos/ nas:Photos/
   fastdiff job add documents ~/Documents --consumer duplicati --duplicati-db ~/.config/Duplicati/ABCDEFGHIJ.sqlite
   fastdiff job add web /srv/www --exclude '/cache/' --max-delete 20% --keep 10
 
-In the command, {changed}, {deleted} and {all} stand for files with that part of the list in the consumer's form.
-The definition is written to the file that --config names, where it can be edited: docs/jobs.md describes its keys.
-Patterns of --exclude-from come before those of --exclude: the last one that matches decides.";
+In the command, {changed}, {deleted} and {all} stand for files with that part of the list in the
+consumer's form. The definition is written to the file that --config names, where it can be
+edited: docs/jobs.md describes its keys. Patterns of --exclude-from come before those of
+--exclude: the last one that matches decides.";
 
 /// Define a job. Its first run lists everything.
 #[derive(clap::Args)]
