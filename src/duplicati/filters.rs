@@ -44,7 +44,7 @@ pub fn filters_differ(
         if files_too {
             justified.push(both.to_owned());
         }
-        if !has(directories) && !(files_too && has(both)) {
+        if !(has(directories) || files_too && has(both)) {
             differences.push(format!(
                 "Duplicati leaves out {what}, the job does not: add --exclude '{directories}' to the job"
             ));

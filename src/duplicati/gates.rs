@@ -78,7 +78,7 @@ fn other_database(
         Some(newest) => database.has_operation(newest)?,
         None => true,
     };
-    if !is_new && !(is_same && has_newest) {
+    if !(is_new || is_same && has_newest) {
         let why = "the job database was made anew, put back from a copy, or comes from another machine";
         return Ok(Some(why.to_owned()));
     }

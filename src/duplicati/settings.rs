@@ -151,7 +151,7 @@ fn is_true(value: &OsStr) -> bool {
 
 /// As Duplicati reads the time limit of scripts; its default where it cannot be understood, which is short.
 fn script_timeout(value: Option<OsString>) -> Option<Duration> {
-    let default = Duration::from_secs(60);
+    let default = Duration::from_mins(1);
     let parsed = value.map_or(Some(default), |value| parse_timespan(&value.to_string_lossy()));
     parsed.map_or(Some(default), |timeout| (!timeout.is_zero()).then_some(timeout))
 }
@@ -259,7 +259,7 @@ pub(super) mod tests {
     #[test]
     fn the_time_limit_of_scripts_is_read_as_duplicati_reads_it() {
         let limit = |text| settings(&[("run_script_timeout", text)]).script_timeout().map(|limit| limit.as_secs());
-        assert_eq!(settings(&[]).script_timeout(), Some(Duration::from_secs(60)));
+        assert_eq!(settings(&[]).script_timeout(), Some(Duration::from_mins(1)));
         assert_eq!(limit("1m15s"), Some(75));
         assert_eq!(limit("1h12m03s"), Some(4323));
         assert_eq!(limit("0"), None);

@@ -17,7 +17,8 @@ use std::process::{Command, Output, Stdio};
 use crate::testenv::{BINARY, TestEnv, skip};
 
 /// Pages that name commands and are tried out elsewhere.
-const ELSEWHERE: [(&str, &str); 2] = [
+const ELSEWHERE: [(&str, &str); 3] = [
+    ("duplicati", "duplicati/guide.rs, with a stand-in for Duplicati"),
     ("hints", "attacks/hints.rs, with the real watchman"),
     ("schedule", "jobs/schedule, without the schedulers of the system"),
 ];

@@ -180,7 +180,7 @@ fn answer(args: &Args, settings: &Settings, until: Instant) -> Result<(Answer, H
     }
     let database = database?;
     let file = file.ok_or("Duplicati did not say where its job database is (DUPLICATI__dbpath is empty)")?;
-    let (note, full, is_newest) = gate(&held, &before, taken, &file, database.as_ref(), settings)?;
+    let (note, full, is_newest) = gate(&held, before.as_ref(), taken, &file, database.as_ref(), settings)?;
     drop(database);
 
     request.note = note.to_map();
@@ -270,7 +270,7 @@ fn outcome(
 /// The note of this run, why its list has to be a full one, and whether the newest version is that of the baseline.
 fn gate(
     held: &Held,
-    before: &Option<Note>,
+    before: Option<&Note>,
     taken: i64,
     file: &Path,
     database: Option<&JobDatabase>,
@@ -284,7 +284,7 @@ fn gate(
     let committed = committed.and_then(|generation| Note::from_map(&generation.note));
     let told = |e: fastdiff::duplicati::DatabaseError| e.to_string();
     let now = Note::before_run(taken, file, database, settings).map_err(told)?;
-    let full = baseline_gate(committed.as_ref(), before.as_ref(), &now, database).map_err(told)?;
+    let full = baseline_gate(committed.as_ref(), before, &now, database).map_err(told)?;
     let is_newest = committed.is_some_and(|note| note.version == now.version);
     Ok((now, full, is_newest))
 }

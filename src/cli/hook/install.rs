@@ -1,5 +1,6 @@
 //! `fastdiff hook install`: write the script that a backup program is pointed at.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -185,7 +186,7 @@ fn advice(args: &DuplicatiArgs, script: &Path) -> String {
         script = script.shown()
     );
     if let Some(limit) = args.time_limit.filter(|limit| *limit > USUAL_LIMIT) {
-        text.push_str(&format!("  run-script-timeout   {}s\n", limit.as_secs() + 10));
+        let _ = writeln!(text, "  run-script-timeout   {}s", limit.as_secs() + 10);
     }
     text.push_str(
         "and leave run-script-after empty: Duplicati cannot start it when a list is long.\n\
