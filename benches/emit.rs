@@ -24,7 +24,7 @@ fn emit(c: &mut Criterion) {
     });
     group.bench_function("json", |b| b.iter(|| json(&diff, &style, &mut io::sink()).expect("a list")));
     group.bench_function("paths", |b| b.iter(|| paths(&diff, &style, true, &mut io::sink()).expect("a list")));
-    let options = DuplicatiOptions { database: None };
+    let options = DuplicatiOptions::default();
     group.bench_function("duplicati", |b| b.iter(|| duplicati(&diff, &options, &mut io::sink()).expect("a list")));
     group.finish();
 }

@@ -78,7 +78,7 @@ fn compared(old: &Snapshot, new: &Snapshot, options: &DiffOptions) -> Result<()>
     for refused in [
         emit::name_status(&diff, &style, false, out),
         emit::paths(&diff, &style, false, out),
-        emit::duplicati(&diff, &DuplicatiOptions { database: None }, out),
+        emit::duplicati(&diff, &DuplicatiOptions::default(), out),
     ] {
         if let Err(error @ Error::Snapshot { .. }) = refused {
             return Err(error);

@@ -118,6 +118,24 @@ pub enum Error {
         reason: String,
     },
 
+    /// There is nothing to list, and the consumer would misread an empty list (law 5).
+    #[error("no list for {consumer}: nothing is to be listed, and {misread}: do not start it")]
+    NothingToList {
+        /// The consumer's name.
+        consumer: &'static str,
+        /// What it would do.
+        misread: String,
+    },
+
+    /// A job that cannot be run, or not as asked.
+    #[error("job {}: {problem}", name.escape_debug())]
+    Job {
+        /// Its name.
+        name: String,
+        /// What is in the way.
+        problem: JobProblem,
+    },
+
     /// Something was asked for that cannot be done here.
     #[error("{0}")]
     Unsupported(&'static str),
@@ -169,7 +187,78 @@ pub enum SnapshotProblem {
     Damaged(String),
 }
 
+/// What is in the way of a job.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum JobProblem {
+    /// The name could not be that of a directory everywhere.
+    #[error(
+        "is no name for a job; use letters, digits, `.`, `_` and `-`, at most 100 of them, and no `.` or `-` at the beginning"
+    )]
+    Name,
+    /// Another process holds its lock.
+    #[error("another run of it is under way; wait until that has ended")]
+    Locked,
+    /// The file system of the state directory has no locks.
+    #[error("cannot lock {file}: {reason}; name a directory on a local disk with --state-dir")]
+    Unlockable {
+        /// The lock file.
+        file: String,
+        /// What the system said.
+        reason: String,
+    },
+    /// There is no pending run.
+    #[error("no run is pending; `fastdiff begin` begins one")]
+    NothingPending,
+    /// The pending run is not the one that was named.
+    #[error("run {asked} is not pending, run {pending} is; nothing was changed")]
+    OtherRun {
+        /// The pending run.
+        pending: u64,
+        /// The run that was named.
+        asked: u64,
+    },
+    /// The docket cannot be relied on.
+    #[error("its docket {file} is damaged ({reason}); begin the job again, which gives a full list")]
+    Docket {
+        /// The docket.
+        file: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The docket is of another version of the program.
+    #[error("its docket {file} has format {found}, this program reads format {expected}; use a newer fastdiff")]
+    DocketVersion {
+        /// The docket.
+        file: String,
+        /// Its format.
+        found: u64,
+        /// The format that this program reads.
+        expected: u64,
+    },
+    /// The pending snapshot cannot be relied on, so that it does not become the baseline.
+    #[error("the snapshot of run {run} cannot become the baseline ({reason}); begin the job again")]
+    Pending {
+        /// The run.
+        run: u64,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+impl SnapshotProblem {
+    /// The same without the advice to take the snapshot again, for those that nobody takes by hand.
+    pub(crate) fn without_advice(&self) -> String {
+        let text = self.to_string();
+        text.split("; take it ").next().unwrap_or_default().to_owned()
+    }
+}
+
 impl Error {
+    pub(crate) fn job(name: &str, problem: JobProblem) -> Self {
+        Self::Job { name: name.to_owned(), problem }
+    }
+
     /// The file or directory that the error is about, where there is one.
     pub fn path(&self) -> Option<&Path> {
         match self {

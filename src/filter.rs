@@ -53,6 +53,16 @@ pub struct FilterOptions {
     pub one_file_system: bool,
 }
 
+impl FilterOptions {
+    /// Looks whether the patterns can be understood, without a walk.
+    ///
+    /// # Errors
+    /// [`Error::Pattern`] names the first one that cannot.
+    pub fn check(&self) -> Result<()> {
+        Filter::new(self).map(drop)
+    }
+}
+
 /// [`FilterOptions`], ready to be asked.
 #[derive(Debug, Clone)]
 pub(crate) struct Filter {

@@ -1,5 +1,6 @@
 //! Who is told of progress and warnings, and may ask to stop. The library itself prints nothing.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
@@ -22,6 +23,16 @@ pub trait Monitor: Sync {
     /// whenever that has doubled.
     fn waiting(&self, path: &Path, since: Duration) {
         let _ = (path, since);
+    }
+
+    /// A snapshot is about to be mapped. For whoever handles the signal that comes when a mapped file is truncated.
+    fn mapping(&self, path: &Path) {
+        let _ = path;
+    }
+
+    /// It is mapped at these addresses; none if it could not be.
+    fn mapped(&self, path: &Path, addresses: Option<Range<usize>>) {
+        let _ = (path, addresses);
     }
 
     /// Whether to stop soon; asked once a directory. The scan then ends with

@@ -3,6 +3,7 @@
 mod collector;
 mod narrowed;
 mod narrowing;
+mod question;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -10,12 +11,13 @@ use std::time::{Duration, Instant};
 use self::collector::Collector;
 use self::narrowed::Narrowed;
 use self::narrowing::Hinted;
-use crate::entry::{Kind, Time};
-use crate::error::Context as _;
+pub(crate) use self::narrowing::are_proved;
+pub(crate) use self::question::{fingerprint, question_of};
+use self::question::{own_paths, prepare_roots, question};
+use crate::entry::Time;
 use crate::filter::{Filter, FilterOptions};
 use crate::monitor::Monitor;
-use crate::path::{PathExt as _, absolute, compare, is_within, to_bytes};
-use crate::snapshot::{Counts, Device, Digest, Header, Meta, Snapshot, WalkerKind, digest};
+use crate::snapshot::{Counts, Device, Digest, Header, Snapshot, WalkerKind};
 use crate::sys::durable::{Access, AtomicFile};
 use crate::sys::{self, clock};
 use crate::walk::{self, Devices, OwnFile, Plan};
@@ -48,6 +50,8 @@ pub struct ScanOptions {
     pub audit: f64,
     /// Write only what differs from the base, if that is little. The snapshot needs the base's file from then on.
     pub overlay: bool,
+    /// Directories of the caller's own state, absolute and without symlinks: left out with all that lies in them.
+    pub own_dirs: Vec<PathBuf>,
     /// The time before the walk; none for that of the system's clock. A fixed one gives the same bytes for the same tree.
     pub boundary: Option<Time>,
 }
@@ -66,6 +70,7 @@ impl ScanOptions {
             hints: None,
             audit: 5.0,
             overlay: false,
+            own_dirs: Vec::new(),
             boundary: None,
         }
     }
@@ -159,7 +164,9 @@ pub fn scan(
     own.extend(base.and_then(|b| OwnFile::new(b.path())));
     let below = base.and_then(Snapshot::overlay_base);
     own.extend(below.and_then(|b| OwnFile::new(b.path())));
-    question.own_files = own_paths([Some(output), base.map(Snapshot::path), below.map(Snapshot::path)], &roots)?;
+    own.extend(options.own_dirs.iter().filter_map(|dir| OwnFile::new(dir)));
+    let own_files = [Some(output), base.map(Snapshot::path), below.map(Snapshot::path)];
+    question.own_files = own_paths(own_files, &options.own_dirs, &roots)?;
     question.base = base.map(|b| (b.header().identity, b.oldest_state()));
     // What happened since an earlier clock is more than what happened since a later one.
     question.watchman_clock = base.and_then(|b| b.meta().watchman_clock.clone());
@@ -242,58 +249,6 @@ fn is_same_file(a: &Path, b: &Path) -> bool {
     canonical(a).is_some_and(|a| canonical(b) == Some(a))
 }
 
-/// Makes roots absolute, drops repeated ones, sorts them in tree order and refuses what cannot be
-/// scanned.
-fn prepare_roots(options: &ScanOptions, monitor: &dyn Monitor) -> Result<Vec<PathBuf>> {
-    let refuse = |path: &Path, reason: String| Err(Error::Root { path: path.to_owned(), reason });
-    let mut roots: Vec<PathBuf> = Vec::new();
-    for path in &options.roots {
-        if path.as_os_str().is_empty() {
-            return refuse(path, "is empty; name a directory".into());
-        }
-        let current = if path.is_absolute() {
-            PathBuf::new()
-        } else {
-            std::env::current_dir().context("find the current directory, for", path)?
-        };
-        let root = absolute(path, &current);
-        let (asked, given) = (root.clone(), path.clone());
-        let looked = walk::ask(&root, options.io_timeout, monitor, move || {
-            Ok((sys::stat_following(&asked)?, sys::stat_following(&given)))
-        });
-        let (found, as_given) = looked.map_err(|e| walk::root_error(&root, &e))?;
-        if found.stat.kind() != Kind::Dir {
-            return refuse(
-                &root,
-                format!("is a {}, not a directory; name the directory that holds it", found.stat.kind()),
-            );
-        }
-        if let Ok(as_given) = as_given
-            && (as_given.dev, as_given.stat.ino) != (found.dev, found.stat.ino)
-        {
-            return refuse(
-                path,
-                format!(
-                    "`..` leads through a symlink, so that it may mean {} or another directory; name it without `..`",
-                    root.shown()
-                ),
-            );
-        }
-        roots.push(root);
-    }
-    roots.sort_by(|a, b| compare(&to_bytes(a), &to_bytes(b)));
-    roots.dedup();
-    for pair in roots.windows(2) {
-        if is_within(&to_bytes(&pair[1]), &to_bytes(&pair[0])) {
-            return refuse(&pair[1], format!("lies inside of the root {}; leave one of them out", pair[0].shown()));
-        }
-    }
-    if roots.is_empty() {
-        return refuse(Path::new(""), "no root was given; name a directory".into());
-    }
-    Ok(roots)
-}
-
 /// An existing file is replaced only if it is a snapshot (or empty): a slip of the keyboard must not
 /// cost somebody a file.
 fn check_output(output: &Path) -> Result<()> {
@@ -307,61 +262,4 @@ fn check_output(output: &Path) -> Result<()> {
         // A damaged or older snapshot is fit to be replaced; what is no file is refused when it is created.
         _ => Ok(()),
     }
-}
-
-fn question(roots: &[PathBuf], filter: &FilterOptions) -> Meta {
-    Meta {
-        host: gethostname::gethostname().to_string_lossy().into_owned(),
-        roots: roots.iter().map(|r| to_bytes(r).into_owned()).collect(),
-        patterns: filter.patterns.iter().map(|p| p.text.clone()).collect(),
-        exclude_caches: filter.exclude_caches,
-        exclude_if_present: filter.exclude_if_present.clone(),
-        one_file_system: filter.one_file_system,
-        own_files: Vec::new(),
-        base: None,
-        devices: Vec::new(),
-        mounts: Vec::new(),
-        watchman_clock: None,
-        audited: None,
-        overlay: None,
-    }
-}
-
-/// The paths of our own files as far as they lie inside of a root.
-fn own_paths(files: [Option<&Path>; 3], roots: &[PathBuf]) -> Result<Vec<Vec<u8>>> {
-    let mut paths = Vec::new();
-    for file in files.into_iter().flatten() {
-        let current = if file.is_absolute() {
-            PathBuf::new()
-        } else {
-            std::env::current_dir().context("find the current directory, for", file)?
-        };
-        let path = to_bytes(&absolute(file, &current)).into_owned();
-        if roots.iter().any(|root| is_within(&path, &to_bytes(root))) && !paths.contains(&path) {
-            paths.push(path);
-        }
-    }
-    Ok(paths)
-}
-
-/// The digest of the question (law 7): each part with its length, so that no two questions share one.
-fn fingerprint(question: &Meta) -> Digest {
-    let mut bytes = Vec::new();
-    let mut part = |b: &[u8]| {
-        bytes.extend_from_slice(&(b.len() as u64).to_le_bytes());
-        bytes.extend_from_slice(b);
-    };
-    let lists: [Vec<&[u8]>; 3] = [
-        question.roots.iter().map(Vec::as_slice).collect(),
-        question.patterns.iter().map(String::as_bytes).collect(),
-        question.exclude_if_present.iter().map(String::as_bytes).collect(),
-    ];
-    for list in &lists {
-        part(&(list.len() as u64).to_le_bytes());
-        for item in list {
-            part(item);
-        }
-    }
-    part(&[u8::from(question.exclude_caches), u8::from(question.one_file_system)]);
-    digest(&bytes)
 }

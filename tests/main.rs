@@ -7,6 +7,8 @@ mod attacks;
 mod commands;
 mod consumers;
 mod duplicati;
+mod guides;
+mod jobs;
 mod properties;
 mod released;
 mod testenv;

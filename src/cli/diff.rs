@@ -1,16 +1,15 @@
 //! `fastdiff diff`: compare two snapshots and write the change list.
 
-use std::io::{self, IsTerminal as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use fastdiff::emit::{Emitted, PathStyle, TextOptions};
+use fastdiff::emit::{PathStyle, TextOptions};
 use fastdiff::{Diff, DiffOptions, Error, RemovalLimit, SnapshotProblem};
 
 use fastdiff::path::PathExt as _;
 
-use super::format::{Form, Format, Part};
-use super::output::Output;
-use super::{DIFFERENT, DONE, Failure, INCOMPLETE, Outcome, complain, open, output_failure, signals, unread};
+use super::format::{Form, Format, Part, check_form};
+use super::list::{tell_of_renumbered, write_list};
+use super::{DIFFERENT, DONE, Failure, INCOMPLETE, Outcome, complain, open, unread};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -106,34 +105,16 @@ pub(super) fn run(args: &Args) -> Outcome {
         max_removed: args.max_delete,
     };
     let diff = Diff::new(&old, &new, &options)?;
-    for device in diff.renumbered() {
-        complain(
-            "warning",
-            format_args!(
-                "{} gave its entries other inode numbers than before: a changed inode alone is not listed there, and no renames are found",
-                device.identity.escape_debug()
-            ),
-        );
-    }
-    let style = if args.relative { PathStyle::relative(&diff)? } else { PathStyle::absolute() };
-    let mut output = Output::open(Some(&args.output))?;
-    if args.emit != Format::Text {
-        output = output.harmless_on_terminals();
-    }
-    if !output.is_standard() {
-        signals::catch();
-    }
-    let for_people = args.emit == Format::Text;
-    let is_standard = output.is_standard();
-    let emitted = write(args, &diff, &style, &mut output).map_err(|e| match e.io_error() {
-        Some(io) if is_standard && e.path() == Some(Path::new("the list")) => output_failure(io, for_people),
-        _ => Failure::Library(about(e, &args.output)),
-    });
-    let emitted = emitted?;
-    output.finish(for_people)?;
-    for note in &emitted.notes {
-        complain("note", note);
-    }
+    tell_of_renumbered(&diff);
+    let form = Form {
+        style: if args.relative { PathStyle::relative(&diff)? } else { PathStyle::absolute() },
+        nul: args.nul,
+        part: args.list,
+        text: TextOptions { color: false, suspects: args.suspects },
+        duplicati_db: args.duplicati_db.clone(),
+        ..Form::new(args.emit)
+    };
+    let emitted = write_list(&diff, form, &args.output)?;
     if diff.unknown() > 0 {
         complain("warning", unread(diff.unknown(), "listed as neither changed nor removed"));
         return Ok(INCOMPLETE);
@@ -141,37 +122,15 @@ pub(super) fn run(args: &Args) -> Outcome {
     Ok(if args.exit_code && !emitted.summary.is_empty() { DIFFERENT } else { DONE })
 }
 
-/// A failed write is about the destination.
-fn about(error: Error, destination: &Path) -> Error {
-    match error {
-        Error::Io { operation, path, source } if path == Path::new("the list") => {
-            Error::Io { operation, path: destination.to_owned(), source }
-        }
-        other => other,
-    }
-}
-
 /// Refuses combinations that would be ignored or misread.
 fn check(args: &Args) -> Result<(), Failure> {
     let usage = |message: &str| Err(Failure::Other(message.to_owned()));
-    if args.nul && !matches!(args.emit, Format::NameStatus | Format::Paths | Format::Rclone) {
-        return usage(
-            "-z is for --emit name-status, paths and rclone only; restic, borg, rsync and tar always get NUL",
-        );
-    }
-    if args.list.is_some() && !args.emit.has_parts() {
-        return usage("--list is for --emit rsync, rclone, restic, borg and tar only");
-    }
+    check_form(args.emit, args.nul, args.list, args.relative)?;
     if args.suspects && args.emit != Format::Text {
         return usage("--suspects is for --emit text only; every other form lists them anyway");
     }
     if args.duplicati_db.is_some() && args.emit != Format::Duplicati {
         return usage("--duplicati-db is for --emit duplicati only");
-    }
-    if args.relative && (args.emit == Format::Duplicati || args.emit.has_parts()) {
-        return usage(
-            "--emit duplicati, restic and borg write absolute paths, rsync, rclone and tar relative ones; leave --relative out",
-        );
     }
     Ok(())
 }
@@ -192,22 +151,4 @@ fn first_run(args: &Args, failure: Failure) -> Failure {
         }
         other => other,
     }
-}
-
-fn write(args: &Args, diff: &Diff<'_>, style: &PathStyle, output: &mut Output) -> Result<Emitted, Error> {
-    let color = output.is_standard() && args.emit == Format::Text && colored();
-    let form = Form {
-        style: style.clone(),
-        nul: args.nul,
-        part: args.list,
-        text: TextOptions { color, suspects: args.suspects },
-        duplicati_db: args.duplicati_db.clone(),
-        ..Form::new(args.emit)
-    };
-    form.write(diff, output.writer())
-}
-
-/// Whether standard output takes colours: it is a terminal and nobody asked for none.
-fn colored() -> bool {
-    io::stdout().is_terminal() && anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never
 }

@@ -7,6 +7,8 @@ use clap::ValueEnum;
 use fastdiff::emit::{self, DuplicatiOptions, Emitted, ListPart, PathStyle, TextOptions};
 use fastdiff::{Diff, Error};
 
+use super::Failure;
+
 /// The form of a list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
@@ -22,7 +24,7 @@ pub(super) enum Format {
     Paths,
     /// The options --changed-files and --deleted-files of Duplicati
     Duplicati,
-    /// For rsync -aHI --from0 --files-from=LIST --delete-missing-args --force ROOT/ DEST/
+    /// For rsync -aHI --modify-window=-1 --from0 --files-from=LIST --delete-missing-args --force ROOT/ DEST/
     Rsync,
     /// For rclone sync --files-from-raw LIST ROOT DEST (with -z for --files-from0); files only
     Rclone,
@@ -97,7 +99,9 @@ impl Form {
             Format::NameStatus => emit::name_status(diff, &self.style, self.nul, out),
             Format::Json => emit::json(diff, &self.style, out),
             Format::Paths => emit::paths(diff, &self.style, self.nul, out),
-            Format::Duplicati => emit::duplicati(diff, &DuplicatiOptions { database: self.database()? }, out),
+            Format::Duplicati => {
+                emit::duplicati(diff, &DuplicatiOptions { database: self.database()?, ..Default::default() }, out)
+            }
             Format::Rsync => emit::rsync(diff, part, out),
             Format::Rclone => emit::rclone(diff, part, self.nul, out),
             Format::Restic => emit::restic(diff, part, out),
@@ -116,4 +120,23 @@ impl Form {
             Some(file) => Ok(Some(file.clone())),
         }
     }
+}
+
+/// Refuses combinations that would be ignored or misread.
+pub(super) fn check_form(format: Format, nul: bool, part: Option<Part>, relative: bool) -> Result<(), Failure> {
+    let usage = |message: &str| Err(Failure::Other(message.to_owned()));
+    if nul && !matches!(format, Format::NameStatus | Format::Paths | Format::Rclone) {
+        return usage(
+            "-z is for --emit name-status, paths and rclone only; restic, borg, rsync and tar always get NUL",
+        );
+    }
+    if part.is_some() && !format.has_parts() {
+        return usage("--list is for --emit rsync, rclone, restic, borg and tar only");
+    }
+    if relative && (format == Format::Duplicati || format.has_parts()) {
+        return usage(
+            "--emit duplicati, restic and borg write absolute paths, rsync, rclone and tar relative ones; leave --relative out",
+        );
+    }
+    Ok(())
 }

@@ -1,4 +1,4 @@
-//! The options of `fastdiff snap` that save it work, and what became of them.
+//! The options of a walk that save it work, and what became of them.
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -25,11 +25,6 @@ pub(super) struct HintsArgs {
     /// With hints, look all the same at so much of the tree, each time another part, to find lost hints
     #[arg(long, value_name = "P%", default_value = "5%", value_parser = parse_percent, requires = "hints")]
     audit: f64,
-
-    /// Write only what differs from BASE, if that is little: SNAP is small then, and needs BASE's file unchanged
-    /// from then on (that of BASE's own base, if BASE is such a snapshot itself)
-    #[arg(long, requires = "base")]
-    overlay: bool,
 }
 
 fn parse_percent(text: &str) -> Result<f64, String> {
@@ -44,7 +39,6 @@ impl HintsArgs {
     /// Adds what was asked for to the options of a scan.
     pub(super) fn add_to(&self, options: &mut ScanOptions) -> Result<(), Failure> {
         options.audit = self.audit;
-        options.overlay = self.overlay;
         if let Some(file) = &self.hints {
             let bytes = read(file).map_err(|e| {
                 Failure::Other(format!("cannot read --hints {}: {e}; name a file, or leave it out", file.shown()))

@@ -23,7 +23,7 @@ fn end() -> ! {
         // Nobody is left to tell if this fails.
         let _ = rustix::io::write(rustix::stdio::stderr(), message);
         // Nothing is cleaned up, which would need memory: the next run removes a temporary file.
-        signal_hook::low_level::exit(i32::from(super::FAILED))
+        signal_hook::low_level::exit(i32::from(super::failure_code()))
     }
     #[cfg(not(unix))]
     std::process::abort()

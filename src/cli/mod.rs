@@ -1,23 +1,42 @@
 //! The command line: one file per command, each with its arguments and what it does. Messages go to
 //! standard error, lists to standard output.
 
+mod abort;
+mod begin;
+mod child;
+mod commit;
 mod completions;
+mod config;
 mod diff;
+mod filter;
 mod format;
 mod hints;
+mod hook;
 mod info;
+mod job;
+mod jobs;
+mod list;
+mod lists;
+mod log;
 mod man;
 mod memory;
+mod nice;
 mod output;
 mod progress;
+mod run;
+mod section;
 mod show;
 mod signals;
 mod snap;
+mod state;
+mod status;
 mod verify;
+mod walk;
 
 use std::fmt::Display;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use fastdiff::{Error, Snapshot};
@@ -29,8 +48,18 @@ const DONE: u8 = 0;
 const DIFFERENT: u8 = 1;
 /// Usage, failure, or a refusal under the safety rules; nothing was written.
 const FAILED: u8 = 2;
+/// `fastdiff run` failed by itself before the command was started, as env and timeout say it.
+const NOT_STARTED: u8 = 125;
 /// Done but incomplete, or the consumer's format cannot express the list.
 const INCOMPLETE: u8 = 3;
+
+/// With what the program ends when it fails by itself.
+static FAILURE_CODE: AtomicU8 = AtomicU8::new(FAILED);
+
+/// With what the program ends when it fails by itself: [`FAILED`], or [`NOT_STARTED`].
+fn failure_code() -> u8 {
+    FAILURE_CODE.load(Ordering::Relaxed)
+}
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -39,7 +68,9 @@ Examples:
   fastdiff diff before.snap after.snap          see what changed
   fastdiff diff before.snap after.snap --emit name-status -z | your-script
 
-Exit codes:
+  fastdiff job add docs ~/Documents --consumer restic   from then on, `fastdiff run docs -- COMMAND`
+
+Exit codes (fastdiff run: those of the command, and 125 to 127):
   0  done
   1  there are differences (only with diff --exit-code)
   2  usage, failure, or a refusal for safety: nothing was written
@@ -62,6 +93,14 @@ enum Command {
     Show(show::Args),
     Info(info::Args),
     Verify(verify::Args),
+    Job(job::Args),
+    Begin(begin::Args),
+    Commit(commit::Args),
+    Abort(abort::Args),
+    Status(status::Args),
+    Run(run::Args),
+    Log(log::Args),
+    Hook(hook::Args),
     Completions(completions::Args),
     Man(man::Args),
 }
@@ -85,18 +124,30 @@ impl From<Error> for Failure {
 type Outcome = Result<u8, Failure>;
 
 pub(crate) fn main() -> ExitCode {
+    if hook::is_called() {
+        return hook::called();
+    }
+    if std::env::args_os().nth(1).is_some_and(|command| command == "run") {
+        FAILURE_CODE.store(NOT_STARTED, Ordering::Relaxed);
+    }
     let matches = Cli::command().try_get_matches().unwrap_or_else(|e| usage(&e));
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|e| usage(&e));
     let of_command = matches.subcommand().map_or(&matches, |(_, m)| m);
-    signals::raise_open_file_limit();
-    signals::ignore_size_limit();
-    signals::catch_cut_files();
+    signals::prepare();
     let outcome = match cli.command {
         Command::Snap(args) => snap::run(&args, of_command),
         Command::Diff(args) => diff::run(&args),
         Command::Show(args) => show::run(&args),
         Command::Info(args) => info::run(&args),
         Command::Verify(args) => verify::run(&args),
+        Command::Job(args) => job::run(&args, of_command),
+        Command::Begin(args) => begin::run(&args),
+        Command::Commit(args) => commit::run(&args),
+        Command::Abort(args) => abort::run(&args),
+        Command::Status(args) => status::run(&args),
+        Command::Run(args) => run::run(&args),
+        Command::Log(args) => log::run(&args),
+        Command::Hook(args) => hook::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
     };
@@ -105,14 +156,17 @@ pub(crate) fn main() -> ExitCode {
         Err(Failure::ClosedPipe) => DONE,
         Err(Failure::Other(message)) => {
             complain("error", message);
-            FAILED
+            failure_code()
         }
         Err(Failure::Library(error)) => {
             complain("error", &error);
             if matches!(error, Error::Interrupted) {
                 signals::die_of_signal();
             }
-            if matches!(error, Error::Refused { .. }) { INCOMPLETE } else { FAILED }
+            match (failure_code(), error) {
+                (FAILED, Error::Refused { .. } | Error::NothingToList { .. }) => INCOMPLETE,
+                (code, _) => code,
+            }
         }
     };
     ExitCode::from(code)
@@ -123,12 +177,12 @@ pub(crate) fn main() -> ExitCode {
 fn usage(error: &clap::Error) -> ! {
     let is_control = |c: char| c.is_control() && c != '\n';
     let text = error.render().to_string();
-    if !error.use_stderr() || !text.chars().any(is_control) {
+    if !error.use_stderr() || !text.chars().any(is_control) && failure_code() == FAILED {
         error.exit();
     }
     let shown = |c: char| if is_control(c) { c.escape_default().to_string() } else { c.to_string() };
     eprint!("{}", text.chars().map(shown).collect::<String>());
-    std::process::exit(error.exit_code());
+    std::process::exit(i32::from(failure_code()));
 }
 
 /// Writes one line to standard error.
@@ -151,7 +205,9 @@ fn open(path: &std::path::Path) -> Result<Snapshot, Failure> {
     }
     signals::opening(path);
     let snapshot = Snapshot::open(path).inspect_err(|_| signals::opened())?;
-    signals::guard(&snapshot);
+    for file in [Some(&snapshot), snapshot.overlay_base()].into_iter().flatten() {
+        signals::guard(file.path(), file.mapped_range());
+    }
     Ok(snapshot)
 }
 

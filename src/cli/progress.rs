@@ -1,6 +1,7 @@
 //! Progress of a scan on a terminal: counts, rate and the directory being read; warnings as they come.
 
 use std::fmt::{Display, Write as _};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -104,6 +105,17 @@ impl Monitor for Progress {
             "still waiting for {}: no answer for {seconds} s (--io-timeout gives up on it)",
             path.shown()
         ));
+    }
+
+    fn mapping(&self, path: &Path) {
+        signals::opening(path);
+    }
+
+    fn mapped(&self, path: &Path, addresses: Option<Range<usize>>) {
+        match addresses {
+            Some(addresses) => signals::guard(path, addresses),
+            None => signals::opened(),
+        }
     }
 
     fn cancelled(&self) -> bool {

@@ -4,7 +4,6 @@ use std::path::Path;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
-use fastdiff::Snapshot;
 use fastdiff::path::PathExt as _;
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
@@ -15,12 +14,25 @@ pub(super) fn interrupted() -> bool {
     INTERRUPTED.load(Ordering::Relaxed)
 }
 
+/// What every command needs.
+pub(super) fn prepare() {
+    raise_open_file_limit();
+    ignore_size_limit();
+    catch_cut_files();
+}
+
 /// Has interrupting signals noticed instead of ending the program at once, so that no half file stays.
 /// A second one ends it.
 #[cfg(unix)]
 pub(super) fn catch() {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
     use signal_hook::flag::register_conditional_default;
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    let mut is_first = false;
+    ONCE.call_once(|| is_first = true);
+    if !is_first {
+        return;
+    }
     for signal in [SIGHUP, SIGINT, SIGTERM] {
         // Whoever started the program with the signal ignored (nohup) means it.
         if is_ignored(signal) {
@@ -32,10 +44,17 @@ pub(super) fn catch() {
     }
 }
 
+/// The signal that was noticed last, if any. From now on the next one is the first again.
+#[cfg(unix)]
+pub(super) fn take_interruption() -> Option<i32> {
+    flag().store(false, Ordering::SeqCst);
+    INTERRUPTED.swap(false, Ordering::SeqCst).then(|| SIGNAL.load(Ordering::SeqCst))
+}
+
 /// Past the limit of a file's size a write has to fail, not to end the program with half a file.
 #[cfg(unix)]
 #[expect(unsafe_code, reason = "signal-hook can only handle a signal, not ignore it")]
-pub(super) fn ignore_size_limit() {
+fn ignore_size_limit() {
     // SAFETY: ignoring a signal runs no code.
     unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
 }
@@ -63,13 +82,16 @@ fn flag() -> std::sync::Arc<AtomicBool> {
 #[expect(unsafe_code, reason = "code in a signal handler has to be async-signal-safe")]
 fn register(signal: i32) -> std::io::Result<signal_hook::SigId> {
     let flag = flag();
-    let noticed = move || {
+    let noticed = move |info: &libc::siginfo_t| {
+        if super::child::pass_on(signal, info.si_code) {
+            return;
+        }
         flag.store(true, Ordering::SeqCst);
         SIGNAL.store(signal, Ordering::SeqCst);
         INTERRUPTED.store(true, Ordering::SeqCst);
     };
-    // SAFETY: the handler only stores to atomics.
-    unsafe { signal_hook::low_level::register(signal, noticed) }
+    // SAFETY: the handler only stores to atomics, and may send a signal.
+    unsafe { signal_hook_registry::register_sigaction(signal, noticed) }
 }
 
 /// Ends the program as the signal would have.
@@ -81,13 +103,33 @@ pub(super) fn die_of_signal() {
     }
 }
 
+/// How many files could be open when the program began.
+#[cfg(unix)]
+static OPEN_FILES: OnceLock<rustix::process::Rlimit> = OnceLock::new();
+
 /// As many open files as the system allows: the walker holds one per directory whose children wait.
 #[cfg(unix)]
-pub(super) fn raise_open_file_limit() {
+fn raise_open_file_limit() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let limit = getrlimit(Resource::Nofile);
+    let limit = OPEN_FILES.get_or_init(|| getrlimit(Resource::Nofile));
     // A refusal leaves the old limit in force, which is enough but for the deepest trees.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+}
+
+/// Starts a program with the limits and signals with which this one began.
+#[cfg(unix)]
+#[expect(unsafe_code, reason = "signal-hook can only handle a signal, not put its default back")]
+pub(super) fn as_it_began<T>(start: impl FnOnce() -> T) -> T {
+    use rustix::process::{Resource, setrlimit};
+    if let Some(limit) = OPEN_FILES.get() {
+        let _ = setrlimit(Resource::Nofile, *limit);
+    }
+    // SAFETY: SIG_DFL is no function.
+    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_DFL) };
+    let started = start();
+    ignore_size_limit();
+    raise_open_file_limit();
+    started
 }
 
 /// What to say when an access inside of a mapping fails.
@@ -97,11 +139,13 @@ struct Guarded {
     message: Vec<u8>,
 }
 
-/// No command maps more.
-static GUARDED: [OnceLock<Guarded>; 4] = [const { OnceLock::new() }; 4];
+/// No command maps more: a job its baseline, what is pending, some of other jobs, and the new one.
+const MOST_MAPPED: usize = 32;
+
+static GUARDED: [OnceLock<Guarded>; MOST_MAPPED] = [const { OnceLock::new() }; MOST_MAPPED];
 
 /// The message about the snapshot that is being opened, the last one that was set.
-static OPENING: [OnceLock<Vec<u8>>; 4] = [const { OnceLock::new() }; 4];
+static OPENING: [OnceLock<Vec<u8>>; MOST_MAPPED] = [const { OnceLock::new() }; MOST_MAPPED];
 
 /// Whether one is being opened at the moment.
 static IS_OPENING: AtomicBool = AtomicBool::new(false);
@@ -111,6 +155,18 @@ static HAS_FAILED: AtomicBool = AtomicBool::new(false);
 
 /// What to say of a file that nobody told of, such as an old snapshot that is about to be replaced.
 const SOME_FILE: &[u8] = b"fastdiff: error: a snapshot was cut short while it was read; run it again\n";
+
+/// Whether a backup program called, to which it has to be said otherwise.
+static IS_CALLED: AtomicBool = AtomicBool::new(false);
+
+/// What Duplicati takes for information, and goes on without a list.
+const CALLED: &[u8] =
+    b"LOG:INFO fastdiff: no list, so that Duplicati scans everything: a snapshot was cut short while it was read\n";
+
+/// Duplicati called: a file that is cut short is said on standard output, and is no failure of the program.
+pub(super) fn say_on_standard_output() {
+    IS_CALLED.store(true, Ordering::SeqCst);
+}
 
 fn cut_short(path: &Path) -> Vec<u8> {
     let path = path.shown();
@@ -139,13 +195,11 @@ pub(super) fn opened() {
 /// Something truncated the file while it was mapped: the next access raises SIGBUS. Turns that into
 /// the error that any other damage gives (law 6).
 #[cfg(unix)]
-pub(super) fn guard(snapshot: &Snapshot) {
-    for file in [Some(snapshot), snapshot.overlay_base()].into_iter().flatten() {
-        let mut entry = Some(Guarded { addresses: file.mapped_range(), message: cut_short(file.path()) });
-        for slot in &GUARDED {
-            if let Some(guarded) = entry.take() {
-                entry = slot.set(guarded).err();
-            }
+pub(super) fn guard(path: &Path, addresses: std::ops::Range<usize>) {
+    let mut entry = Some(Guarded { addresses, message: cut_short(path) });
+    for slot in &GUARDED {
+        if let Some(guarded) = entry.take() {
+            entry = slot.set(guarded).err();
         }
     }
     opened();
@@ -154,22 +208,27 @@ pub(super) fn guard(snapshot: &Snapshot) {
 /// Has an access past the end of a file that shrank answered with an error. To be called once.
 #[cfg(unix)]
 #[expect(unsafe_code, reason = "code in a signal handler has to be async-signal-safe")]
-pub(super) fn catch_cut_files() {
+fn catch_cut_files() {
     use signal_hook::consts::SIGBUS;
     let handler = |info: &libc::siginfo_t| {
         // SAFETY: of SIGBUS the field is the address of the access.
         let address = unsafe { info.si_addr() } as usize;
-        let guarded = GUARDED.iter().filter_map(OnceLock::get).find(|g| g.addresses.contains(&address));
+        // The newest: where a file was closed another may be mapped by now.
+        let guarded = GUARDED.iter().filter_map(OnceLock::get).filter(|g| g.addresses.contains(&address)).last();
         let opening = || OPENING.iter().filter_map(OnceLock::get).last().filter(|_| IS_OPENING.load(Ordering::SeqCst));
         // Several threads may come upon it at once; the first one speaks and ends them all.
         while HAS_FAILED.swap(true, Ordering::SeqCst) {
             // SAFETY: pause only waits.
             unsafe { libc::pause() };
         }
+        if IS_CALLED.load(Ordering::SeqCst) {
+            let _ = rustix::io::write(rustix::stdio::stdout(), CALLED);
+            signal_hook::low_level::exit(0);
+        }
         let message = guarded.map_or_else(|| opening().map_or(SOME_FILE, |text| text), |guarded| &guarded.message);
         // Nobody is left to tell if this fails.
         let _ = rustix::io::write(rustix::stdio::stderr(), message);
-        signal_hook::low_level::exit(i32::from(super::FAILED));
+        signal_hook::low_level::exit(i32::from(super::failure_code()));
     };
     // SAFETY: SIG_DFL is no function. The standard library's handler, which would be called first, takes the handlers
     // away: another thread that fails meanwhile would end the program by the signal.

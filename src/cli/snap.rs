@@ -5,11 +5,13 @@ use std::time::{Duration, Instant};
 
 use clap::ArgMatches;
 use fastdiff::path::PathExt as _;
-use fastdiff::{FilterOptions, Pattern, ScanOptions, ScanOutcome, WalkerKind, scan};
+use fastdiff::{ScanOptions, ScanOutcome, scan};
 use indicatif::{HumanBytes, HumanCount};
 
+use super::filter::FilterArgs;
 use super::hints::{self, HintsArgs};
 use super::progress::Progress;
+use super::walk::WalkArgs;
 use super::{DONE, Failure, INCOMPLETE, Outcome, complain, open, signals, unread};
 
 const AFTER_HELP: &str = "\
@@ -48,108 +50,20 @@ pub(super) struct Args {
     #[command(flatten)]
     hints: HintsArgs,
 
+    /// Write only what differs from BASE, if that is little: SNAP is small then, and needs BASE's file unchanged
+    /// from then on (that of BASE's own base, if BASE is such a snapshot itself)
+    #[arg(long, requires = "base", help_heading = "Less to look at")]
+    overlay: bool,
+
     #[command(flatten)]
     filter: FilterArgs,
 
-    /// Number of threads [default: one per processor, and more while the disk or a server lets them wait]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    threads: Option<u16>,
-
-    /// Who reads the directories: the system's own calls, or the jwalk crate, which opens by path: not for a
-    /// tree that somebody you do not trust changes meanwhile
-    #[arg(long, value_enum, default_value_t)]
-    walker: Walker,
-
-    /// Entries changed less than this before the scan are reported as suspect by the next diff (15s,
-    /// 2min, 500ms) [default: what the kernel takes to begin writing back, 35s as a rule]
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
-    racy_window: Option<Duration>,
-
-    /// Write back what is in memory before the scan, so that a racy window of two seconds is enough
-    #[arg(long)]
-    settle: bool,
-
-    /// Give up on a directory as unknown when the system takes longer than this for one answer (30s, 2min)
-    /// [default: wait, and say so]; for the native walker
-    #[arg(long, value_name = "DURATION", value_parser = parse_timeout)]
-    io_timeout: Option<Duration>,
+    #[command(flatten)]
+    walk: WalkArgs,
 
     /// No progress and no summary; warnings and errors remain
     #[arg(short, long)]
     quiet: bool,
-}
-
-#[derive(clap::Args)]
-#[command(next_help_heading = "What to leave out")]
-struct FilterArgs {
-    /// Leave out what matches a gitignore pattern
-    #[arg(long, value_name = "GLOB", allow_hyphen_values = true)]
-    exclude: Vec<String>,
-
-    /// Leave out what matches the patterns in a file, one a line (- for standard input)
-    #[arg(long, value_name = "FILE")]
-    exclude_from: Vec<PathBuf>,
-
-    /// Leave out directories that hold a valid CACHEDIR.TAG
-    #[arg(long)]
-    exclude_caches: bool,
-
-    /// Leave out directories that hold an entry of this name
-    #[arg(long, value_name = "NAME", value_parser = parse_name)]
-    exclude_if_present: Vec<String>,
-
-    /// Do not enter other file systems than that of each root
-    #[arg(short = 'x', long)]
-    one_file_system: bool,
-}
-
-#[derive(Clone, Copy, Default, clap::ValueEnum)]
-enum Walker {
-    #[default]
-    Native,
-    Portable,
-}
-
-fn parse_duration(text: &str) -> Result<Duration, String> {
-    if let Ok(seconds) = text.parse::<u64>() {
-        return Ok(Duration::from_secs(seconds));
-    }
-    humantime::parse_duration(text).map_err(|e| format!("{e}; write it as 15s, 2min or 500ms"))
-}
-
-fn parse_timeout(text: &str) -> Result<Duration, String> {
-    let timeout = parse_duration(text)?;
-    if timeout.is_zero() { Err("nothing answers in no time; write it as 30s or 2min".into()) } else { Ok(timeout) }
-}
-
-fn parse_name(name: &str) -> Result<String, String> {
-    if name.is_empty() || name.contains('/') {
-        return Err("name one entry of a directory, without a slash".into());
-    }
-    Ok(name.to_owned())
-}
-
-impl FilterArgs {
-    /// The patterns in the order in which they were given: the last that matches decides.
-    fn patterns(&self, matches: &ArgMatches) -> Result<Vec<Pattern>, Failure> {
-        let places = |id| matches.indices_of(id).into_iter().flatten();
-        let mut given: Vec<(usize, Vec<Pattern>)> = Vec::new();
-        for (glob, place) in self.exclude.iter().zip(places("exclude")) {
-            given.push((place, vec![Pattern::new(glob)]));
-        }
-        for (file, place) in self.exclude_from.iter().zip(places("exclude_from")) {
-            let content = read_text(file)?;
-            given.push((place, Pattern::lines(&content, file).collect()));
-        }
-        given.sort_by_key(|(place, _)| *place);
-        Ok(given.into_iter().flat_map(|(_, patterns)| patterns).collect())
-    }
-}
-
-fn read_text(file: &Path) -> Result<String, Failure> {
-    let content =
-        if file == Path::new("-") { std::io::read_to_string(std::io::stdin()) } else { std::fs::read_to_string(file) };
-    content.map_err(|e| Failure::Other(format!("cannot read --exclude-from {}: {e}", file.shown())))
 }
 
 pub(super) fn run(args: &Args, matches: &ArgMatches) -> Outcome {
@@ -157,21 +71,10 @@ pub(super) fn run(args: &Args, matches: &ArgMatches) -> Outcome {
         return Err(Failure::Other("a snapshot is a file, it cannot go to standard output (-o -); name a file".into()));
     }
     let mut options = ScanOptions::new(&args.roots);
-    options.filter = FilterOptions {
-        patterns: args.filter.patterns(matches)?,
-        exclude_caches: args.filter.exclude_caches,
-        exclude_if_present: args.filter.exclude_if_present.clone(),
-        one_file_system: args.filter.one_file_system,
-    };
-    options.threads = args.threads.map(usize::from);
-    options.racy_window = args.racy_window;
-    options.settle = args.settle;
-    options.io_timeout = args.io_timeout;
-    options.walker = match args.walker {
-        Walker::Native => ScanOptions::new([""; 0]).walker,
-        Walker::Portable => WalkerKind::Portable,
-    };
+    options.filter = args.filter.options(matches)?;
+    args.walk.add_to(&mut options);
     args.hints.add_to(&mut options)?;
+    options.overlay = args.overlay;
     let base = args.base.as_deref().map(open).transpose()?;
     signals::catch();
     let began = Instant::now();
@@ -198,7 +101,7 @@ pub(super) fn run(args: &Args, matches: &ArgMatches) -> Outcome {
     Ok(INCOMPLETE)
 }
 
-fn counted(count: u64, one: &str, many: &str) -> String {
+pub(super) fn counted(count: u64, one: &str, many: &str) -> String {
     format!("{} {}", HumanCount(count), if count == 1 { one } else { many })
 }
 

@@ -297,15 +297,15 @@ impl<'a> Compare<'a> {
         }
     }
 
-    /// Whether one side does not hold an entry because it is a file of our own.
+    /// Whether one side does not hold an entry because it is a file of our own. What is no longer a directory of our own
+    /// is added: there may be more in it by now.
     fn is_own(&self, raw: &Raw<'_>) -> bool {
         let Some((old, new)) = self.snapshots else { return false };
-        let left_out_by = match raw.kind {
-            ChangeKind::Removed => new,
-            ChangeKind::Added => old,
-            _ => return false,
-        };
-        left_out_by.meta().own_files.contains(&self.path)
+        match raw.kind {
+            ChangeKind::Removed => new.meta().is_own(&self.path),
+            ChangeKind::Added => old.meta().own_files.contains(&self.path),
+            _ => false,
+        }
     }
 
     /// An entry that is in both snapshots: what it is reported as, and where the merge goes on.

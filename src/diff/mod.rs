@@ -1,6 +1,7 @@
 //! What differs between two snapshots: compared lazily in tree order, skipping equal subtrees, with
 //! renames found in a first pass over what was added and removed.
 
+mod again;
 mod change;
 mod compare;
 mod guard;
@@ -10,10 +11,12 @@ mod parts;
 mod renames;
 mod summary;
 
+pub(crate) use again::Again;
 pub use change::{Change, ChangeKind, Side};
 pub use guard::RemovalLimit;
 pub use summary::{Summary, Tally};
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use self::compare::{Compare, Part, Raw};
@@ -21,6 +24,7 @@ use self::kept::{At, Kept};
 use self::parts::Gathered;
 use self::renames::Renames;
 use crate::entry::{Fields, Flags};
+use crate::path::compare;
 use crate::snapshot::{Device, Entries, Entry, Snapshot, same_question};
 use crate::{Error, Result};
 
@@ -58,6 +62,8 @@ pub struct Diff<'a> {
     kept: Option<Kept>,
     /// Nothing is compared: everything counts as added.
     everything: bool,
+    /// What is listed although it may not differ, in tree order.
+    again: Vec<Change>,
 }
 
 impl<'a> Diff<'a> {
@@ -91,14 +97,35 @@ impl<'a> Diff<'a> {
         {
             return Err(Error::TooManyRemoved { removed, limit: limit.to_string() });
         }
-        Ok(Self { old, new, renames, removed, unknown, renumbered, kept, everything: false })
+        Ok(Self { old, new, renames, removed, unknown, renumbered, kept, everything: false, again: Vec::new() })
     }
 
-    /// Everything in a snapshot as added: the list of a first run, or of one after other roots or filters.
+    /// Everything in a snapshot as added, the roots too: the list of a first run, or of one after other roots or filters. Costs
+    /// nothing by itself and checks nothing in advance: a damaged directory is an error when the changes come to it, so that
+    /// what is written of them has to be given up then.
     pub fn everything(new: &'a Snapshot) -> Self {
         let (renames, renumbered) = (Renames::default(), Arc::default());
         let unknown = new.header().counts.unknown;
-        Self { old: new, new, renames, removed: 0, unknown, renumbered, kept: None, everything: true }
+        Self {
+            old: new,
+            new,
+            renames,
+            removed: 0,
+            unknown,
+            renumbered,
+            kept: None,
+            everything: true,
+            again: Vec::new(),
+        }
+    }
+
+    /// Lists these paths too: suspect where nothing differs, removed where neither snapshot has them.
+    ///
+    /// # Errors
+    /// [`Error::Snapshot`] for a damaged snapshot.
+    pub(crate) fn list_again(&mut self, again: &Again) -> Result<()> {
+        self.again = again.changes(self.old, self.new)?;
+        Ok(())
     }
 
     /// The older snapshot.
@@ -142,7 +169,8 @@ impl<'a> Diff<'a> {
     }
 
     fn changes_as<'d>(&'d self, renames: Option<&'d Renames>) -> Changes<'a, 'd> {
-        let changes = |source| Changes { renames, old: self.old, source, waiting: None };
+        let again = self.again.iter().peekable();
+        let changes = |source| Changes { renames, old: self.old, source, waiting: None, again, next: None };
         if self.everything {
             return changes(Source::Everything(Box::new(self.new.entries())));
         }
@@ -183,15 +211,42 @@ pub struct Changes<'a, 'd> {
     old: &'a Snapshot,
     source: Source<'a, 'd>,
     waiting: Option<Change>,
+    /// What is listed although it may not differ.
+    again: std::iter::Peekable<std::slice::Iter<'d, Change>>,
+    /// A change that comes behind the next one of those.
+    next: Option<Change>,
 }
 
 impl Changes<'_, '_> {
+    /// The next change, or before it what is listed again; what differs is listed as what it is.
+    fn merged(&mut self) -> Result<Option<Change>> {
+        let next = match self.next.take() {
+            Some(next) => Some(next),
+            None => self.advance()?,
+        };
+        let Some(again) = self.again.peek() else { return Ok(next) };
+        match next.as_ref().map(|next| compare(&again.path, &next.path)) {
+            Some(Ordering::Greater) => Ok(next),
+            Some(Ordering::Equal) => {
+                self.again.next();
+                Ok(next)
+            }
+            Some(Ordering::Less) | None => {
+                self.next = next;
+                Ok(self.again.next().cloned())
+            }
+        }
+    }
+
     fn advance(&mut self) -> Result<Option<Change>> {
         if let Some(change) = self.waiting.take() {
             return Ok(Some(change));
         }
         if let Source::Everything(entries) = &mut self.source {
-            return entries.next().transpose().map(|entry| entry.map(added));
+            let Some(entry) = entries.next().transpose()? else { return Ok(None) };
+            let [added, unknown] = added(&entry);
+            self.waiting = unknown;
+            return Ok(added);
         }
         while let Some((raw, path)) = self.source.next()? {
             let Some(renames) = self.renames else { return Ok(Some(raw.change(path))) };
@@ -217,20 +272,21 @@ impl Iterator for Changes<'_, '_> {
     type Item = Result<Change>;
 
     fn next(&mut self) -> Option<Result<Change>> {
-        let next = self.advance().transpose();
+        let next = self.merged().transpose();
         if let Some(Err(_)) = &next {
             self.source = Source::Again(Box::new(Err(None)));
+            self.again = [].iter().peekable();
         }
         next
     }
 }
 
-/// An entry of a list of everything.
-fn added(entry: Entry) -> Change {
-    let is_unknown = entry.flags.contains(Flags::UNKNOWN) && !entry.flags.contains(Flags::CARRIED);
-    let kind = if is_unknown { ChangeKind::Unknown } else { ChangeKind::Added };
+/// What a list of everything says of an entry: the same as a comparison with an empty tree.
+fn added(entry: &Entry) -> [Option<Change>; 2] {
     let new = Some(Side { stat: entry.stat, flags: entry.flags });
-    Change { kind, path: entry.path, from: None, old: None, new, fields: Fields::empty() }
+    let change = |kind| Change { kind, path: entry.path.clone(), from: None, old: None, new, fields: Fields::empty() };
+    let is_unknown = entry.flags.intersects(Flags::UNKNOWN | Flags::UNLISTED);
+    [Some(change(ChangeKind::Added)), is_unknown.then(|| change(ChangeKind::Unknown))]
 }
 
 impl Raw<'_> {

@@ -8,9 +8,9 @@ use std::collections::{BTreeSet, HashSet};
 use std::io::Write;
 use std::path::PathBuf;
 
-use super::duplicati_db::JobDatabase;
 use super::{Emitted, quote, written};
 use crate::diff::{Change, ChangeKind, Diff};
+use crate::duplicati::{JobDatabase, StoredPaths};
 use crate::entry::{Flags, Kind};
 use crate::path::{is_within, parent, to_path};
 use crate::{Error, Result};
@@ -22,68 +22,130 @@ const SEPARATOR: u8 = b':';
 const LARGEST_ARGUMENT: usize = 128 * 1024 - 1;
 
 /// What the emitter needs to know of the job.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DuplicatiOptions {
     /// The job's database; none to do without, at the risk that unchanged files are restored in an
     /// older version.
     pub database: Option<PathBuf>,
+    /// Refuse if the newest version holds what lies below the roots and is in no snapshot: changes there would never be
+    /// listed. Without, it is carried over.
+    pub exact: bool,
+    /// Refuse if a file has outgrown this size: Duplicati skips it, and would carry over what it was before.
+    pub size_limit: Option<u64>,
+}
+
+/// The two lists, complete and checked.
+#[derive(Debug)]
+pub struct DuplicatiList {
+    changed: Vec<u8>,
+    deleted: Vec<u8>,
+    /// Counts of changes, and what the user should know.
+    pub emitted: Emitted,
+    /// Nothing changed, and there is nothing to put right in the newest version either. What is listed is listed only
+    /// because it has several versions, or because an empty list is none.
+    pub is_idle: bool,
+    /// A file may have other content although it has the size and the time of before: Duplicati reads it only with
+    /// `--disable-filetime-check=true`.
+    pub needs_reading: bool,
 }
 
 #[derive(Debug, Default)]
 struct Lists {
     changed: BTreeSet<Vec<u8>>,
     deleted: BTreeSet<Vec<u8>>,
-    /// A regular file that exists is among the changed.
+    /// A regular file that exists, and that no filter of Duplicati's keeps out, is among the changed.
     has_file: bool,
+    needs_reading: bool,
+    /// The newest version holds what is not there, or under another spelling.
+    corrects: bool,
 }
 
 /// Writes `--changed-files="…"` and, if anything was deleted, `--deleted-files="…"`, each on a line.
 ///
-/// Duplicati knows no renames: a renamed entry is deleted and changed.
-///
 /// # Errors
-/// [`Error::Refused`] if a path cannot be expressed, the database cannot be relied on, or there is no
-/// file to list: then nothing is written, and without a list Duplicati scans everything, which is safe.
+/// As [`DuplicatiList::new`].
 pub fn duplicati(diff: &Diff<'_>, options: &DuplicatiOptions, out: &mut dyn Write) -> Result<Emitted> {
-    let roots = &diff.new_snapshot().meta().roots;
-    let database = match &options.database {
-        Some(file) => JobDatabase::read(file, roots).map_err(refuse)?,
-        None => JobDatabase::default(),
-    };
-    let mut emitted = Emitted::default();
-    let mut lists = Lists::default();
-    for change in diff.changes_without_renames() {
-        let change = change?;
-        emitted.summary.add(&change);
-        lists.take(&change, roots);
+    let list = DuplicatiList::new(diff, options)?;
+    list.write(out)?;
+    Ok(list.emitted)
+}
+
+impl DuplicatiList {
+    /// Makes the lists. Duplicati knows no renames: a renamed entry is deleted and changed.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] if a path cannot be expressed, the database cannot be relied on, or there is no
+    /// file to list: then nothing is written, and without a list Duplicati scans everything, which is safe.
+    pub fn new(diff: &Diff<'_>, options: &DuplicatiOptions) -> Result<Self> {
+        let roots = &diff.new_snapshot().meta().roots;
+        let database = match &options.database {
+            Some(file) => {
+                let stored = JobDatabase::open(file).and_then(|database| database.stored_paths(roots));
+                stored.map_err(|e| refuse(e.to_string()))?
+            }
+            None => StoredPaths::default(),
+        };
+        let mut emitted = Emitted::default();
+        let mut lists = Lists::default();
+        for change in diff.changes_without_renames() {
+            let change = change?;
+            emitted.summary.add(&change);
+            check_size(&change, options)?;
+            lists.take(&change, roots);
+            // With filters of Duplicati's about, only what is stored already is sure to get through.
+            lists.has_file |= change.new.is_some_and(|new| new.kind() == Kind::File)
+                && change.kind != ChangeKind::Unknown
+                && (!options.exact || database.newest.contains(&change.path));
+        }
+        let listed = lists.changed.len();
+        let outside = lists.complete(diff, &database, options.exact)?;
+        if outside > 0 {
+            emitted.notes.push(format!(
+                "{outside} paths of the job database lie outside of the roots: if they are sources of the job, changes there are missed; the snapshots have to cover exactly its sources"
+            ));
+        }
+        let several = lists.changed.len() - listed;
+        let entries = diff.new_snapshot().header().counts.entries;
+        if several as u64 > entries / 2 {
+            emitted.notes.push(format!(
+                "{several} of {entries} entries are listed only because they have several versions; a full scan may be as fast: leave the list out now and then"
+            ));
+        }
+        // A path in both lists disappears from the backup: what is there is not deleted.
+        lists.deleted.retain(|path| !lists.changed.contains(path));
+        // Duplicati cannot store a name that is not UTF-8, so that there is nothing to delete.
+        lists.deleted.retain(|path| std::str::from_utf8(path).is_ok());
+        let changed = joined(&lists.changed)?;
+        let deleted = joined(&lists.deleted)?;
+        if changed.len().max(deleted.len()) + "--changed-files=".len() > LARGEST_ARGUMENT {
+            emitted.notes.push(format!(
+                "the list is longer than one argument may be ({LARGEST_ARGUMENT} bytes): hand it over by --run-script-before or --parameters-file, and use no --run-script-after"
+            ));
+        }
+        let is_idle = emitted.summary.is_empty() && !lists.corrects;
+        Ok(Self { changed, deleted, emitted, is_idle, needs_reading: lists.needs_reading })
     }
-    let listed = lists.changed.len();
-    let outside = lists.complete(diff, &database)?;
-    if outside > 0 {
-        emitted.notes.push(format!(
-            "{outside} paths of the job database lie outside of the roots: if they are sources of the job, changes there are missed; the snapshots have to cover exactly its sources"
-        ));
+
+    /// Writes the options, each on a line.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn write(&self, out: &mut dyn Write) -> Result<()> {
+        written(write(out, &self.changed, &self.deleted))
     }
-    let several = lists.changed.len() - listed;
-    let entries = diff.new_snapshot().header().counts.entries;
-    if several as u64 > entries / 2 {
-        emitted.notes.push(format!(
-            "{several} of {entries} entries are listed only because they have several versions; a full scan may be as fast: leave the list out now and then"
-        ));
+}
+
+/// Duplicati skips what is too large, and carries it over as it was.
+fn check_size(change: &Change, options: &DuplicatiOptions) -> Result<()> {
+    let (Some(limit), Some(old), Some(new)) = (options.size_limit, change.old, change.new) else { return Ok(()) };
+    let is_file = old.kind() == Kind::File && new.kind() == Kind::File;
+    if is_file && old.stat.size <= limit && new.stat.size > limit {
+        let name = String::from_utf8_lossy(&quote(&change.path)).into_owned();
+        return Err(refuse(format!(
+            "{name} is too large now for --skip-files-larger-than, and a list would leave its old content in the backup"
+        )));
     }
-    // A path in both lists disappears from the backup: what is there is not deleted.
-    lists.deleted.retain(|path| !lists.changed.contains(path));
-    // Duplicati cannot store a name that is not UTF-8, so that there is nothing to delete.
-    lists.deleted.retain(|path| std::str::from_utf8(path).is_ok());
-    let changed = joined(&lists.changed)?;
-    let deleted = joined(&lists.deleted)?;
-    if changed.len().max(deleted.len()) + "--changed-files=".len() > LARGEST_ARGUMENT {
-        emitted.notes.push(format!(
-            "the list is longer than one argument may be ({LARGEST_ARGUMENT} bytes): hand it over by --run-script-before or --parameters-file, and use no --run-script-after"
-        ));
-    }
-    written(write(out, &changed, &deleted))?;
-    Ok(emitted)
+    Ok(())
 }
 
 fn write(out: &mut dyn Write, changed: &[u8], deleted: &[u8]) -> std::io::Result<()> {
@@ -145,6 +207,7 @@ impl Lists {
             // Not listed: carried over from the last version.
             return;
         }
+        self.needs_reading |= looks_the_same(change);
         if let Some(old) = change.old {
             let same_kind = change.new.is_some_and(|new| new.kind() == old.kind());
             if old.kind() == Kind::Symlink || !same_kind {
@@ -172,7 +235,6 @@ impl Lists {
             Kind::File | Kind::Unknown => path.to_vec(),
             Kind::Fifo | Kind::Socket | Kind::CharDevice | Kind::BlockDevice => return,
         });
-        self.has_file |= kind == Kind::File;
     }
 
     /// Exact, case-sensitive names, every descendant by itself. Of a symlink, and of what could not be read
@@ -193,14 +255,15 @@ impl Lists {
     /// regular file ends with a warning, and an empty list means a full scan. What the newest version holds
     /// and is gone was in neither snapshot (a full scan of Duplicati's own saw it in between): deleted.
     /// Returns how many of the listed paths lie outside of the roots.
-    fn complete(&mut self, diff: &Diff<'_>, database: &JobDatabase) -> Result<u64> {
+    fn complete(&mut self, diff: &Diff<'_>, database: &StoredPaths, exact: bool) -> Result<u64> {
         let roots = &diff.new_snapshot().meta().roots;
         let is_inside = |path: &[u8]| roots.iter().any(|root| is_within(path, root));
         let mut several: HashSet<&[u8]> = database.multi_version.iter().map(Vec::as_slice).collect();
         let mut gone: HashSet<&[u8]> =
             database.newest.iter().map(Vec::as_slice).filter(|path| is_inside(path)).collect();
         let mut closed: Vec<Vec<u8>> = Vec::new();
-        let mut some_file = None;
+        let mut not_entered: Vec<Vec<u8>> = Vec::new();
+        let (mut some_file, mut stored_file) = (None, None);
         for entry in diff.new_snapshot().entries() {
             // With a database every symlink is looked at: what is not stored is in none of the sets.
             if database.newest.is_empty() && several.is_empty() && (some_file.is_some() || self.has_file) {
@@ -209,6 +272,9 @@ impl Lists {
             let entry = entry?;
             if entry.flags.intersects(Flags::UNLISTED | Flags::NOT_ENTERED | Flags::UNKNOWN) {
                 closed.push(entry.path.clone());
+            }
+            if exact && entry.flags.contains(Flags::NOT_ENTERED) {
+                not_entered.push(entry.path.clone());
             }
             let slashed = with_slash(&entry.path);
             let spelling = match entry.kind() {
@@ -230,6 +296,7 @@ impl Lists {
                 let flipped = !is_stored(&spelling)
                     && std::str::from_utf8(&spelling).is_ok()
                     && parent(&entry.path).is_some_and(|dir| is_stored(&with_slash(dir)));
+                self.corrects |= flipped;
                 if is_several || flipped {
                     self.list(&entry.path, Kind::Symlink);
                     self.delete(&entry.path, Kind::Symlink);
@@ -238,9 +305,11 @@ impl Lists {
                 self.changed.insert(spelling);
             } else if is_several {
                 self.list(&entry.path, entry.kind());
+                self.has_file |= entry.kind() == Kind::File;
             }
-            if some_file.is_none() && is_fit(&entry) {
-                some_file = Some(entry.path);
+            let file = if database.newest.contains(&entry.path) { &mut stored_file } else { &mut some_file };
+            if !self.has_file && file.is_none() && is_fit(&entry) {
+                *file = Some(entry.path);
             }
         }
         let mut outside = 0;
@@ -253,18 +322,40 @@ impl Lists {
             }
         }
         for path in gone {
-            if !closed.iter().any(|dir| is_within(path, dir)) && !is_stored_as_spelled(path) {
-                self.deleted.insert(path.to_vec());
+            if not_entered.iter().any(|dir| is_within(path, dir) && path.len() > dir.len() + 1) {
+                return Err(left_out(path, "lies on another file system, which was not entered"));
+            }
+            if closed.iter().any(|dir| is_within(path, dir)) {
+                continue;
+            }
+            if !is_stored_as_spelled(path) {
+                self.corrects |= self.deleted.insert(path.to_vec());
+            } else if exact {
+                return Err(left_out(path, "is left out by the job"));
             }
         }
         if !self.has_file {
-            let Some(file) = some_file else {
+            let Some(file) = stored_file.or(some_file) else {
                 return Err(refuse("there is no regular file to list, and an empty list means a full scan anyway"));
             };
             self.changed.insert(file);
         }
         Ok(outside)
     }
+}
+
+fn left_out(path: &[u8], why: &str) -> Error {
+    let name = String::from_utf8_lossy(&quote(path)).into_owned();
+    refuse(format!(
+        "{name} is in the last version and {why}, so that changes there would be missed: leave it out of the backup as well, or take it into the job"
+    ))
+}
+
+/// Whether a regular file may have other content although its size and time are those of before.
+fn looks_the_same(change: &Change) -> bool {
+    let (Some(old), Some(new)) = (change.old, change.new) else { return false };
+    let is_file = old.kind() == Kind::File && new.kind() == Kind::File;
+    is_file && old.stat.size == new.stat.size && old.stat.mtime == new.stat.mtime
 }
 
 /// Whether there is what Duplicati would store under this spelling. Unreadable counts as there.

@@ -8,7 +8,7 @@ use rustc_hash::FxHashSet;
 
 use super::{Emitted, put, quote, written};
 use crate::diff::{ChangeKind, Diff};
-use crate::entry::Kind;
+use crate::entry::{Fields, Flags, Kind};
 use crate::path::{compare, is_within, parent};
 use crate::{Error, Result};
 
@@ -41,8 +41,17 @@ pub(super) struct Listed {
     pub(super) kind: Kind,
     /// It was not there before, under this name and as this kind.
     pub(super) is_new: bool,
+    /// Its owner or mode is another.
+    pub(super) has_other_rights: bool,
     /// The inode of a file with several names.
     pub(super) link: Option<u64>,
+}
+
+impl Listed {
+    /// What is listed for another's sake.
+    fn unchanged(path: Vec<u8>, kind: Kind, link: Option<u64>) -> Self {
+        Self { path, kind, is_new: false, has_other_rights: false, link }
+    }
 }
 
 /// The paths of a list, in tree order.
@@ -52,24 +61,31 @@ pub(super) struct Lists {
     pub(super) changed: Vec<Listed>,
     /// What is gone.
     pub(super) deleted: Vec<Listed>,
-    /// What has another kind now: among the changed as what it is, here as what it was.
-    pub(super) replaced: Vec<Listed>,
+    /// What has another kind now: among the changed as what it is, here as what it was, beside what it is.
+    pub(super) replaced: Vec<(Listed, Kind)>,
 }
 
 impl Lists {
     /// Memory in proportion to the changes: a list is refused before its first line is written.
     pub(super) fn of(diff: &Diff<'_>) -> Result<Self> {
         let mut lists = Self::default();
+        // Its own change comes before, what lies below it right behind.
+        let mut unread: Option<Vec<u8>> = None;
         for change in diff.changes_without_renames() {
             let change = change?;
             lists.emitted.summary.add(&change);
             let link = change.new.filter(|new| new.stat.nlink > 1 && new.kind() != Kind::Dir).map(|new| new.stat.ino);
-            let listed = |kind, is_new| Listed { path: change.path.clone(), kind, is_new, link };
+            let has_other_rights = change.fields.intersects(Fields::MODE | Fields::UID | Fields::GID);
+            let listed = |kind, is_new| Listed { path: change.path.clone(), kind, is_new, has_other_rights, link };
             match (change.kind, change.old, change.new) {
-                (ChangeKind::Unknown, ..) => {}
+                (ChangeKind::Unknown, ..) => unread = Some(change.path),
+                // Nothing new is known of it, and it stays suspect; a mirror would delete it if it cannot be found.
+                (ChangeKind::Suspect, _, Some(new))
+                    if new.flags.contains(Flags::UNKNOWN)
+                        || unread.as_ref().is_some_and(|dir| is_within(&change.path, dir)) => {}
                 (ChangeKind::Removed, Some(old), _) => lists.deleted.push(listed(old.kind(), false)),
                 (ChangeKind::TypeChanged, Some(old), Some(new)) => {
-                    lists.replaced.push(listed(old.kind(), false));
+                    lists.replaced.push((listed(old.kind(), false), new.kind()));
                     lists.changed.push(listed(new.kind(), true));
                 }
                 (kind, _, Some(new)) => lists.changed.push(listed(new.kind(), kind == ChangeKind::Added)),
@@ -79,27 +95,35 @@ impl Lists {
         Ok(lists)
     }
 
-    /// What is gone, without what lay below something else that is gone or was replaced.
-    pub(super) fn topmost_deleted(&self) -> Vec<Listed> {
-        let mut replaced = self.replaced.iter().filter(|r| r.kind == Kind::Dir).peekable();
-        let mut last: Option<&[u8]> = None;
-        let mut topmost = Vec::new();
+    /// What is gone, without what lay below something else that is gone or is no directory now; and what of these is no directory
+    /// now although something below it is gone.
+    pub(super) fn topmost_deleted(&self) -> (Vec<Listed>, Vec<Listed>) {
+        let mut others = self.changed.iter().filter(|listed| listed.kind != Kind::Dir).peekable();
+        let mut last: Option<&Listed> = None;
+        let (mut topmost, mut above): (Vec<Listed>, Vec<Listed>) = (Vec::new(), Vec::new());
         for listed in &self.deleted {
-            // Both are in tree order: the last directory before a path is the only one that may hold it.
-            while let Some(next) = replaced.next_if(|r| compare(&r.path, &listed.path).is_lt()) {
-                last = Some(&next.path);
+            // Both are in tree order: the last one before a path is the only one that may hold it.
+            while let Some(next) = others.next_if(|r| compare(&r.path, &listed.path).is_lt()) {
+                last = Some(next);
             }
-            if last.is_some_and(|dir| is_within(&listed.path, dir)) {
+            if let Some(holder) = last.filter(|holder| is_within(&listed.path, &holder.path)) {
+                if holder.kind != Kind::Dir && above.last() != Some(holder) {
+                    above.push(holder.clone());
+                }
                 continue;
             }
             if listed.kind == Kind::Dir {
-                last = Some(&listed.path);
+                last = Some(listed);
             }
             topmost.push(listed.clone());
         }
-        topmost
+        (topmost, above)
     }
 }
+
+/// The longest path that the system takes (`PATH_MAX` without the NUL). Programs that get a longer one out of a list drop it,
+/// rsync and rclone in silence.
+const LONGEST: usize = 4095;
 
 /// How paths stand in a list.
 #[derive(Debug, Clone)]
@@ -110,14 +134,15 @@ pub(super) struct Form {
     /// What ends each path.
     pub(super) end: u8,
     pub(super) base: Base,
-    /// How a path is spelled, or why it cannot be.
-    pub(super) spell: fn(&[u8]) -> std::result::Result<Cow<'_, [u8]>, &'static str>,
+    /// Where a path cannot stand as it is.
+    pub(super) spell: Option<Spell>,
 }
 
-/// As it is, for lists that are ended by NUL.
-pub(super) fn plain(path: &[u8]) -> std::result::Result<Cow<'_, [u8]>, &'static str> {
-    Ok(Cow::Borrowed(path))
-}
+/// How a path is spelled, or why it cannot be.
+pub(super) type Spell = fn(&[u8]) -> Spelled<'_>;
+
+/// See [`Spell`].
+pub(super) type Spelled<'p> = std::result::Result<Cow<'p, [u8]>, &'static str>;
 
 /// What paths are relative to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -143,6 +168,11 @@ impl Base {
 }
 
 impl Form {
+    fn spelled<'p>(&self, path: &'p [u8]) -> Spelled<'p> {
+        let path = self.shown(path);
+        self.spell.map_or(Ok(Cow::Borrowed(path)), |spell| spell(path))
+    }
+
     fn shown<'p>(&self, path: &'p [u8]) -> &'p [u8] {
         let Base::Directory(base) = &self.base else { return path };
         match path.strip_prefix(base.as_slice()) {
@@ -155,7 +185,10 @@ impl Form {
     /// Writes paths; all of them are looked at before the first is written.
     pub(super) fn write(&self, paths: &[Listed], out: &mut dyn Write) -> Result<()> {
         for Listed { path, .. } in paths {
-            (self.spell)(self.shown(path)).map_err(|why| {
+            let too_long =
+                "is longer than a path may be that is handed to the system as a whole, and is opened by none";
+            let spelled = if path.len() > LONGEST { Err(too_long) } else { self.spelled(path) };
+            spelled.map_err(|why| {
                 let name = String::from_utf8_lossy(&quote(path)).into_owned();
                 let reason = format!("{name} {why}; let it look at everything by itself, or rename that");
                 Error::Refused { consumer: self.consumer, reason }
@@ -163,7 +196,7 @@ impl Form {
         }
         for Listed { path, .. } in paths {
             written(out.write_all(self.prefix))?;
-            written(put(out, &(self.spell)(self.shown(path)).unwrap_or_default(), self.end))?;
+            written(put(out, &self.spelled(path).unwrap_or_default(), self.end))?;
         }
         written(out.flush())
     }
@@ -172,8 +205,7 @@ impl Form {
 /// Refuses a list without entries for a program that would misread it.
 pub(super) fn not_empty(consumer: &'static str, paths: &[Listed], misread: &str) -> Result<()> {
     if paths.is_empty() {
-        let reason = format!("nothing is to be listed, and {misread}: do not start it");
-        return Err(Error::Refused { consumer, reason });
+        return Err(Error::NothingToList { consumer, misread: misread.to_owned() });
     }
     Ok(())
 }
@@ -195,11 +227,12 @@ pub(super) fn with_links(diff: &Diff<'_>, listed: &mut Vec<Listed>) -> Result<()
         let entry = entry?;
         let is_another = entry.stat.nlink > 1
             && entry.kind() != Kind::Dir
+            && !entry.flags.contains(Flags::UNKNOWN)
             && inodes.contains(&entry.stat.ino)
             && !all.contains(&entry.path);
         if is_another {
             let (kind, link) = (entry.kind(), Some(entry.stat.ino));
-            listed.push(Listed { path: entry.path, kind, is_new: false, link });
+            listed.push(Listed::unchanged(entry.path, kind, link));
         }
     }
     listed.sort_by(|a, b| compare(&a.path, &b.path));
@@ -215,7 +248,7 @@ pub(super) fn with_parents(diff: &Diff<'_>, listed: &mut Vec<Listed>) {
     let parents: Vec<_> = below
         .filter_map(|l| parent(&l.path))
         .filter(|dir| all.insert(dir.to_vec()))
-        .map(|dir| Listed { path: dir.to_vec(), kind: Kind::Dir, is_new: false, link: None })
+        .map(|dir| Listed::unchanged(dir.to_vec(), Kind::Dir, None))
         .collect();
     listed.extend(parents);
     listed.sort_by(|a, b| compare(&a.path, &b.path));

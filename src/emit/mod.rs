@@ -3,7 +3,6 @@
 
 mod borg;
 mod duplicati;
-mod duplicati_db;
 mod file;
 mod json;
 mod list;
@@ -20,7 +19,7 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 
 pub use borg::borg;
-pub use duplicati::{DuplicatiOptions, duplicati};
+pub use duplicati::{DuplicatiList, DuplicatiOptions, duplicati};
 pub use file::ListFile;
 pub use json::{entry_json, json, rfc3339};
 pub use list::{ListPart, list_base};

@@ -1,7 +1,7 @@
 //! `rclone`: names of files relative to the source, for `rclone sync --files-from-raw LIST SOURCE DEST`, which copies what
 //! is there and deletes what is listed and gone, and leaves everything else alone.
 //!
-//! rclone knows no directories here: an empty one is neither made nor removed. Fifos, sockets and devices are not its
+//! rclone knows no directories here: an empty one is not made, and removed only with the last file in it. Fifos, sockets and devices are not its
 //! business. Symlinks it skips, follows (`-L`) or stores as text files with the ending `.rclonelink` (`-l`): both names are listed.
 //! Names that do not exist it ignores in silence, so that each has to be spelled as rclone itself does, which puts
 //! printable signs in place of control characters; that was found by running it.
@@ -9,7 +9,7 @@
 use std::borrow::Cow;
 use std::io::Write;
 
-use super::list::{Base, Form, ListPart, Listed, Lists};
+use super::list::{Base, Form, ListPart, Listed, Lists, Spelled};
 use super::{Emitted, quote};
 use crate::diff::Diff;
 use crate::entry::Kind;
@@ -23,18 +23,19 @@ const LINK: &[u8] = b".rclonelink";
 ///
 /// # Errors
 /// [`Error::Refused`](crate::Error::Refused) for the few names that rclone does not find under any spelling, and where
-/// a directory took the place of a file or the other way round; a damaged snapshot; what writing gives.
+/// a directory, a file or a symlink took the place of another of these: rclone does not put a file in the place of a directory, and
+/// where links are stored as links (`-l`, a local copy) it deletes the old name after it made the new one, which is the same; a
+/// damaged snapshot; what writing gives.
 pub fn rclone(diff: &Diff<'_>, part: ListPart, nul: bool, out: &mut dyn Write) -> Result<Emitted> {
     let end = if nul { 0 } else { b'\n' };
-    let form = Form { consumer: "rclone", prefix: b"", end, base: Base::of(diff), spell };
+    let form = Form { consumer: "rclone", prefix: b"", end, base: Base::of(diff), spell: Some(spell) };
     let lists = Lists::of(diff)?;
-    let is_dir = |path: &[u8], all: &[Listed]| all.iter().any(|l| l.path == path && l.kind == Kind::Dir);
-    if let Some(Listed { path, .. }) =
-        lists.replaced.iter().find(|l| l.kind == Kind::Dir || is_dir(&l.path, &lists.changed))
-    {
-        let name = String::from_utf8_lossy(&quote(path)).into_owned();
+    let is_stored = |kind| matches!(kind, Kind::File | Kind::Symlink | Kind::Dir);
+    if let Some((was, is)) = lists.replaced.iter().find(|(was, is)| is_stored(was.kind) && is_stored(*is)) {
+        let name = String::from_utf8_lossy(&quote(&was.path)).into_owned();
         let reason = format!(
-            "{name} was a directory and is none now, or the other way round, which rclone cannot copy over; delete it in the copy and run `rclone sync` without a list"
+            "{name} was a {} and is a {is} now, which rclone cannot copy over; delete it in the copy and run `rclone sync` without a list",
+            was.kind
         );
         return Err(Error::Refused { consumer: "rclone", reason });
     }
@@ -44,7 +45,8 @@ pub fn rclone(diff: &Diff<'_>, part: ListPart, nul: bool, out: &mut dyn Write) -
         paths.extend(lists.changed.iter().filter(is_file).cloned());
     }
     if part != ListPart::Changed {
-        paths.extend(lists.deleted.iter().chain(&lists.replaced).filter(is_file).cloned());
+        let replaced = lists.replaced.iter().map(|(was, _)| was);
+        paths.extend(lists.deleted.iter().chain(replaced).filter(is_file).cloned());
     }
     let links: Vec<_> = paths.iter().filter(|listed| listed.kind != Kind::File).cloned().collect();
     paths.extend(links.into_iter().map(|link| Listed { path: [&link.path, LINK].concat(), ..link }));
@@ -55,8 +57,8 @@ pub fn rclone(diff: &Diff<'_>, part: ListPart, nul: bool, out: &mut dyn Write) -
 }
 
 /// A path as rclone spells it: a control character is its picture (U+2400 and following), such a picture has a quotation
-/// mark (U+201B) before it. A name with that mark itself rclone does not find.
-fn spell(path: &[u8]) -> std::result::Result<Cow<'_, [u8]>, &'static str> {
+/// mark (U+201B) before it, but for that of NUL, which no name holds. A name with that mark itself rclone does not find.
+fn spell(path: &[u8]) -> Spelled<'_> {
     if path.split(|b| *b == b'/').any(|name| matches!(name, b"\xef\xbc\x8e" | b"\xef\xbc\x8e\xef\xbc\x8e")) {
         return Err("is a full-width `.` or `..`, which rclone takes for another name");
     }
@@ -75,7 +77,7 @@ fn spell(path: &[u8]) -> std::result::Result<Cow<'_, [u8]>, &'static str> {
         match (byte, &path[at..]) {
             (0x7f, _) => spelled.extend_from_slice("␡".as_bytes()),
             (control @ ..0x20, _) => spelled.extend_from_slice(&[0xe2, 0x90, 0x80 + control]),
-            (0xe2, [_, 0x90, 0x80..=0xa1, ..]) => spelled.extend_from_slice(b"\xe2\x80\x9b\xe2"),
+            (0xe2, [_, 0x90, 0x81..=0x9f | 0xa1, ..]) => spelled.extend_from_slice(b"\xe2\x80\x9b\xe2"),
             _ => spelled.push(*byte),
         }
     }

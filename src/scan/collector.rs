@@ -35,7 +35,7 @@ struct KnownDir<'b> {
 impl<'b> Collector<'b> {
     pub(super) fn new(base: Option<&'b Snapshot>, narrowed: Option<Narrowed>, output: &Path) -> Self {
         let held_own = |base: &Snapshot| {
-            let own = base.meta().own_files.iter().filter_map(|path| parent(path));
+            let own = base.meta().own_files.iter().filter_map(|path| parent(path.strip_suffix(b"/").unwrap_or(path)));
             own.filter_map(|dir| base.find_node(dir).ok()??.row).collect()
         };
         let held_own = base.map(held_own).unwrap_or_default();

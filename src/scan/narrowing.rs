@@ -73,12 +73,7 @@ impl Hinted {
         if walker == WalkerKind::Portable {
             return Ok(unused(hints, "only the native walker takes them".into()));
         }
-        let facts = BaseFacts {
-            identity: base.header().identity,
-            hints_since: base.header().hints_since,
-            clock: base.meta().watchman_clock.as_deref(),
-        };
-        if let (Err(reason), false) = (hints.proves(&facts), source.trust) {
+        if let (Err(reason), false) = (hints.proves(&facts(base)), source.trust) {
             let reason = reason.to_string();
             return Ok(unused(hints, reason));
         }
@@ -130,6 +125,25 @@ impl Hinted {
             let until = self.hints.until().unwrap_or(base.header().hints_since);
             header.hints_since = until.min(header.hints_since);
         }
+    }
+}
+
+/// Whether hints prove that they are complete since a snapshot began, so that a scan could be narrowed by them with it as
+/// its base.
+///
+/// # Errors
+/// [`Error::Hints`](crate::Error::Hints).
+pub(crate) fn are_proved(source: &HintsSource, base: &Snapshot) -> Result<bool> {
+    let roots: Vec<_> = base.meta().roots.iter().map(|root| RootNames::new(&to_path(root))).collect();
+    let hints = Hints::parse(&source.bytes, &source.name, &roots)?;
+    Ok(hints.everything().is_none() && hints.proves(&facts(base)).is_ok())
+}
+
+fn facts(base: &Snapshot) -> BaseFacts<'_> {
+    BaseFacts {
+        identity: base.header().identity,
+        hints_since: base.header().hints_since,
+        clock: base.meta().watchman_clock.as_deref(),
     }
 }
 

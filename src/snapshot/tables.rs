@@ -5,7 +5,7 @@ use rkyv::{Archive, Deserialize, Serialize};
 
 use super::header::Digest;
 use super::overlay::OverlayMeta;
-use crate::path::{PathExt as _, to_path};
+use crate::path::{PathExt as _, is_within, to_path};
 use crate::{Error, Result};
 
 /// One row per directory, each after all that lie below it (post-order), siblings in name order. The
@@ -97,7 +97,8 @@ pub struct Meta {
     pub exclude_if_present: Vec<String>,
     /// Other file systems were left out.
     pub one_file_system: bool,
-    /// Our own files inside the roots, which were left out: absolute paths.
+    /// Our own files inside the roots, which were left out: absolute paths. Behind a directory, of which everything
+    /// was left out, stands a slash.
     pub own_files: Vec<Vec<u8>>,
     /// The snapshot from which was taken over what could not be read: its header's digest, and when the
     /// oldest of what it holds was seen (seconds and nanoseconds).
@@ -113,6 +114,16 @@ pub struct Meta {
     pub(crate) audited: Option<Vec<u8>>,
     /// Where this snapshot holds only what differs from another one: that one, and which rows are whose.
     pub(crate) overlay: Option<OverlayMeta>,
+}
+
+impl Meta {
+    /// Whether an entry was left out as our own, or lies in a directory that was.
+    pub(crate) fn is_own(&self, path: &[u8]) -> bool {
+        self.own_files.iter().any(|own| match own.strip_suffix(b"/") {
+            Some(dir) => is_within(path, dir),
+            None => own == path,
+        })
+    }
 }
 
 /// A file system that a scan met.

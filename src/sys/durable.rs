@@ -39,6 +39,11 @@ pub(crate) fn temporary_prefix(destination: &Path) -> String {
     format!(".fastdiff-{:016x}-", xxh3_64(&name))
 }
 
+/// Whether a file of this name is a temporary one of ours, whatever its destination.
+pub(crate) fn is_temporary(name: &str) -> bool {
+    name.starts_with(".fastdiff-") && name.ends_with(TEMPORARY_SUFFIX)
+}
+
 fn directory(destination: &Path) -> &Path {
     match destination.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,

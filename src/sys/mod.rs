@@ -1,5 +1,5 @@
 //! The only place that knows the operating system: read a directory, stat, name a file system, tell
-//! the time, write a file durably. No policy lives here.
+//! the time, write a file durably, stand back. No policy lives here.
 
 use crate::entry::Stat;
 
@@ -7,14 +7,17 @@ pub(crate) mod clock;
 pub(crate) mod durable;
 pub(crate) mod filesystem;
 pub(crate) mod load;
+pub(crate) mod machine;
 #[cfg(target_os = "linux")]
 pub(crate) mod native;
 #[cfg(not(target_os = "linux"))]
 #[path = "no_native.rs"]
 pub(crate) mod native;
+mod priority;
 mod stat;
 mod writeback;
 
+pub use priority::{lower_cpu_priority, lower_io_priority};
 pub(crate) use stat::{stat, stat_following};
 
 /// A stat and where it was made.

@@ -227,7 +227,7 @@ pub(crate) struct Plan<'a> {
     pub(crate) own: &'a [OwnFile],
 }
 
-/// A file of our own inside the tree.
+/// A file or directory of our own inside the tree.
 #[derive(Debug, Clone)]
 pub(crate) struct OwnFile {
     pub(crate) dev: u64,

@@ -13,7 +13,7 @@ const FLOORS: [&[&str]; 8] = [
     &["error"],
     &["filter", "hints", "monitor"],
     &["sys"],
-    &["walk", "snapshot"],
+    &["walk", "snapshot", "duplicati"],
     &["scan", "diff"],
     &["emit", "baseline", "watch"],
     &["main", "cli"],

@@ -4,6 +4,7 @@ mod bad_input;
 mod closed_pipe;
 mod damage;
 mod diff_changes;
+mod diff_everything;
 mod diff_formats;
 mod diff_guards;
 mod diff_output;

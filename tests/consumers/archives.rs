@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use proptest::strategy::Strategy as _;
+
 use super::{Edited, as_path, paths, program, script, shown};
 use crate::properties::names::any_name;
 
@@ -50,7 +52,9 @@ fn borg_takes_the_list_whole() {
     if program("borg").is_none() {
         return;
     }
-    let mut edited = Edited::new(any_name());
+    // In its list it reads such a name as another; see the test of what is refused.
+    let names = any_name().prop_filter("a carriage return", |name| !name.contains(&b'\r'));
+    let mut edited = Edited::new(names.boxed());
     script(&edited.env, "borg init -e none repo");
     for round in 0..3 {
         edited.edit("borg", &["changed"]);

@@ -7,6 +7,7 @@ use std::path::Path;
 use rusqlite::{Connection, params};
 
 use super::job::Job;
+use super::records::Records;
 use super::tree::{Content, Metadata, Stored};
 
 /// Duplicati's numbers for what has no content.
@@ -24,21 +25,19 @@ const SCHEMA: &str = r#"
     CREATE VIEW "File" AS SELECT "A"."ID" AS "ID", "B"."Prefix" || "A"."Path" AS "Path",
         "A"."BlocksetID" AS "BlocksetID", "A"."MetadataID" AS "MetadataID"
         FROM "FileLookup" "A", "PathPrefix" "B" WHERE "A"."PrefixID" = "B"."ID";
-    CREATE TABLE "Operation" ("ID" INTEGER PRIMARY KEY, "Description" TEXT NOT NULL, "Timestamp" INTEGER NOT NULL);
-    CREATE TABLE "Fileset" (
-        "ID" INTEGER PRIMARY KEY, "OperationID" INTEGER NOT NULL, "VolumeID" INTEGER NOT NULL,
-        "IsFullBackup" INTEGER NOT NULL, "Timestamp" INTEGER NOT NULL
-    );
     CREATE TABLE "FilesetEntry" (
         "FilesetID" INTEGER NOT NULL, "FileID" INTEGER NOT NULL, "Lastmodified" INTEGER NOT NULL,
         CONSTRAINT "FilesetEntry_PK_FilesetIdFileId" PRIMARY KEY ("FilesetID", "FileID")
     ) WITHOUT ROWID;
-    CREATE TABLE "Version" ("ID" INTEGER PRIMARY KEY, "Version" INTEGER NOT NULL);
-    INSERT INTO "Version" ("Version") VALUES (19);
 "#;
 
-/// Writes the database of a job anew.
+/// Writes the database of a job anew, all of whose runs went well.
 pub(super) fn write(job: &Job, file: &Path) {
+    write_with(job, &Records::of(job), file);
+}
+
+/// Writes the database of a job anew.
+pub(super) fn write_with(job: &Job, records: &Records, file: &Path) {
     if file.exists() {
         std::fs::remove_file(file).unwrap();
     }
@@ -46,13 +45,14 @@ pub(super) fn write(job: &Job, file: &Path) {
     // The tests' files need not survive a power cut.
     database.pragma_update(None, "synchronous", "off").unwrap();
     let transaction = database.transaction().unwrap();
-    fill(&transaction, job);
+    fill(&transaction, job, records);
     transaction.commit().unwrap();
 }
 
 /// Writes what a job stores into an empty database.
-pub(super) fn fill(database: &Connection, job: &Job) {
+pub(super) fn fill(database: &Connection, job: &Job, records: &Records) {
     database.execute_batch(SCHEMA).unwrap();
+    records.fill(database);
     let mut contents: BTreeMap<&Content, i64> = BTreeMap::from([(&Content::Dir, DIR), (&Content::Link, LINK)]);
     let mut metadata: BTreeMap<&Metadata, i64> = BTreeMap::new();
     let mut rows: BTreeMap<(&[u8], &Stored), i64> = BTreeMap::new();
@@ -72,14 +72,11 @@ pub(super) fn fill(database: &Connection, job: &Job) {
             rows.insert((path.as_bytes(), state), database.last_insert_rowid());
         }
     }
-    for (number, version) in job.versions.iter().enumerate() {
-        let number = i64::try_from(number).unwrap() + 1;
-        let time = 1_700_000_000 + number;
-        database.execute(r#"INSERT INTO "Operation" VALUES (?, 'Backup', ?)"#, [number, time]).unwrap();
-        database.execute(r#"INSERT INTO "Fileset" VALUES (?, ?, ?, 1, ?)"#, [number, number, number, time]).unwrap();
+    assert_eq!(records.filesets.len(), job.versions.len(), "a row for each version");
+    for (fileset, version) in records.filesets.iter().zip(&job.versions) {
         for (path, state) in version {
             let file = rows[&(path.as_slice(), state)];
-            database.execute(r#"INSERT INTO "FilesetEntry" VALUES (?, ?, 0)"#, [number, file]).unwrap();
+            database.execute(r#"INSERT INTO "FilesetEntry" VALUES (?, ?, 0)"#, [fileset.id, file]).unwrap();
         }
     }
 }

@@ -35,12 +35,15 @@ impl Job {
         let mut warnings = Vec::new();
         // consumers: an empty value, or only separators, means a normal full scan; so does a list of what
         // was deleted without one of what was changed.
+        let checks = self.checks_file_times;
+        self.checks_file_times &= !options.disable_filetime_check;
         let version = if options.changed.is_empty() {
             let found = scan(&self.sources);
             found.into_iter().map(|(path, now)| (path.clone(), self.saved(&path, now))).collect()
         } else {
             self.listed(options, &mut warnings)
         };
+        self.checks_file_times = checks;
         for (path, state) in &version {
             let states = self.stored.entry(path.clone()).or_default();
             if !states.contains(state) {

@@ -3,6 +3,7 @@
 use super::backup::{Backup, DATABASE};
 use super::database;
 use super::options::Options;
+use super::records::Records;
 use crate::testenv::TestEnv;
 
 const NONE: [&str; 0] = [];
@@ -334,7 +335,7 @@ fn rows_in_a_write_ahead_log_count() {
     let writer = rusqlite::Connection::open(backup.env.path(DATABASE)).unwrap();
     writer.pragma_update(None, "journal_mode", "wal").unwrap();
     writer.pragma_update(None, "wal_autocheckpoint", 0).unwrap();
-    database::fill(&writer, &backup.job);
+    database::fill(&writer, &backup.job, &Records::of(&backup.job));
     assert!(std::fs::metadata(backup.env.path(DATABASE)).unwrap().len() < before.len() as u64, "they are in the log");
     backup.env.write("tree/m", "second");
     let run = backup.list();

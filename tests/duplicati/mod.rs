@@ -6,9 +6,16 @@
 
 mod backup;
 mod database;
+mod guide;
+mod hook;
+mod hook_gates;
+mod hook_install;
+mod hook_rounds;
 mod job;
 mod lists;
 mod options;
+mod outcome;
+mod records;
 mod refusals;
 mod rounds;
 mod rules;

@@ -5,6 +5,8 @@
 pub(super) struct Options {
     pub(super) changed: Vec<Vec<u8>>,
     pub(super) deleted: Vec<Vec<u8>>,
+    /// A listed file is read whatever its time says.
+    pub(super) disable_filetime_check: bool,
 }
 
 impl Options {
@@ -16,7 +18,7 @@ impl Options {
     /// Lists given as they are, for the rules themselves.
     pub(super) fn of(changed: &[&str], deleted: &[&str]) -> Self {
         let owned = |paths: &[&str]| paths.iter().map(|p| p.as_bytes().to_vec()).collect();
-        Self { changed: owned(changed), deleted: owned(deleted) }
+        Self { changed: owned(changed), deleted: owned(deleted), disable_filetime_check: false }
     }
 
     /// Reads standard output of a script.
@@ -32,6 +34,7 @@ impl Options {
             match key {
                 b"changed-files" => options.changed = value,
                 b"deleted-files" => options.deleted = value,
+                b"disable-filetime-check" => options.disable_filetime_check = value == [b"true"],
                 _ => panic!("no option of ours: {}", String::from_utf8_lossy(key)),
             }
         }

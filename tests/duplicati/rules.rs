@@ -44,7 +44,8 @@ impl Case {
         let full = |names: &[&str]| names.iter().map(|n| format!("{root}{n}")).collect::<Vec<_>>();
         let (changed, deleted) = (full(changed), full(deleted));
         let refs = |paths: &'_ [String]| paths.iter().map(|p| p.as_bytes().to_vec()).collect();
-        let warnings = self.job.backup(&Options { changed: refs(&changed), deleted: refs(&deleted) });
+        let warnings =
+            self.job.backup(&Options { changed: refs(&changed), deleted: refs(&deleted), ..Options::none() });
         let short = |texts: Vec<String>| texts.into_iter().map(|t| t.replace(&root, "")).collect();
         (short(warnings), short(self.job.mistakes()))
     }

@@ -115,11 +115,18 @@ pub(crate) struct Tree {
     pub(crate) root: PathBuf,
     /// So that no two contents are alike, as far as their size allows.
     content: u64,
+    /// Whether anything but files gets several names.
+    links_all: bool,
 }
 
 impl Tree {
     pub(crate) fn new(root: PathBuf) -> Self {
-        Self { root, content: 0 }
+        Self { root, content: 0, links_all: true }
+    }
+
+    /// One in which only files get several names.
+    pub(crate) fn linking_files_only(root: PathBuf) -> Self {
+        Self { links_all: false, ..Self::new(root) }
     }
 
     pub(crate) fn edit(&mut self, edits: &[Edit]) {
@@ -142,9 +149,10 @@ impl Tree {
             }
             Edit::Remove(what) => some(what).map_or(Ok(()), |path| remove(path)),
             Edit::Rename { what, dir, name } => some(what).map_or(Ok(()), |path| fs::rename(path, place(dir, name))),
-            Edit::HardLink { what, dir, name } => {
-                some(what).map_or(Ok(()), |path| fs::hard_link(path, place(dir, name)))
-            }
+            Edit::HardLink { what, dir, name } => match some(what) {
+                Some(path) if self.links_all || is_file(path) => fs::hard_link(path, place(dir, name)),
+                _ => Ok(()),
+            },
             Edit::Rewrite { what, size } => match some(what) {
                 Some(path) if is_file(path) => fs::write(path, self.content(usize::from(*size))),
                 _ => Ok(()),

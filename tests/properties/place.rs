@@ -65,10 +65,7 @@ impl Place {
                 options.racy_window = Some(Duration::ZERO);
             }
             Boundary::Settled => {
-                let now = clock_gettime(ClockId::Realtime);
-                while clock_gettime(ClockId::RealtimeCoarse) <= now {
-                    std::thread::yield_now();
-                }
+                settle();
                 options.racy_window = Some(Duration::ZERO);
             }
             Boundary::Now => {}
@@ -101,6 +98,14 @@ impl Place {
         let outcome = scan(options, None, &output, &NoMonitor).expect("a scan of a readable tree");
         assert!(outcome.is_complete(), "nothing here is unreadable");
         Snapshot::open(&output).expect("what was just written")
+    }
+}
+
+/// Waits until nothing that was done so far is racy with a window of zero.
+pub(crate) fn settle() {
+    let now = clock_gettime(ClockId::Realtime);
+    while clock_gettime(ClockId::RealtimeCoarse) <= now {
+        std::thread::yield_now();
     }
 }
 

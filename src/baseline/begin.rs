@@ -1,0 +1,363 @@
+//! Begins a run: walks by the best base there is, and compares with the baseline.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::compared::{Compared, Pair};
+use super::docket::{Docket, Generation, Note, hex};
+use super::full::FullReason;
+use super::log::Seen;
+use super::store::Job;
+use super::unsettled;
+use crate::diff::{Again, Diff, DiffOptions, Summary};
+use crate::error::Context as _;
+use crate::monitor::Monitor;
+use crate::scan::{self, ScanOptions, ScanOutcome, fingerprint, question_of};
+use crate::snapshot::{Digest, Meta, Snapshot, digest, same_question};
+use crate::{Error, Result, SnapshotProblem};
+
+/// What is asked of a run.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The roots, the filters and how to walk. Overlays are not used: each snapshot of a job stands by itself.
+    pub scan: ScanOptions,
+    /// How to compare.
+    pub diff: DiffOptions,
+    /// What the list is for. Where it differs from that of the baseline, the list is a full one.
+    pub consumer: String,
+    /// What is to be remembered with the run.
+    pub note: Note,
+    /// Why the list has to be a full one, if the caller knows a reason.
+    pub full: Option<String>,
+}
+
+impl Request {
+    /// A usual one.
+    pub fn new(scan: ScanOptions, consumer: impl Into<String>) -> Self {
+        Self { scan, diff: DiffOptions::default(), consumer: consumer.into(), note: Note::new(), full: None }
+    }
+}
+
+/// A run that began: its snapshot is taken, and its list can be written.
+#[derive(Debug)]
+pub struct Begun {
+    /// Its number.
+    pub run: u64,
+    /// Why its list is a full one; none if it holds what changed since the baseline.
+    pub full: Option<FullReason>,
+    /// The run before it, if that did not succeed. What it listed is listed again.
+    pub replaced: Option<u64>,
+    /// What the walk came to.
+    pub outcome: ScanOutcome,
+    /// The snapshot by which it walked.
+    pub base: Option<PathBuf>,
+    pub(super) summary: Summary,
+    pub(super) compared: Compared,
+    pub(super) again: Again,
+}
+
+impl Begun {
+    /// What changed.
+    pub fn diff(&self) -> &Diff<'_> {
+        self.compared.diff()
+    }
+
+    /// Counts of the changes.
+    pub fn summary(&self) -> &Summary {
+        &self.summary
+    }
+
+    /// The baseline that it is compared with; none where the list is a full one.
+    pub fn old(&self) -> Option<&Snapshot> {
+        self.compared.old()
+    }
+
+    /// The new snapshot.
+    pub fn new_snapshot(&self) -> &Snapshot {
+        self.compared.new_snapshot()
+    }
+
+    /// Whether everything could be read. If not, the list lacks what is unknown.
+    pub fn is_complete(&self) -> bool {
+        self.outcome.is_complete() && self.diff().unknown() == 0
+    }
+
+    /// What the log keeps of it.
+    pub fn seen(&self) -> Seen {
+        let full = self.full.as_ref().map(ToString::to_string);
+        Seen::new(&self.summary, self.outcome.counts.entries, full)
+    }
+}
+
+/// What a walk is to be compared with, and where its snapshot goes.
+pub(super) struct Plan<'a> {
+    pub(super) job: &'a Job,
+    pub(super) docket: &'a Docket,
+    /// The docket could not be read: why.
+    pub(super) lost: Option<String>,
+    pub(super) request: &'a Request,
+    pub(super) output: &'a Path,
+    pub(super) monitor: &'a dyn Monitor,
+}
+
+/// A snapshot by which a walk may save work.
+struct Base {
+    snapshot: Snapshot,
+    /// It is this job's own, so that it is known to have begun no earlier than the baseline.
+    is_own: bool,
+}
+
+/// The digest of all that makes two runs of a job comparable.
+fn definition(question: &Meta, consumer: &str) -> Digest {
+    let mut bytes = fingerprint(question).to_vec();
+    bytes.extend_from_slice(consumer.as_bytes());
+    digest(&bytes)
+}
+
+impl Plan<'_> {
+    /// Walks, and compares with the baseline or lists everything. The snapshot is left at the output; the docket is
+    /// not touched.
+    pub(super) fn carry_out(&self) -> Result<(Begun, Generation)> {
+        let mut options = self.request.scan.clone();
+        options.overlay = false;
+        options.own_dirs.extend(self.own_dirs());
+        let question = question_of(&options, self.monitor)?;
+        let usable = self.baseline(&question).and_then(|old| {
+            let again = unsettled::gather(self.job.dir(), self.docket, &old, self.monitor);
+            again.map(|again| (old, again)).map_err(FullReason::Unsettled)
+        });
+        let (mut old, again, mut full) = match usable {
+            Ok((old, again)) => (Some(old), again, None),
+            Err(reason) => (None, Again::default(), Some(reason)),
+        };
+        let mut base = self.base(old.as_ref(), &question)?;
+        loop {
+            let by = base.as_ref().map(|base| &base.snapshot).or(old.as_ref());
+            let outcome = scan::scan(&options, by, self.output, self.monitor)?;
+            // What could not be read is known only from a snapshot that is no older than the baseline for certain: by the
+            // clock alone that cannot be told, it may have been set back.
+            if !outcome.is_complete() && old.is_some() && base.as_ref().is_some_and(|base| !base.is_own) {
+                base = None;
+                continue;
+            }
+            let by = by.map(|by| by.path().to_owned());
+            let new = self.open(self.output)?;
+            let generation = self.generation(&new, &question);
+            let pair = Pair { old: old.take(), new };
+            match Compared::new(pair, &self.request.diff, &again).map_err(|failed| *failed) {
+                Ok((compared, summary)) => {
+                    let begun = Begun {
+                        run: self.docket.next,
+                        full,
+                        replaced: self.docket.unfinished().map(|pending| pending.run),
+                        outcome,
+                        base: by,
+                        summary,
+                        compared,
+                        again,
+                    };
+                    return Ok((begun, generation));
+                }
+                Err((pair, Error::Snapshot { path, problem })) => {
+                    let is_new = path == self.output;
+                    if is_new && by.is_none() {
+                        return Err(Error::Snapshot { path, problem });
+                    }
+                    old = pair.old;
+                    // Damage in a part that was taken over unseen from the base shows in the new snapshot.
+                    base = None;
+                    if old.take_if(|_| !is_new || by.as_deref().is_some_and(|by| self.is_baseline(by))).is_some() {
+                        full = Some(FullReason::Damaged(problem.without_advice()));
+                    }
+                }
+                Err((_, error)) => return Err(error),
+            }
+        }
+    }
+
+    fn is_baseline(&self, path: &Path) -> bool {
+        self.docket.committed.as_ref().is_some_and(|committed| self.job.dir().join(&committed.file) == path)
+    }
+
+    /// The directories of our own state, as the walk finds them.
+    fn own_dirs(&self) -> Vec<PathBuf> {
+        let dirs = [Some(self.job.store().dir()), self.output.parent()];
+        dirs.into_iter().flatten().filter_map(|dir| dir.canonicalize().ok()).collect()
+    }
+
+    fn open(&self, path: &Path) -> Result<Snapshot> {
+        open(path, self.monitor)
+    }
+
+    /// Opens the snapshot of a generation, if it is that.
+    fn open_generation(&self, dir: &Path, generation: &Generation) -> Result<Snapshot> {
+        open_generation(dir, generation, self.monitor)
+    }
+
+    /// The baseline, or why it is of no use.
+    fn baseline(&self, question: &Meta) -> Result<Snapshot, FullReason> {
+        if let Some(why) = &self.lost {
+            return Err(FullReason::Docket(why.clone()));
+        }
+        if self.docket.machine != crate::sys::machine::identity() {
+            return Err(FullReason::OtherMachine);
+        }
+        let committed = self.docket.committed.as_ref().ok_or(FullReason::First)?;
+        let snapshot = self.open_generation(self.job.dir(), committed).map_err(|e| match e {
+            Error::Snapshot { problem: SnapshotProblem::Missing, .. } => FullReason::Deleted,
+            Error::Snapshot { problem, .. } => FullReason::Damaged(problem.without_advice()),
+            other => FullReason::Damaged(other.to_string()),
+        })?;
+        if let Err(Error::Incomparable { differences }) = same_question(snapshot.meta(), question) {
+            return Err(FullReason::Definition(differences));
+        }
+        if committed.definition != hex(&definition(question, &self.request.consumer)) {
+            return Err(FullReason::Definition("consumer".into()));
+        }
+        match &self.request.full {
+            Some(why) => Err(FullReason::Asked(why.clone())),
+            None => Ok(snapshot),
+        }
+    }
+
+    /// The snapshot by which the walk saves most work: the newest one of the same question that began no earlier than
+    /// the baseline, be it another job's. None where that is the baseline itself, or there is none.
+    fn base(&self, old: Option<&Snapshot>, question: &Meta) -> Result<Option<Base>> {
+        let asked = hex(&fingerprint(question));
+        let began = |snapshot: &Snapshot| (snapshot.header().started.sec, snapshot.header().started.nsec);
+        for (dir, generation, is_own) in self.candidates(&asked) {
+            let Ok(snapshot) = self.open_generation(&dir, &generation) else { continue };
+            let is_late_enough = match old {
+                Some(old) => {
+                    snapshot.header().identity != old.header().identity && snapshot.oldest_state() >= began(old)
+                }
+                None => true,
+            };
+            if !is_late_enough || same_question(snapshot.meta(), question).is_err() {
+                continue;
+            }
+            let is_proved = match &self.request.scan.hints {
+                Some(hints) => hints.trust || scan::are_proved(hints, &snapshot)?,
+                None => true,
+            };
+            if is_proved {
+                return Ok(Some(Base { snapshot, is_own }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Snapshots of the same question, the newest first: the directory, what it is, whether it is the job's own.
+    fn candidates(&self, asked: &str) -> Vec<(PathBuf, Generation, bool)> {
+        let mut found: Vec<(PathBuf, Generation, bool)> = Vec::new();
+        let mut take = |dir: &Path, docket: &Docket, is_own: bool| {
+            let usable = docket.committed.iter().chain(docket.unfinished()).filter(|g| g.question == asked);
+            if docket.machine == crate::sys::machine::identity() {
+                found.extend(usable.map(|generation| (dir.to_owned(), generation.clone(), is_own)));
+            }
+        };
+        take(self.job.dir(), self.docket, true);
+        for name in self.job.store().jobs().unwrap_or_default() {
+            let Ok(other) = self.job.store().job(&name) else { continue };
+            if other.name() != self.job.name()
+                && let Ok(Some(docket)) = other.docket()
+            {
+                take(other.dir(), &docket, false);
+            }
+        }
+        let time = |g: &Generation| g.began.parse::<jiff::Timestamp>().unwrap_or(jiff::Timestamp::MIN);
+        found.sort_by_key(|(_, generation, is_own)| std::cmp::Reverse((time(generation), *is_own)));
+        found
+    }
+
+    fn generation(&self, new: &Snapshot, question: &Meta) -> Generation {
+        let started = new.header().started;
+        let began = jiff::Timestamp::new(started.sec, started.nsec.cast_signed()).unwrap_or_default();
+        Generation {
+            run: self.docket.next,
+            file: self.output.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            identity: hex(&new.header().identity),
+            definition: hex(&definition(question, &self.request.consumer)),
+            question: hex(&fingerprint(question)),
+            began: began.to_string(),
+            note: self.request.note.clone(),
+        }
+    }
+}
+
+/// Opens a snapshot, and tells of it.
+pub(super) fn open(path: &Path, monitor: &dyn Monitor) -> Result<Snapshot> {
+    monitor.mapping(path);
+    let snapshot = Snapshot::open(path);
+    monitor.mapped(path, snapshot.as_ref().ok().map(Snapshot::mapped_range));
+    snapshot
+}
+
+/// What is wrong with a snapshot of a job, in words.
+pub(super) fn told(error: &Error) -> String {
+    match error {
+        Error::Snapshot { path, problem } => {
+            format!("{} {}", path.file_name().unwrap_or_default().to_string_lossy(), problem.without_advice())
+        }
+        other => other.to_string(),
+    }
+}
+
+/// Opens the snapshot of a generation, if it is that.
+pub(super) fn open_generation(dir: &Path, generation: &Generation, monitor: &dyn Monitor) -> Result<Snapshot> {
+    let path = dir.join(&generation.file);
+    let snapshot = open(&path, monitor)?;
+    if hex(&snapshot.header().identity) != generation.identity {
+        return Err(Error::damaged(&path, "it is another one than the docket names"));
+    }
+    Ok(snapshot)
+}
+
+impl Job {
+    /// What changed since the baseline, without a trace in the job's state: the new snapshot goes to the directory
+    /// `scratch`, which is the caller's to remove, and is left out of the walk. Needs no lock.
+    ///
+    /// # Errors
+    /// Those of [`Locked::begin`](super::Locked::begin).
+    pub fn look(&self, request: &Request, scratch: &Path, monitor: &dyn Monitor) -> Result<Begun> {
+        loop {
+            let (docket, lost) = read_docket(self)?;
+            let output = scratch.join(format!("{}.snap", docket.next));
+            let plan = Plan { job: self, docket: &docket, lost, request, output: &output, monitor };
+            let begun = plan.carry_out()?.0;
+            // A run may have ended meanwhile and removed what the docket named before.
+            if begun.full != Some(FullReason::Deleted) || read_docket(self)?.0 == docket {
+                return Ok(begun);
+            }
+        }
+    }
+}
+
+/// The docket of a job; where it is damaged an empty one, and why.
+///
+/// # Errors
+/// A docket of a future version is left to the program that wrote it.
+pub(super) fn read_docket(job: &Job) -> Result<(Docket, Option<String>)> {
+    match job.docket() {
+        Ok(Some(docket)) => Ok((docket, None)),
+        Ok(None) => Ok((Docket { next: next_run(job)?, ..Docket::new() }, None)),
+        Err(Error::Job { problem: crate::JobProblem::Docket { reason, .. }, .. }) => {
+            Ok((Docket { next: next_run(job)?, ..Docket::new() }, Some(reason)))
+        }
+        Err(other) => Err(other),
+    }
+}
+
+/// The first number that no run had, as far as can be told without a docket.
+fn next_run(job: &Job) -> Result<u64> {
+    let mut last = job.log()?.last().map_or(0, |run| run.run);
+    let entries = match fs::read_dir(job.dir()) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(1),
+        other => other.context("list", job.dir())?,
+    };
+    for entry in entries.flatten() {
+        let run = entry.file_name().to_str().and_then(|name| name.strip_suffix(".snap")?.parse().ok());
+        last = last.max(run.unwrap_or(0));
+    }
+    Ok(last + 1)
+}

@@ -1,0 +1,205 @@
+//! The docket: the small file that names a job's snapshots and what each of them is. It is replaced whole, so that one
+//! rename moves the baseline.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::Context as _;
+use crate::path::PathExt as _;
+use crate::snapshot::{Digest, digest};
+use crate::sys::durable::{Access, AtomicFile};
+use crate::{Error, JobProblem, Result};
+
+/// The format that this program writes and reads.
+const FORMAT: u64 = 1;
+
+/// What a consumer wants to remember of a run: it becomes pending with it and is committed with it.
+pub type Note = BTreeMap<String, String>;
+
+/// A run that left a snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Generation {
+    /// The number of the run.
+    pub run: u64,
+    /// The name of the snapshot file in the job's directory.
+    pub file: String,
+    /// The identity of that snapshot, in hexadecimal.
+    pub identity: String,
+    /// The digest of roots, filters and consumer.
+    pub definition: String,
+    /// The digest of roots and filters alone: snapshots that share it can be compared.
+    pub question: String,
+    /// When the walk began: RFC 3339, in UTC.
+    pub began: String,
+    /// What the consumer wants to remember.
+    #[serde(default)]
+    pub note: Note,
+}
+
+/// A file with paths that lists of runs named that did not succeed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unsettled {
+    /// The name of the file in the job's directory.
+    pub file: String,
+    /// The digest of its bytes, in hexadecimal.
+    pub digest: String,
+}
+
+/// What a docket says.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Docket {
+    /// The machine that it belongs to.
+    pub machine: String,
+    /// The number of the next run.
+    pub next: u64,
+    /// The baseline: the last run whose consumer succeeded.
+    pub committed: Option<Generation>,
+    /// A run of which it is not known yet.
+    pub pending: Option<Generation>,
+    /// A run that was given up: it is not pending any more, but what it listed is listed again by the next one.
+    pub aborted: Option<Generation>,
+    /// Former baselines, newest first.
+    pub kept: Vec<Generation>,
+    /// What earlier runs listed that did not succeed: their consumers may have made something of it.
+    pub unsettled: Option<Unsettled>,
+    /// What they listed is not known any more, for this reason: only a full list covers it.
+    pub lost: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct AnyFormat {
+    format: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Signed<D> {
+    format: u64,
+    digest: String,
+    docket: D,
+}
+
+/// A digest in hexadecimal.
+pub(super) fn hex(digest: &Digest) -> String {
+    digest.iter().fold(String::with_capacity(32), |mut text, byte| {
+        text.extend([byte >> 4, byte & 15].map(|half| char::from_digit(u32::from(half), 16).unwrap_or('?')));
+        text
+    })
+}
+
+impl Docket {
+    /// An empty docket of this machine.
+    pub(super) fn new() -> Self {
+        Self { machine: crate::sys::machine::identity(), next: 1, ..Self::default() }
+    }
+
+    /// Reads a docket; none if there is none.
+    ///
+    /// # Errors
+    /// [`JobProblem::Docket`] if it is damaged, [`JobProblem::DocketVersion`] if it is of another version.
+    pub(super) fn read(path: &Path, job: &str) -> Result<Option<Self>> {
+        let bytes = match std::fs::read(path) {
+            Err(e) if matches!(e.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
+                return Ok(None);
+            }
+            other => other.context("read", path)?,
+        };
+        let file = || path.shown().to_string();
+        let damaged = |reason: &str| Error::job(job, JobProblem::Docket { file: file(), reason: reason.to_owned() });
+        let format = serde_json::from_slice::<AnyFormat>(&bytes).map_err(|_| damaged("it cannot be read"))?.format;
+        if format > FORMAT {
+            return Err(Error::job(job, JobProblem::DocketVersion { file: file(), found: format, expected: FORMAT }));
+        }
+        let signed: Signed<Self> = serde_json::from_slice(&bytes).map_err(|_| damaged("it cannot be read"))?;
+        if signed.format != FORMAT || signed.digest != signed.docket.digest() {
+            return Err(damaged("it does not match its digest"));
+        }
+        Ok(Some(signed.docket))
+    }
+
+    /// Replaces the docket at `path` durably.
+    pub(super) fn write(&self, path: &Path) -> Result<()> {
+        let signed = Signed { format: FORMAT, digest: self.digest(), docket: self };
+        let mut file = AtomicFile::create(path, Access::Private)?;
+        serde_json::to_writer_pretty(&mut file, &signed).map_err(std::io::Error::from).context("write", path)?;
+        file.write_all(b"\n").context("write", path)?;
+        file.commit()
+    }
+
+    fn digest(&self) -> String {
+        hex(&digest(&serde_json::to_vec(self).unwrap_or_default()))
+    }
+
+    /// The last run, if it did not succeed.
+    pub(super) fn unfinished(&self) -> Option<&Generation> {
+        self.pending.as_ref().or(self.aborted.as_ref())
+    }
+
+    /// All generations, the baseline and what is pending first.
+    pub fn generations(&self) -> impl Iterator<Item = &Generation> {
+        self.committed.iter().chain(&self.pending).chain(&self.aborted).chain(&self.kept)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn docket() -> Docket {
+        let generation = |run| Generation {
+            run,
+            file: format!("{run}.snap"),
+            identity: "1".into(),
+            definition: "2".into(),
+            question: "3".into(),
+            began: "2026-01-02T03:04:05Z".into(),
+            note: Note::from([("k".into(), "v".into())]),
+        };
+        Docket { next: 4, committed: Some(generation(2)), pending: Some(generation(3)), ..Docket::new() }
+    }
+
+    #[test]
+    fn a_docket_is_read_as_it_was_written() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let path = dir.path().join("docket");
+        assert_eq!(Docket::read(&path, "x").expect("none is fine"), None);
+        docket().write(&path).expect("write");
+        assert_eq!(Docket::read(&path, "x").expect("read"), Some(docket()));
+    }
+
+    #[test]
+    fn every_flipped_bit_of_a_docket_is_found_or_changes_nothing() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let path = dir.path().join("docket");
+        docket().write(&path).expect("write");
+        let whole = std::fs::read(&path).expect("read");
+        for bit in 0..whole.len() * 8 {
+            let mut bytes = whole.clone();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            std::fs::write(&path, &bytes).expect("write");
+            match Docket::read(&path, "x") {
+                Ok(read) => assert_eq!(read, Some(docket()), "bit {bit}"),
+                Err(Error::Job { problem: JobProblem::Docket { .. } | JobProblem::DocketVersion { .. }, .. }) => {}
+                Err(other) => panic!("bit {bit}: {other}"),
+            }
+        }
+    }
+
+    #[test]
+    fn every_cut_docket_is_found() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let path = dir.path().join("docket");
+        docket().write(&path).expect("write");
+        let whole = std::fs::read(&path).expect("read");
+        // Without its last byte, a line break, it is still whole.
+        for len in 0..whole.len() - 1 {
+            std::fs::write(&path, &whole[..len]).expect("write");
+            assert!(Docket::read(&path, "x").is_err(), "{len} bytes");
+        }
+    }
+}

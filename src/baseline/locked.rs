@@ -1,0 +1,207 @@
+//! A job that no other process runs: begin, commit, abort. Each of them is one replacement of the docket; whatever a
+//! crash leaves beside it is removed by the next one.
+
+use std::fs;
+use std::path::PathBuf;
+
+use super::begin::{Begun, Plan, Request, open_generation, read_docket, told};
+use super::collect::{self, LISTS, collect};
+use super::docket::{Docket, Generation, Note};
+use super::lock::{Lock, make_private};
+use super::log::{self, Ending, Event, Outcome};
+use super::store::Job;
+use super::unsettled;
+use crate::error::Context as _;
+use crate::monitor::{Monitor, NoMonitor};
+use crate::{Error, JobProblem, Result};
+
+/// A job whose lock is held.
+#[derive(Debug)]
+pub struct Locked {
+    job: Job,
+    _lock: Lock,
+}
+
+/// What a run became.
+#[derive(Debug)]
+pub struct Ended {
+    /// Its number.
+    pub run: u64,
+    /// What could not be done afterwards: a line for the log, old snapshots to be removed. The next run makes up for the
+    /// latter.
+    pub leftover: Option<Error>,
+}
+
+impl Locked {
+    pub(super) fn new(job: Job, lock: Lock) -> Self {
+        Self { job, _lock: lock }
+    }
+
+    /// The job.
+    pub fn job(&self) -> &Job {
+        &self.job
+    }
+
+    /// What the docket says; none before the first run.
+    ///
+    /// # Errors
+    /// Those of [`Job::docket`].
+    pub fn docket(&self) -> Result<Option<Docket>> {
+        self.job.docket()
+    }
+
+    /// Walks the roots and compares them with the baseline. The new snapshot becomes pending, in the place of an earlier one
+    /// that was never committed.
+    ///
+    /// Costs what [`scan`](crate::scan) and [`Diff::new`](crate::Diff::new) do, a pass over the changes, and a few small files.
+    ///
+    /// # Errors
+    /// Those of [`scan`](crate::scan) and [`Diff::new`](crate::Diff::new): then nothing is pending that was not before.
+    /// [`JobProblem::DocketVersion`]. A baseline that cannot be used is no error but a full list: see [`Begun::full`].
+    pub fn begin(&self, request: &Request, monitor: &dyn Monitor) -> Result<Begun> {
+        let (mut docket, lost) = read_docket(&self.job)?;
+        collect(self.job.dir(), &docket)?;
+        let output = self.job.dir().join(format!("{}.snap", docket.next));
+        let plan = Plan { job: &self.job, docket: &docket, lost, request, output: &output, monitor };
+        let begun = plan.carry_out().and_then(|(begun, generation)| {
+            self.make_pending(&mut docket, &begun, generation)?;
+            Ok(begun)
+        });
+        if begun.is_err() {
+            // What the docket does not name is removed, if not now then by the next run.
+            let _ = self.docket().map(|docket| collect(self.job.dir(), &docket.unwrap_or_default()));
+        }
+        begun
+    }
+
+    fn make_pending(&self, docket: &mut Docket, begun: &Begun, generation: Generation) -> Result<()> {
+        let event = Event::Begun { run: begun.run, at: generation.began.clone(), seen: begun.seen() };
+        if docket.machine != crate::sys::machine::identity() {
+            *docket = Docket { next: docket.next, ..Docket::new() };
+        }
+        match &begun.full {
+            None => docket.unsettled = unsettled::write(self.job.dir(), begun.run, &begun.again)?,
+            // What it listed before is compared with no baseline now, so that it is forgotten.
+            Some(_) if docket.unfinished().is_some() || docket.unsettled.is_some() => {
+                docket.unsettled = None;
+                docket.lost.get_or_insert_with(|| format!("run {} listed everything", begun.run));
+            }
+            Some(_) => {}
+        }
+        let replaced = docket.pending.replace(generation);
+        docket.aborted = None;
+        docket.next += 1;
+        log::append(self.job.dir(), &event)?;
+        if let Some(replaced) = &replaced {
+            log::append(self.job.dir(), &Event::ended(replaced.run, Outcome::Replaced, &Ending::default()))?;
+        }
+        docket.write(&self.job.docket_path())?;
+        // What is not removed now is removed by the next run.
+        let _ = collect(self.job.dir(), docket);
+        Ok(())
+    }
+
+    /// The pending run, if it is the one that was asked for.
+    fn pending(&self, run: Option<u64>) -> Result<(Docket, Generation)> {
+        let problem = |problem| Error::job(self.job.name(), problem);
+        let docket = self.docket()?.ok_or_else(|| problem(JobProblem::NothingPending))?;
+        let pending = docket.pending.clone().ok_or_else(|| problem(JobProblem::NothingPending))?;
+        if let Some(asked) = run.filter(|asked| *asked != pending.run) {
+            return Err(problem(JobProblem::OtherRun { pending: pending.run, asked }));
+        }
+        Ok((docket, pending))
+    }
+
+    /// The consumer of the pending run succeeded: it becomes the baseline. Of the former baselines the newest `keep` stay.
+    ///
+    /// # Errors
+    /// [`JobProblem::NothingPending`], [`JobProblem::OtherRun`] if another one is pending than `run`,
+    /// [`JobProblem::Pending`] if its snapshot is gone or damaged, [`Error::Io`]: the baseline is the old one then.
+    pub fn commit(&self, run: Option<u64>, keep: usize, ending: &Ending) -> Result<Ended> {
+        let (mut docket, pending) = self.pending(run)?;
+        let run = pending.run;
+        let snapshot = open_generation(self.job.dir(), &pending, &NoMonitor)
+            .map_err(|e| Error::job(self.job.name(), JobProblem::Pending { run, reason: told(&e) }))?;
+        docket.pending = None;
+        docket.lost = None;
+        // What could not be read was not listed again either.
+        if snapshot.header().counts.unknown == 0 {
+            docket.unsettled = None;
+        }
+        if let Some(former) = docket.committed.replace(pending) {
+            docket.kept.insert(0, former);
+        }
+        docket.kept.truncate(keep);
+        docket.write(&self.job.docket_path())?;
+        Ok(self.after(&docket, run, Outcome::Committed, ending))
+    }
+
+    /// Gives the pending run up. What it listed is in the next list again.
+    ///
+    /// # Errors
+    /// [`JobProblem::NothingPending`], [`JobProblem::OtherRun`], [`Error::Io`].
+    pub fn abort(&self, run: Option<u64>, ending: &Ending) -> Result<Ended> {
+        let (mut docket, pending) = self.pending(run)?;
+        docket.aborted = docket.pending.take();
+        docket.write(&self.job.docket_path())?;
+        Ok(self.after(&docket, pending.run, Outcome::Aborted, ending))
+    }
+
+    /// The consumer of the pending run failed, or was not started: writes that into the log. It stays pending, so that the
+    /// next walk may save work by it; its changes are in the next list again.
+    ///
+    /// # Errors
+    /// [`JobProblem::NothingPending`], [`JobProblem::OtherRun`], [`Error::Io`].
+    pub fn failed(&self, run: Option<u64>, ending: &Ending) -> Result<()> {
+        let (_, pending) = self.pending(run)?;
+        log::append(self.job.dir(), &Event::ended(pending.run, Outcome::Failed, ending))
+    }
+
+    /// Replaces what the consumer wants to remember of the pending run.
+    ///
+    /// # Errors
+    /// [`JobProblem::NothingPending`], [`JobProblem::OtherRun`], [`Error::Io`].
+    pub fn annotate(&self, run: Option<u64>, note: Note) -> Result<()> {
+        let (mut docket, mut pending) = self.pending(run)?;
+        pending.note = note;
+        docket.pending = Some(pending);
+        docket.write(&self.job.docket_path())
+    }
+
+    fn after(&self, docket: &Docket, run: u64, outcome: Outcome, ending: &Ending) -> Ended {
+        let told = log::append(self.job.dir(), &Event::ended(run, outcome, ending));
+        let collected = collect(self.job.dir(), docket);
+        Ended { run, leftover: told.and(collected).err() }
+    }
+
+    /// An empty directory for the lists of the run that began, for its owner alone. Whatever ends or begins a run removes it.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn lists(&self) -> Result<PathBuf> {
+        self.remove_lists()?;
+        let dir = self.job.dir().join(LISTS);
+        make_private(&dir)?;
+        Ok(dir)
+    }
+
+    /// Removes the lists.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn remove_lists(&self) -> Result<()> {
+        collect::remove_lists(self.job.dir())
+    }
+
+    /// Removes the state of the job: the next run of a job of this name is a first one.
+    ///
+    /// # Errors
+    /// [`Error::Io`]. The docket goes first, so that no half of a state is taken for one.
+    pub fn remove(self) -> Result<()> {
+        match fs::remove_file(self.job.docket_path()) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+            other => other.context("remove", self.job.docket_path())?,
+        }
+        fs::remove_dir_all(self.job.dir()).context("remove", self.job.dir())
+    }
+}

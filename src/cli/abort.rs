@@ -1,0 +1,37 @@
+//! `fastdiff abort`: forget the pending snapshot of a job.
+
+use fastdiff::baseline::Ending;
+
+use super::jobs::tell_of_leftover;
+use super::state::StateArgs;
+use super::{DONE, Outcome};
+
+const AFTER_HELP: &str = "\
+Examples:
+  fastdiff abort documents
+  fastdiff abort documents --run 12        only if run 12 is the one that is pending
+
+Not needed after a failed backup: a pending run that is never committed is replaced by the next one.
+
+Exit codes: 0 nothing is pending now; 2 failed, nothing was changed.";
+
+/// Forget the pending snapshot of a job: what it listed is listed again.
+#[derive(clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct Args {
+    /// The job
+    name: String,
+
+    /// The run that is given up; refused if another one is pending
+    #[arg(long, value_name = "N")]
+    run: Option<u64>,
+
+    #[command(flatten)]
+    state: StateArgs,
+}
+
+pub(super) fn run(args: &Args) -> Outcome {
+    let (_, job) = args.state.job(&args.name)?;
+    tell_of_leftover(&job.lock()?.abort(args.run, &Ending::default())?);
+    Ok(DONE)
+}

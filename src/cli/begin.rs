@@ -1,0 +1,129 @@
+//! `fastdiff begin`: walk, compare with the baseline of a job, print the list.
+
+use std::path::PathBuf;
+
+use fastdiff::emit::PathStyle;
+
+use super::format::{Form, Format, Part, check_form};
+use super::hints::HintsArgs;
+use super::jobs::{self, GuardArgs};
+use super::list::write_list_to;
+use super::nice::NiceArgs;
+use super::output::Output;
+use super::state::StateArgs;
+use super::walk::WalkArgs;
+use super::{DONE, Failure, INCOMPLETE, Outcome, complain};
+
+const AFTER_HELP: &str = "\
+Examples:
+  fastdiff begin photos -o list &&
+      rsync -aHI --modify-window=-1 --from0 --files-from=list --delete-missing-args --force \\
+      ~/Photos/ nas:Photos/ && fastdiff commit photos
+  fastdiff begin documents --emit text             what a run would list, for people
+  fastdiff begin documents --hints hints           look only where a watcher saw something
+
+Until `fastdiff commit` every list holds the same changes again. A run that was begun and not
+committed is replaced by the next one. Without a baseline that can be compared with, the list is a
+full one, and standard error says why: on the first run, after the definition changed, if the
+baseline is damaged or gone, on another machine. A full list names nothing that was deleted.
+
+Exit codes: 0 done; 2 failed or refused, nothing is pending; 3 something could not be read, or the
+consumer's format cannot express the list (then nothing is printed): the run is pending.";
+
+/// Walk the roots of a job, compare them with its baseline, print the list and keep the new snapshot as pending.
+#[derive(clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct Args {
+    /// The job
+    name: String,
+
+    /// The form of the list [default: that of the job's consumer]
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    emit: Option<Format>,
+
+    /// Where the list goes (- for standard output); a file appears whole or not at all
+    #[arg(short, long, value_name = "DEST", default_value = "-", hide_default_value = true)]
+    output: PathBuf,
+
+    /// End names with NUL and do not quote them (name-status, paths, rclone)
+    #[arg(short = 'z', long = "null")]
+    nul: bool,
+
+    /// Write paths relative to the root, which is written as `.` (one root only)
+    #[arg(long)]
+    relative: bool,
+
+    /// Which part of the list, for a program that takes paths: rsync and rclone take all by default, the others
+    /// what changed
+    #[arg(long, value_enum, value_name = "PART")]
+    list: Option<Part>,
+
+    #[command(flatten)]
+    hints: HintsArgs,
+
+    #[command(flatten)]
+    walk: WalkArgs,
+
+    #[command(flatten)]
+    guards: GuardArgs,
+
+    #[command(flatten)]
+    nice: NiceArgs,
+
+    #[command(flatten)]
+    state: StateArgs,
+
+    /// No progress and no summary; warnings and errors remain
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+pub(super) fn run(args: &Args) -> Outcome {
+    args.nice.apply();
+    let (definition, job) = args.state.job(&args.name)?;
+    let format = args.emit.unwrap_or(definition.consumer);
+    check_form(format, args.nul, args.list, args.relative)?;
+    if args.relative && definition.roots.len() > 1 {
+        return Err(Failure::Other(format!(
+            "job {} has several roots, so that no path is relative to one alone; leave --relative out",
+            args.name
+        )));
+    }
+    let locked = job.lock()?;
+    // What cannot be written is refused before the walk; nothing of it may be there while the walk goes by.
+    drop(Output::open(Some(&args.output))?);
+    let mut request = definition.request()?;
+    args.walk.add_to(&mut request.scan);
+    args.hints.add_to(&mut request.scan)?;
+    args.guards.add_to(&mut request);
+    let begun = jobs::begin(&locked, &request, &definition, args.quiet)?;
+    if !args.quiet {
+        complain(
+            "note",
+            format_args!(
+                "run {} is pending: {}; `fastdiff commit {}` makes it the baseline",
+                begun.run,
+                jobs::changes(&begun),
+                args.name
+            ),
+        );
+    }
+    let output = Output::open(Some(&args.output))?;
+    // A first backup of Duplicati would hold nothing but what is listed.
+    if format == Format::Duplicati && begun.full.is_some() {
+        output.finish(false)?;
+    } else {
+        let form = Form {
+            style: if args.relative { PathStyle::relative(begun.diff())? } else { PathStyle::absolute() },
+            nul: args.nul,
+            part: args.list,
+            ..jobs::form(&definition, format)
+        };
+        write_list_to(begun.diff(), form, output, &args.output)?;
+    }
+    if !begun.is_complete() {
+        jobs::tell_of_unread(&begun.outcome, begun.diff().unknown());
+        return Ok(INCOMPLETE);
+    }
+    Ok(DONE)
+}

@@ -1,0 +1,36 @@
+//! `fastdiff commit`: the backup succeeded, the baseline moves.
+
+use fastdiff::baseline::Ending;
+
+use super::jobs::tell_of_leftover;
+use super::state::StateArgs;
+use super::{DONE, Outcome};
+
+const AFTER_HELP: &str = "\
+Examples:
+  fastdiff commit documents
+  fastdiff commit documents --run 12       only if run 12 is the one that is pending
+
+Exit codes: 0 the pending run is the baseline now; 2 it is not, and nothing was changed.";
+
+/// Make the pending snapshot of a job its baseline: the backup program has succeeded.
+#[derive(clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct Args {
+    /// The job
+    name: String,
+
+    /// The run that succeeded; refused if another one is pending
+    #[arg(long, value_name = "N")]
+    run: Option<u64>,
+
+    #[command(flatten)]
+    state: StateArgs,
+}
+
+pub(super) fn run(args: &Args) -> Outcome {
+    let (definition, job) = args.state.job(&args.name)?;
+    let ended = job.lock()?.commit(args.run, definition.keep, &Ending::default())?;
+    tell_of_leftover(&ended);
+    Ok(DONE)
+}

@@ -1,0 +1,75 @@
+//! The options that say what a walk leaves out.
+
+use std::path::{Path, PathBuf};
+
+use clap::ArgMatches;
+use fastdiff::path::PathExt as _;
+use fastdiff::{FilterOptions, Pattern};
+
+use super::Failure;
+
+#[derive(clap::Args)]
+#[command(next_help_heading = "What to leave out")]
+pub(super) struct FilterArgs {
+    /// Leave out what matches a gitignore pattern
+    #[arg(long, value_name = "GLOB", allow_hyphen_values = true)]
+    pub(super) exclude: Vec<String>,
+
+    /// Leave out what matches the patterns in a file, one a line (- for standard input)
+    #[arg(long, value_name = "FILE")]
+    pub(super) exclude_from: Vec<PathBuf>,
+
+    /// Leave out directories that hold a valid CACHEDIR.TAG
+    #[arg(long)]
+    pub(super) exclude_caches: bool,
+
+    /// Leave out directories that hold an entry of this name
+    #[arg(long, value_name = "NAME", value_parser = parse_name)]
+    pub(super) exclude_if_present: Vec<String>,
+
+    /// Do not enter other file systems than that of each root
+    #[arg(short = 'x', long)]
+    pub(super) one_file_system: bool,
+}
+
+/// Checks that a name is that of an entry.
+pub(super) fn parse_name(name: &str) -> Result<String, String> {
+    if name.is_empty() || name.contains('/') {
+        return Err("name one entry of a directory, without a slash".into());
+    }
+    Ok(name.to_owned())
+}
+
+impl FilterArgs {
+    /// What is to be left out.
+    pub(super) fn options(&self, matches: &ArgMatches) -> Result<FilterOptions, Failure> {
+        Ok(FilterOptions {
+            patterns: self.patterns(matches)?,
+            exclude_caches: self.exclude_caches,
+            exclude_if_present: self.exclude_if_present.clone(),
+            one_file_system: self.one_file_system,
+        })
+    }
+
+    /// The patterns in the order in which they were given: the last that matches decides.
+    fn patterns(&self, matches: &ArgMatches) -> Result<Vec<Pattern>, Failure> {
+        let places = |id| matches.indices_of(id).into_iter().flatten();
+        let mut given: Vec<(usize, Vec<Pattern>)> = Vec::new();
+        for (glob, place) in self.exclude.iter().zip(places("exclude")) {
+            given.push((place, vec![Pattern::new(glob)]));
+        }
+        for (file, place) in self.exclude_from.iter().zip(places("exclude_from")) {
+            let content = read_text(file)?;
+            given.push((place, Pattern::lines(&content, file).collect()));
+        }
+        given.sort_by_key(|(place, _)| *place);
+        Ok(given.into_iter().flat_map(|(_, patterns)| patterns).collect())
+    }
+}
+
+/// The text of a file with patterns.
+pub(super) fn read_text(file: &Path) -> Result<String, Failure> {
+    let content =
+        if file == Path::new("-") { std::io::read_to_string(std::io::stdin()) } else { std::fs::read_to_string(file) };
+    content.map_err(|e| Failure::Other(format!("cannot read --exclude-from {}: {e}", file.shown())))
+}

@@ -1,0 +1,349 @@
+//! `fastdiff hook duplicati`: the script that Duplicati runs before a backup. It learns what became of the last run, walks, and
+//! prints the two options; or nothing but the reason, and Duplicati scans.
+
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use fastdiff::baseline::{Begun, Ending, Locked, Request};
+use fastdiff::duplicati::{DatabaseProblem, JobDatabase, Note, Settings, Settled, baseline_gate, common_gate, settle};
+use fastdiff::emit::{DuplicatiList, DuplicatiOptions};
+use fastdiff::path::PathExt as _;
+use fastdiff::{Error, Monitor, Warning};
+use indicatif::HumanCount;
+
+use super::super::format::Format;
+use super::super::nice::NiceArgs;
+use super::super::state::StateArgs;
+use super::super::walk::{WalkArgs, parse_timeout};
+use super::super::{DIFFERENT, DONE, Failure};
+use super::voice;
+
+const AFTER_HELP: &str = "\
+Duplicati calls this through the script that `fastdiff hook install duplicati` writes; docs/duplicati.md is the guide.
+It prints --changed-files and --deleted-files where that is safe, and otherwise nothing but the reason: then Duplicati scans
+everything. It speaks in LOG:INFO lines on standard output, which are in Duplicati's log of the run, and the exit code is 0; with
+--skip-idle it is 1 if nothing changed, and Duplicati skips the backup.";
+
+/// So much of Duplicati's time limit is left for what comes after the list.
+const MARGIN: Duration = Duration::from_secs(5);
+
+/// Print the change list for the backup that Duplicati is about to make.
+#[derive(clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct Args {
+    /// The job; its roots are the sources of the backup
+    #[arg(long, value_name = "NAME")]
+    job: String,
+
+    /// Skip the backup if nothing changed since the last one: exit with 1
+    #[arg(long)]
+    skip_idle: bool,
+
+    /// Give up after so long, and let Duplicati scan; never later than five seconds before Duplicati's own time
+    /// limit for scripts (--run-script-timeout, 60s unless set)
+    #[arg(long, value_name = "DURATION", default_value = "50s", value_parser = parse_timeout)]
+    time_limit: Duration,
+
+    #[command(flatten)]
+    walk: WalkArgs,
+
+    #[command(flatten)]
+    nice: NiceArgs,
+
+    #[command(flatten)]
+    state: StateArgs,
+}
+
+fn said(failure: Failure) -> String {
+    match failure {
+        Failure::Library(error) => error.to_string(),
+        Failure::Other(message) => message,
+        Failure::ClosedPipe => "standard output is closed".into(),
+    }
+}
+
+/// What Duplicati is told.
+enum Answer {
+    /// To take this list.
+    List { options: Vec<u8>, run: u64, note: Note },
+    /// That there is nothing to do.
+    Skip { run: u64 },
+}
+
+pub(super) fn run(args: &Args) -> u8 {
+    let began = Instant::now();
+    let settings = Settings::read(|name| std::env::var_os(name));
+    if !settings.is_before_backup() {
+        if settings.event.is_empty() {
+            voice::say("nothing to do: Duplicati calls this before a backup, and DUPLICATI__EVENTNAME is not set");
+            voice::take();
+            voice::write(&[]);
+        }
+        return DONE;
+    }
+    let longest = settings.script_timeout().map_or(Duration::MAX, |limit| limit.saturating_sub(MARGIN));
+    let limit = args.time_limit.min(longest);
+    let until = began + limit;
+    for failure in args.nice.lower() {
+        voice::say(failure);
+    }
+    voice::watch(until, limit);
+    match answer(args, &settings, until) {
+        Ok((answer, job)) => give(answer, &job),
+        Err(why) if Instant::now() >= until => {
+            // The walk was stopped, or something else had no more time.
+            drop(why);
+            too_late(limit)
+        }
+        Err(why) => {
+            voice::last_word(&why);
+            DONE
+        }
+    }
+}
+
+/// The time is over, and whoever watches it may not have said so yet.
+fn too_late(limit: Duration) -> u8 {
+    if voice::take() {
+        voice::say_too_late(limit);
+        voice::write(&[]);
+    } else {
+        wait_for_the_end();
+    }
+    DONE
+}
+
+/// Somebody else has the word, and ends the program.
+fn wait_for_the_end() {
+    std::thread::park_timeout(MARGIN);
+}
+
+/// A job and how much of it is kept.
+struct Held {
+    locked: Locked,
+    keep: usize,
+}
+
+fn give(answer: Answer, job: &Held) -> u8 {
+    if !voice::take() {
+        wait_for_the_end();
+        return DONE;
+    }
+    match answer {
+        Answer::List { options, run, note } => {
+            // Written before the list is: a list that nobody knows of would be taken for a full scan.
+            let note = Note { listed: true, ..note };
+            match job.locked.annotate(Some(run), note.to_map()) {
+                Ok(()) => voice::write(&options),
+                Err(e) => {
+                    voice::say(format_args!("no list, so that Duplicati scans everything: {e}"));
+                    voice::write(&[])
+                }
+            };
+            DONE
+        }
+        Answer::Skip { run } => {
+            let ending = Ending { exit_code: None, reason: Some("nothing changed, the backup was skipped".into()) };
+            // If that fails the old baseline is as good.
+            let _ = job.locked.commit(Some(run), job.keep, &ending);
+            voice::say("nothing changed since the last backup: it is skipped");
+            voice::write(&[]);
+            DIFFERENT
+        }
+    }
+}
+
+/// What to tell Duplicati, or why there is no list.
+fn answer(args: &Args, settings: &Settings, until: Instant) -> Result<(Answer, Held), String> {
+    let (definition, job) = args.state.job(&args.job).map_err(said)?;
+    if definition.consumer != Format::Duplicati {
+        let consumer = definition.consumer.name();
+        return Err(format!("the job {} is for {consumer}: add one with --consumer duplicati", args.job));
+    }
+    let told = |e: Error| e.to_string();
+    let mut request = definition.request().map_err(said)?;
+    args.walk.add_to(&mut request.scan);
+    let left_out = [job.store().dir().to_owned()];
+    let held = Held { locked: job.lock().map_err(told)?, keep: definition.keep };
+    let taken = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs().cast_signed());
+    let file =
+        settings.database.clone().or_else(|| definition.duplicati_db.clone().filter(|db| db != Path::new("none")));
+
+    let database = open(file.as_deref());
+    let before = outcome(&held, settings, file.as_deref(), &database)?;
+    if settings.has_own_list() {
+        return Err("the backup has --changed-files or --deleted-files of its own: remove them from its options".into());
+    }
+    if let Some(why) = common_gate(settings, &request.scan.filter, &definition.roots, &left_out) {
+        return Err(why);
+    }
+    let database = database?;
+    let file = file.ok_or("Duplicati did not say where its job database is (DUPLICATI__dbpath is empty)")?;
+    let (note, full, is_newest) = gate(&held, before.as_ref(), taken, &file, database.as_ref(), settings)?;
+    drop(database);
+
+    request.note = note.to_map();
+    request.full = full;
+    let begun = begin(&held.locked, request, until)?;
+    if let Some(reason) = &begun.full {
+        return Err(reason.to_string());
+    }
+    let size_limit = settings.size_limit()?;
+    let options = DuplicatiOptions { database: Some(file), exact: true, size_limit };
+    let list = DuplicatiList::new(begun.diff(), &options).map_err(|e| match e {
+        Error::Refused { reason, .. } => {
+            reason.trim_end_matches("; without a list Duplicati scans everything, which is safe").to_owned()
+        }
+        other => other.to_string(),
+    })?;
+    // No run has come between the baseline and now.
+    let is_clean = before.is_none() && is_newest;
+    let (run, is_idle) = (begun.run, list.is_idle && is_clean && begun.is_complete());
+    if args.skip_idle && is_idle {
+        return Ok((Answer::Skip { run }, held));
+    }
+    let mut bytes = Vec::new();
+    list.write(&mut bytes).map_err(told)?;
+    report(&list, &begun);
+    // What a failed run stored is not known: a file may look as it did then and be another.
+    if (list.needs_reading || !is_clean) && !settings.disables_filetime_check() {
+        voice::say(
+            "a file may have changed without a sign that Duplicati looks for: this run has --disable-filetime-check",
+        );
+        bytes.extend_from_slice(b"--disable-filetime-check=true\n");
+    }
+    Ok((Answer::List { options: bytes, run, note }, held))
+}
+
+/// Opens the job database; none if there is none yet.
+fn open(file: Option<&Path>) -> Result<Option<JobDatabase>, String> {
+    let Some(file) = file else { return Ok(None) };
+    match JobDatabase::open(file) {
+        Ok(database) => Ok(Some(database)),
+        Err(e) if e.problem == DatabaseProblem::Missing => Ok(None),
+        Err(e) => Err(e.to_string()),
+    }
+}
+
+/// Commits what is pending if the run that it was for succeeded, and forgets it otherwise: whatever happens until the next
+/// call, nobody must take another run for that one. The note of a run that did not succeed.
+fn outcome(
+    held: &Held,
+    settings: &Settings,
+    file: Option<&Path>,
+    database: &Result<Option<JobDatabase>, String>,
+) -> Result<Option<Note>, String> {
+    let told = |e: Error| e.to_string();
+    let docket = match held.locked.docket() {
+        // What is wrong with it is said by whoever begins.
+        Err(Error::Job { .. }) | Ok(None) => return Ok(None),
+        other => other.map_err(told)?,
+    };
+    let Some(pending) = docket.and_then(|docket| docket.pending) else { return Ok(None) };
+    let run = Some(pending.run);
+    let note = Note::from_map(&pending.note);
+    let settled = match (&note, database, file) {
+        _ if settings.has_own_list() => Settled::Abort("the backup has a list of its own".into()),
+        (None, ..) => Settled::Abort("it was not begun by this hook".into()),
+        (Some(note), Ok(Some(database)), Some(file)) => {
+            settle(note, file, database).unwrap_or_else(|e| Settled::Abort(e.to_string()))
+        }
+        (_, Err(why), _) => Settled::Abort(why.clone()),
+        (_, Ok(None), _) | (.., None) => Settled::Abort("the job database is gone".into()),
+    };
+    match settled {
+        Settled::Commit(note) => {
+            held.locked.annotate(run, note.to_map()).map_err(told)?;
+            let ended = held.locked.commit(run, held.keep, &Ending::default()).map_err(told)?;
+            voice::say(format_args!("the last backup succeeded: run {} is the baseline", ended.run));
+            Ok(None)
+        }
+        Settled::Abort(why) => {
+            voice::say(format_args!("the changes of run {} come again: {why}", pending.run));
+            held.locked.abort(run, &Ending { exit_code: None, reason: Some(why) }).map_err(told)?;
+            Ok(note)
+        }
+    }
+}
+
+/// The note of this run, why its list has to be a full one, and whether the newest version is that of the baseline.
+fn gate(
+    held: &Held,
+    before: Option<&Note>,
+    taken: i64,
+    file: &Path,
+    database: Option<&JobDatabase>,
+    settings: &Settings,
+) -> Result<(Note, Option<String>, bool), String> {
+    let Some(database) = database else {
+        let why = format!("there is no job database {} yet", file.shown());
+        return Ok((Note::without_database(taken, file, settings), Some(why), false));
+    };
+    let committed = held.locked.docket().ok().flatten().and_then(|docket| docket.committed);
+    let committed = committed.and_then(|generation| Note::from_map(&generation.note));
+    let told = |e: fastdiff::duplicati::DatabaseError| e.to_string();
+    let now = Note::before_run(taken, file, database, settings).map_err(told)?;
+    let full = baseline_gate(committed.as_ref(), before, &now, database).map_err(told)?;
+    let is_newest = committed.is_some_and(|note| note.version == now.version);
+    Ok((now, full, is_newest))
+}
+
+/// Walks. Where the comparison is refused a full scan follows, before which the snapshot was taken: it is kept for that.
+fn begin(locked: &Locked, mut request: Request, until: Instant) -> Result<Begun, String> {
+    let monitor = Quiet { until, unread: Mutex::new(None) };
+    let begun = match locked.begin(&request, &monitor) {
+        Err(e @ (Error::RootChanged { .. } | Error::TooManyRemoved { .. })) => {
+            request.full = Some(e.to_string());
+            locked.begin(&request, &monitor)
+        }
+        other => other,
+    };
+    let begun = begun.map_err(|e| e.to_string())?;
+    if let Some((count, example)) = monitor.unread.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        voice::say(format_args!(
+            "{} could not be read and keep what the last version holds of them: {example}",
+            HumanCount(count)
+        ));
+    }
+    Ok(begun)
+}
+
+/// Says how much is listed, and what there is to know of it.
+fn report(list: &DuplicatiList, begun: &Begun) {
+    if list.is_idle {
+        voice::say("nothing changed; a file is listed all the same, since an empty list would be a full scan");
+    } else {
+        let seen = begun.seen();
+        voice::say(format_args!(
+            "a list of what changed since the last backup: {} added, {} modified, {} removed, {} suspect",
+            HumanCount(seen.added),
+            HumanCount(seen.modified),
+            HumanCount(seen.removed),
+            HumanCount(seen.suspect)
+        ));
+    }
+    for note in &list.emitted.notes {
+        voice::say(note);
+    }
+}
+
+/// Watches the time, and counts what could not be read.
+struct Quiet {
+    until: Instant,
+    unread: Mutex<Option<(u64, String)>>,
+}
+
+impl Monitor for Quiet {
+    fn warning(&self, warning: Warning) {
+        if warning.is_incomplete() {
+            let mut unread = self.unread.lock().unwrap_or_else(PoisonError::into_inner);
+            let (count, _) = unread.get_or_insert_with(|| (0, warning.to_string()));
+            *count += 1;
+        }
+    }
+
+    fn cancelled(&self) -> bool {
+        Instant::now() >= self.until
+    }
+}

@@ -1,0 +1,201 @@
+//! `fastdiff hook install`: write the script that a backup program is pointed at.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Subcommand;
+use fastdiff::duplicati::{Settings, filters_differ};
+use fastdiff::path::{PathExt as _, absolute};
+
+use super::super::format::Format;
+use super::super::state::StateArgs;
+use super::super::walk::parse_timeout;
+use super::super::{DONE, Failure, Outcome, complain, output_failure};
+use super::script::{Call, MARK};
+
+const AFTER_HELP: &str = "\
+Examples:
+  fastdiff hook install duplicati --job documents
+  fastdiff hook install duplicati --job documents --skip-idle --to /etc/duplicati/documents.sh
+  fastdiff hook install duplicati --job documents --to -       print it
+
+Do this as the user that Duplicati runs as. docs/duplicati.md is the guide.";
+
+/// Longer than this, Duplicati has to be told to wait.
+const USUAL_LIMIT: Duration = Duration::from_secs(55);
+
+/// Write the script that a backup program is to call.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    program: Program,
+}
+
+#[derive(Subcommand)]
+enum Program {
+    Duplicati(DuplicatiArgs),
+}
+
+/// Write the script for --run-script-before of Duplicati, and say what to set there.
+#[derive(clap::Args)]
+#[command(after_help = AFTER_HELP)]
+struct DuplicatiArgs {
+    /// The job; its roots are the sources of the backup
+    #[arg(long, value_name = "NAME")]
+    job: String,
+
+    /// The script (- for standard output) [default: duplicati-NAME.sh beside the definitions of jobs, .cmd on Windows]
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    to: Option<PathBuf>,
+
+    /// A batch file for Windows [default there]
+    #[arg(long)]
+    windows: bool,
+
+    /// Have backups skipped when nothing changed
+    #[arg(long)]
+    skip_idle: bool,
+
+    /// Have the hook take the lowest CPU and I/O priority
+    #[arg(long)]
+    nice: bool,
+
+    /// How long the hook may take
+    #[arg(long, value_name = "DURATION", value_parser = parse_timeout)]
+    time_limit: Option<Duration>,
+
+    #[command(flatten)]
+    state: StateArgs,
+}
+
+pub(super) fn run(args: &Args) -> Outcome {
+    match &args.program {
+        Program::Duplicati(args) => duplicati(args),
+    }
+}
+
+fn duplicati(args: &DuplicatiArgs) -> Outcome {
+    let (definition, job) = args.state.job(&args.job)?;
+    if definition.consumer != Format::Duplicati {
+        return Err(Failure::Other(format!(
+            "job {} is for {}; add one with --consumer duplicati",
+            args.job,
+            definition.consumer.name()
+        )));
+    }
+    let config = from_here(args.state.config()?.path())?;
+    let program = std::env::current_exe().map_err(|e| {
+        Failure::Other(format!("cannot find out where fastdiff itself lies, which the script has to say: {e}"))
+    })?;
+    let is_batch = args.windows || cfg!(windows);
+    let call =
+        Call { program: &program, arguments: arguments(args, &config, job.store().dir())?, skip_idle: args.skip_idle };
+    let text = if is_batch { call.batch() } else { call.shell() };
+    let usual = || config.with_file_name(format!("duplicati-{}.{}", args.job, if is_batch { "cmd" } else { "sh" }));
+    let script = args.to.clone().unwrap_or_else(usual);
+    if script == Path::new("-") {
+        print(&text)?;
+    } else {
+        let script = from_here(&script)?;
+        write(&script, &text)?;
+        print(&advice(args, &script))?;
+    }
+    if let Some(difference) =
+        filters_differ(&Settings::default(), &definition.filter()?, &definition.roots, &[job.store().dir().to_owned()])
+    {
+        complain("note", format_args!("there will be no list unless the backup is set up otherwise: {difference}"));
+    }
+    Ok(DONE)
+}
+
+/// Everything is said in full: Duplicati may have another home and another environment.
+fn arguments(args: &DuplicatiArgs, config: &Path, state: &Path) -> Result<Vec<String>, Failure> {
+    let text = |path: &Path| {
+        let fine = path.to_str().filter(|text| !text.chars().any(char::is_control));
+        fine.map(str::to_owned)
+            .ok_or_else(|| Failure::Other(format!("{} cannot stand in a script; rename it", path.shown())))
+    };
+    let mut words = vec!["--job".to_owned(), args.job.clone(), "--config".to_owned(), text(config)?];
+    words.extend(["--state-dir".to_owned(), text(state)?]);
+    if args.skip_idle {
+        words.push("--skip-idle".to_owned());
+    }
+    if args.nice {
+        words.push("--nice".to_owned());
+    }
+    if let Some(limit) = args.time_limit {
+        words.extend(["--time-limit".to_owned(), humantime::format_duration(limit).to_string().replace(' ', "")]);
+    }
+    Ok(words)
+}
+
+fn from_here(path: &Path) -> Result<PathBuf, Failure> {
+    let current = std::env::current_dir()
+        .map_err(|e| Failure::Other(format!("cannot find the current directory, for {}: {e}", path.shown())))?;
+    Ok(absolute(path, &current))
+}
+
+/// Writes the script whole or not at all, and over nothing but a script of ours.
+fn write(script: &Path, text: &str) -> Result<(), Failure> {
+    let failed = |e: std::io::Error| Failure::Other(format!("cannot write {}: {e}", script.shown()));
+    match fs::symlink_metadata(script) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+        Err(e) => return Err(failed(e)),
+        Ok(found) => {
+            let is_ours = found.is_file()
+                && fs::read(script).is_ok_and(|bytes| bytes.windows(MARK.len()).any(|part| part == MARK.as_bytes()));
+            if !is_ours {
+                let message = format!(
+                    "{} is there, and was not written by this command; name another file with --to",
+                    script.shown()
+                );
+                return Err(Failure::Other(message));
+            }
+        }
+    }
+    let dir = script.parent().unwrap_or(Path::new("/"));
+    fs::create_dir_all(dir).map_err(failed)?;
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".fastdiff-").suffix(".tmp");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        builder.permissions(fs::Permissions::from_mode(0o755));
+    }
+    let mut file = builder.tempfile_in(dir).map_err(failed)?;
+    file.write_all(text.as_bytes()).map_err(failed)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        // Whatever the umask says: whoever Duplicati runs as has to be able to start it.
+        file.as_file().set_permissions(fs::Permissions::from_mode(0o755)).map_err(failed)?;
+    }
+    file.as_file().sync_all().map_err(failed)?;
+    file.persist(script).map_err(|e| failed(e.error))?;
+    Ok(())
+}
+
+/// What there is to set in Duplicati.
+fn advice(args: &DuplicatiArgs, script: &Path) -> String {
+    let mut text = format!(
+        "Wrote {script}. In Duplicati, under the advanced options of the backup, set\n\
+         \x20 run-script-before    {script}\n",
+        script = script.shown()
+    );
+    if let Some(limit) = args.time_limit.filter(|limit| *limit > USUAL_LIMIT) {
+        let _ = writeln!(text, "  run-script-timeout   {}s", limit.as_secs() + 10);
+    }
+    text.push_str(
+        "and leave run-script-after empty: Duplicati cannot start it when a list is long.\n\
+         disable-filetime-check need not be set: the hook sets it for the runs that need it.\n",
+    );
+    text
+}
+
+fn print(text: &str) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|e| output_failure(&e, true))
+}

@@ -1,0 +1,64 @@
+//! `fastdiff hook`: what a backup program calls before it begins.
+
+mod duplicati;
+mod install;
+mod script;
+mod voice;
+
+use std::process::ExitCode;
+
+use clap::{Parser as _, Subcommand};
+
+use super::{Cli, DONE, Outcome, signals};
+
+/// Give change lists to a backup program that calls a script before it begins.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Duplicati(duplicati::Args),
+    Install(install::Args),
+}
+
+pub(super) fn run(args: &Args) -> Outcome {
+    match &args.command {
+        Command::Duplicati(args) => Ok(duplicati::run(args)),
+        Command::Install(args) => install::run(args),
+    }
+}
+
+/// Whether Duplicati called. It takes every word on standard error for a warning, and an exit code of 2 for one too, so that
+/// not even a wrong argument may be said as usual.
+pub(super) fn is_called() -> bool {
+    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    let asks = |arg: &std::ffi::OsString| ["--help", "-h", "--version", "-V"].iter().any(|word| arg == word);
+    arguments.starts_with(&["hook".into(), "duplicati".into()]) && !arguments.iter().any(asks)
+}
+
+/// Runs the hook with standard error closed: whatever goes wrong is said in a line that Duplicati takes for information,
+/// and the exit code lets it go on.
+pub(super) fn called() -> ExitCode {
+    voice::silence();
+    let code = std::panic::catch_unwind(|| match Cli::try_parse() {
+        Ok(Cli { command: super::Command::Hook(Args { command: Command::Duplicati(args) }) }) => {
+            signals::prepare();
+            duplicati::run(&args)
+        }
+        // No other command begins with these words.
+        Ok(_) => DONE,
+        Err(e) => {
+            let text = e.render().to_string();
+            let line = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+            voice::last_word(&format!("{line}; install the hook anew"));
+            DONE
+        }
+    });
+    ExitCode::from(code.unwrap_or_else(|_| {
+        voice::last_word("an error in fastdiff itself (it panicked)");
+        DONE
+    }))
+}

@@ -1,0 +1,117 @@
+//! `fastdiff job add`: define a job.
+
+use std::path::{Path, PathBuf};
+
+use clap::ArgMatches;
+use fastdiff::RemovalLimit;
+use fastdiff::path::{PathExt as _, absolute};
+
+use super::super::config::{DEFAULT_KEEP, Definition};
+use super::super::filter::FilterArgs;
+use super::super::format::Format;
+use super::super::state::StateArgs;
+use super::super::{DONE, Failure, Outcome};
+
+const AFTER_HELP: &str = "\
+Examples:
+  fastdiff job add photos ~/Photos --consumer rsync -- \\
+      rsync -aHI --modify-window=-1 --from0 --files-from={all} --delete-missing-args --force \\
+      ~/Photos/ nas:Photos/
+  fastdiff job add documents ~/Documents --consumer duplicati --duplicati-db ~/.config/Duplicati/ABCDEFGHIJ.sqlite
+  fastdiff job add web /srv/www --exclude '/cache/' --max-delete 20% --keep 10
+
+In the command, {changed}, {deleted} and {all} stand for files with that part of the list in the
+consumer's form. The definition is written to the file that --config names, where it can be
+edited: docs/jobs.md describes its keys. Patterns of --exclude-from come before those of
+--exclude: the last one that matches decides.";
+
+/// Define a job. Its first run lists everything.
+#[derive(clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(in crate::cli) struct Args {
+    /// Its name: letters, digits, `.`, `_` and `-`
+    name: String,
+
+    /// The directories to look at
+    #[arg(required = true, value_name = "ROOT")]
+    roots: Vec<PathBuf>,
+
+    /// Who takes the list
+    #[arg(long, value_enum, value_name = "CONSUMER", default_value_t)]
+    consumer: Format,
+
+    #[command(flatten)]
+    filter: FilterArgs,
+
+    /// How many former baselines are kept, for `fastdiff diff` between any two of them
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_KEEP as u16, value_parser = clap::value_parser!(u16).range(0..=10_000))]
+    keep: u16,
+
+    /// Write no list if more entries were removed: a number, or a percentage of the baseline's
+    #[arg(long, value_name = "N|P%")]
+    max_delete: Option<RemovalLimit>,
+
+    /// The job database of Duplicati; `none` does without, see `fastdiff diff --help`
+    #[arg(long, value_name = "FILE|none", value_hint = clap::ValueHint::FilePath)]
+    duplicati_db: Option<PathBuf>,
+
+    /// The exit codes of the command that mean success [default: 0; of duplicati 0,1; of rsync 0,24]
+    #[arg(long, value_name = "CODE,...", value_delimiter = ',', value_parser = clap::value_parser!(u8))]
+    success: Option<Vec<u8>>,
+
+    #[command(flatten)]
+    state: StateArgs,
+
+    /// What `fastdiff run` runs
+    #[arg(last = true, value_name = "COMMAND")]
+    command: Vec<String>,
+}
+
+fn from_here(path: &Path) -> Result<PathBuf, Failure> {
+    let current = std::env::current_dir()
+        .map_err(|e| Failure::Other(format!("cannot find the current directory, for {}: {e}", path.shown())));
+    if path.is_absolute() { Ok(absolute(path, Path::new("/"))) } else { Ok(absolute(path, &current?)) }
+}
+
+pub(in crate::cli) fn run(args: &Args, matches: &ArgMatches) -> Outcome {
+    args.state.store()?.job(&args.name)?;
+    if args.filter.exclude_from.iter().any(|file| file == Path::new("-")) {
+        return Err(Failure::Other("a job cannot read --exclude-from standard input at each run; name a file".into()));
+    }
+    if args.duplicati_db.is_some() && args.consumer != Format::Duplicati {
+        return Err(Failure::Other("--duplicati-db is for --consumer duplicati only".into()));
+    }
+    if args.command.first().is_some_and(String::is_empty) {
+        return Err(Failure::Other("the command is empty; name a program behind --".into()));
+    }
+    for root in &args.roots {
+        if !root.is_dir() {
+            let reason = "is no directory that can be found; name one that exists".to_owned();
+            return Err(fastdiff::Error::Root { path: root.clone(), reason }.into());
+        }
+    }
+    // A pattern that no run could use is refused now.
+    args.filter.options(matches)?.check()?;
+    let definition = Definition {
+        name: args.name.clone(),
+        roots: args.roots.iter().map(|root| from_here(root)).collect::<Result<_, _>>()?,
+        consumer: args.consumer,
+        exclude: args.filter.exclude.clone(),
+        exclude_from: args.filter.exclude_from.iter().map(|file| from_here(file)).collect::<Result<_, _>>()?,
+        exclude_caches: args.filter.exclude_caches,
+        exclude_if_present: args.filter.exclude_if_present.clone(),
+        one_file_system: args.filter.one_file_system,
+        keep: usize::from(args.keep),
+        max_delete: args.max_delete,
+        duplicati_db: match &args.duplicati_db {
+            Some(none) if none == Path::new("none") => Some(none.clone()),
+            other => other.as_deref().map(from_here).transpose()?,
+        },
+        success: args.success.as_ref().map(|codes| codes.iter().copied().map(i32::from).collect()),
+        command: args.command.clone(),
+    };
+    let mut config = args.state.config()?;
+    config.add(&definition)?;
+    config.save()?;
+    Ok(DONE)
+}

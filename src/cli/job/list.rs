@@ -1,0 +1,90 @@
+//! `fastdiff job list`: the jobs that are defined.
+
+use std::fmt::Write as _;
+
+use fastdiff::baseline::Docket;
+use serde_json::json;
+
+use super::super::config::Definition;
+use super::super::output::Output;
+use super::super::state::StateArgs;
+use super::super::{DONE, Outcome, output_failure};
+
+const AFTER_HELP: &str = "\
+Examples:
+  fastdiff job list
+  fastdiff job list --json | jq -r .name";
+
+/// List the jobs.
+#[derive(clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(in crate::cli) struct Args {
+    /// One JSON object a line
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    state: StateArgs,
+}
+
+pub(in crate::cli) fn run(args: &Args) -> Outcome {
+    let (store, config) = (args.state.store()?, args.state.config()?);
+    let mut jobs: Vec<(Definition, Option<Docket>)> = Vec::new();
+    for name in config.names() {
+        let definition = config.required(&name)?;
+        // What is wrong with a docket is the next run's to say.
+        jobs.push((definition, store.job(&name)?.docket().ok().flatten()));
+    }
+    let text = if args.json {
+        jobs.iter().fold(String::new(), |mut text, (definition, docket)| {
+            let _ = writeln!(text, "{}", as_json(definition, docket.as_ref()));
+            text
+        })
+    } else if jobs.is_empty() {
+        "no jobs\n".to_owned()
+    } else {
+        as_table(&jobs)
+    };
+    let mut output = Output::open(None)?.harmless_on_terminals();
+    output.writer().write_all(text.as_bytes()).map_err(|e| output_failure(&e, !args.json))?;
+    output.finish(!args.json)?;
+    Ok(DONE)
+}
+
+fn as_table(jobs: &[(Definition, Option<Docket>)]) -> String {
+    let mut rows = vec![["name", "consumer", "last success", "roots"].map(str::to_owned)];
+    for (definition, docket) in jobs {
+        let committed = docket.as_ref().and_then(|docket| docket.committed.as_ref());
+        let roots: Vec<_> = definition.roots.iter().map(|root| root.display().to_string()).collect();
+        let last = committed.map_or_else(|| "never".to_owned(), |run| run.began.clone());
+        rows.push([
+            definition.name.clone(),
+            definition.consumer.name(),
+            last,
+            roots.join(" ").escape_debug().to_string(),
+        ]);
+    }
+    super::table(&rows, &[])
+}
+
+/// A definition, and what the docket says of it.
+pub(super) fn as_json(definition: &Definition, docket: Option<&Docket>) -> serde_json::Value {
+    json!({
+        "name": definition.name,
+        "roots": definition.roots,
+        "consumer": definition.consumer.name(),
+        "exclude": definition.exclude,
+        "exclude_from": definition.exclude_from,
+        "exclude_caches": definition.exclude_caches,
+        "exclude_if_present": definition.exclude_if_present,
+        "one_file_system": definition.one_file_system,
+        "keep": definition.keep,
+        "max_delete": definition.max_delete.map(|limit| limit.to_string()),
+        "duplicati_db": definition.duplicati_db,
+        "success": definition.success_codes(),
+        "command": definition.command,
+        "committed": docket.and_then(|docket| docket.committed.as_ref()),
+        "pending": docket.and_then(|docket| docket.pending.as_ref()),
+        "kept": docket.map(|docket| docket.kept.as_slice()).unwrap_or_default(),
+    })
+}

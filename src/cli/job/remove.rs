@@ -1,0 +1,43 @@
+//! `fastdiff job remove`: forget a job and its snapshots.
+
+use super::super::state::StateArgs;
+use super::super::{DONE, Failure, Outcome};
+
+const AFTER_HELP: &str = "\
+Examples:
+  fastdiff job remove documents
+
+A job of that name that is added later begins with a full list.";
+
+/// Remove a job: its definition, its snapshots and its log.
+#[derive(clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(in crate::cli) struct Args {
+    /// The job
+    name: String,
+
+    #[command(flatten)]
+    state: StateArgs,
+}
+
+pub(in crate::cli) fn run(args: &Args) -> Outcome {
+    let job = args.state.store()?.job(&args.name)?;
+    let mut config = args.state.config()?;
+    let has_state = job.dir().is_dir();
+    let locked = if has_state { Some(job.lock()?) } else { None };
+    let is_defined = config.remove(&args.name);
+    if !is_defined && !has_state {
+        return Err(Failure::Other(format!(
+            "job {} is not defined in {}; `fastdiff job list` shows those that are",
+            args.name,
+            fastdiff::path::PathExt::shown(config.path())
+        )));
+    }
+    if is_defined {
+        config.save()?;
+    }
+    if let Some(locked) = locked {
+        locked.remove()?;
+    }
+    Ok(DONE)
+}

@@ -1,0 +1,187 @@
+//! `fastdiff job schedule`: what has the system run a job again and again, for the user to install. One file per system; the
+//! texts are made here from plain values, nothing is installed.
+
+mod cron;
+mod every;
+mod launchd;
+mod quote;
+mod systemd;
+mod windows;
+
+use std::env;
+use std::ffi::OsStr;
+use std::io::Write as _;
+use std::path::Path;
+
+use fastdiff::path::PathExt as _;
+
+use self::every::Every;
+use super::super::config::Definition;
+use super::super::format::Format;
+use super::super::state::StateArgs;
+use super::super::{DONE, Failure, Outcome, complain, output_failure};
+
+const AFTER_HELP: &str = "\
+Examples:
+  fastdiff job schedule documents --every 15min           look at it
+  fastdiff job schedule documents --every 15min | sh      install it
+  fastdiff job schedule documents --every 2h --with cron | sh
+  fastdiff job schedule documents --every 15min --with windows > task.xml
+
+The job runs with the lowest CPU and I/O priority. PATH is taken along; other variables of this shell are not: name
+those that the command needs in the command (-- env NAME=VALUE restic …).";
+
+/// Print what has the system run a job again and again, and what installs it.
+///
+/// On Unix it is a script: pipe it to sh. Nothing is installed before.
+#[derive(clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(in crate::cli) struct Args {
+    /// The job, which needs a command
+    name: String,
+
+    /// How often: 15min, 2h, 1day. Divisors of an hour and of a day are run by the clock, and made up for after the machine
+    /// slept
+    #[arg(long, value_name = "INTERVAL")]
+    every: Every,
+
+    /// What starts it [default: systemd on Linux, launchd on macOS, windows on Windows, else cron]
+    #[arg(long, value_enum)]
+    with: Option<With>,
+
+    #[command(flatten)]
+    state: StateArgs,
+}
+
+/// What starts programs at set times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum With {
+    /// A service and a timer of the user's systemd
+    Systemd,
+    /// An agent of launchd
+    Launchd,
+    /// A task of the Windows Task Scheduler
+    Windows,
+    /// A line of the user's crontab
+    Cron,
+}
+
+impl With {
+    /// What this system has of its own.
+    fn here() -> Self {
+        match env::consts::OS {
+            "linux" => Self::Systemd,
+            "macos" => Self::Launchd,
+            "windows" => Self::Windows,
+            _ => Self::Cron,
+        }
+    }
+}
+
+/// What is to be run, how often, and what it needs there.
+#[derive(Debug, Clone)]
+struct Schedule<'a> {
+    /// The job's name: letters, digits, `.`, `_` and `-`, which mean nothing to a shell, to systemd or to XML.
+    job: &'a str,
+    every: Every,
+    /// The absolute path of fastdiff.
+    program: String,
+    /// From `run` on.
+    arguments: Vec<String>,
+    /// The PATH that finds the job's command; schedulers have a short one of their own.
+    path: Option<String>,
+    /// The home directory, where a file has to name it.
+    home: Option<String>,
+    /// The exit codes that mean success.
+    success: Vec<i32>,
+}
+
+pub(in crate::cli) fn run(args: &Args) -> Outcome {
+    let (definition, _) = args.state.job(&args.name)?;
+    let schedule = Schedule::new(&definition, args).map_err(|e| refusal(&args.name, &e))?;
+    print(&schedule, args.with.unwrap_or_else(With::here))?;
+    Ok(DONE)
+}
+
+fn refusal(job: &str, reason: &str) -> Failure {
+    Failure::Other(format!("no schedule for job {job}: {reason}"))
+}
+
+impl<'a> Schedule<'a> {
+    fn new(definition: &Definition, args: &'a Args) -> Result<Self, String> {
+        if definition.command.is_empty() {
+            return Err(match definition.consumer {
+                Format::Duplicati => {
+                    "Duplicati has a scheduler of its own, which asks `fastdiff hook duplicati`: set the interval there, or \
+                     give the job a command (`command` in its definition, `--` in `job add`)"
+                }
+                _ => "it has no command to run; give it one (`command` in its definition, `--` in `job add`)",
+            }
+            .into());
+        }
+        let program = env::current_exe().map_err(|e| format!("the path of this program is unknown: {e}"))?;
+        let mut arguments = vec!["run".to_owned(), args.name.clone()];
+        for (option, place) in args.state.elsewhere() {
+            let place = std::path::absolute(&place).map_err(|e| format!("{option} {}: {e}", place.shown()))?;
+            arguments.extend([option.to_owned(), text(option, place)?]);
+        }
+        Ok(Self {
+            job: &args.name,
+            every: args.every,
+            program: text("the path of this program", program)?,
+            arguments,
+            path: env::var_os("PATH").map(|path| text("PATH", path)).transpose()?,
+            home: env::home_dir().map(|home| text("the home directory", home)).transpose()?,
+            success: definition.success_codes().to_vec(),
+        })
+    }
+
+    fn program_and_arguments(&self) -> (&str, impl Iterator<Item = &str>) {
+        (&self.program, self.arguments.iter().map(String::as_str))
+    }
+}
+
+/// Prints what installs the schedule.
+fn print(schedule: &Schedule, with: With) -> Result<(), Failure> {
+    let text = match with {
+        With::Systemd => systemd::script(schedule),
+        With::Launchd => Ok(launchd::script(schedule)),
+        With::Windows => windows::xml(schedule),
+        With::Cron => cron::script(schedule),
+    };
+    let text = text.map_err(|e| refusal(schedule.job, &e))?;
+    std::io::stdout().write_all(text.as_bytes()).map_err(|e| output_failure(&e, true))?;
+    if with == With::Windows {
+        complain("install", windows::installation(schedule));
+    }
+    Ok(())
+}
+
+/// A value as these files can hold it: they are UTF-8, lines and XML, and know no way around that.
+fn text(what: &str, value: impl AsRef<OsStr>) -> Result<String, String> {
+    let value = value.as_ref();
+    match value.to_str() {
+        Some(text) if !text.chars().any(char::is_control) => Ok(text.to_owned()),
+        _ => Err(format!(
+            "{what} is not UTF-8 or has a control character in it, which no schedule can hold: {}",
+            Path::new(value).shown()
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    pub(super) fn schedule(every: &str) -> Schedule<'static> {
+        Schedule {
+            job: "documents",
+            every: every.parse().expect("an interval"),
+            program: "/usr/local/bin/fastdiff".into(),
+            arguments: ["run", "documents"].map(String::from).to_vec(),
+            path: Some("/home/ada/bin:/usr/bin:/bin".into()),
+            home: Some("/home/ada".into()),
+            success: vec![0],
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! A service and a timer of the user's own systemd, as a script for the shell that installs them.
+
+use std::fmt::Write as _;
+
+use super::every::{Calendar, Every};
+use super::{Schedule, quote};
+
+pub(super) fn script(schedule: &Schedule) -> Result<String, String> {
+    let (service, timer) = (service(schedule)?, timer(schedule));
+    let (job, every) = (schedule.job, schedule.every);
+    let unit = format!("fastdiff-{job}");
+    Ok(format!(
+        "\
+# Job {job} every {every}: a service and its timer for systemd. To install them, pipe this to sh.
+# Timers of a user run while that user is logged in; always, after: loginctl enable-linger
+# What it did: fastdiff log {job}; what it said: journalctl --user -u {unit}.service
+# To remove it: systemctl --user disable --now {unit}.timer, then remove the two files.
+set -eu
+dir=${{XDG_CONFIG_HOME:-$HOME/.config}}/systemd/user
+mkdir -p \"$dir\"
+cat >\"$dir/{unit}.service\" <<'END'
+{service}END
+cat >\"$dir/{unit}.timer\" <<'END'
+{timer}END
+systemctl --user daemon-reload
+systemctl --user enable --now {unit}.timer
+",
+    ))
+}
+
+fn service(schedule: &Schedule) -> Result<String, String> {
+    let (program, arguments) = schedule.program_and_arguments();
+    if program.contains(['"', '\'', '\\']) {
+        return Err(format!("systemd starts no program whose path has a quote or a backslash in it: {program}"));
+    }
+    // Variables are not looked for in the program's path.
+    let mut command = word(program, false);
+    for argument in arguments {
+        command.push(' ');
+        command.push_str(&word(argument, true));
+    }
+    let mut unit =
+        format!("[Unit]\nDescription=fastdiff job {}\n\n[Service]\nType=oneshot\nExecStart={command}\n", schedule.job);
+    if let Some(path) = &schedule.path {
+        // Writing to a string cannot fail.
+        let _ = writeln!(unit, "Environment={}", word(&format!("PATH={path}"), false));
+    }
+    unit.push_str("Nice=19\nIOSchedulingClass=idle\n");
+    // Stopped, fastdiff passes the signal on and waits for the command.
+    unit.push_str("KillMode=mixed\n");
+    let others: Vec<_> = schedule.success.iter().filter(|code| **code != 0).map(ToString::to_string).collect();
+    if !others.is_empty() {
+        let _ = writeln!(unit, "SuccessExitStatus={}", others.join(" "));
+    }
+    Ok(unit)
+}
+
+fn timer(schedule: &Schedule) -> String {
+    let every = schedule.every;
+    let when = match every.calendar() {
+        Some(calendar) => format!("OnCalendar={}\nPersistent=true\n", on_calendar(calendar)),
+        None => after_the_last(every),
+    };
+    format!(
+        "[Unit]\nDescription=fastdiff job {} every {every}\n\n[Timer]\n{when}\n[Install]\nWantedBy=timers.target\n",
+        schedule.job
+    )
+}
+
+/// By the clock, which goes on while the machine sleeps or is off: it runs at once afterwards.
+fn on_calendar(calendar: Calendar) -> String {
+    match calendar {
+        Calendar::Minutes(n) => format!("*:0/{n}"),
+        Calendar::Hours(n) => format!("0/{n}:00"),
+        Calendar::Day => "daily".into(),
+        Calendar::Week => "weekly".into(),
+    }
+}
+
+/// No calendar says it. The time that the machine sleeps does not count.
+fn after_the_last(every: Every) -> String {
+    format!("OnActiveSec=1min\nOnUnitActiveSec={}s\n", every.seconds())
+}
+
+/// A word of a command line or an assignment. `%` begins a specifier; in the arguments of a command `$` begins a variable.
+fn word(text: &str, has_variables: bool) -> String {
+    let mut escaped = text.replace('%', "%%").replace('\\', r"\\").replace('"', r#"\""#);
+    if has_variables {
+        escaped = escaped.replace('$', "$$");
+    }
+    let is_plain = !text.is_empty() && text.chars().all(quote::is_plain);
+    if is_plain { escaped } else { format!("\"{escaped}\"") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::schedule;
+    use super::*;
+
+    #[test]
+    fn a_job_every_quarter_of_an_hour() {
+        insta::assert_snapshot!(script(&schedule("15min")).expect("a script"), @r#"
+        # Job documents every 15min: a service and its timer for systemd. To install them, pipe this to sh.
+        # Timers of a user run while that user is logged in; always, after: loginctl enable-linger
+        # What it did: fastdiff log documents; what it said: journalctl --user -u fastdiff-documents.service
+        # To remove it: systemctl --user disable --now fastdiff-documents.timer, then remove the two files.
+        set -eu
+        dir=${XDG_CONFIG_HOME:-$HOME/.config}/systemd/user
+        mkdir -p "$dir"
+        cat >"$dir/fastdiff-documents.service" <<'END'
+        [Unit]
+        Description=fastdiff job documents
+
+        [Service]
+        Type=oneshot
+        ExecStart=/usr/local/bin/fastdiff run documents
+        Environment="PATH=/home/ada/bin:/usr/bin:/bin"
+        Nice=19
+        IOSchedulingClass=idle
+        KillMode=mixed
+        END
+        cat >"$dir/fastdiff-documents.timer" <<'END'
+        [Unit]
+        Description=fastdiff job documents every 15min
+
+        [Timer]
+        OnCalendar=*:0/15
+        Persistent=true
+
+        [Install]
+        WantedBy=timers.target
+        END
+        systemctl --user daemon-reload
+        systemctl --user enable --now fastdiff-documents.timer
+        "#);
+    }
+
+    #[test]
+    fn odd_words_come_through_the_unit_as_they_are() {
+        let mut odd = schedule("1h");
+        odd.program = "/opt/100% $me/fast diff".into();
+        odd.arguments = ["run", "--state-dir", r#"/a "b" \c $HOME %h it's"#, ""].map(String::from).to_vec();
+        odd.path = Some("/usr/bin:/x y:$z%".into());
+        odd.success = vec![0, 24, 3];
+        let service = service(&odd).expect("a service");
+        insta::assert_snapshot!(service, @r#"
+        [Unit]
+        Description=fastdiff job documents
+
+        [Service]
+        Type=oneshot
+        ExecStart="/opt/100%% $me/fast diff" run --state-dir "/a \"b\" \\c $$HOME %%h it's" ""
+        Environment="PATH=/usr/bin:/x y:$z%%"
+        Nice=19
+        IOSchedulingClass=idle
+        KillMode=mixed
+        SuccessExitStatus=24 3
+        "#);
+        odd.program = "/o'clock/fastdiff".into();
+        let refused = script(&odd).expect_err("systemd refuses it");
+        assert_eq!(refused, "systemd starts no program whose path has a quote or a backslash in it: /o'clock/fastdiff");
+    }
+
+    #[test]
+    fn an_odd_interval_counts_from_the_last_run() {
+        insta::assert_snapshot!(timer(&schedule("90s")), @r"
+        [Unit]
+        Description=fastdiff job documents every 90s
+
+        [Timer]
+        OnActiveSec=1min
+        OnUnitActiveSec=90s
+
+        [Install]
+        WantedBy=timers.target
+        ");
+    }
+
+    #[test]
+    fn every_even_interval_is_in_the_calendar() {
+        let when = |every: &str| every.parse::<Every>().expect("an interval").calendar().map(on_calendar);
+        let found = ["1min", "15min", "1h", "6h", "1day", "7days", "25min"].map(when);
+        let expected =
+            [Some("*:0/1"), Some("*:0/15"), Some("0/1:00"), Some("0/6:00"), Some("daily"), Some("weekly"), None];
+        assert_eq!(found, expected.map(|e| e.map(String::from)));
+    }
+}

@@ -1,0 +1,89 @@
+//! `fastdiff job show`: a job's definition and its snapshots.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use fastdiff::baseline::{Docket, Generation};
+
+use super::super::config::Definition;
+use super::super::output::Output;
+use super::super::state::StateArgs;
+use super::super::{DONE, Outcome, complain, output_failure};
+
+const AFTER_HELP: &str = "\
+Examples:
+  fastdiff job show documents
+  fastdiff job show documents --json | jq .committed
+
+The snapshots that it names can be compared by `fastdiff diff`, also while the job runs.";
+
+/// Show a job: what it is asked, and which snapshots there are.
+#[derive(clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(in crate::cli) struct Args {
+    /// The job
+    name: String,
+
+    /// As one JSON object
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    state: StateArgs,
+}
+
+pub(in crate::cli) fn run(args: &Args) -> Outcome {
+    let (definition, job) = args.state.job(&args.name)?;
+    let docket = job.docket().unwrap_or_else(|error| {
+        complain("warning", &error);
+        None
+    });
+    let text = if args.json {
+        let mut shown = super::list::as_json(&definition, docket.as_ref());
+        shown["state"] = serde_json::json!(job.dir());
+        format!("{shown}\n")
+    } else {
+        as_text(&definition, docket.as_ref(), job.dir())
+    };
+    let mut output = Output::open(None)?.harmless_on_terminals();
+    output.writer().write_all(text.as_bytes()).map_err(|e| output_failure(&e, !args.json))?;
+    output.finish(!args.json)?;
+    Ok(DONE)
+}
+
+fn as_text(definition: &Definition, docket: Option<&Docket>, dir: &Path) -> String {
+    let mut text = String::new();
+    let mut line = |what: &str, value: String| {
+        if !value.is_empty() {
+            let _ = writeln!(text, "{what:<19} {}", value.escape_debug());
+        }
+    };
+    let joined = |paths: &[std::path::PathBuf]| {
+        paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" ")
+    };
+    let switch = |on: bool| if on { "true".to_owned() } else { String::new() };
+    let generation = |generation: &Generation| {
+        format!("run {} of {}: {}", generation.run, generation.began, dir.join(&generation.file).display())
+    };
+    line("name", definition.name.clone());
+    line("roots", joined(&definition.roots));
+    line("consumer", definition.consumer.name());
+    line("exclude-from", joined(&definition.exclude_from));
+    line("exclude", definition.exclude.join(" "));
+    line("exclude-caches", switch(definition.exclude_caches));
+    line("exclude-if-present", definition.exclude_if_present.join(" "));
+    line("one-file-system", switch(definition.one_file_system));
+    line("keep", definition.keep.to_string());
+    line("max-delete", definition.max_delete.map(|limit| limit.to_string()).unwrap_or_default());
+    line("duplicati-db", definition.duplicati_db.as_ref().map(|file| file.display().to_string()).unwrap_or_default());
+    line("success", definition.success_codes().iter().map(ToString::to_string).collect::<Vec<_>>().join(", "));
+    line("command", definition.command.join(" "));
+    line("state", dir.display().to_string());
+    let named = |run: Option<&Generation>| run.map_or_else(|| "none".to_owned(), generation);
+    line("committed", named(docket.and_then(|docket| docket.committed.as_ref())));
+    line("pending", named(docket.and_then(|docket| docket.pending.as_ref())));
+    for kept in docket.map(|docket| docket.kept.as_slice()).unwrap_or_default() {
+        line("kept", generation(kept));
+    }
+    text
+}

@@ -1,0 +1,72 @@
+//! Writes the list of a diff to where it is to go.
+
+use std::io::{self, IsTerminal as _};
+use std::path::{Path, PathBuf};
+
+use fastdiff::emit::Emitted;
+use fastdiff::{Diff, Error};
+
+use super::format::{Form, Format};
+use super::output::Output;
+use super::{Failure, complain, output_failure, signals};
+
+/// Writes a list, and says what there is to say of it.
+pub(super) fn write_list(diff: &Diff<'_>, form: Form, destination: &PathBuf) -> Result<Emitted, Failure> {
+    let output = Output::open(Some(destination))?;
+    write_list_to(diff, form, output, destination)
+}
+
+/// The same for a destination that was opened before.
+pub(super) fn write_list_to(
+    diff: &Diff<'_>,
+    mut form: Form,
+    mut output: Output,
+    destination: &Path,
+) -> Result<Emitted, Failure> {
+    if form.format != Format::Text {
+        output = output.harmless_on_terminals();
+    }
+    if !output.is_standard() {
+        signals::catch();
+    }
+    let for_people = form.format == Format::Text;
+    let is_standard = output.is_standard();
+    form.text.color = is_standard && for_people && colored();
+    let emitted = form.write(diff, output.writer()).map_err(|e| match e.io_error() {
+        Some(io) if is_standard && e.path() == Some(Path::new("the list")) => output_failure(io, for_people),
+        _ => Failure::Library(about(e, destination)),
+    })?;
+    output.finish(for_people)?;
+    for note in &emitted.notes {
+        complain("note", note);
+    }
+    Ok(emitted)
+}
+
+/// Says where a changed inode alone does not count.
+pub(super) fn tell_of_renumbered(diff: &Diff<'_>) {
+    for device in diff.renumbered() {
+        complain(
+            "warning",
+            format_args!(
+                "{} gave its entries other inode numbers than before: a changed inode alone is not listed there, and no renames are found",
+                device.identity.escape_debug()
+            ),
+        );
+    }
+}
+
+/// A failed write is about the destination.
+pub(super) fn about(error: Error, destination: &Path) -> Error {
+    match error {
+        Error::Io { operation, path, source } if path == Path::new("the list") => {
+            Error::Io { operation, path: destination.to_owned(), source }
+        }
+        other => other,
+    }
+}
+
+/// Whether standard output takes colours: it is a terminal and nobody asked for none.
+fn colored() -> bool {
+    io::stdout().is_terminal() && anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never
+}

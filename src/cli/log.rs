@@ -1,0 +1,105 @@
+//! `fastdiff log`: what each run of a job saw, and what became of it.
+
+use std::fmt::Write as _;
+
+use fastdiff::baseline::{Outcome as What, Run};
+use indicatif::{HumanBytes, HumanCount};
+
+use super::output::Output;
+use super::state::StateArgs;
+use super::{DONE, Outcome, output_failure};
+
+const AFTER_HELP: &str = "\
+Examples:
+  fastdiff log documents
+  fastdiff log documents --json | jq 'select(.outcome != \"committed\")'
+
+Outcomes:
+  committed  the backup succeeded: this run became the baseline
+  failed     the backup program failed, or was not started
+  aborted    given up by `fastdiff abort`
+  replaced   the next run began, and nobody had said what became of this one
+  pending    not known yet";
+
+/// Show what each run of a job saw, and what became of it.
+#[derive(clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct Args {
+    /// The job
+    name: String,
+
+    /// One JSON object a line
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    state: StateArgs,
+}
+
+pub(super) fn run(args: &Args) -> Outcome {
+    let (_, job) = args.state.job(&args.name)?;
+    let runs = job.log()?;
+    let text = if args.json { as_json(&runs) } else { as_table(&runs) };
+    let mut output = Output::open(None)?.harmless_on_terminals();
+    output.writer().write_all(text.as_bytes()).map_err(|e| output_failure(&e, !args.json))?;
+    output.finish(!args.json)?;
+    Ok(DONE)
+}
+
+fn as_json(runs: &[Run]) -> String {
+    runs.iter().fold(String::new(), |mut text, run| {
+        let _ = writeln!(text, "{}", serde_json::to_string(run).unwrap_or_default());
+        text
+    })
+}
+
+fn word(outcome: What) -> &'static str {
+    match outcome {
+        What::Committed => "committed",
+        What::Failed => "failed",
+        What::Aborted => "aborted",
+        What::Replaced => "replaced",
+        What::Pending => "pending",
+    }
+}
+
+/// The local time without its fraction.
+fn local(time: &str) -> String {
+    match time.parse::<jiff::Timestamp>() {
+        Ok(time) => time.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
+        Err(_) => time.escape_debug().to_string(),
+    }
+}
+
+fn as_table(runs: &[Run]) -> String {
+    if runs.is_empty() {
+        return "no runs\n".to_owned();
+    }
+    let head = ["run", "began", "added", "modified", "removed", "bytes", "outcome", "remarks"].map(str::to_owned);
+    let mut rows = vec![head];
+    for run in runs {
+        let seen = &run.seen;
+        let mut remarks = Vec::new();
+        if let Some(code) = run.exit_code {
+            remarks.push(format!("exit code {code}"));
+        }
+        for (count, what) in [(seen.renamed, "renamed"), (seen.suspect, "suspect"), (seen.unknown, "unknown")] {
+            if count > 0 {
+                remarks.push(format!("{} {what}", HumanCount(count)));
+            }
+        }
+        remarks.extend(seen.full.iter().map(|reason| format!("full list: {}", reason.escape_debug())));
+        remarks.extend(run.reason.iter().map(|reason| reason.escape_debug().to_string()));
+        rows.push([
+            run.run.to_string(),
+            local(&run.began),
+            HumanCount(seen.added).to_string(),
+            HumanCount(seen.modified).to_string(),
+            HumanCount(seen.removed).to_string(),
+            HumanBytes(seen.bytes).to_string(),
+            word(run.outcome).to_owned(),
+            remarks.join(", "),
+        ]);
+    }
+    super::job::table(&rows, &[0, 2, 3, 4, 5])
+}

@@ -1,0 +1,234 @@
+//! `fastdiff run`: begin, run the backup program with the lists, commit if it succeeded.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus};
+
+use fastdiff::baseline::{Begun, Ending, Locked};
+use fastdiff::path::PathExt as _;
+use fastdiff::{Error, emit};
+
+use super::child::{self, Finished};
+use super::config::Definition;
+use super::hints::HintsArgs;
+use super::jobs::{self, GuardArgs};
+use super::lists::{Lists, Written};
+use super::nice::NiceArgs;
+use super::state::StateArgs;
+use super::walk::WalkArgs;
+use super::{DONE, Failure, NOT_STARTED, Outcome, complain, signals};
+
+const AFTER_HELP: &str = "\
+Examples:
+  fastdiff run photos -- rsync -aHI --modify-window=-1 --from0 --files-from={all} \\
+      --delete-missing-args --force ~/Photos/ nas:Photos/
+  fastdiff run documents                            the command of the definition
+  fastdiff run web -- sh -c 'tar -c -C \"$FASTDIFF_ROOT\" --no-recursion --null \\
+      -T \"$FASTDIFF_CHANGED\" >/mnt/$FASTDIFF_RUN.tar'
+
+In the arguments {changed}, {deleted} and {all} stand for files with that part of the list, in the
+form of the job's consumer; FASTDIFF_CHANGED, FASTDIFF_DELETED and FASTDIFF_ALL name them too, as
+far as the consumer has them (rsync and rclone all three, tar the first two, restic, borg and
+paths the first; for duplicati {all} is for --parameters-file, the others hold one option each;
+text, json and name-status have {all} alone). FASTDIFF_JOB and FASTDIFF_RUN are the job's name and
+the run's number, FASTDIFF_ROOT is what relative paths are relative to. They are removed when the
+command has ended.
+
+The baseline moves only if the command ends with a code that means success: 0, of rsync also 24,
+of duplicati also 1, or those of the definition. Otherwise the same changes are listed again. If
+nothing changed the command is not started.
+
+Exit codes: that of the command, 128 and the signal's number if one ended it; 127 if it is not
+found, 126 if it cannot be executed; 125 if fastdiff failed by itself, or something could not be
+read or listed.";
+
+/// Begin a run of a job, run the backup program with its lists, and commit if that succeeds.
+#[derive(clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct Args {
+    /// The job
+    name: String,
+
+    /// Start the command also if something could not be read; duplicati also if no list can be made for it, so that it scans
+    #[arg(long)]
+    anyway: bool,
+
+    /// Start the command also if nothing changed, unless an empty list does harm
+    #[arg(long)]
+    always: bool,
+
+    #[command(flatten)]
+    hints: HintsArgs,
+
+    #[command(flatten)]
+    walk: WalkArgs,
+
+    #[command(flatten)]
+    guards: GuardArgs,
+
+    #[command(flatten)]
+    nice: NiceArgs,
+
+    #[command(flatten)]
+    state: StateArgs,
+
+    /// No progress and no summary; warnings and errors remain
+    #[arg(short, long)]
+    quiet: bool,
+
+    /// The command instead of the definition's
+    #[arg(last = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
+}
+
+pub(super) fn run(args: &Args) -> Outcome {
+    args.nice.apply();
+    let (definition, job) = args.state.job(&args.name)?;
+    let command = command(args, &definition)?;
+    let locked = job.lock()?;
+    let mut request = definition.request()?;
+    args.walk.add_to(&mut request.scan);
+    args.hints.add_to(&mut request.scan)?;
+    args.guards.add_to(&mut request);
+    let begun = jobs::begin(&locked, &request, &definition, args.quiet)?;
+    if !args.quiet {
+        complain("note", format_args!("run {}: {}", begun.run, jobs::changes(&begun)));
+    }
+    let dir = locked.lists()?;
+    let outcome = with_lists(args, &definition, &locked, begun, &dir, &command);
+    if let Err(error) = locked.remove_lists() {
+        complain("warning", error);
+    }
+    outcome
+}
+
+fn with_lists(
+    args: &Args,
+    definition: &Definition,
+    locked: &Locked,
+    begun: Begun,
+    dir: &Path,
+    command: &[OsString],
+) -> Outcome {
+    let run = begun.run;
+    let not_started = |reason: String| -> Outcome {
+        let ending = Ending { reason: Some(format!("not started: {reason}")), ..Ending::default() };
+        complain("error", format_args!("the command is not started: {reason}"));
+        if let Err(error) = locked.failed(Some(run), &ending) {
+            complain("warning", error);
+        }
+        Ok(NOT_STARTED)
+    };
+    if !begun.is_complete() {
+        jobs::tell_of_unread(&begun.outcome, begun.diff().unknown());
+        if !args.anyway {
+            return not_started("something could not be read (--anyway starts it all the same)".to_owned());
+        }
+    }
+    if begun.full.is_none() && begun.summary().is_empty() && !args.always {
+        return nothing_to_do(args, definition, locked, begun, "nothing changed");
+    }
+    let lists = match Lists::write(definition, &begun, dir) {
+        Ok(Written::Lists(lists)) => lists,
+        Ok(Written::Nothing) => return nothing_to_do(args, definition, locked, begun, "nothing is to be listed"),
+        Err(Error::Refused { consumer: "duplicati", reason }) if args.anyway => {
+            complain("warning", format_args!("no list, so that Duplicati scans by itself: {reason}"));
+            Lists::empty(definition, dir)?
+        }
+        Err(error @ Error::Refused { .. }) => return not_started(error.to_string()),
+        Err(error) => return Err(error.into()),
+    };
+    let mut process = Command::new(&command[0]);
+    process.args(command[1..].iter().map(|argument| lists.fill_in(argument)));
+    process.envs(lists.variables());
+    process.env("FASTDIFF_JOB", &definition.name).env("FASTDIFF_RUN", run.to_string());
+    process.env("FASTDIFF_ROOT", PathBuf::from(&*fastdiff::path::to_path(&emit::list_base(begun.diff()))));
+    // The snapshots need not be mapped while it runs.
+    drop(begun);
+    if signals::interrupted() {
+        return Err(Error::Interrupted.into());
+    }
+    let finished = match child::run(&mut process) {
+        Ok(finished) => finished,
+        Err(e) => {
+            let code = if e.kind() == std::io::ErrorKind::NotFound { 127 } else { 126 };
+            let what = format!("cannot start {}: {e}", Path::new(&command[0]).shown());
+            complain("error", &what);
+            fail(locked, run, &Ending { exit_code: Some(code), reason: Some(what) });
+            return Ok(exit_code(code));
+        }
+    };
+    end(definition, locked, run, &finished)
+}
+
+/// The baseline moves without a backup.
+fn nothing_to_do(args: &Args, definition: &Definition, locked: &Locked, begun: Begun, why: &str) -> Outcome {
+    let run = begun.run;
+    drop(begun);
+    let ending = Ending { reason: Some(format!("{why}, not started")), ..Ending::default() };
+    jobs::tell_of_leftover(&locked.commit(Some(run), definition.keep, &ending)?);
+    if !args.quiet {
+        complain("note", format_args!("{why}: the command is not started"));
+    }
+    Ok(DONE)
+}
+
+/// What the command is, and that it asks for no list that the consumer does not have.
+fn command(args: &Args, definition: &Definition) -> Result<Vec<OsString>, Failure> {
+    let command: Vec<OsString> = match args.command.as_slice() {
+        [] => definition.command.iter().map(OsString::from).collect(),
+        given => given.to_vec(),
+    };
+    if command.first().is_none_or(|program| program.is_empty()) {
+        return Err(Failure::Other(format!(
+            "job {} has no command; write one behind --, or into its definition",
+            args.name
+        )));
+    }
+    Lists::check(definition, &command[1..])?;
+    Ok(command)
+}
+
+fn fail(locked: &Locked, run: u64, ending: &Ending) {
+    if let Err(error) = locked.failed(Some(run), ending) {
+        complain("warning", error);
+    }
+}
+
+/// A code as a process can end with it.
+fn exit_code(code: i32) -> u8 {
+    u8::try_from(code & 0xff).unwrap_or(NOT_STARTED)
+}
+
+#[cfg(unix)]
+fn code_of(status: ExitStatus) -> i32 {
+    use std::os::unix::process::ExitStatusExt as _;
+    status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0))
+}
+
+/// The command has ended: the baseline moves, or not.
+fn end(definition: &Definition, locked: &Locked, run: u64, finished: &Finished) -> Outcome {
+    let code = code_of(finished.status);
+    let is_success = finished.status.code().is_some_and(|code| definition.success_codes().contains(&code));
+    if let Some(signal) = finished.signal {
+        let reason = format!("signal {signal} came while the command ran");
+        complain("warning", format_args!("{reason}: run {run} is not the baseline, what it listed is listed again"));
+        fail(locked, run, &Ending { exit_code: Some(code), reason: Some(reason) });
+        return Ok(exit_code(if code == 0 { 128 + signal } else { code }));
+    }
+    if !is_success {
+        let what = match finished.status.code() {
+            Some(code) => format!("ended with {code}"),
+            None => format!("was ended by signal {}", code - 128),
+        };
+        complain(
+            "warning",
+            format_args!("the command {what}: run {run} is not the baseline, what it listed is listed again"),
+        );
+        fail(locked, run, &Ending { exit_code: Some(code), reason: None });
+        return Ok(exit_code(code));
+    }
+    let ending = Ending { exit_code: Some(code), reason: None };
+    jobs::tell_of_leftover(&locked.commit(Some(run), definition.keep, &ending)?);
+    Ok(exit_code(code))
+}

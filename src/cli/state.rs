@@ -1,0 +1,86 @@
+//! Where the state and the definitions of jobs lie.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use fastdiff::baseline::{Job, Store};
+
+use super::Failure;
+use super::config::{Config, Definition};
+
+#[derive(clap::Args)]
+#[command(next_help_heading = "Where jobs live")]
+#[expect(clippy::doc_markdown, reason = "the text of --help")]
+pub(super) struct StateArgs {
+    /// The directory of the state of all jobs: baselines and logs [default: $FASTDIFF_STATE_DIR, else
+    /// $XDG_STATE_HOME/fastdiff, else ~/.local/state/fastdiff]
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    state_dir: Option<PathBuf>,
+
+    /// The file with the definitions of jobs [default: $FASTDIFF_CONFIG, else $XDG_CONFIG_HOME/fastdiff/fastdiff.toml,
+    /// else ~/.config/fastdiff/fastdiff.toml]
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    config: Option<PathBuf>,
+}
+
+/// A variable of the environment that says something.
+fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
+/// A directory of the XDG specification, which says that a relative path is to be ignored.
+fn xdg(name: &str) -> Option<PathBuf> {
+    variable(name).map(PathBuf::from).filter(|path| path.is_absolute())
+}
+
+fn home() -> Option<PathBuf> {
+    std::env::home_dir().filter(|path| path.is_absolute())
+}
+
+impl StateArgs {
+    /// The state of all jobs.
+    pub(super) fn store(&self) -> Result<Store, Failure> {
+        let dir = self.named_state().or_else(|| Some(home()?.join(".local/state/fastdiff")));
+        let dir = dir.filter(|dir| !dir.as_os_str().is_empty()).ok_or_else(|| {
+            Failure::Other(
+                "there is no home directory to keep the state of jobs in; name a directory with --state-dir".into(),
+            )
+        })?;
+        Ok(Store::open(dir)?)
+    }
+
+    /// The definitions of all jobs.
+    pub(super) fn config(&self) -> Result<Config, Failure> {
+        let file = self.named_config().or_else(|| Some(home()?.join(".config/fastdiff/fastdiff.toml")));
+        let file = file.filter(|file| !file.as_os_str().is_empty()).ok_or_else(|| {
+            Failure::Other("there is no home directory with definitions of jobs; name a file with --config".into())
+        })?;
+        Config::load(&file)
+    }
+
+    /// The directory of the state, if an option or the environment names it.
+    fn named_state(&self) -> Option<PathBuf> {
+        let own = self.state_dir.clone().or_else(|| variable("FASTDIFF_STATE_DIR").map(PathBuf::from));
+        own.or_else(|| Some(xdg("XDG_STATE_HOME")?.join("fastdiff")))
+    }
+
+    /// The file with the definitions, if an option or the environment names it.
+    fn named_config(&self) -> Option<PathBuf> {
+        let own = self.config.clone().or_else(|| variable("FASTDIFF_CONFIG").map(PathBuf::from));
+        own.or_else(|| Some(xdg("XDG_CONFIG_HOME")?.join("fastdiff/fastdiff.toml")))
+    }
+
+    /// What is not where another process looks for it by itself, with the options that tell it.
+    pub(super) fn elsewhere(&self) -> impl Iterator<Item = (&'static str, PathBuf)> {
+        let places = [("--config", self.named_config()), ("--state-dir", self.named_state())];
+        places.into_iter().filter_map(|(option, place)| Some((option, place?)))
+    }
+
+    /// A job that is defined, and the place of its state.
+    pub(super) fn job(&self, name: &str) -> Result<(Definition, Job), Failure> {
+        let store = self.store()?;
+        let job = store.job(name)?;
+        let definition = self.config()?.required(name)?;
+        Ok((definition, job))
+    }
+}

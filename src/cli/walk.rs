@@ -1,0 +1,66 @@
+//! The options that say how a walk is made.
+
+use std::time::Duration;
+
+use fastdiff::{ScanOptions, WalkerKind};
+
+#[derive(clap::Args)]
+#[command(next_help_heading = "How to walk")]
+pub(super) struct WalkArgs {
+    /// Number of threads [default: one per processor, and more while the disk or a server lets them wait]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+
+    /// Who reads the directories: the system's own calls, or the jwalk crate, which opens by path: not for a
+    /// tree that somebody you do not trust changes meanwhile
+    #[arg(long, value_enum, default_value_t)]
+    walker: Walker,
+
+    /// Entries changed less than this before the scan are reported as suspect by the next diff (15s,
+    /// 2min, 500ms) [default: what the kernel takes to begin writing back, 35s as a rule]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    racy_window: Option<Duration>,
+
+    /// Write back what is in memory before the scan, so that a racy window of two seconds is enough
+    #[arg(long)]
+    settle: bool,
+
+    /// Give up on a directory as unknown when the system takes longer than this for one answer (30s, 2min)
+    /// [default: wait, and say so]; for the native walker
+    #[arg(long, value_name = "DURATION", value_parser = parse_timeout)]
+    io_timeout: Option<Duration>,
+}
+
+#[derive(Clone, Copy, Default, clap::ValueEnum)]
+enum Walker {
+    #[default]
+    Native,
+    Portable,
+}
+
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    if let Ok(seconds) = text.parse::<u64>() {
+        return Ok(Duration::from_secs(seconds));
+    }
+    humantime::parse_duration(text).map_err(|e| format!("{e}; write it as 15s, 2min or 500ms"))
+}
+
+/// A length of time that is not zero.
+pub(super) fn parse_timeout(text: &str) -> Result<Duration, String> {
+    let timeout = parse_duration(text)?;
+    if timeout.is_zero() { Err("nothing answers in no time; write it as 30s or 2min".into()) } else { Ok(timeout) }
+}
+
+impl WalkArgs {
+    /// Adds what was asked for to the options of a scan.
+    pub(super) fn add_to(&self, options: &mut ScanOptions) {
+        options.threads = self.threads.map(usize::from);
+        options.racy_window = self.racy_window;
+        options.settle = self.settle;
+        options.io_timeout = self.io_timeout;
+        options.walker = match self.walker {
+            Walker::Native => ScanOptions::new([""; 0]).walker,
+            Walker::Portable => WalkerKind::Portable,
+        };
+    }
+}

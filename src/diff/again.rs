@@ -1,0 +1,190 @@
+//! Paths that are to be listed whether they differ or not: an earlier list named them, and nobody knows what its reader
+//! made of them.
+
+use rustc_hash::FxHashMap;
+
+use super::change::{Change, ChangeKind, Side};
+use crate::Result;
+use crate::entry::{Flags, Kind, Stat};
+use crate::path::{compare, is_within, parent};
+use crate::snapshot::{Node, Snapshot};
+
+/// Paths in tree order, each with the kind that it had when it was listed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Again {
+    paths: Vec<(Vec<u8>, Kind)>,
+}
+
+/// The kinds by their bytes in a file.
+const KINDS: [(u8, Kind); 8] = [
+    (b'f', Kind::File),
+    (b'd', Kind::Dir),
+    (b'l', Kind::Symlink),
+    (b'p', Kind::Fifo),
+    (b's', Kind::Socket),
+    (b'c', Kind::CharDevice),
+    (b'b', Kind::BlockDevice),
+    (b'?', Kind::Unknown),
+];
+
+impl Again {
+    /// Adds what a diff names, but what is unknown.
+    pub(crate) fn add(&mut self, diff: &super::Diff<'_>) -> Result<()> {
+        for change in diff.changes_without_renames() {
+            let change = change?;
+            if change.kind != ChangeKind::Unknown {
+                let kind = change.entry_kind();
+                self.paths.push((change.path, kind));
+            }
+        }
+        // Stable: of two with one path the later one counts.
+        self.paths.reverse();
+        self.paths.sort_by(|a, b| compare(&a.0, &b.0));
+        self.paths.dedup_by(|later, first| later.0 == first.0);
+        Ok(())
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.paths.len()
+    }
+
+    /// The bytes of a file: for each a letter for its kind, its path, and NUL.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for (path, kind) in &self.paths {
+            bytes.extend(KINDS.iter().find(|(_, known)| known == kind).map(|(letter, _)| *letter));
+            bytes.extend_from_slice(path);
+            bytes.push(0);
+        }
+        bytes
+    }
+
+    /// What such a file holds; none if it is not one.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let mut paths = Vec::new();
+        for record in bytes.strip_suffix(b"\0").unwrap_or(bytes).split(|b| *b == 0).filter(|_| !bytes.is_empty()) {
+            let (letter, path) = record.split_first()?;
+            let (_, kind) = KINDS.iter().find(|(known, _)| known == letter)?;
+            paths.push((path.to_vec(), *kind));
+        }
+        Some(Self { paths })
+    }
+
+    /// What they are in a diff of `old` and `new`, as far as that does not name them itself: suspect if both have them,
+    /// removed if neither has. Nothing that could not be read.
+    pub(super) fn changes(&self, old: &Snapshot, new: &Snapshot) -> Result<Vec<Change>> {
+        let (mut before, mut now) = (Lookup::new(old), Lookup::new(new));
+        let mut changes = Vec::new();
+        let side = |node: &Node<'_>| Side { stat: node.child.stat, flags: node.child.flags };
+        for (path, kind) in &self.paths {
+            let change = |kind, old, new: Option<Side>| Change {
+                kind,
+                path: path.clone(),
+                from: None,
+                old: Some(old),
+                new,
+                fields: crate::entry::Fields::empty(),
+            };
+            match (before.get(path)?, now.get(path)?) {
+                (Place::There(old), Place::There(new)) if !new.child.flags.contains(Flags::UNKNOWN) => {
+                    changes.push(change(ChangeKind::Suspect, side(&old), Some(side(&new))));
+                }
+                (Place::Gone | Place::Unknown, Place::Gone) => {
+                    let stat = Stat { mode: kind.mode_bits(), ..Stat::default() };
+                    changes.push(change(ChangeKind::Removed, Side { stat, flags: Flags::UNKNOWN }, None));
+                }
+                _ => {}
+            }
+        }
+        Ok(changes)
+    }
+}
+
+/// Where a path leads in a snapshot.
+enum Place<'a> {
+    There(Node<'a>),
+    /// It was looked for and not found.
+    Gone,
+    /// A directory above it could not be read.
+    Unknown,
+}
+
+/// A directory and what it holds by name.
+struct Dir<'a> {
+    path: Vec<u8>,
+    flags: Flags,
+    nodes: FxHashMap<&'a [u8], Node<'a>>,
+}
+
+/// Finds paths that are asked for in tree order: each directory is read once.
+struct Lookup<'a> {
+    snapshot: &'a Snapshot,
+    /// Each lies in the one before it.
+    stack: Vec<Dir<'a>>,
+}
+
+impl<'a> Lookup<'a> {
+    fn new(snapshot: &'a Snapshot) -> Self {
+        Self { snapshot, stack: Vec::new() }
+    }
+
+    fn get(&mut self, path: &[u8]) -> Result<Place<'a>> {
+        let Some(root) = self.snapshot.meta().roots.iter().find(|root| is_within(path, root)) else {
+            return Ok(Place::Unknown);
+        };
+        let Some(mut above) = parent(path).filter(|above| is_within(above, root)) else {
+            return Ok(self.snapshot.find_node(root)?.map_or(Place::Unknown, Place::There));
+        };
+        while self.stack.pop_if(|dir| !is_within(path, &dir.path) || dir.path == path).is_some() {}
+        // The directories between the last one and the path, the lowest first.
+        let mut missing = Vec::new();
+        while self.stack.last().is_none_or(|dir| dir.path != above) {
+            missing.push(above);
+            match parent(above).filter(|dir| is_within(dir, root)) {
+                Some(dir) => above = dir,
+                None => break,
+            }
+        }
+        while let Some(path) = missing.pop() {
+            let node = match self.stack.last() {
+                Some(dir) => dir.nodes.get(name_in(path, &dir.path)).copied(),
+                None => self.snapshot.find_node(path)?,
+            };
+            let Some(node) = node else { return Ok(self.absent()) };
+            let nodes = match node.row {
+                Some(row) => self.snapshot.listing(row)?.map(|node| (node.child.name, node)).collect(),
+                None => FxHashMap::default(),
+            };
+            self.stack.push(Dir { path: path.to_vec(), flags: node.child.flags, nodes });
+        }
+        let found = self.stack.last().and_then(|dir| dir.nodes.get(name_in(path, &dir.path)).copied());
+        Ok(found.map_or_else(|| self.absent(), Place::There))
+    }
+
+    /// What is not in the last directory is gone if that was read, and those above it.
+    fn absent(&self) -> Place<'a> {
+        let is_closed = |dir: &Dir<'_>| dir.flags.intersects(Flags::UNLISTED | Flags::NOT_ENTERED | Flags::UNKNOWN);
+        if self.stack.is_empty() || self.stack.iter().any(is_closed) { Place::Unknown } else { Place::Gone }
+    }
+}
+
+/// The name of an entry of a directory.
+fn name_in<'p>(path: &'p [u8], dir: &[u8]) -> &'p [u8] {
+    &path[dir.len() + usize::from(!dir.ends_with(b"/"))..]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_read_as_they_were_written() {
+        let paths = KINDS.iter().map(|(letter, kind)| (format!("/x/{letter}\n").into_bytes(), *kind)).collect();
+        for again in [Again::default(), Again { paths }] {
+            assert_eq!(Again::from_bytes(&again.to_bytes()), Some(again));
+        }
+        assert_eq!(Again::from_bytes(b"x/no such kind\0"), None);
+        assert_eq!(Again::from_bytes(b"f/a\0\0"), None);
+    }
+}

@@ -1,0 +1,18 @@
+//! What Duplicati tells about a job: its database, its options, and whether a change list may be relied on. It
+//! reads; nothing here walks, writes a list or speaks to anybody.
+
+mod database;
+mod filters;
+mod gates;
+mod note;
+mod outcome;
+mod settings;
+mod version;
+
+pub use database::{DatabaseError, DatabaseProblem, JobDatabase, Row, StoredPaths, Version};
+pub use filters::filters_differ;
+pub use gates::{Settled, baseline_gate, common_gate, settle};
+pub use note::Note;
+pub use outcome::{BackupRun, RunOutcome};
+pub use settings::Settings;
+pub use version::DuplicatiVersion;

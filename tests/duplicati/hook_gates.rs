@@ -1,0 +1,432 @@
+//! Each reason for which there must be no list. After a full scan that went well there is one again, where the reason is
+//! gone; and no version ever differs from the tree.
+
+use std::path::Path;
+
+use fastdiff::baseline::Store;
+use rusqlite::Connection;
+use serde_json::json;
+
+use super::hook::{Ending, Hooked, Told};
+use super::options::Options;
+use crate::testenv::{TestEnv, is_root, skip};
+
+/// There must be no list now, and there is one again after a full scan.
+#[track_caller]
+fn once(hooked: &mut Hooked, reason: &str) {
+    let told = hooked.round();
+    assert!(told.refused().contains(reason), "{}", told.refused());
+    hooked.write("a", "changed after that");
+    hooked.round().listed();
+}
+
+/// There must be no list as long as the reason is there. The backup is made by full scans.
+#[track_caller]
+fn always(hooked: &mut Hooked, reason: &str) {
+    for content in ["x", "xx"] {
+        hooked.write("d/c", content);
+        let told = hooked.before();
+        assert!(told.refused().contains(reason), "{}", told.refused());
+        hooked.run(&told.options, Ending::Success);
+    }
+}
+
+#[test]
+fn changed_options_call_for_one_full_scan() {
+    for (name, value) in [
+        ("filter", "-*.tmp"),
+        ("skip_files_larger_than", "1gb"),
+        ("symlink_policy", "ignore"),
+        ("exclude_files_attributes", "system"),
+        ("snapshot_policy", "auto"),
+        ("check_filetime_only", "true"),
+        ("disable_backup_exclusion_xattr", "true"),
+    ] {
+        let mut hooked = Hooked::new().going();
+        hooked.variables.insert(name, value.into());
+        once(&mut hooked, "have changed");
+        hooked.variables.remove(name);
+        once(&mut hooked, "have changed");
+    }
+}
+
+#[test]
+fn options_that_no_list_can_follow_name_themselves() {
+    for (name, value, reason) in [
+        ("symlink_policy", "Follow", "--symlink-policy=follow"),
+        ("hardlink_policy", "First", "--hardlink-policy"),
+        ("exclude_empty_folders", "true", "--exclude-empty-folders"),
+        ("skip_files_larger_than", "huge", "--skip-files-larger-than"),
+        ("filter", "+*.txt:-*", "cannot be compared"),
+        ("filter", "-*/node_modules/", "--exclude 'node_modules/'"),
+        ("exclude_files_attributes", "ReadOnly", "--exclude-files-attributes"),
+        ("ignore_filenames", "CACHEDIR.TAG:.nobackup", "--exclude-if-present '.nobackup'"),
+        ("changed_files", "/x", "of its own"),
+        ("LOCALPATH", "/", "are not the roots"),
+        ("LOCALPATH", "", "LOCALPATH is empty"),
+    ] {
+        let mut hooked = Hooked::new().going();
+        let before = hooked.variables.insert(name, value.into());
+        always(&mut hooked, reason);
+        match before {
+            Some(before) => hooked.variables.insert(name, before),
+            None => hooked.variables.remove(name),
+        };
+        // Nobody knows what was stored meanwhile.
+        let told = hooked.round();
+        assert!(told.options.changed.is_empty(), "{name}: {:?}", told.log);
+        hooked.write("a", "later");
+        hooked.round().listed();
+    }
+}
+
+#[test]
+fn filters_that_the_job_has_too_let_the_list_pass() {
+    let mut hooked = Hooked::with(&["--exclude", "node_modules/"]);
+    hooked.variables.insert("filter", "-*/node_modules/:-*.tmp".into());
+    let mut hooked = hooked.going();
+    hooked.round().listed();
+}
+
+#[test]
+fn a_root_that_is_no_source_any_more_is_named() {
+    let mut hooked = Hooked::new().going();
+    let beside = hooked.env.dir("beside");
+    hooked.variables.insert("LOCALPATH", format!("{}:{}", hooked.root.display(), beside.display()));
+    let told = hooked.before();
+    assert!(told.refused().contains("beside is no root of the job"), "{:?}", told.log);
+}
+
+#[test]
+fn versions_before_the_repair_and_unknown_ones_get_no_list() {
+    let mut hooked = Hooked::new();
+    hooked.records.duplicati = "2.2.0.3_stable".into();
+    hooked.write("a", "old");
+    hooked.write("b", "old");
+    hooked.round().refused();
+    always(&mut hooked, "Duplicati 2.2.0.3 damages");
+    hooked.records.duplicati = "unknown".into();
+    for operation in &mut hooked.records.operations {
+        if let Some(result) = &mut operation.result {
+            result["Version"] = json!(null);
+        }
+    }
+    hooked.write_database();
+    hooked.write("a", "newer");
+    let told = hooked.before();
+    assert!(told.refused().contains("no run has left Duplicati's version"), "{:?}", told.log);
+}
+
+#[test]
+fn a_new_version_of_duplicati_scans_once() {
+    let mut hooked = Hooked::new().going();
+    hooked.records.duplicati = "2.3.0.109".into();
+    // The hook cannot know of it before a run has said so.
+    hooked.round().listed();
+    once(&mut hooked, "Duplicati has changed from 2.3.0.4 to 2.3.0.109");
+}
+
+#[test]
+fn a_deleted_database_is_said_and_a_new_one_scans_once() {
+    let mut hooked = Hooked::new().going();
+    std::fs::remove_file(&hooked.variables["dbpath"]).unwrap();
+    let told = hooked.before();
+    assert!(told.refused().contains("no job database"), "{:?}", told.log);
+    // Duplicati wants it repaired first, which makes it anew from what is stored.
+    hooked.records.operations.clear();
+    let time = hooked.records.operation("Repair", Some(json!({ "MainOperation": "Repair" })));
+    assert_eq!(time, 1);
+    for fileset in &mut hooked.records.filesets {
+        fileset.operation = 1;
+    }
+    hooked.write_database();
+    hooked.write("b", "third");
+    let told = hooked.round();
+    assert!(told.refused().contains("no run has left Duplicati's version"), "{:?}", told.log);
+    hooked.write("b", "fourth");
+    hooked.round().listed();
+}
+
+#[test]
+fn a_database_that_was_made_anew_or_put_back_scans_once() {
+    // Other times under the same numbers.
+    let mut hooked = Hooked::new().going();
+    hooked.round().listed();
+    for row in &mut hooked.records.operations {
+        row.time -= 5_000;
+    }
+    hooked.write_database();
+    once(&mut hooked, "made anew, put back from a copy, or comes from another machine");
+    // A copy from before the last run: what that stored is not in it.
+    let mut hooked = Hooked::new().going();
+    hooked.round().listed();
+    hooked.write("b", "third");
+    let (records, versions) = (hooked.records.clone(), hooked.job.versions.clone());
+    hooked.round().listed();
+    hooked.write("b", "fourth");
+    hooked.round().listed();
+    hooked.records = records;
+    hooked.job.versions = versions;
+    hooked.write_database();
+    let told = hooked.round();
+    assert!(told.options.changed.is_empty(), "{:?}", told.log);
+}
+
+#[test]
+fn a_database_that_moved_scans_once() {
+    let mut hooked = Hooked::new().going();
+    let moved = hooked.env.path("moved.sqlite");
+    std::fs::rename(&hooked.variables["dbpath"], &moved).unwrap();
+    hooked.variables.insert("dbpath", moved.display().to_string());
+    once(&mut hooked, "has moved from");
+}
+
+#[test]
+fn a_database_that_is_not_named_is_missed() {
+    let mut hooked = Hooked::new().going();
+    let database = hooked.variables.remove("dbpath").unwrap();
+    assert!(hooked.before().refused().contains("DUPLICATI__dbpath is empty"));
+    hooked.variables.insert("dbpath", database);
+    hooked.round();
+}
+
+#[test]
+fn a_deleted_version_scans_once() {
+    let mut hooked = Hooked::new().going();
+    hooked.round().listed();
+    hooked.round().listed();
+    hooked.delete_version(hooked.job.versions.len() - 1);
+    let told = hooked.round();
+    assert!(told.options.changed.is_empty(), "{:?}", told.log);
+    hooked.write("b", "third");
+    hooked.round().listed();
+    // An old one is of no matter.
+    hooked.delete_version(0);
+    hooked.write("b", "fourth");
+    hooked.round().listed();
+    // None is left.
+    while !hooked.job.versions.is_empty() {
+        hooked.delete_version(0);
+    }
+    let told = hooked.round();
+    assert!(told.refused().contains("no version"), "{:?}", told.log);
+}
+
+#[test]
+fn a_version_that_was_deleted_after_its_run_was_settled_scans_once() {
+    let mut hooked = Hooked::new().going();
+    let list = hooked.round().listed();
+    assert!(!list.changed.is_empty());
+    // Settles the run, and has its own fail before it leaves a version.
+    hooked.write("b", "third");
+    let list = hooked.before().listed();
+    hooked.run(&list, Ending::Error);
+    hooked.delete_version(hooked.job.versions.len() - 1);
+    let told = hooked.round();
+    assert!(told.refused().contains("was deleted"), "{:?}", told.log);
+}
+
+#[test]
+fn the_state_of_another_machine_scans_once() {
+    let mut hooked = Hooked::new().going();
+    // Its docket is the only file that names the machine.
+    let docket = hooked.env.path("state/jobs/documents/docket");
+    std::fs::write(&docket, b"{\"format\":1,\"digest\":\"\",\"docket\":{}}").unwrap();
+    once(&mut hooked, "docket cannot be relied on");
+}
+
+#[test]
+fn a_changed_definition_scans_once() {
+    let mut hooked = Hooked::new().going();
+    hooked.define(&["--exclude", "*.o/"]);
+    hooked.variables.insert("filter", "-*.o/".into());
+    // The options of the backup have changed too, which is as good a reason.
+    once(&mut hooked, "changed");
+}
+
+#[test]
+fn a_baseline_that_the_hook_did_not_make_scans_once() {
+    let mut hooked = Hooked::new().going();
+    hooked.round().listed();
+    for command in [&["begin", "documents", "--emit", "paths"][..], &["commit", "documents"]] {
+        let run = hooked.other(command);
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+    }
+    hooked.write("a", "changed once more");
+    once(&mut hooked, "not made by this hook");
+}
+
+#[test]
+fn a_baseline_that_is_damaged_or_gone_scans_once() {
+    for damage in [true, false] {
+        let mut hooked = Hooked::new().going();
+        let store = Store::open(hooked.env.path("state")).unwrap();
+        // Settled, so that the file is the baseline and not what is pending.
+        let list = hooked.before().listed();
+        hooked.run(&list, Ending::Nothing);
+        let committed = store.job("documents").unwrap().docket().unwrap().unwrap().committed.unwrap();
+        let file = store.dir().join("jobs/documents").join(committed.file);
+        if damage {
+            let bytes = std::fs::read(&file).unwrap();
+            std::fs::write(&file, &bytes[..bytes.len() / 2]).unwrap();
+        } else {
+            std::fs::remove_file(&file).unwrap();
+        }
+        once(&mut hooked, "snapshot of the last successful run");
+    }
+}
+
+#[test]
+fn what_the_job_leaves_out_and_the_backup_holds_is_named() {
+    // An entry of this name that is no file: Duplicati enters the directory, the walk does not.
+    let mut hooked = Hooked::new().going();
+    hooked.env.dir("tree/odd/CACHEDIR.TAG");
+    hooked.variables.insert("snapshot_policy", "auto".into());
+    hooked.round().refused();
+    always(&mut hooked, "tree/odd");
+}
+
+#[test]
+fn the_state_of_the_job_below_a_root_has_to_be_left_out_by_the_backup_too() {
+    let env = TestEnv::new();
+    let root = env.path("");
+    // Everything of the test lies below its own root, the state and the database too.
+    let mut hooked = Hooked::of(env, root, &[]);
+    hooked.write("tree/a", "old");
+    let told = hooked.before();
+    hooked.run(&told.options, Ending::Success);
+    let told = hooked.before();
+    assert!(told.refused().contains("[ROOT]/state") || told.refused().contains("/state"), "{:?}", told.log);
+}
+
+#[test]
+fn a_file_that_outgrew_the_limit_scans_once() {
+    let mut hooked = Hooked::new();
+    hooked.variables.insert("skip_files_larger_than", "10b".into());
+    let hooked = hooked.going();
+    hooked.write("b", "more than ten bytes");
+    let told = hooked.before();
+    assert!(told.refused().contains("too large now"), "{:?}", told.log);
+}
+
+#[test]
+fn names_that_no_list_can_say_are_said() {
+    for (name, shown) in [("co:lon", "co:lon"), ("line\nbreak", "line\\nbreak")] {
+        let mut hooked = Hooked::new().going();
+        hooked.write(name, "old");
+        let told = hooked.round();
+        assert!(told.refused().contains(shown), "{:?}", told.log);
+        // Unchanged, and stored once, it is in nobody's way.
+        hooked.write("a", "later");
+        hooked.round().listed();
+    }
+}
+
+#[test]
+fn a_database_that_cannot_be_read_is_said() {
+    let hooked = Hooked::new().going();
+    let database = Path::new(&hooked.variables["dbpath"]).to_owned();
+    let good = std::fs::read(&database).unwrap();
+    let noise: Vec<u8> = (0..50_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    let foreign = hooked.env.path("foreign.sqlite");
+    Connection::open(&foreign).unwrap().execute_batch("CREATE TABLE t (x)").unwrap();
+    for (bytes, reason) in [
+        (noise, "is encrypted or is no SQLite file"),
+        (b"text ".repeat(1000), "is encrypted or is no SQLite file"),
+        (std::fs::read(foreign).unwrap(), "no such table"),
+        (Vec::new(), "no such table"),
+    ] {
+        std::fs::write(&database, bytes).unwrap();
+        assert!(hooked.before().refused().contains(reason), "{reason}");
+    }
+    std::fs::write(&database, &good).unwrap();
+    Connection::open(&database).unwrap().execute_batch("UPDATE Version SET Version = 20").unwrap();
+    assert!(hooked.before().refused().contains("has version 20"));
+}
+
+#[test]
+fn a_locked_database_is_said_and_leaves_the_changes_for_the_next_time() {
+    let mut hooked = Hooked::new().going();
+    let writer = Connection::open(&hooked.variables["dbpath"]).unwrap();
+    writer.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    let told = hooked.before();
+    assert!(told.refused().contains("is locked"), "{:?}", told.log);
+    drop(writer);
+    hooked.run(&told.options, Ending::Success);
+    let told = hooked.round();
+    assert!(told.options.changed.is_empty(), "the run before was not watched: {:?}", told.log);
+    hooked.write("a", "later");
+    hooked.round().listed();
+}
+
+#[test]
+fn another_run_of_the_job_is_said() {
+    let mut hooked = Hooked::new().going();
+    let store = Store::open(hooked.env.path("state")).unwrap();
+    let locked = store.job("documents").unwrap().lock().unwrap();
+    let told = hooked.before();
+    assert!(told.refused().contains("another run of it is under way"), "{:?}", told.log);
+    hooked.run(&told.options, Ending::Success);
+    drop(locked);
+    assert_eq!(hooked.round().options, Options::none(), "two runs since: nobody knows which was meant");
+    hooked.write("a", "later");
+    hooked.round().listed();
+}
+
+#[test]
+fn the_time_limit_lets_duplicati_scan() {
+    let mut hooked = Hooked::new().going();
+    hooked.arguments.extend(["--time-limit", "1ns"]);
+    let told = hooked.before();
+    assert!(told.refused().contains("took longer than"), "{:?}", told.log);
+    hooked.arguments.truncate(2);
+    // Never longer than Duplicati waits.
+    hooked.variables.insert("run_script_timeout", "5s".into());
+    let told = hooked.before();
+    assert!(told.refused().contains("raise --run-script-timeout"), "{:?}", told.log);
+    hooked.variables.remove("run_script_timeout");
+    hooked.run(&told.options, Ending::Success);
+    hooked.round();
+    hooked.write("a", "later");
+    hooked.round().listed();
+}
+
+#[test]
+fn an_unreadable_directory_is_said_and_keeps_what_is_stored() {
+    if is_root() {
+        return skip("root reads everything: the walk finds nothing unreadable");
+    }
+    let hooked = Hooked::new().going();
+    hooked.env.chmod("tree/d", 0);
+    let told = hooked.before();
+    hooked.env.chmod("tree/d", 0o755);
+    assert!(told.log.iter().any(|line| line.contains("could not be read")), "{:?}", told.log);
+    assert_eq!(hooked.short(&told.listed())[1], [""; 0]);
+}
+
+#[test]
+fn a_root_that_is_gone_or_suddenly_empty_is_said() {
+    let mut hooked = Hooked::new().going();
+    let away = hooked.env.path("away");
+    std::fs::rename(&hooked.root, &away).unwrap();
+    assert!(hooked.before().refused().contains("tree"));
+    std::fs::create_dir(&hooked.root).unwrap();
+    let told = hooked.before();
+    assert!(told.refused().contains("root"), "{:?}", told.log);
+    hooked.run(&told.options, Ending::Error);
+    std::fs::remove_dir(&hooked.root).unwrap();
+    std::fs::rename(&away, &hooked.root).unwrap();
+    hooked.round();
+}
+
+#[test]
+fn a_full_state_directory_prints_no_list() {
+    let hooked = Hooked::new().going();
+    let mut command = hooked.call();
+    // A file where the directory of the state should be.
+    let state = hooked.env.path("state");
+    std::fs::rename(&state, hooked.env.path("elsewhere")).unwrap();
+    std::fs::write(&state, "").unwrap();
+    let told = Told::new(&hooked.env.finish(&mut command));
+    assert!(told.refused().contains("state"), "{:?}", told.log);
+}
