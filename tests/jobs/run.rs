@@ -117,7 +117,7 @@ fn a_signal_is_passed_on_and_the_end_of_the_command_awaited_and_taken_for_a_fail
 #[test]
 fn an_interrupt_from_the_terminal_is_not_passed_on_twice() {
     let jobs = Jobs::new();
-    let script = "n=0; trap 'n=$((n+1)); echo $n >count' INT; >started; while ! [ -e stop ]; do :; done; exit 5";
+    let script = "n=0; trap 'n=$((n+1)); echo $n >count' INT; >started; while [ -e started ] && ! [ -e stop ]; do :; done; exit 5";
     let program = jobs.command(["run", "j", "-q", "--", "sh", "-c", script]);
     // script(1) gives it a terminal of its own, at which ^C is typed.
     let line = format!("{} run j -q -- sh -c '{}'", crate::testenv::BINARY, script.replace('\'', "'\\''"));

@@ -52,7 +52,7 @@ fn two_runs_of_one_job_do_not_go_at_once_and_of_two_jobs_they_do() {
     let jobs = Jobs::new();
     let root = jobs.env.path("tree");
     jobs.env.write("fastdiff.toml", format!("[jobs.j]\nroots = [{root:?}]\n[jobs.k]\nroots = [{root:?}]\n"));
-    let script = ">started; while ! [ -e stop ]; do :; done";
+    let script = ">started; while [ -e started ] && ! [ -e stop ]; do :; done";
     let mut child = jobs.command(["run", "j", "-q", "--", "sh", "-c", script]).stderr(Stdio::null()).spawn().unwrap();
     while !jobs.env.path("started").exists() {
         std::thread::yield_now();
@@ -73,7 +73,7 @@ fn a_killed_run_leaves_no_lock_and_its_changes_are_listed_again() {
     let jobs = Jobs::new();
     jobs.settle();
     jobs.env.write("tree/a", "");
-    let script = ">started; while ! [ -e stop ]; do :; done";
+    let script = ">started; while [ -e started ] && ! [ -e stop ]; do :; done";
     let mut child = jobs.command(["run", "j", "-q", "--", "sh", "-c", script]).stderr(Stdio::null()).spawn().unwrap();
     while !jobs.env.path("started").exists() {
         std::thread::yield_now();
