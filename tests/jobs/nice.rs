@@ -40,7 +40,8 @@ fn a_walk_stands_back_before_it_makes_a_thread() {
         let Ok(calls) = fs::read_to_string(env.path("calls")) else {
             return skip(&format!("nothing can be traced here: {}", traced.stderr.trim()));
         };
-        let names: Vec<_> = calls.lines().filter_map(|line| line.split(' ').nth(1)?.split('(').next()).collect();
+        let names: Vec<_> =
+            calls.lines().filter_map(|line| line.split_whitespace().nth(1)?.split('(').next()).collect();
         assert_eq!(names[..2], ["setpriority", "ioprio_set"], "{command}: {calls}");
         assert!(calls.contains("setpriority(PRIO_PROCESS, 0, 19)"), "{calls}");
         assert!(
