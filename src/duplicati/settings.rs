@@ -50,6 +50,7 @@ pub struct Settings {
     own_list: bool,
     disable_filetime_check: bool,
     script_timeout: Option<Duration>,
+    later_script: bool,
 }
 
 impl Settings {
@@ -67,6 +68,7 @@ impl Settings {
             own_list: given("changed_files") || given("deleted_files"),
             disable_filetime_check: option("disable_filetime_check").is_some_and(|value| is_true(&value)),
             script_timeout: script_timeout(option("run_script_timeout")),
+            later_script: given("run_script_after") || given("run_script_post_backup"),
         }
     }
 
@@ -88,6 +90,11 @@ impl Settings {
     /// How long a script may take; none for as long as it likes. What it prints later is not looked at.
     pub fn script_timeout(&self) -> Option<Duration> {
         self.script_timeout
+    }
+
+    /// Whether a script is to follow, which Duplicati cannot start once it was given a long list.
+    pub fn has_later_script(&self) -> bool {
+        self.later_script
     }
 
     /// The value of an option, with underscores in its name; none if it is not given. Only of those that decide what a

@@ -47,6 +47,8 @@ pub struct DuplicatiList {
     /// A file may have other content although it has the size and the time of before: Duplicati reads it only with
     /// `--disable-filetime-check=true`.
     pub needs_reading: bool,
+    /// An option is longer than an argument may be: Duplicati can start no script after it has got the list.
+    pub is_long: bool,
 }
 
 #[derive(Debug, Default)]
@@ -117,13 +119,14 @@ impl DuplicatiList {
         lists.deleted.retain(|path| std::str::from_utf8(path).is_ok());
         let changed = joined(&lists.changed)?;
         let deleted = joined(&lists.deleted)?;
-        if changed.len().max(deleted.len()) + "--changed-files=".len() > LARGEST_ARGUMENT {
+        let is_long = changed.len().max(deleted.len()) + "DUPLICATI__changed_files=".len() > LARGEST_ARGUMENT;
+        if is_long {
             emitted.notes.push(format!(
                 "the list is longer than one argument may be ({LARGEST_ARGUMENT} bytes): hand it over by --run-script-before or --parameters-file, and use no --run-script-after"
             ));
         }
         let is_idle = emitted.summary.is_empty() && !lists.corrects;
-        Ok(Self { changed, deleted, emitted, is_idle, needs_reading: lists.needs_reading })
+        Ok(Self { changed, deleted, emitted, is_idle, needs_reading: lists.needs_reading, is_long })
     }
 
     /// Writes the options, each on a line.

@@ -197,6 +197,9 @@ fn answer(args: &Args, settings: &Settings, until: Instant) -> Result<(Answer, H
         }
         other => other.to_string(),
     })?;
+    if list.is_long && settings.has_later_script() {
+        return Err("the list is so long that Duplicati could not start the script that is to follow the backup: remove run-script-after and run-script-post-backup from its options".into());
+    }
     // No run has come between the baseline and now.
     let is_clean = before.is_none() && is_newest;
     let (run, is_idle) = (begun.run, list.is_idle && is_clean && begun.is_complete());
