@@ -14,6 +14,7 @@ mod diff_renames;
 mod faults;
 mod info_verify;
 mod layers;
+mod mutations;
 mod show;
 mod snap_base;
 mod snap_big;
