@@ -100,7 +100,7 @@ pub enum Error {
 
     /// More entries were removed than `--max-delete` allows (law 8).
     #[error(
-        "{removed} entries were removed, more than --max-delete {limit} allows; nothing was written: look at the list first (diff without --max-delete), then raise the limit"
+        "{removed} entries were removed, more than --max-delete {limit} allows; nothing was written: look at the list first (diff, or status of a job, without --max-delete), then raise the limit"
     )]
     TooManyRemoved {
         /// How many entries were removed.
@@ -217,6 +217,16 @@ pub enum JobProblem {
         pending: u64,
         /// The run that was named.
         asked: u64,
+    },
+    /// It is not plain which run succeeded.
+    #[error(
+        "run {pending} began while run {replaced} was pending, of which nobody said what became of it; name the run that the backup was made from with --run N, or give both up with `fastdiff abort`; nothing was changed"
+    )]
+    WhichRun {
+        /// The pending run.
+        pending: u64,
+        /// The one whose place it took.
+        replaced: u64,
     },
     /// The docket cannot be relied on.
     #[error("its docket {file} is damaged ({reason}); begin the job again, which gives a full list")]

@@ -281,6 +281,8 @@ impl Plan<'_> {
             question: hex(&fingerprint(question)),
             began: began.to_string(),
             note: self.request.note.clone(),
+            replaced: self.docket.pending.as_ref().and_then(|p| p.replaced.or((!p.failed).then_some(p.run))),
+            failed: false,
         }
     }
 }

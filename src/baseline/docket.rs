@@ -38,6 +38,13 @@ pub struct Generation {
     /// What the consumer wants to remember.
     #[serde(default)]
     pub note: Note,
+    /// A run that was pending when it began, and of which nobody had said what became of it: its consumer may still be at
+    /// work.
+    #[serde(default)]
+    pub replaced: Option<u64>,
+    /// Its consumer is known to have failed.
+    #[serde(default)]
+    pub failed: bool,
 }
 
 /// A file with paths that lists of runs named that did not succeed.
@@ -164,6 +171,8 @@ mod tests {
             question: "3".into(),
             began: "2026-01-02T03:04:05Z".into(),
             note: Note::from([("k".into(), "v".into())]),
+            replaced: None,
+            failed: false,
         };
         Docket { next: 4, committed: Some(generation(2)), pending: Some(generation(3)), ..Docket::new() }
     }

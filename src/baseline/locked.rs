@@ -114,11 +114,17 @@ impl Locked {
 
     /// The consumer of the pending run succeeded: it becomes the baseline. Of the former baselines the newest `keep` stay.
     ///
+    /// Without a number it has to be plain which run is meant: where it began although another one was pending, the consumer of
+    /// that one may be whose success is told.
+    ///
     /// # Errors
-    /// [`JobProblem::NothingPending`], [`JobProblem::OtherRun`] if another one is pending than `run`,
+    /// [`JobProblem::NothingPending`], [`JobProblem::OtherRun`] if another one is pending than `run`, [`JobProblem::WhichRun`],
     /// [`JobProblem::Pending`] if its snapshot is gone or damaged, [`Error::Io`]: the baseline is the old one then.
     pub fn commit(&self, run: Option<u64>, keep: usize, ending: &Ending) -> Result<Ended> {
         let (mut docket, pending) = self.pending(run)?;
+        if let (None, Some(replaced)) = (run, pending.replaced) {
+            return Err(Error::job(self.job.name(), JobProblem::WhichRun { pending: pending.run, replaced }));
+        }
         let run = pending.run;
         let snapshot = open_generation(self.job.dir(), &pending, &NoMonitor)
             .map_err(|e| Error::job(self.job.name(), JobProblem::Pending { run, reason: told(&e) }))?;
@@ -153,8 +159,12 @@ impl Locked {
     /// # Errors
     /// [`JobProblem::NothingPending`], [`JobProblem::OtherRun`], [`Error::Io`].
     pub fn failed(&self, run: Option<u64>, ending: &Ending) -> Result<()> {
-        let (_, pending) = self.pending(run)?;
-        log::append(self.job.dir(), &Event::ended(pending.run, Outcome::Failed, ending))
+        let (mut docket, mut pending) = self.pending(run)?;
+        let run = pending.run;
+        pending.failed = true;
+        docket.pending = Some(pending);
+        docket.write(&self.job.docket_path())?;
+        log::append(self.job.dir(), &Event::ended(run, Outcome::Failed, ending))
     }
 
     /// Replaces what the consumer wants to remember of the pending run.

@@ -1,6 +1,7 @@
 //! `fastdiff begin`: walk, compare with the baseline of a job, print the list.
 
-use std::path::PathBuf;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
 
 use fastdiff::emit::PathStyle;
 
@@ -12,17 +13,17 @@ use super::nice::NiceArgs;
 use super::output::Output;
 use super::state::StateArgs;
 use super::walk::WalkArgs;
-use super::{DONE, Failure, INCOMPLETE, Outcome, complain};
+use super::{DONE, Failure, INCOMPLETE, Outcome, complain, output_failure};
 
 const AFTER_HELP: &str = "\
 Examples:
-  fastdiff begin photos -o list &&
+  run=$(fastdiff begin photos -o list) &&
       rsync -aHI --modify-window=-1 --from0 --files-from=list --delete-missing-args --force \\
-      ~/Photos/ nas:Photos/ && fastdiff commit photos
-  fastdiff begin documents --emit text             what a run would list, for people
+      ~/Photos/ nas:Photos/ && fastdiff commit photos --run $run
   fastdiff begin documents --hints hints           look only where a watcher saw something
 
-Until `fastdiff commit` every list holds the same changes again. A run that was begun and not
+With -o the number of the run is printed, for `commit --run`. To see what a run would list use
+`fastdiff status`. Until `fastdiff commit` every list holds the same changes again. A run that was begun and not
 committed is replaced by the next one. Without a baseline that can be compared with, the list is a
 full one, and standard error says why: on the first run, after the definition changed, if the
 baseline is damaged or gone, on another machine. A full list names nothing that was deleted.
@@ -101,7 +102,7 @@ pub(super) fn run(args: &Args) -> Outcome {
         complain(
             "note",
             format_args!(
-                "run {} is pending: {}; `fastdiff commit {}` makes it the baseline",
+                "run {0} is pending: {1}; `fastdiff commit {2} --run {0}` makes it the baseline",
                 begun.run,
                 jobs::changes(&begun),
                 args.name
@@ -121,8 +122,11 @@ pub(super) fn run(args: &Args) -> Outcome {
         };
         write_list_to(begun.diff(), form, output, &args.output)?;
     }
+    if args.output != Path::new("-") {
+        writeln!(io::stdout(), "{}", begun.run).map_err(|e| output_failure(&e, false))?;
+    }
     if !begun.is_complete() {
-        jobs::tell_of_unread(&begun.outcome, begun.diff().unknown());
+        jobs::tell_of_unread(&begun);
         return Ok(INCOMPLETE);
     }
     Ok(DONE)

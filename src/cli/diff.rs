@@ -116,7 +116,8 @@ pub(super) fn run(args: &Args) -> Outcome {
     };
     let emitted = write_list(&diff, form, &args.output)?;
     if diff.unknown() > 0 {
-        complain("warning", unread(diff.unknown(), "listed as neither changed nor removed"));
+        let unread = unread(diff.unknown(), "listed as neither changed nor removed");
+        complain("warning", format_args!("{unread}; exit code {INCOMPLETE}"));
         return Ok(INCOMPLETE);
     }
     Ok(if args.exit_code && !emitted.summary.is_empty() { DIFFERENT } else { DONE })

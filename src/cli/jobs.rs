@@ -1,7 +1,7 @@
 //! What the commands of jobs have in common: what is said of a run that began, and its list.
 
 use fastdiff::baseline::{Begun, Ended, FullReason, Locked, Request};
-use fastdiff::{Monitor, RemovalLimit, ScanOutcome};
+use fastdiff::{Monitor, RemovalLimit};
 use indicatif::HumanCount;
 
 use super::config::Definition;
@@ -10,7 +10,7 @@ use super::hints;
 use super::list::tell_of_renumbered;
 use super::progress::Progress;
 use super::snap::counted;
-use super::{Failure, complain, signals, unread};
+use super::{Failure, INCOMPLETE, complain, signals};
 
 /// The guards of law 8 that a run may be told to leave.
 #[derive(clap::Args)]
@@ -91,10 +91,14 @@ fn advice(consumer: Format, reason: &FullReason, is_untried: bool) -> &'static s
     }
 }
 
-/// Says that something could not be read.
-pub(super) fn tell_of_unread(outcome: &ScanOutcome, unknown: u64) {
-    let entries = outcome.counts.unknown.max(unknown);
-    complain("warning", unread(entries, "listed as neither changed nor removed"));
+/// That something could not be read.
+pub(super) fn unread(begun: &Begun) -> String {
+    super::unread(begun.outcome.counts.unknown.max(begun.diff().unknown()), "listed as neither changed nor removed")
+}
+
+/// Says so, and what the exit code is for it.
+pub(super) fn tell_of_unread(begun: &Begun) {
+    complain("warning", format_args!("{}; exit code {INCOMPLETE}", unread(begun)));
 }
 
 /// Says what was left undone after a run ended.

@@ -191,11 +191,11 @@ fn complain(what: &str, message: impl Display) {
     let _ = writeln!(anstream::stderr(), "fastdiff: {what}: {message}");
 }
 
-/// The closing word of a run that is incomplete.
+/// What could not be read, and what became of it.
 fn unread(entries: u64, treatment: &str) -> String {
     let (entries, verb) =
         if entries == 1 { ("1 entry".into(), "is") } else { (format!("{} entries", HumanCount(entries)), "are") };
-    format!("{entries} could not be read and {verb} {treatment}; exit code {INCOMPLETE}")
+    format!("{entries} could not be read and {verb} {treatment}")
 }
 
 /// Opens a snapshot and has the SIGBUS handler know about it.

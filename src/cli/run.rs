@@ -39,8 +39,8 @@ of duplicati also 1, or those of the definition. Otherwise the same changes are 
 nothing changed the command is not started.
 
 Exit codes: that of the command, 128 and the signal's number if one ended it; 127 if it is not
-found, 126 if it cannot be executed; 125 if fastdiff failed by itself, or something could not be
-read or listed.";
+found, 126 if it cannot be executed; 125 if fastdiff failed by itself, something could not be
+read or listed, or the baseline could not be moved after the command had succeeded.";
 
 /// Begin a run of a job, run the backup program with its lists, and commit if that succeeds.
 #[derive(clap::Args)]
@@ -120,7 +120,7 @@ fn with_lists(
         Ok(NOT_STARTED)
     };
     if !begun.is_complete() {
-        jobs::tell_of_unread(&begun.outcome, begun.diff().unknown());
+        complain("warning", jobs::unread(&begun));
         if !args.anyway {
             return not_started("something could not be read (--anyway starts it all the same)".to_owned());
         }
@@ -229,6 +229,17 @@ fn end(definition: &Definition, locked: &Locked, run: u64, finished: &Finished) 
         return Ok(exit_code(code));
     }
     let ending = Ending { exit_code: Some(code), reason: None };
-    jobs::tell_of_leftover(&locked.commit(Some(run), definition.keep, &ending)?);
-    Ok(exit_code(code))
+    match locked.commit(Some(run), definition.keep, &ending) {
+        Ok(ended) => {
+            jobs::tell_of_leftover(&ended);
+            Ok(exit_code(code))
+        }
+        Err(error) => {
+            complain("error", format_args!("the command succeeded, but the baseline stays as it was: {error}"));
+            complain("note", format_args!("what run {run} listed is listed again"));
+            let reason = Some(format!("the command succeeded, the commit did not: {error}"));
+            fail(locked, run, &Ending { exit_code: Some(code), reason });
+            Ok(NOT_STARTED)
+        }
+    }
 }

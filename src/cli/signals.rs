@@ -19,6 +19,15 @@ pub(super) fn prepare() {
     raise_open_file_limit();
     ignore_size_limit();
     catch_cut_files();
+    keep_ended_children();
+}
+
+/// Whoever started the program with SIGCHLD ignored would have the kernel throw away what became of its own children.
+#[cfg(unix)]
+#[expect(unsafe_code, reason = "signal-hook can only handle a signal, not restore its default")]
+fn keep_ended_children() {
+    // SAFETY: the default of a signal runs no code.
+    unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
 }
 
 /// Has interrupting signals noticed instead of ending the program at once, so that no half file stays.

@@ -97,7 +97,7 @@ pub(super) fn run(args: &Args, matches: &ArgMatches) -> Outcome {
     } else {
         "marked as unknown (--base OLD would take over what was known)"
     };
-    complain("warning", unread(outcome.counts.unknown, advice));
+    complain("warning", format_args!("{}; exit code {INCOMPLETE}", unread(outcome.counts.unknown, advice)));
     Ok(INCOMPLETE)
 }
 

@@ -76,7 +76,7 @@ pub(super) fn run(args: &Args) -> Outcome {
         }
     }
     if !begun.is_complete() {
-        jobs::tell_of_unread(&begun.outcome, begun.diff().unknown());
+        jobs::tell_of_unread(&begun);
         return Ok(INCOMPLETE);
     }
     Ok(if args.exit_code && !begun.summary().is_empty() { DIFFERENT } else { DONE })
