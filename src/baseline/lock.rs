@@ -11,8 +11,15 @@ use crate::{Error, JobProblem, Result};
 /// A lock that is held.
 #[derive(Debug)]
 pub(super) struct Lock {
-    /// Closing it lets go.
-    _file: File,
+    file: File,
+}
+
+impl Drop for Lock {
+    /// Closing it would let go too, but for a moment later where another thread is starting a process meanwhile, which
+    /// has all descriptors until it runs its program.
+    fn drop(&mut self) {
+        let _ = self.file.unlock();
+    }
 }
 
 impl Lock {
@@ -41,7 +48,7 @@ impl Lock {
             }
             // A process that removed the job may have removed the file before it let go of the lock.
             if is_at(&file, &path) {
-                return Ok(Self { _file: file });
+                return Ok(Self { file });
             }
         }
     }
