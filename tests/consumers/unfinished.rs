@@ -3,6 +3,7 @@
 
 use super::{Edited, ROUNDS, program};
 use crate::properties::names::any_name;
+use crate::testenv::{Run, TestEnv};
 
 /// Exits with the code that `FAIL` says, before or after the work.
 const RSYNC: &str = "test \"$FAIL\" = before && exit 7
@@ -16,25 +17,35 @@ const TAR: &str = "test \"$FAIL\" = before && exit 7
     tar --extract --preserve-permissions --numeric-owner --delay-directory-restore --file changes.tar -C copy || exit
     test \"$FAIL\" != after";
 
+/// A job by which `copy` is kept equal to `tree`.
+fn add(env: &TestEnv, consumer: &str, command: &[&str]) {
+    env.dir("copy");
+    let add = ["job", "add", "mirror", "tree", "--consumer", consumer, "--"];
+    run_with(env, &[&add[..], command].concat(), "").success();
+}
+
+/// Runs it; the program fails where `fail` says.
+fn run(env: &TestEnv, fail: &str) -> Run {
+    run_with(env, &["run", "mirror", "--racy-window", "0", "-q"], fail)
+}
+
+fn run_with(env: &TestEnv, args: &[&str], fail: &str) -> Run {
+    env.settle();
+    let mut command = env.command();
+    command.args(args).env("FASTDIFF_STATE_DIR", env.path("state")).env("FASTDIFF_CONFIG", env.path("fastdiff.toml"));
+    env.finish(command.env("PATH", "/usr/bin:/bin").env("FAIL", fail))
+}
+
 /// Rounds of edits, in which two of three runs fail somewhere.
 fn rounds(consumer: &str, command: &[&str], with_root: bool) {
     let mut edited = Edited::linking_files_only(any_name());
-    edited.env.dir("copy");
-    let run = |edited: &Edited, args: &[&str], fail: &str| {
-        edited.env.settle();
-        let mut command = edited.env.command();
-        command.args(args).env("FASTDIFF_STATE_DIR", edited.env.path("state"));
-        command.env("FASTDIFF_CONFIG", edited.env.path("fastdiff.toml")).env("PATH", "/usr/bin:/bin").env("FAIL", fail);
-        edited.env.finish(&mut command)
-    };
-    let add = ["job", "add", "mirror", "tree", "--consumer", consumer, "--"];
-    run(&edited, &[&add[..], command].concat(), "").success();
+    add(&edited.env, consumer, command);
     // Until a first run succeeded every list is a full one, which names nothing that is gone.
-    run(&edited, &["run", "mirror", "--racy-window", "0", "-q"], "");
+    assert_eq!(run(&edited.env, "").code, Some(0));
     for round in 0..ROUNDS {
         edited.edit_only();
         for fail in ["before", "after", "between", ""] {
-            let run = run(&edited, &["run", "mirror", "--racy-window", "0", "-q"], fail);
+            let run = run(&edited.env, fail);
             let is_failing = match fail {
                 "" => false,
                 "between" => consumer == "tar",
@@ -62,5 +73,29 @@ fn rsync_catches_up_after_runs_that_failed() {
 fn tar_catches_up_after_runs_that_failed() {
     if program("tar").is_some() {
         rounds("tar", &["sh", "-c", TAR], true);
+    }
+}
+
+#[test]
+fn what_an_archive_that_nobody_needed_made_a_directory_of_is_removed_before_the_next_is_unpacked() {
+    if program("tar").is_none() {
+        return;
+    }
+    for fail in ["before", "between", "after"] {
+        let env = TestEnv::new();
+        env.write("tree/real/a", "1");
+        env.symlink("real", "tree/link");
+        add(&env, "tar", &["sh", "-c", TAR]);
+        // The link may be unpacked before what it leads to; nothing goes through it.
+        assert_eq!(run(&env, "").code, Some(0));
+        env.remove("tree/link");
+        env.write("tree/link/a", "2");
+        assert_ne!(run(&env, fail).code, Some(0));
+        env.remove("tree/link");
+        env.symlink("real", "tree/link");
+        let last = run(&env, "");
+        assert_eq!(last.code, Some(0), "{fail}: {}", last.stderr);
+        assert_eq!(env.path("copy/link").read_link().unwrap().as_os_str(), "real", "{fail}");
+        assert_eq!(env.read("copy/real/a"), b"1", "{fail}: deleted through the link");
     }
 }

@@ -118,7 +118,11 @@ fn hints_narrow_by_the_snapshot_that_they_are_complete_for() {
     let baseline = begin(&jobs, &locked).old().unwrap().header().identity;
     jobs.env.write("tree/a/new", "");
     let hinted = |since: &[u8; 16], paths: &str| {
-        let hex: String = since.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex: String = since
+            .iter()
+            .flat_map(|byte| [byte >> 4, byte & 15])
+            .map(|half| char::from_digit(half.into(), 16).unwrap())
+            .collect();
         let mut request = request(&jobs);
         request.scan.audit = 0.0;
         let bytes = format!("# complete since base {hex}\n{paths}").into_bytes();

@@ -42,6 +42,7 @@ impl Jobs {
     /// Defines the job `j` anew.
     pub(super) fn define(&self, keys: &str) {
         let root = self.env.path("tree");
+        let root = root.to_str().unwrap();
         self.env.write("fastdiff.toml", format!("[jobs.j]\nroots = [{root:?}]\n{keys}\n"));
     }
 

@@ -29,9 +29,9 @@ fn the_state_is_found_by_flag_variable_and_home() {
     let begin = |vars: &[(&str, &str)], more: &[&str]| {
         let mut command = env.command();
         command.args(["begin", "j", "-q"]).args(more).env("HOME", env.path("home"));
-        vars.iter().for_each(|(name, value)| {
+        for (name, value) in vars {
             command.env(name, value);
-        });
+        }
         env.finish(&mut command)
     };
     let at = |name: &str| env.path(name).to_str().unwrap().to_owned();
@@ -153,7 +153,7 @@ fn a_full_state_directory_is_one_line_and_loses_no_change() {
             let filler = jobs.env.path("state/filler");
             let _ = fs::remove_file(&filler);
             // All is full but so many pages.
-            let room = rustix::fs::statvfs(&jobs.env.path("state")).unwrap().f_bavail;
+            let room = rustix::fs::statvfs(jobs.env.path("state")).unwrap().f_bavail;
             fs::write(&filler, vec![0; (usize::try_from(room).unwrap().saturating_sub(free)) * 4096]).unwrap();
             let committed = jobs.docket()["committed"]["run"].clone();
             let run = jobs.start(&["--", "sh", "-c", "grep -q /new \"$FASTDIFF_ALL\""]);
