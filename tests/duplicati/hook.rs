@@ -188,7 +188,10 @@ impl Hooked {
                 result["ParsedResult"] = json!("Warning");
                 let mut options = options.clone();
                 let unread = self.some_file();
-                options.changed.retain(|path| *path != unread);
+                // A list is no full scan because the only file that it names cannot be read.
+                if options.changed.len() > 1 {
+                    options.changed.retain(|path| *path != unread);
+                }
                 self.job.backup(&options);
                 // A full scan carries nothing over.
                 if options.changed.is_empty()

@@ -243,7 +243,8 @@ fn a_changed_definition_scans_once() {
 fn a_baseline_that_the_hook_did_not_make_scans_once() {
     let mut hooked = Hooked::new().going();
     hooked.round().listed();
-    for command in [&["begin", "documents", "--emit", "paths"][..], &["commit", "documents"]] {
+    let begin = &["begin", "documents", "--emit", "paths"][..];
+    for command in [&["abort", "documents"][..], begin, &["commit", "documents"]] {
         let run = hooked.other(command);
         assert_eq!(run.code, Some(0), "{}", run.stderr);
     }

@@ -14,7 +14,7 @@ fn changes_come_again_until_they_are_committed() {
     let again = jobs.begin(&["--emit=name-status", "--relative"]);
     assert_eq!(again.stdout, "M\t.\nA\ta\nA\tb\n");
     assert_eq!(again.stderr, "fastdiff: note: run 2 did not succeed; what it listed is listed again\n");
-    jobs.run(["commit", "j"]).success();
+    jobs.commit();
     assert_eq!(jobs.list(), "");
 }
 
@@ -60,7 +60,7 @@ fn what_an_aborted_run_listed_is_listed_again() {
     jobs.env.remove("tree/a");
     let list = jobs.begin(&["--emit=name-status", "--relative"]).stdout;
     assert_eq!(list, "M\t.\nD\ta\n", "its reader may have copied it");
-    jobs.run(["commit", "j"]).success();
+    jobs.commit();
     assert_eq!(jobs.list(), "");
 }
 
@@ -81,7 +81,7 @@ fn what_runs_listed_that_did_not_succeed_is_listed_again_as_it_is_now() {
     jobs.env.remove("tree/brief");
     let list = begin();
     assert_eq!(list, "M\t.\nD\tbrief\nM\tdir\nS\tdir/inside\n", "a mirror may have lost dir/inside and hold brief");
-    jobs.run(["commit", "j"]).success();
+    jobs.commit();
     assert_eq!(jobs.list(), "");
     assert_eq!(jobs.files(), ["1.snap", "4.snap", "5.snap", "docket"], "nothing of them stays");
 }
@@ -93,7 +93,7 @@ fn a_list_is_a_full_one_after_the_definition_changed_and_only_until_it_is_back()
     let first = jobs.begin(&["--relative"]);
     assert_eq!(first.stdout, "A\t.\nA\ta\n");
     assert_eq!(first.stderr, "fastdiff: note: the list is a full one: there is no baseline yet\n");
-    jobs.run(["commit", "j"]).success();
+    jobs.commit();
     let told = |keys: &str| {
         jobs.define(keys);
         let run = jobs.begin(&["--emit=name-status", "--relative"]);
@@ -112,7 +112,7 @@ fn a_list_is_a_full_one_after_the_definition_changed_and_only_until_it_is_back()
         "{}",
         run.stderr
     );
-    jobs.run(["commit", "j"]).success();
+    jobs.commit();
     assert_eq!(jobs.list(), "", "none of these keys changes what is asked");
 }
 
@@ -150,7 +150,7 @@ fn what_cannot_be_read_is_listed_as_neither_changed_nor_removed_and_the_run_is_p
     let args = ["begin", "j", "-q", "--racy-window=0", "--relative"];
     let Some(run) = jobs.with_fault("getdents64:error=EIO", &["tree/closed"], &args) else { return };
     assert_eq!((run.code, run.stdout.as_str()), (Some(3), "M\t.\nA\tb\nM\tclosed\nU\tclosed\n"), "{}", run.stderr);
-    jobs.run(["commit", "j"]).success();
+    jobs.commit();
     assert_eq!(jobs.list(), "D closed/a\n");
 }
 
@@ -176,10 +176,10 @@ fn a_list_goes_to_a_file_whole_or_not_at_all_and_duplicati_gets_no_full_list() {
     let jobs = Jobs::with("consumer = \"duplicati\"\nduplicati-db = \"none\"");
     jobs.env.write("tree/a", "");
     let run = jobs.begin(&["-o", "list"]);
-    assert_eq!((run.code, run.stdout.as_str()), (Some(0), ""));
+    assert_eq!((run.code, run.stdout.as_str()), (Some(0), "1\n"), "the number of the run, for commit");
     assert!(run.stderr.contains("nothing is printed, so that Duplicati scans by itself"), "{}", run.stderr);
     assert_eq!(jobs.env.read("list"), b"");
-    jobs.run(["commit", "j"]).success();
+    jobs.commit();
     jobs.env.write("tree/b", "");
     jobs.begin(&["-o", "list"]).success();
     let list = String::from_utf8(jobs.env.read("list")).unwrap();
@@ -195,7 +195,7 @@ fn a_list_that_is_written_into_the_tree_is_no_part_of_the_walk_before() {
     let jobs = Jobs::new();
     jobs.settle();
     jobs.begin(&["-o", "tree/list"]).success();
-    jobs.run(["commit", "j"]).success();
+    jobs.commit();
     assert_eq!(jobs.list(), "M .\nA list\n", "and nothing of its making");
     let line = jobs.begin(&["-o", "missing/list"]).failure(2);
     assert!(line.contains("missing"), "{line}");
@@ -217,6 +217,41 @@ fn what_was_listed_before_and_cannot_be_read_now_is_not_removed_and_not_forgotte
     let args = ["begin", "j", "-q", "--racy-window=0", "--relative"];
     let Some(run) = jobs.with_fault("getdents64:error=EIO", &["tree/d"], &args) else { return };
     assert_eq!((run.code, run.stdout.as_str()), (Some(3), "M\td\nU\td\n"), "{}", run.stderr);
-    jobs.run(["commit", "j"]).success();
+    jobs.commit();
     assert_eq!(begin(), "S\td\nD\td/brief\nA\td/new\n");
+}
+
+#[test]
+fn a_commit_without_a_number_is_refused_where_another_run_was_pending_too() {
+    let jobs = Jobs::new();
+    jobs.settle();
+    jobs.env.write("tree/one", "");
+    // A script backs up what run 2 lists; meanwhile somebody begins another.
+    jobs.begin(&[]);
+    jobs.env.write("tree/two", "");
+    jobs.begin(&[]);
+    let line = jobs.run(["commit", "j"]).failure(2);
+    assert!(line.contains("run 3 began while run 2 was pending"), "{line}");
+    assert_eq!(jobs.begin(&["--relative"]).stdout, "M\t.\nA\tone\nA\ttwo\n");
+    // So it is of every later run, until it is said.
+    let line = jobs.run(["commit", "j"]).failure(2);
+    assert!(line.contains("run 4 began while run 2 was pending"), "{line}");
+    jobs.run(["commit", "j", "--run=2"]).failure(2);
+    jobs.run(["commit", "j", "--run=4"]).success();
+    jobs.env.write("tree/three", "");
+    jobs.begin(&[]);
+    jobs.run(["commit", "j"]).success();
+}
+
+#[test]
+fn a_commit_needs_no_number_after_a_run_that_was_given_up_or_is_known_to_have_failed() {
+    let jobs = Jobs::new();
+    jobs.begin(&[]);
+    jobs.run(["abort", "j"]).success();
+    jobs.begin(&[]);
+    jobs.run(["commit", "j"]).success();
+    jobs.env.write("tree/a", "");
+    assert_eq!(jobs.start(&["--", "false"]).code, Some(1));
+    jobs.begin(&[]);
+    jobs.run(["commit", "j"]).success();
 }

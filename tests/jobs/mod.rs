@@ -79,7 +79,14 @@ impl Jobs {
     pub(super) fn settle(&self) {
         let run = self.begin(&[]);
         assert_eq!(run.code, Some(0), "{}", run.stderr);
-        self.run(["commit", "j"]).success();
+        self.commit();
+    }
+
+    /// Commits the run that is pending.
+    #[track_caller]
+    pub(super) fn commit(&self) {
+        let run = self.docket()["pending"]["run"].to_string();
+        self.run(["commit", "j", "--run", &run]).success();
     }
 
     /// `fastdiff run j` in which nothing is racy.

@@ -251,3 +251,33 @@ fn fastdiffs_own_failures_have_a_code_of_their_own() {
     fs::remove_dir(jobs.env.path("tree")).unwrap();
     assert!(told(&["run", "j", "--", "true"]).contains("root [ROOT]/tree: does not exist"));
 }
+
+#[test]
+fn the_end_of_the_command_is_known_also_where_ended_children_are_ignored() {
+    let jobs = Jobs::new();
+    let mut run = jobs.command(["run", "j", "-q", "--", "sh", "-c", "exit 7"]);
+    let program = run.get_program().to_owned();
+    let args: Vec<_> = run.get_args().map(std::ffi::OsStr::to_owned).collect();
+    let envs: Vec<_> = run.get_envs().filter_map(|(n, v)| Some((n.to_owned(), v?.to_owned()))).collect();
+    // dash cannot ignore SIGCHLD; Python can.
+    let python =
+        "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); os.execv(sys.argv[1], sys.argv[1:])";
+    run = std::process::Command::new("/usr/bin/env");
+    run.env_clear().envs(envs).current_dir(jobs.env.path("")).args(["python3", "-c", python]).arg(program).args(args);
+    assert_eq!(jobs.env.finish(&mut run).code, Some(7));
+}
+
+#[test]
+fn a_commit_that_fails_after_the_command_succeeded_is_told_as_that() {
+    let jobs = Jobs::new();
+    jobs.env.write("tree/a", "");
+    jobs.settle();
+    jobs.env.write("tree/b", "");
+    // The docket is replaced twice in a run: when it begins, and when it is committed.
+    let fault = "rename,renameat,renameat2:error=ENOSPC:when=3";
+    let Some(run) = jobs.with_fault(fault, &[], &["run", "j", "-q", "--racy-window=0", "--", "true"]) else { return };
+    assert_eq!(run.code, Some(125), "{}", run.stderr);
+    assert!(run.stderr.contains("error: the command succeeded, but the baseline stays as it was: "), "{}", run.stderr);
+    assert_eq!(jobs.docket()["committed"]["run"], 1);
+    assert_eq!(jobs.begin(&["--relative"]).stdout, "M\t.\nA\tb\n");
+}

@@ -16,7 +16,18 @@ fn rewrite(jobs: &Jobs, change: impl FnOnce(&mut serde_json::Value)) {
         assert!(text.contains(&format!("\"{key}\"")), "{key} is no field any more");
         let value = match &docket[key] {
             serde_json::Value::Object(generation) => {
-                let keys = ["run", "file", "identity", "definition", "question", "began", "note", "digest"];
+                let keys = [
+                    "run",
+                    "file",
+                    "identity",
+                    "definition",
+                    "question",
+                    "began",
+                    "note",
+                    "replaced",
+                    "failed",
+                    "digest",
+                ];
                 let fields = keys.iter().filter_map(|key| Some(format!("\"{key}\":{}", generation.get(*key)?)));
                 format!("{{{}}}", fields.collect::<Vec<_>>().join(","))
             }
@@ -36,9 +47,9 @@ fn reason(jobs: &Jobs) -> String {
     assert_eq!((run.code, run.stdout.as_str()), (Some(0), "A\t.\nA\ta\n"), "{}", run.stderr);
     let line = run.stderr.lines().find_map(|line| line.strip_prefix("fastdiff: note: the list is a full one: "));
     let line = line.unwrap_or_else(|| panic!("no reason: {}", run.stderr)).to_owned();
-    jobs.run(["commit", "j"]).success();
+    jobs.commit();
     assert_eq!(jobs.list(), "", "after that all is well");
-    jobs.run(["commit", "j"]).success();
+    jobs.commit();
     line
 }
 

@@ -110,7 +110,7 @@ fn jobs_work_with_their_state_on_a_fuse_file_system() {
         jobs.settle();
         jobs.env.write("tree/a", "");
         assert_eq!(jobs.list(), "M .\nA a\n");
-        jobs.run(["commit", "j"]).success();
+        jobs.commit();
         assert_eq!(jobs.list(), "");
     });
 }
