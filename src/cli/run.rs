@@ -158,7 +158,7 @@ fn with_lists(
             return Ok(exit_code(code));
         }
     };
-    end(definition, locked, run, &finished)
+    Ok(end(definition, locked, run, &finished))
 }
 
 /// The baseline moves without a backup.
@@ -207,14 +207,14 @@ fn code_of(status: ExitStatus) -> i32 {
 }
 
 /// The command has ended: the baseline moves, or not.
-fn end(definition: &Definition, locked: &Locked, run: u64, finished: &Finished) -> Outcome {
+fn end(definition: &Definition, locked: &Locked, run: u64, finished: &Finished) -> u8 {
     let code = code_of(finished.status);
     let is_success = finished.status.code().is_some_and(|code| definition.success_codes().contains(&code));
     if let Some(signal) = finished.signal {
         let reason = format!("signal {signal} came while the command ran");
         complain("warning", format_args!("{reason}: run {run} is not the baseline, what it listed is listed again"));
         fail(locked, run, &Ending { exit_code: Some(code), reason: Some(reason) });
-        return Ok(exit_code(if code == 0 { 128 + signal } else { code }));
+        return exit_code(if code == 0 { 128 + signal } else { code });
     }
     if !is_success {
         let what = match finished.status.code() {
@@ -226,20 +226,20 @@ fn end(definition: &Definition, locked: &Locked, run: u64, finished: &Finished) 
             format_args!("the command {what}: run {run} is not the baseline, what it listed is listed again"),
         );
         fail(locked, run, &Ending { exit_code: Some(code), reason: None });
-        return Ok(exit_code(code));
+        return exit_code(code);
     }
     let ending = Ending { exit_code: Some(code), reason: None };
     match locked.commit(Some(run), definition.keep, &ending) {
         Ok(ended) => {
             jobs::tell_of_leftover(&ended);
-            Ok(exit_code(code))
+            exit_code(code)
         }
         Err(error) => {
             complain("error", format_args!("the command succeeded, but the baseline stays as it was: {error}"));
             complain("note", format_args!("what run {run} listed is listed again"));
             let reason = Some(format!("the command succeeded, the commit did not: {error}"));
             fail(locked, run, &Ending { exit_code: Some(code), reason });
-            Ok(NOT_STARTED)
+            NOT_STARTED
         }
     }
 }
