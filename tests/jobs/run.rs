@@ -117,7 +117,10 @@ fn a_signal_is_passed_on_and_the_end_of_the_command_awaited_and_taken_for_a_fail
 #[test]
 fn an_interrupt_from_the_terminal_is_not_passed_on_twice() {
     let jobs = Jobs::new();
-    let script = "n=0; trap 'n=$((n+1)); echo $n >count' INT; >started; while [ -e started ] && ! [ -e stop ]; do :; done; exit 5";
+    // It has started when the program waits for it: before, the program cannot tell whether the command was there to be told.
+    let script =
+        "n=0; trap 'n=$((n+1)); echo $n >count' INT; until [ \"$(cat /proc/$PPID/wchan)\" = do_wait ]; do :; done;
+                  >started; while [ -e started ] && ! [ -e stop ]; do :; done; exit 5";
     let program = jobs.command(["run", "j", "-q", "--", "sh", "-c", script]);
     // script(1) gives it a terminal of its own, at which ^C is typed.
     let line = format!("{} run j -q -- sh -c '{}'", crate::testenv::BINARY, script.replace('\'', "'\\''"));
