@@ -218,6 +218,14 @@ pub enum JobProblem {
         /// The run that was named.
         asked: u64,
     },
+    /// The pending run is known to have failed.
+    #[error(
+        "run {run} failed; if the backup was made from its list after all, say so with --run {run}, else the next run lists its changes again; nothing was changed"
+    )]
+    FailedRun {
+        /// The run.
+        run: u64,
+    },
     /// It is not plain which run succeeded.
     #[error(
         "run {pending} began while run {replaced} was pending, of which nobody said what became of it; name the run that the backup was made from with --run N, or give both up with `fastdiff abort`; nothing was changed"

@@ -134,13 +134,17 @@ impl Docket {
         Ok(signed.docket)
     }
 
-    /// Replaces the docket at `path` durably.
+    /// Replaces the docket at `path` durably. Once it has its name that is done, even if the directory cannot be synced:
+    /// a power cut could only bring the former one back, by which changes are listed again.
     pub(super) fn write(&self, path: &Path) -> Result<()> {
         let signed = Signed { format: FORMAT, digest: self.digest(), docket: self };
         let mut file = AtomicFile::create(path, Access::Private)?;
         serde_json::to_writer_pretty(&mut file, &signed).map_err(std::io::Error::from).context("write", path)?;
         file.write_all(b"\n").context("write", path)?;
-        file.commit()
+        file.commit().or_else(|error| match Self::read(path, "") {
+            Ok(Some(read)) if read == *self => Ok(()),
+            _ => Err(error),
+        })
     }
 
     fn digest(&self) -> String {

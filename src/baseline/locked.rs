@@ -118,14 +118,19 @@ impl Locked {
     /// that one may be whose success is told.
     ///
     /// # Errors
-    /// [`JobProblem::NothingPending`], [`JobProblem::OtherRun`] if another one is pending than `run`, [`JobProblem::WhichRun`],
+    /// [`JobProblem::NothingPending`], [`JobProblem::OtherRun`] if another one is pending than `run`, [`JobProblem::WhichRun`] and
+    /// [`JobProblem::FailedRun`] without a number,
     /// [`JobProblem::Pending`] if its snapshot is gone or damaged, [`Error::Io`]: the baseline is the old one then.
     pub fn commit(&self, run: Option<u64>, keep: usize, ending: &Ending) -> Result<Ended> {
         let (mut docket, pending) = self.pending(run)?;
         if let (None, Some(replaced)) = (run, pending.replaced) {
             return Err(Error::job(self.job.name(), JobProblem::WhichRun { pending: pending.run, replaced }));
         }
+        let run_named = run;
         let run = pending.run;
+        if run_named.is_none() && pending.failed {
+            return Err(Error::job(self.job.name(), JobProblem::FailedRun { run }));
+        }
         let snapshot = open_generation(self.job.dir(), &pending, &NoMonitor)
             .map_err(|e| Error::job(self.job.name(), JobProblem::Pending { run, reason: told(&e) }))?;
         docket.pending = None;

@@ -3,8 +3,10 @@
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use fastdiff::baseline::Begun;
 use fastdiff::emit::PathStyle;
 
+use super::config::Definition;
 use super::format::{Form, Format, Part, check_form};
 use super::hints::HintsArgs;
 use super::jobs::{self, GuardArgs};
@@ -20,6 +22,8 @@ Examples:
   run=$(fastdiff begin photos -o list) &&
       rsync -aHI --modify-window=-1 --from0 --files-from=list --delete-missing-args --force \\
       ~/Photos/ nas:Photos/ && fastdiff commit photos --run $run
+  run=$(fastdiff begin documents --no-list) && restic backup ~/Documents &&
+      fastdiff commit documents --run $run         a full backup by the program itself
   fastdiff begin documents --hints hints           look only where a watcher saw something
 
 With -o the number of the run is printed, for `commit --run`. To see what a run would list use
@@ -53,6 +57,10 @@ pub(super) struct Args {
     /// Write paths relative to the root, which is written as `.` (one root only)
     #[arg(long)]
     relative: bool,
+
+    /// Write no list, only the number of the run: for a full backup by the program itself
+    #[arg(long, conflicts_with_all = ["emit", "output", "nul", "relative", "list"])]
+    no_list: bool,
 
     /// Which part of the list, for a program that takes paths: rsync and rclone take all by default, the others
     /// what changed
@@ -109,6 +117,20 @@ pub(super) fn run(args: &Args) -> Outcome {
             ),
         );
     }
+    if !args.no_list {
+        write(args, &definition, format, &begun)?;
+    }
+    if args.no_list || args.output != Path::new("-") {
+        writeln!(io::stdout(), "{}", begun.run).map_err(|e| output_failure(&e, false))?;
+    }
+    if !begun.is_complete() {
+        jobs::tell_of_unread(&begun);
+        return Ok(INCOMPLETE);
+    }
+    Ok(DONE)
+}
+
+fn write(args: &Args, definition: &Definition, format: Format, begun: &Begun) -> Result<(), Failure> {
     let output = Output::open(Some(&args.output))?;
     // A first backup of Duplicati would hold nothing but what is listed.
     if format == Format::Duplicati && begun.full.is_some() {
@@ -118,16 +140,9 @@ pub(super) fn run(args: &Args) -> Outcome {
             style: if args.relative { PathStyle::relative(begun.diff())? } else { PathStyle::absolute() },
             nul: args.nul,
             part: args.list,
-            ..jobs::form(&definition, format)
+            ..jobs::form(definition, format)
         };
         write_list_to(begun.diff(), form, output, &args.output)?;
     }
-    if args.output != Path::new("-") {
-        writeln!(io::stdout(), "{}", begun.run).map_err(|e| output_failure(&e, false))?;
-    }
-    if !begun.is_complete() {
-        jobs::tell_of_unread(&begun);
-        return Ok(INCOMPLETE);
-    }
-    Ok(DONE)
+    Ok(())
 }

@@ -297,13 +297,15 @@ impl<'a> Compare<'a> {
         }
     }
 
-    /// Whether one side does not hold an entry because it is a file of our own. What is no longer a directory of our own
-    /// is added: there may be more in it by now.
+    /// Whether one side does not hold an entry because it is a file of our own: in the newer tree the older snapshot itself, not
+    /// what took its place. What is no longer a directory of our own is added: there may be more in it by now.
     fn is_own(&self, raw: &Raw<'_>) -> bool {
         let Some((old, new)) = self.snapshots else { return false };
         match raw.kind {
             ChangeKind::Removed => new.meta().is_own(&self.path),
-            ChangeKind::Added => old.meta().own_files.contains(&self.path),
+            ChangeKind::Added => {
+                old.meta().own_files.contains(&self.path) && raw.new.is_some_and(|new| old.is_file(new.child.stat.ino))
+            }
             _ => false,
         }
     }

@@ -92,7 +92,7 @@ impl DuplicatiList {
         for change in diff.changes_without_renames() {
             let change = change?;
             emitted.summary.add(&change);
-            check_size(&change, options)?;
+            check_size(&change, options, &database)?;
             lists.take(&change, roots);
             // With filters of Duplicati's about, only what is stored already is sure to get through.
             lists.has_file |= change.new.is_some_and(|new| new.kind() == Kind::File)
@@ -100,7 +100,7 @@ impl DuplicatiList {
                 && (!options.exact || database.newest.contains(&change.path));
         }
         let listed = lists.changed.len();
-        let outside = lists.complete(diff, &database, options.exact)?;
+        let outside = lists.complete(diff, &database, options)?;
         if outside > 0 {
             emitted.notes.push(format!(
                 "{outside} paths of the job database lie outside of the roots: if they are sources of the job, changes there are missed; the snapshots have to cover exactly its sources"
@@ -139,10 +139,12 @@ impl DuplicatiList {
 }
 
 /// Duplicati skips what is too large, and carries it over as it was.
-fn check_size(change: &Change, options: &DuplicatiOptions) -> Result<()> {
-    let (Some(limit), Some(old), Some(new)) = (options.size_limit, change.old, change.new) else { return Ok(()) };
-    let is_file = old.kind() == Kind::File && new.kind() == Kind::File;
-    if is_file && old.stat.size <= limit && new.stat.size > limit {
+fn check_size(change: &Change, options: &DuplicatiOptions, database: &StoredPaths) -> Result<()> {
+    let (Some(limit), Some(new)) = (options.size_limit, change.new) else { return Ok(()) };
+    // What an unsuccessful run stored was in no baseline.
+    let was_small = change.old.is_some_and(|old| old.kind() == Kind::File && old.stat.size <= limit)
+        || database.newest.contains(&change.path);
+    if was_small && new.kind() == Kind::File && new.stat.size > limit {
         let name = String::from_utf8_lossy(&quote(&change.path)).into_owned();
         return Err(refuse(format!(
             "{name} is too large now for --skip-files-larger-than, and a list would leave its old content in the backup"
@@ -257,8 +259,10 @@ impl Lists {
     /// under the spelling that is right now, because its target changed its kind; and one regular file if there is none, since a run that examined no
     /// regular file ends with a warning, and an empty list means a full scan. What the newest version holds
     /// and is gone was in neither snapshot (a full scan of Duplicati's own saw it in between): deleted.
-    /// Returns how many of the listed paths lie outside of the roots.
-    fn complete(&mut self, diff: &Diff<'_>, database: &StoredPaths, exact: bool) -> Result<u64> {
+    /// With `exact` what the newest version lacks is listed too: where Duplicati could not read it, nobody else would ever
+    /// name it again. Returns how many of the listed paths lie outside of the roots.
+    fn complete(&mut self, diff: &Diff<'_>, database: &StoredPaths, options: &DuplicatiOptions) -> Result<u64> {
+        let exact = options.exact;
         let roots = &diff.new_snapshot().meta().roots;
         let is_inside = |path: &[u8]| roots.iter().any(|root| is_within(path, root));
         let mut several: HashSet<&[u8]> = database.multi_version.iter().map(Vec::as_slice).collect();
@@ -306,9 +310,10 @@ impl Lists {
                 }
             } else if is_several && entry.kind() == Kind::Unknown {
                 self.changed.insert(spelling);
-            } else if is_several {
+            } else if is_several || exact && is_missing(&entry, &spelling, database, options) {
                 self.list(&entry.path, entry.kind());
-                self.has_file |= entry.kind() == Kind::File;
+                self.has_file |= is_several && entry.kind() == Kind::File;
+                self.corrects |= !is_several;
             }
             let file = if database.newest.contains(&entry.path) { &mut stored_file } else { &mut some_file };
             if !self.has_file && file.is_none() && is_fit(&entry) {
@@ -359,6 +364,16 @@ fn looks_the_same(change: &Change) -> bool {
     let (Some(old), Some(new)) = (change.old, change.new) else { return false };
     let is_file = old.kind() == Kind::File && new.kind() == Kind::File;
     is_file && old.stat.size == new.stat.size && old.stat.mtime == new.stat.mtime
+}
+
+/// Whether the newest version lacks a file or a directory that Duplicati stores. Of the same sources, by the same filters.
+fn is_missing(entry: &crate::Entry, spelling: &[u8], database: &StoredPaths, options: &DuplicatiOptions) -> bool {
+    let is_skipped = options.size_limit.is_some_and(|limit| entry.kind() == Kind::File && entry.stat.size > limit);
+    matches!(entry.kind(), Kind::File | Kind::Dir)
+        && !entry.flags.contains(Flags::UNKNOWN)
+        && !is_skipped
+        && std::str::from_utf8(spelling).is_ok()
+        && !database.newest.contains(spelling)
 }
 
 /// Whether there is what Duplicati would store under this spelling. Unreadable counts as there.

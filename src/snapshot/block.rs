@@ -263,7 +263,8 @@ impl<'a> Block<'a> {
         }
         let row_len = usize::from(row_len);
         let names = rest.get(count.checked_mul(row_len)?..)?;
-        (names.last() == Some(&0)).then_some(Self { count, fields, row_len, rows: rest, names })
+        // Each child has a name, so that there are no more of them than bytes.
+        (names.last() == Some(&0) && count <= names.len()).then_some(Self { count, fields, row_len, rows: rest, names })
     }
 
     /// The number of children.
@@ -346,7 +347,8 @@ impl Names<'_> {
             return count;
         }
         let same = names.iter().zip(other.0).take_while(|(a, b)| a == b).count();
-        memchr_iter(0, &names[..same]).count()
+        // Another program may have written more NULs meanwhile.
+        memchr_iter(0, &names[..same]).count().min(count)
     }
 
     /// Where so many names end. They are counted many bytes at once, which is much faster than finding each.

@@ -41,6 +41,8 @@ pub struct Snapshot {
     path: PathBuf,
     header: Header,
     meta: Meta,
+    /// The inode of the file, 0 where there is none.
+    inode: u64,
     pub(super) overlay: Option<Overlay>,
 }
 
@@ -86,7 +88,8 @@ impl Snapshot {
     pub(super) fn open_flat(path: &Path) -> Result<Self> {
         let problem = |problem| Error::Snapshot { path: path.to_owned(), problem };
         let file = open_regular(path)?;
-        if file.metadata().context("read", path)?.len() == 0 {
+        let metadata = file.metadata().context("read", path)?;
+        if metadata.len() == 0 {
             return Err(problem(SnapshotProblem::Empty));
         }
         let map = map(&file).context("map", path)?;
@@ -117,7 +120,7 @@ impl Snapshot {
             let view = View::new(blocks, &map[index_range], rows).filter(|_| rows > 0);
             view.ok_or_else(|| Error::damaged(path, "the index cannot be read"))
         })?;
-        Ok(Self { mapped, path: path.to_owned(), header, meta, overlay: None })
+        Ok(Self { mapped, path: path.to_owned(), header, meta, inode: inode(&metadata), overlay: None })
     }
 
     /// The snapshot that an overlay needs; none if this one stands by itself.
@@ -141,6 +144,11 @@ impl Snapshot {
     pub(super) fn view(&self, of_base: bool) -> &View<'_> {
         let base = self.overlay.as_ref().filter(|_| of_base).map(|overlay| &overlay.base.mapped);
         base.unwrap_or(&self.mapped).borrow_dependent()
+    }
+
+    /// Whether it was opened from the file with this inode, or its overlay's base was.
+    pub(crate) fn is_file(&self, inode: u64) -> bool {
+        inode != 0 && (self.inode == inode || self.overlay_base().is_some_and(|base| base.inode == inode))
     }
 
     /// The file that it was opened from.
@@ -320,4 +328,14 @@ impl Snapshot {
             self.meta.mounts[from..].iter().find(|m| self.subtree_rows(m.row).is_ok_and(|rows| rows.contains(&row)))?;
         self.meta.devices.get(holder.device as usize)
     }
+}
+
+#[cfg(unix)]
+fn inode(metadata: &std::fs::Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::ino(metadata)
+}
+
+#[cfg(not(unix))]
+fn inode(_metadata: &std::fs::Metadata) -> u64 {
+    0
 }

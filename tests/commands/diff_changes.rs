@@ -271,3 +271,16 @@ fn each_filter_sees_only_what_it_lets_in() {
     assert_eq!(env.snap_with("b.snap", &filters).success(), "");
     assert_eq!(env.changes("a.snap", "b.snap"), "M .\nA b\n");
 }
+
+#[test]
+fn what_takes_the_place_of_a_snapshot_in_the_tree_is_added() {
+    let env = TestEnv::new();
+    env.snap("tree/a.snap");
+    // The snapshot itself is nobody's data; where it was somebody writes something of his own.
+    env.snap("b.snap");
+    assert_eq!(env.changes("tree/a.snap", "b.snap"), "M .\n");
+    env.rename("tree/a.snap", "a.snap");
+    env.write("tree/a.snap", "dear reader");
+    env.snap("c.snap");
+    assert_eq!(env.changes("a.snap", "c.snap"), "M .\nA a.snap\n");
+}

@@ -180,3 +180,18 @@ fn a_full_state_directory_prints_no_list() {
     let told = Told::new(&hooked.env.finish(&mut command));
     assert!(told.refused().contains("state"), "{:?}", told.log);
 }
+
+#[test]
+fn a_list_that_duplicati_never_took_costs_no_file() {
+    let mut hooked = Hooked::new();
+    hooked.write("Aa", "never changed");
+    let mut hooked = hooked.going();
+    hooked.write("z", "changed");
+    assert!(!hooked.before().options.changed.is_empty());
+    // Past the time limit of its script Duplicati drops what that printed and scans everything. One file cannot be read then.
+    hooked.run(&Options::none(), Ending::Warning);
+    hooked.write("other", "new");
+    let told = hooked.before();
+    hooked.run(&told.options, Ending::Success);
+    assert_eq!(hooked.job.mistakes(), [""; 0], "{:?}", told.log);
+}

@@ -255,3 +255,25 @@ fn a_commit_needs_no_number_after_a_run_that_was_given_up_or_is_known_to_have_fa
     jobs.begin(&[]);
     jobs.run(["commit", "j"]).success();
 }
+
+#[test]
+fn a_run_that_failed_is_committed_only_by_its_number() {
+    let jobs = Jobs::new();
+    jobs.settle();
+    jobs.env.write("tree/a", "");
+    assert_eq!(jobs.start(&["--", "false"]).code, Some(1));
+    let line = jobs.run(["commit", "j"]).failure(2);
+    assert!(line.contains("run 2 failed") && line.contains("--run 2"), "{line}");
+    jobs.run(["commit", "j", "--run=2"]).success();
+    assert_eq!(jobs.list(), "");
+}
+
+#[test]
+fn without_a_list_the_number_of_the_run_is_all_that_is_printed() {
+    let jobs = Jobs::new();
+    jobs.env.write("tree/a", "");
+    let run = jobs.begin(&["--no-list"]);
+    assert_eq!((run.code, run.stdout.as_str()), (Some(0), "1\n"));
+    jobs.run(["commit", "j", "--run=1"]).success();
+    assert_eq!(jobs.list(), "");
+}

@@ -75,7 +75,10 @@ fn what_is_added_is_shown_and_listed_and_removed_and_comments_stay() {
     let shown: serde_json::Value = serde_json::from_str(&jobs.run(["job", "show", "new", "--json"]).success()).unwrap();
     assert_eq!(shown["command"][1], "--files-from={all}");
     assert_eq!(jobs.run(["job", "list", "--json"]).success().lines().count(), 2);
-    assert_eq!(jobs.run(["job", "remove", "new"]).success(), "");
+    assert_eq!(
+        jobs.run(["job", "remove", "new"]).stderr,
+        "fastdiff: note: job new: its definition, baseline and log are gone; timers and scripts stay\n"
+    );
     let text = String::from_utf8(env.read("fastdiff.toml")).unwrap();
     assert_eq!(text, "# mine\n\n[jobs.old] # keep me\nroots = [\"/etc\"] # here\n");
     insta::assert_snapshot!(
@@ -88,7 +91,7 @@ fn what_is_added_is_shown_and_listed_and_removed_and_comments_stay() {
 fn a_removed_job_leaves_no_state_and_begins_anew() {
     let jobs = Jobs::new();
     jobs.settle();
-    jobs.run(["job", "remove", "j"]).success();
+    assert_eq!(jobs.run(["job", "remove", "j"]).code, Some(0));
     assert_eq!(jobs.env.names("state/jobs"), [""; 0]);
     jobs.define("");
     assert!(jobs.begin(&[]).stderr.contains("there is no baseline yet"));

@@ -35,7 +35,8 @@ fn status_shows_what_the_next_run_would_list_and_changes_nothing() {
     let before = everything(&jobs);
     let run = status(&["--exit-code"]);
     assert_eq!(run.code, Some(1));
-    insta::assert_snapshot!(run.stdout, @r"
+    // Some file systems have sizes of directories that follow their entries.
+    insta::assert_snapshot!(run.stdout.replace("(size, mtime", "(mtime"), @r"
     M  [ROOT]/tree/  (mtime, ctime)
     A  [ROOT]/tree/a  (2 B)
 

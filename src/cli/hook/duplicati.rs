@@ -16,7 +16,7 @@ use super::super::format::Format;
 use super::super::nice::NiceArgs;
 use super::super::state::StateArgs;
 use super::super::walk::{WalkArgs, parse_timeout};
-use super::super::{DIFFERENT, DONE, Failure};
+use super::super::{DIFFERENT, DONE, FAILED, Failure};
 use super::voice;
 
 const AFTER_HELP: &str = "\
@@ -134,14 +134,15 @@ fn give(answer: Answer, job: &Held) -> u8 {
         Answer::List { options, run, note } => {
             // Written before the list is: a list that nobody knows of would be taken for a full scan.
             let note = Note { listed: true, ..note };
-            match job.locked.annotate(Some(run), note.to_map()) {
+            let has_arrived = match job.locked.annotate(Some(run), note.to_map()) {
                 Ok(()) => voice::write(&options),
                 Err(e) => {
                     voice::say(format_args!("no list, so that Duplicati scans everything: {e}"));
                     voice::write(&[])
                 }
             };
-            DONE
+            // Half a list is worse than none: the script passes nothing on then.
+            if has_arrived { DONE } else { FAILED }
         }
         Answer::Skip { run } => {
             let ending = Ending { exit_code: None, reason: Some("nothing changed, the backup was skipped".into()) };

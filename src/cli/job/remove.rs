@@ -1,7 +1,7 @@
 //! `fastdiff job remove`: forget a job and its snapshots.
 
 use super::super::state::StateArgs;
-use super::super::{DONE, Failure, Outcome};
+use super::super::{DONE, Failure, Outcome, complain};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -39,5 +39,9 @@ pub(in crate::cli) fn run(args: &Args) -> Outcome {
     if let Some(locked) = locked {
         locked.remove()?;
     }
+    complain(
+        "note",
+        format_args!("job {}: its definition, baseline and log are gone; timers and scripts stay", args.name),
+    );
     Ok(DONE)
 }

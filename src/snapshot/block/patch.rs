@@ -10,6 +10,10 @@ impl Block<'_> {
         let rows = data.len() - self.rows.len();
         let values: Vec<_> =
             children.iter().map(|(row, child)| (*row as usize, to_fields(&child.stat, child.flags))).collect();
+        // The bytes may be others than those that the places are from.
+        if values.iter().any(|(row, _)| *row >= self.count) {
+            return None;
+        }
         for (i, field) in self.fields.iter().enumerate().take(COUNT) {
             if values.iter().all(|(row, value)| field.of(self.row(*row)) == value[i]) {
                 continue;

@@ -354,6 +354,14 @@ impl<D> Node<D> {
         if !state.sorted {
             let names = Arc::clone(&state.listing.names);
             state.subdirs.sort_by(|a, b| name(&names, a.name).cmp(name(&names, b.name)));
+            // A name that was listed twice, as a directory and as something else that was one by the time it was looked at.
+            state.subdirs.dedup_by(|again, first| {
+                let is_same = name(&names, again.name) == name(&names, first.name);
+                if is_same && matches!(again.outcome, Outcome::Dir { .. }) {
+                    std::mem::swap(again, first);
+                }
+                is_same
+            });
         }
         state
     }
