@@ -38,6 +38,7 @@ consumer's format cannot express the list (then nothing is printed): the run is 
 /// Walk the roots of a job, compare them with its baseline, print the list and keep the new snapshot as pending.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub(super) struct Args {
     /// The job
     name: String,

@@ -183,7 +183,7 @@ fn a_full_state_directory_prints_no_list() {
 
 #[test]
 fn a_list_that_duplicati_never_took_costs_no_file() {
-    let mut hooked = Hooked::new();
+    let hooked = Hooked::new();
     hooked.write("Aa", "never changed");
     let mut hooked = hooked.going();
     hooked.write("z", "changed");
