@@ -87,6 +87,12 @@ fn was_not_loaded(run: &Run) -> bool {
     run.code == Some(127) || killed && run.stderr.is_empty()
 }
 
+/// The least address space, in kilobytes, in which the system can load the program at all.
+fn least_to_load(env: &TestEnv) -> usize {
+    let loads = |kilobytes: &usize| under(env, &format!("ulimit -v {kilobytes}"), &["--version"]).code == Some(0);
+    (8_000..100_000).step_by(500).find(loads).expect("100 MB are enough")
+}
+
 /// Whether the standard library could not prepare a thread that it had started, and said so its own way.
 fn had_no_thread(run: &Run) -> bool {
     run.code != Some(0) && run.stderr.contains("failed to allocate an alternative stack")
@@ -126,10 +132,11 @@ fn little_memory_is_enough_or_an_error() {
     let mut attack = Attack::on(Promise::WholeOrAbsent, "little address space");
     let step = if at_length_asked() { 500 } else { 4000 };
     let mut ran = 0;
-    for kilobytes in (12_000..48_000).step_by(step) {
+    let least = least_to_load(&env);
+    for kilobytes in (least - 4_000..least + 26_000).step_by(step) {
         for args in COMMANDS {
             let run = under(&env, &format!("ulimit -v {kilobytes}"), args);
-            if was_not_loaded(&run) && kilobytes < 22_000 || had_no_thread(&run) {
+            if was_not_loaded(&run) && kilobytes <= least || had_no_thread(&run) {
                 clean_up(&env, args);
                 continue;
             }
@@ -145,7 +152,8 @@ fn little_memory_is_enough_or_an_error() {
 fn a_big_diff_without_threads_is_an_answer_or_an_error() {
     let env = environment(|env| (0..4200).for_each(|number| drop(env.dir(format!("tree/{number}")))));
     let mut attack = Attack::on(Promise::WholeOrAbsent, "no threads for a big diff");
-    for kilobytes in (20_000..32_000).step_by(500) {
+    let least = least_to_load(&env);
+    for kilobytes in (least..least + 12_000).step_by(500) {
         let run = under(&env, &format!("ulimit -v {kilobytes}"), COMMANDS[2]);
         if was_not_loaded(&run) || had_no_thread(&run) {
             clean_up(&env, COMMANDS[2]);
