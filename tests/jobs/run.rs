@@ -122,8 +122,8 @@ fn an_interrupt_from_the_terminal_is_not_passed_on_twice() {
         "n=0; trap 'n=$((n+1)); echo $n >count' INT; until [ \"$(cat /proc/$PPID/wchan)\" = do_wait ]; do :; done;
                   >started; while [ -e started ] && ! [ -e stop ]; do :; done; exit 5";
     let program = jobs.command(["run", "j", "-q", "--", "sh", "-c", script]);
-    // script(1) gives it a terminal of its own, at which ^C is typed.
-    let line = format!("{} run j -q -- sh -c '{}'", crate::testenv::BINARY, script.replace('\'', "'\\''"));
+    // script(1) gives it a terminal of its own, at which ^C is typed. Its shell would end by that as well.
+    let line = format!("exec {} run j -q -- sh -c '{}'", crate::testenv::BINARY, script.replace('\'', "'\\''"));
     let mut typed = std::process::Command::new("/usr/bin/script");
     typed.args(["-qec", &line, "/dev/null"]).current_dir(jobs.env.path("")).stdin(Stdio::piped()).stdout(Stdio::null());
     typed.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?)))).process_group(0);
