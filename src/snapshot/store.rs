@@ -52,7 +52,9 @@ impl Store {
     /// # Errors
     /// When what has no room in memory cannot be written.
     pub(super) fn add(&mut self, block: &[u8], spill: &Spill) -> io::Result<Stored> {
-        let stored = Stored { start: self.end, len: block.len() as u32 };
+        let len =
+            u32::try_from(block.len()).map_err(|_| io::Error::other("a directory of it takes more than 4 GiB"))?;
+        let stored = Stored { start: self.end, len };
         if block.len() > spill.limit / LARGE_PART {
             write_all_at(self.file(spill)?, block, stored.start)?;
             self.end += block.len() as u64;
