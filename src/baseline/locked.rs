@@ -126,11 +126,10 @@ impl Locked {
         if let (None, Some(replaced)) = (run, pending.replaced) {
             return Err(Error::job(self.job.name(), JobProblem::WhichRun { pending: pending.run, replaced }));
         }
-        let run_named = run;
-        let run = pending.run;
-        if run_named.is_none() && pending.failed {
-            return Err(Error::job(self.job.name(), JobProblem::FailedRun { run }));
+        if run.is_none() && pending.failed {
+            return Err(Error::job(self.job.name(), JobProblem::FailedRun { run: pending.run }));
         }
+        let run = pending.run;
         let snapshot = open_generation(self.job.dir(), &pending, &NoMonitor)
             .map_err(|e| Error::job(self.job.name(), JobProblem::Pending { run, reason: told(&e) }))?;
         docket.pending = None;
@@ -158,7 +157,7 @@ impl Locked {
         Ok(self.after(&docket, pending.run, Outcome::Aborted, ending))
     }
 
-    /// The consumer of the pending run failed, or was not started: writes that into the log. It stays pending, so that the
+    /// The consumer of the pending run failed, or was not started: writes that down. It stays pending, so that the
     /// next walk may save work by it; its changes are in the next list again.
     ///
     /// # Errors

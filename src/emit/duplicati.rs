@@ -4,10 +4,13 @@
 //! what happens to one that is not listed, was found in Duplicati's source and by running it; each rule
 //! below says which.
 
+mod spelling;
+
 use std::collections::{BTreeSet, HashSet};
 use std::io::Write;
 use std::path::PathBuf;
 
+use self::spelling::{is_stored_as_spelled, link_spelling, with_slash};
 use super::{Emitted, quote, written};
 use crate::diff::{Change, ChangeKind, Diff};
 use crate::duplicati::{JobDatabase, StoredPaths};
@@ -192,20 +195,6 @@ fn joined(paths: &BTreeSet<Vec<u8>>) -> Result<Vec<u8>> {
     Ok(value)
 }
 
-fn with_slash(path: &[u8]) -> Vec<u8> {
-    let mut path = path.to_vec();
-    if path.last() != Some(&b'/') {
-        path.push(b'/');
-    }
-    path
-}
-
-/// A symlink is spelled as a directory if it leads to one at this moment.
-fn link_spelling(path: &[u8]) -> Vec<u8> {
-    let leads_to_dir = std::fs::metadata(to_path(path)).is_ok_and(|m| m.is_dir());
-    if leads_to_dir { with_slash(path) } else { path.to_vec() }
-}
-
 impl Lists {
     fn take(&mut self, change: &Change, roots: &[Vec<u8>]) {
         if change.kind == ChangeKind::Unknown {
@@ -374,23 +363,6 @@ fn is_missing(entry: &crate::Entry, spelling: &[u8], database: &StoredPaths, opt
         && !is_skipped
         && std::str::from_utf8(spelling).is_ok()
         && !database.newest.contains(spelling)
-}
-
-/// Whether there is what Duplicati would store under this spelling. Unreadable counts as there.
-fn is_stored_as_spelled(path: &[u8]) -> bool {
-    let slash = path.len() > 1 && path.ends_with(b"/");
-    let bare = if slash { &path[..path.len() - 1] } else { path };
-    match std::fs::symlink_metadata(to_path(bare)) {
-        Ok(m) if m.is_symlink() => link_spelling(bare) == path,
-        Ok(m) => {
-            if slash {
-                m.is_dir()
-            } else {
-                m.is_file()
-            }
-        }
-        Err(e) => e.kind() != std::io::ErrorKind::NotFound && e.kind() != std::io::ErrorKind::NotADirectory,
-    }
 }
 
 /// Whether an entry can stand for "a regular file that exists".
