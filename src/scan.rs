@@ -233,6 +233,8 @@ pub fn scan(
     if let Some(hinted) = &hinted {
         hinted.sign(&mut question, &mut header, base);
     }
+    // What was taken over from it is copied below, each directory with the digest that it was checked against.
+    base.map_or(Ok(()), Snapshot::check_unchanged)?;
     let header = collector.builder.write(top, &devices, question, header, overlay, file, monitor)?;
     let is_overlay = header.own_directories < header.directories;
     Ok(ScanOutcome {

@@ -1,6 +1,6 @@
 //! Writes the list of a diff to where it is to go.
 
-use std::io::{self, IsTerminal as _};
+use std::io::{self, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 
 use fastdiff::emit::Emitted;
@@ -32,7 +32,12 @@ pub(super) fn write_list_to(
     let for_people = form.format == Format::Text;
     let is_standard = output.is_standard();
     form.text.color = is_standard && for_people && colored();
-    let emitted = form.write(diff, output.writer()).map_err(|e| match e.io_error() {
+    let mut checked = Checked { diff, out: output.writer(), piece: Vec::with_capacity(PIECE), broken: None };
+    let emitted = form.write(diff, &mut checked).and_then(|emitted| match checked.flush() {
+        Ok(()) => Ok(emitted),
+        Err(source) => Err(Error::Io { operation: "write", path: "the list".into(), source }),
+    });
+    let emitted = emitted.map_err(|e| checked.broken.take().unwrap_or(e)).map_err(|e| match e.io_error() {
         Some(io) if is_standard && e.path() == Some(Path::new("the list")) => output_failure(io, for_people),
         _ => Failure::Library(about(e, destination)),
     })?;
@@ -41,6 +46,39 @@ pub(super) fn write_list_to(
         complain("note", note);
     }
     Ok(emitted)
+}
+
+/// Passes a list on in pieces, each as long as what it was made from is as it was: what has gone into a pipe is not
+/// taken back.
+struct Checked<'o, 'd, 's> {
+    diff: &'d Diff<'s>,
+    out: &'o mut dyn Write,
+    piece: Vec<u8>,
+    /// Why it was not passed on.
+    broken: Option<Error>,
+}
+
+/// In bytes: a list of a usual size is one.
+const PIECE: usize = 1 << 16;
+
+impl Write for Checked<'_, '_, '_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.piece.len() + bytes.len() > PIECE {
+            self.flush()?;
+        }
+        self.piece.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if let Err(error) = self.diff.check_unchanged() {
+            self.broken = Some(error);
+            return Err(io::Error::other("a snapshot was changed"));
+        }
+        self.out.write_all(&self.piece)?;
+        self.piece.clear();
+        self.out.flush()
+    }
 }
 
 /// Says where a changed inode alone does not count.

@@ -97,7 +97,9 @@ impl<'a> Diff<'a> {
         {
             return Err(Error::TooManyRemoved { removed, limit: limit.to_string() });
         }
-        Ok(Self { old, new, renames, removed, unknown, renumbered, kept, everything: false, again: Vec::new() })
+        let diff = Self { old, new, renames, removed, unknown, renumbered, kept, everything: false, again: Vec::new() };
+        diff.check_unchanged()?;
+        Ok(diff)
     }
 
     /// Everything in a snapshot as added, the roots too: the list of a first run, or of one after other roots or filters. Costs
@@ -126,6 +128,16 @@ impl<'a> Diff<'a> {
     pub(crate) fn list_again(&mut self, again: &Again) -> Result<()> {
         self.again = again.changes(self.old, self.new)?;
         Ok(())
+    }
+
+    /// Makes sure that no other program has written into the snapshots since they were opened. [`Self::changes`] does so
+    /// before it ends; what is passed on before that can be made sure of here.
+    ///
+    /// # Errors
+    /// [`Error::Snapshot`] if one has.
+    pub fn check_unchanged(&self) -> Result<()> {
+        self.old.check_unchanged()?;
+        self.new.check_unchanged()
     }
 
     /// The older snapshot.
@@ -157,8 +169,7 @@ impl<'a> Diff<'a> {
     /// The changes in tree order; a rename stands at its new path.
     ///
     /// # Errors
-    /// An item may be an error if a snapshot was changed since it was checked, which is noticed where the
-    /// changes are too many to be kept from the first pass.
+    /// An item may be an error if another program changed a snapshot since it was checked; at the latest the last one is.
     pub fn changes(&self) -> Changes<'a, '_> {
         self.changes_as(Some(&self.renames))
     }
@@ -170,7 +181,8 @@ impl<'a> Diff<'a> {
 
     fn changes_as<'d>(&'d self, renames: Option<&'d Renames>) -> Changes<'a, 'd> {
         let again = self.again.iter().peekable();
-        let changes = |source| Changes { renames, old: self.old, source, waiting: None, again, next: None };
+        let changes =
+            |source| Changes { diff: self, renames, source, waiting: None, again, next: None, has_ended: false };
         if self.everything {
             return changes(Source::Everything(Box::new(self.new.entries())));
         }
@@ -207,14 +219,15 @@ impl<'a> Source<'a, '_> {
 /// Iterates over changes in tree order. After an error it ends.
 #[derive(Debug)]
 pub struct Changes<'a, 'd> {
+    diff: &'d Diff<'a>,
     renames: Option<&'d Renames>,
-    old: &'a Snapshot,
     source: Source<'a, 'd>,
     waiting: Option<Change>,
     /// What is listed although it may not differ.
     again: std::iter::Peekable<std::slice::Iter<'d, Change>>,
     /// A change that comes behind the next one of those.
     next: Option<Change>,
+    has_ended: bool,
 }
 
 impl Changes<'_, '_> {
@@ -252,7 +265,7 @@ impl Changes<'_, '_> {
             let Some(renames) = self.renames else { return Ok(Some(raw.change(path))) };
             match raw.kind {
                 ChangeKind::Removed if renames.is_source(raw.old_place()) => {}
-                ChangeKind::Added => match renames.changes(&raw, path, self.old)? {
+                ChangeKind::Added => match renames.changes(&raw, path, self.diff.old)? {
                     Some([None, None]) => {}
                     Some([None, only]) => return Ok(only),
                     Some([first, second]) => {
@@ -272,11 +285,14 @@ impl Iterator for Changes<'_, '_> {
     type Item = Result<Change>;
 
     fn next(&mut self) -> Option<Result<Change>> {
-        let next = self.merged().transpose();
-        if let Some(Err(_)) = &next {
-            self.source = Source::Again(Box::new(Err(None)));
-            self.again = [].iter().peekable();
+        if self.has_ended {
+            return None;
         }
+        let next = match self.merged() {
+            Ok(None) => self.diff.check_unchanged().err().map(Err),
+            other => other.transpose(),
+        };
+        self.has_ended = !matches!(next, Some(Ok(_)));
         next
     }
 }

@@ -1,7 +1,8 @@
 //! Opens and maps a file that may be anything.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::path::Path;
+use std::time::SystemTime;
 
 use memmap2::Mmap;
 
@@ -35,6 +36,28 @@ pub(super) fn open_regular(path: &Path) -> Result<File> {
         return Err(problem("not a regular file"));
     }
     Ok(file)
+}
+
+/// The file behind a mapping, as it was before anything was read of it: whoever writes into it moves its time.
+#[derive(Debug)]
+pub(super) struct Opened {
+    file: File,
+    len: u64,
+    /// None where the file system has no such time. The time of the last change would not do: a new name or
+    /// none, as by the snapshot that replaces this one, changes that too.
+    modified: Option<SystemTime>,
+}
+
+impl Opened {
+    pub(super) fn new(file: File, metadata: &Metadata) -> Self {
+        Self { file, len: metadata.len(), modified: metadata.modified().ok() }
+    }
+
+    /// Whether nobody wrote into the file since.
+    pub(super) fn is_as_it_was(&self) -> std::io::Result<bool> {
+        let now = self.file.metadata()?;
+        Ok(now.len() == self.len && now.modified().ok() == self.modified)
+    }
 }
 
 #[expect(unsafe_code, reason = "mapping a file is unsafe because others may change it")]

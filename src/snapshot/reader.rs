@@ -11,7 +11,7 @@ use super::block::{Block, Child};
 use super::builder::directory_digest;
 use super::header::{Digest, HEADER_LEN, Header, digest};
 use super::listing::Listing;
-use super::open::{map, open_regular};
+use super::open::{Opened, map, open_regular};
 use super::overlay::Overlay;
 use super::tables::{ArchivedMeta, Device, Meta, View};
 use crate::entry::Flags;
@@ -41,6 +41,7 @@ pub struct Snapshot {
     path: PathBuf,
     header: Header,
     meta: Meta,
+    file: Opened,
     /// The inode of the file, 0 where there is none.
     inode: u64,
     pub(super) overlay: Option<Overlay>,
@@ -120,7 +121,20 @@ impl Snapshot {
             let view = View::new(blocks, &map[index_range], rows).filter(|_| rows > 0);
             view.ok_or_else(|| Error::damaged(path, "the index cannot be read"))
         })?;
-        Ok(Self { mapped, path: path.to_owned(), header, meta, inode: inode(&metadata), overlay: None })
+        let (file, inode) = (Opened::new(file, &metadata), inode(&metadata));
+        Ok(Self { mapped, path: path.to_owned(), header, meta, file, inode, overlay: None })
+    }
+
+    /// Makes sure that no other program has written into the file, or into that of an overlay's base, since it was opened:
+    /// then what was read from the mapping is what was checked, to the granularity of the file system's time stamps.
+    ///
+    /// # Errors
+    /// [`Error::Snapshot`] if one has; [`Error::Io`] if the system does not say.
+    pub fn check_unchanged(&self) -> Result<()> {
+        if !self.file.is_as_it_was().context("read", &self.path)? {
+            return Err(Error::damaged(&self.path, "another program wrote to it while it was read"));
+        }
+        self.overlay_base().map_or(Ok(()), Self::check_unchanged)
     }
 
     /// The snapshot that an overlay needs; none if this one stands by itself.

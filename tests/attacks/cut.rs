@@ -6,6 +6,8 @@ use std::os::unix::fs::FileExt as _;
 use std::process::Stdio;
 use std::time::Instant;
 
+use fastdiff::{Diff, DiffOptions, Error, Monitor, NoMonitor, ScanOptions, Snapshot, SnapshotProblem, scan};
+
 use super::damage::fit_header;
 use super::draw::Random;
 use super::report::{Attack, Promise, times};
@@ -90,6 +92,62 @@ fn a_snapshot_cut_or_overwritten_at_any_moment_gives_an_error_or_the_truth() {
     }
 }
 
+fn is_damage(error: &Error) -> bool {
+    matches!(error, Error::Snapshot { problem: SnapshotProblem::Damaged(_), .. })
+}
+
+/// Writes the same bytes again, as a program that knows nothing of snapshots may.
+fn write_in_place(env: &TestEnv, file: &str) {
+    let first = env.read(file)[0];
+    OpenOptions::new().write(true).open(env.path(file)).unwrap().write_all_at(&[first], 0).unwrap();
+}
+
+#[test]
+fn a_snapshot_that_is_written_to_after_it_was_compared_ends_its_list_with_an_error() {
+    for (written, everything) in [("a.snap", false), ("b.snap", false), ("b.snap", true)] {
+        let in_place = |env: &TestEnv| write_in_place(env, written);
+        // As `snap` does: what is open stays as it is.
+        let replace = |env: &TestEnv| {
+            env.write("other", env.read(written));
+            fs::rename(env.path("other"), env.path(written)).unwrap();
+        };
+        for (write, is_noticed) in [(&replace as &dyn Fn(&TestEnv), false), (&in_place, true)] {
+            let env = two_snapshots(400);
+            let open = |name| Snapshot::open(env.path(name)).unwrap();
+            let (old, new) = (open("a.snap"), open("b.snap"));
+            let compared = Diff::new(&old, &new, &DiffOptions::default()).unwrap();
+            let diff = if everything { Diff::everything(&new) } else { compared };
+            let whole = diff.changes().map(Result::unwrap).count();
+            write(&env);
+            let mut changes: Vec<_> = diff.changes().collect();
+            let last = changes.pop_if(|change| change.is_err());
+            assert_eq!(changes.into_iter().flatten().count(), whole);
+            assert_eq!(last.is_some_and(|last| is_damage(&last.unwrap_err())), is_noticed, "{written} {everything}");
+            let again = Diff::new(&old, &new, &DiffOptions::default());
+            assert_eq!(again.is_err_and(|e| is_damage(&e)), is_noticed);
+        }
+    }
+}
+
+#[test]
+fn a_base_that_is_written_to_during_a_scan_leaves_no_snapshot() {
+    struct Writer<'e>(&'e TestEnv);
+    impl Monitor for Writer<'_> {
+        fn cancelled(&self) -> bool {
+            write_in_place(self.0, "a.snap");
+            false
+        }
+    }
+    let env = two_snapshots(400);
+    let base = Snapshot::open(env.path("a.snap")).unwrap();
+    let options = ScanOptions::new([env.path("tree")]);
+    let outcome = scan(&options, Some(&base), &env.path("c.snap"), &Writer(&env));
+    assert!(outcome.is_err_and(|e| is_damage(&e)));
+    assert!(!env.path("c.snap").exists());
+    let base = Snapshot::open(env.path("a.snap")).unwrap();
+    scan(&options, Some(&base), &env.path("c.snap"), &NoMonitor).unwrap();
+}
+
 #[test]
 fn a_damaged_snapshot_makes_no_command_need_much_memory() {
     let env = two_snapshots(400);
@@ -109,8 +167,14 @@ fn a_damaged_snapshot_makes_no_command_need_much_memory() {
             fit_header(&mut bytes);
         }
         env.write("a.snap", &bytes);
-        // The program itself, two threads and their arenas take some 160 MB of addresses, of which they use little.
-        let run = env.finish(env.shell("ulimit -v 200000; exec $0 \"$@\"").args(args));
+        // With one arena for all threads (each of its own would reserve up to 128 MB of addresses and use little), and
+        // with so many threads on any machine, a sound snapshot needs some 25 MB.
+        let mut command = env.shell("ulimit -v 100000; exec $0 \"$@\"");
+        command.env("MALLOC_ARENA_MAX", "1").args(args);
+        if args[0] == "snap" {
+            command.args(["--threads", "2"]);
+        }
+        let run = env.finish(&mut command);
         let starved = run.stderr.contains("out of memory") || run.stderr.contains("start threads");
         let held = !starved && (is_clear(&run) || run.code == Some(0) || run.code == Some(3));
         attack.check(held, || format!("{args:?}: {:?}, signal {:?}: {}", run.code, run.signal, run.stderr));
