@@ -100,7 +100,8 @@ pub enum Error {
 
     /// More entries were removed than `--max-delete` allows (law 8).
     #[error(
-        "{removed} entries were removed, more than --max-delete {limit} allows; nothing was written: look at the list first (diff, or status of a job, without --max-delete), then raise the limit"
+        "{removed} {} removed, more than --max-delete {limit} allows; nothing was written: look at the list first (diff, or status of a job, without --max-delete), then raise the limit",
+        if *removed == 1 { "entry was" } else { "entries were" }
     )]
     TooManyRemoved {
         /// How many entries were removed.

@@ -7,6 +7,7 @@ use super::compared::{Compared, Pair};
 use super::docket::{Docket, Generation, Note, hex};
 use super::full::FullReason;
 use super::log::Seen;
+use super::places::Places;
 use super::store::Job;
 use super::unsettled;
 use crate::diff::{Again, Diff, DiffOptions, Summary};
@@ -75,6 +76,14 @@ impl Begun {
     /// The new snapshot.
     pub fn new_snapshot(&self) -> &Snapshot {
         self.compared.new_snapshot()
+    }
+
+    /// Where it walked, to be looked at again before a commit.
+    ///
+    /// # Errors
+    /// [`Error::Snapshot`] for a damaged snapshot.
+    pub fn places(&self) -> Result<Places> {
+        Places::of(self.new_snapshot())
     }
 
     /// Whether everything could be read. If not, the list lacks what is unknown.

@@ -61,13 +61,16 @@ impl Locked {
     pub fn begin(&self, request: &Request, monitor: &dyn Monitor) -> Result<Begun> {
         let (mut docket, lost) = read_docket(&self.job)?;
         collect(self.job.dir(), &docket)?;
-        let output = self.job.dir().join(format!("{}.snap", docket.next));
+        let run = docket.next;
+        let output = self.job.dir().join(format!("{run}.snap"));
         let plan = Plan { job: &self.job, docket: &docket, lost, request, output: &output, monitor };
         let begun = plan.carry_out().and_then(|(begun, generation)| {
             self.make_pending(&mut docket, &begun, generation)?;
             Ok(begun)
         });
-        if begun.is_err() {
+        if let Err(error) = &begun {
+            // Nobody may look at what a timer's run says: the log tells why there was no backup, if it can be written.
+            let _ = log::append(self.job.dir(), &Event::refused(run, error));
             // What the docket does not name is removed, if not now then by the next run.
             let _ = self.docket().map(|docket| collect(self.job.dir(), &docket.unwrap_or_default()));
         }

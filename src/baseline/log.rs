@@ -7,10 +7,10 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Result;
 use crate::diff::{ChangeKind, Summary};
 use crate::error::Context as _;
 use crate::sys::durable::{Access, AtomicFile};
+use crate::{Error, Result};
 
 const FILE: &str = "log.jsonl";
 
@@ -76,6 +76,8 @@ pub enum Outcome {
     Replaced,
     /// It is not known yet.
     Pending,
+    /// The walk failed or a guard refused it, so that it never began. The next one has the same number.
+    Refused,
 }
 
 /// How a run ended, for the log.
@@ -110,6 +112,12 @@ pub struct Run {
     pub seen: Seen,
 }
 
+impl Run {
+    fn new(run: u64, began: String, outcome: Outcome, seen: Seen) -> Self {
+        Self { run, began, ended: None, outcome, exit_code: None, reason: None, seen }
+    }
+}
+
 /// A line.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "lowercase")]
@@ -129,9 +137,19 @@ pub(super) enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
     },
+    Refused {
+        run: u64,
+        at: String,
+        reason: String,
+    },
 }
 
 impl Event {
+    /// A run did not come to begin at this moment.
+    pub(super) fn refused(run: u64, error: &Error) -> Self {
+        Self::Refused { run, at: now(), reason: error.to_string() }
+    }
+
     /// A run ended at this moment.
     pub(super) fn ended(run: u64, outcome: Outcome, ending: &Ending) -> Self {
         let Ending { exit_code, reason } = ending.clone();
@@ -196,13 +214,18 @@ pub(super) fn read(dir: &Path, pending: Option<u64>) -> Result<Vec<Run>> {
         match event {
             Event::Begun { run, at, seen } => {
                 // A crash before the docket was written gives its number to the next run.
-                runs.retain(|earlier| earlier.run != run);
-                let new =
-                    Run { run, began: at, ended: None, outcome: Outcome::Pending, exit_code: None, reason: None, seen };
-                runs.push(new);
+                runs.retain(|earlier| earlier.run != run || earlier.outcome == Outcome::Refused);
+                runs.push(Run::new(run, at, Outcome::Pending, seen));
+            }
+            Event::Refused { run, at, reason } => {
+                // If it was about to begin, the docket knows nothing of it.
+                runs.retain(|earlier| earlier.run != run || earlier.outcome == Outcome::Refused);
+                let refused = Run::new(run, at.clone(), Outcome::Refused, Seen::default());
+                runs.push(Run { ended: Some(at), reason: Some(reason), ..refused });
             }
             Event::Ended { run, at, outcome, exit_code, reason } => {
-                if let Some(found) = runs.iter_mut().rev().find(|found| found.run == run) {
+                let mut begun = runs.iter_mut().rev().filter(|found| found.outcome != Outcome::Refused);
+                if let Some(found) = begun.find(|found| found.run == run) {
                     let is_known = !matches!(found.outcome, Outcome::Pending);
                     // That the next run began says nothing new of one that failed.
                     if !(is_known && outcome == Outcome::Replaced) {

@@ -43,6 +43,7 @@ mod full;
 mod lock;
 mod locked;
 mod log;
+mod places;
 mod store;
 mod unsettled;
 
@@ -51,4 +52,5 @@ pub use docket::{Docket, Generation, Note, Unsettled};
 pub use full::FullReason;
 pub use locked::{Ended, Locked};
 pub use log::{Ending, Outcome, Run, Seen};
+pub use places::Places;
 pub use store::{Job, Store, check_name};

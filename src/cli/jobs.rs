@@ -24,7 +24,7 @@ pub(super) struct GuardArgs {
     /// Accept a root that is empty now, is another directory or lies on another file system than before, and
     /// a mount point below one that is gone
     #[arg(long)]
-    allow_root_change: bool,
+    pub(super) allow_root_change: bool,
 }
 
 impl GuardArgs {

@@ -19,7 +19,8 @@ Outcomes:
   failed     the backup program failed, or was not started
   aborted    given up by `fastdiff abort`
   replaced   the next run began, and nobody had said what became of this one
-  pending    not known yet";
+  pending    not known yet
+  refused    the walk failed or a guard refused it: nothing was listed, the next run has the same number";
 
 /// Show what each run of a job saw, and what became of it.
 #[derive(clap::Args)]
@@ -60,6 +61,7 @@ fn word(outcome: What) -> &'static str {
         What::Aborted => "aborted",
         What::Replaced => "replaced",
         What::Pending => "pending",
+        What::Refused => "refused",
     }
 }
 

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 
-use fastdiff::baseline::{Begun, Ending, Locked};
+use fastdiff::baseline::{Begun, Ending, Locked, Places};
 use fastdiff::path::PathExt as _;
 use fastdiff::{Error, emit};
 
@@ -143,6 +143,7 @@ fn with_lists(
     process.envs(lists.variables());
     process.env("FASTDIFF_JOB", &definition.name).env("FASTDIFF_RUN", run.to_string());
     process.env("FASTDIFF_ROOT", PathBuf::from(&*fastdiff::path::to_path(&emit::list_base(begun.diff()))));
+    let places = if args.guards.allow_root_change { None } else { Some(begun.places()?) };
     // The snapshots need not be mapped while it runs.
     drop(begun);
     if signals::interrupted() {
@@ -158,7 +159,7 @@ fn with_lists(
             return Ok(exit_code(code));
         }
     };
-    Ok(end(definition, locked, run, &finished))
+    Ok(end(definition, locked, run, &finished, places.as_ref()))
 }
 
 /// The baseline moves without a backup.
@@ -207,7 +208,7 @@ fn code_of(status: ExitStatus) -> i32 {
 }
 
 /// The command has ended: the baseline moves, or not.
-fn end(definition: &Definition, locked: &Locked, run: u64, finished: &Finished) -> u8 {
+fn end(definition: &Definition, locked: &Locked, run: u64, finished: &Finished, places: Option<&Places>) -> u8 {
     let code = code_of(finished.status);
     let is_success = finished.status.code().is_some_and(|code| definition.success_codes().contains(&code));
     if let Some(signal) = finished.signal {
@@ -229,7 +230,9 @@ fn end(definition: &Definition, locked: &Locked, run: u64, finished: &Finished) 
         return exit_code(code);
     }
     let ending = Ending { exit_code: Some(code), reason: None };
-    match locked.commit(Some(run), definition.keep, &ending) {
+    // What it did not find it may have taken for deleted.
+    let are_there = places.map_or(Ok(()), Places::check);
+    match are_there.and_then(|()| locked.commit(Some(run), definition.keep, &ending)) {
         Ok(ended) => {
             jobs::tell_of_leftover(&ended);
             exit_code(code)

@@ -62,7 +62,9 @@ pub(super) fn run(args: &Args) -> Outcome {
     if let Some(run) = begun.replaced {
         complain(
             "note",
-            format_args!("run {run} did not succeed; what it listed is listed again, as suspect where nothing differs"),
+            format_args!(
+                "run {run} has not succeeded so far; what it listed is listed again, as suspect where nothing differs"
+            ),
         );
     }
     match &begun.full {

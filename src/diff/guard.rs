@@ -140,7 +140,7 @@ fn is_gone(old: &Snapshot, new: &Snapshot, row: u32, path: &[u8]) -> Result<bool
 
 /// File systems that are made anew at each mount, or mounted anew with each version of what they hold: that
 /// another one is mounted below a root says nothing.
-fn is_volatile(device: &Device) -> bool {
+pub(crate) fn is_volatile(device: &Device) -> bool {
     matches!(
         device.kind.as_str(),
         "tmpfs" | "ramfs" | "devtmpfs" | "overlay" | "squashfs" | "erofs" | "iso9660" | "proc" | "sysfs"

@@ -11,7 +11,7 @@ const KEEP_INODES: [&str; 14] = [
 ];
 
 /// Whether a file system of this type keeps inode numbers.
-pub(super) fn keeps_inodes(kind: &str) -> bool {
+pub(crate) fn keeps_inodes(kind: &str) -> bool {
     KEEP_INODES.contains(&kind)
 }
 

@@ -14,6 +14,8 @@ mod summary;
 pub(crate) use again::Again;
 pub use change::{Change, ChangeKind, Side};
 pub use guard::RemovalLimit;
+pub(crate) use guard::is_volatile;
+pub(crate) use inodes::keeps_inodes;
 pub use summary::{Summary, Tally};
 
 use std::cmp::Ordering;

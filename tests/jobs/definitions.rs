@@ -219,6 +219,8 @@ fn what_could_never_run_is_not_added() {
     assert!(add(&["tree", "--exclude=[a"]).contains("exclude pattern \"[a\""));
     assert!(add(&["tree", "--exclude-from=-"]).contains("cannot read --exclude-from standard input at each run"));
     assert!(add(&["tree", "--duplicati-db=x"]).contains("--duplicati-db is for --consumer duplicati only"));
+    let asked = add(&["tree", "--consumer=restic", "--", "cat", "{deleted}"]);
+    assert!(asked.contains("asks for {deleted}, which the consumer restic does not have"), "{asked}");
     assert!(add(&["tree", "--", ""]).contains("the command is empty"));
     assert!(!String::from_utf8(jobs.env.read("fastdiff.toml")).unwrap().contains("jobs.k"));
 }

@@ -7,6 +7,7 @@ use std::process::Stdio;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::Jobs;
+use crate::testenv::{Kind, Volume};
 
 /// Waits until a file exists.
 fn wait_for(path: &std::path::Path) {
@@ -241,6 +242,46 @@ fn an_incomplete_list_starts_nothing_unless_asked_to() {
     let run = faulty(&["--anyway"]).unwrap();
     assert_eq!((run.code, run.stdout.as_str()), (Some(0), "started\n"), "{}", run.stderr);
     assert_eq!(jobs.docket()["committed"]["run"], 3);
+}
+
+#[test]
+fn a_root_that_is_another_one_after_the_command_moves_nothing() {
+    let jobs = Jobs::new();
+    jobs.env.write("tree/a", "");
+    let run = jobs.start(&["--", "sh", "-c", "mv tree old; mkdir tree"]);
+    assert_eq!(run.code, Some(125));
+    let told = "error: the command succeeded, but the baseline stays as it was: root [ROOT]/tree: is another directory than the one that was walked";
+    assert!(run.stderr.contains(told), "{}", run.stderr);
+    assert!(jobs.docket()["committed"].is_null());
+    let run = jobs.start(&["--", "rmdir", "tree"]);
+    assert!(run.stderr.contains("root [ROOT]/tree: was walked, but then: No such file"), "{}", run.stderr);
+    jobs.env.rename("old", "tree");
+    let run = jobs.start(&["--allow-root-change", "--", "sh", "-c", "mv tree old; mkdir tree"]);
+    assert_eq!(run.code, Some(0), "who says that it is meant is believed: {}", run.stderr);
+    assert_eq!(jobs.docket()["committed"]["run"], 3);
+}
+
+#[test]
+fn a_disk_that_is_unmounted_while_the_command_runs_moves_nothing() {
+    for (kind, place, is_noticed) in [
+        (Kind::Ext4, "tree", true),
+        (Kind::Ext4, "tree/disk", true),
+        (Kind::Xfs, "tree/disk", true),
+        // Containers come and go.
+        (Kind::Overlay, "tree/disk", false),
+    ] {
+        let jobs = Jobs::new();
+        jobs.env.with_own_mounts(|mounts| {
+            jobs.env.dir("tree");
+            let Some(_volume) = Volume::of(mounts, kind, "volume", place) else { return };
+            jobs.env.write(format!("{place}/a"), "");
+            let run = jobs.start(&["--", "umount", place]);
+            assert_eq!(run.code, Some(if is_noticed { 125 } else { 0 }), "{}", run.stderr);
+            let told = format!("root [ROOT]/{place}: was walked on {}:", kind.name());
+            assert_eq!(run.stderr.contains(&told), is_noticed, "{}", run.stderr);
+            assert_eq!(jobs.docket()["committed"].is_null(), is_noticed);
+        });
+    }
 }
 
 #[test]

@@ -48,7 +48,7 @@ fn status_shows_what_the_next_run_would_list_and_changes_nothing() {
     jobs.begin(&[]);
     let run = status(&[]);
     assert_eq!((run.code, run.stdout.lines().count()), (Some(0), 5), "a pending run is no baseline");
-    assert!(run.stderr.contains("run 2 did not succeed"), "{}", run.stderr);
+    assert!(run.stderr.contains("run 2 has not succeeded so far"), "{}", run.stderr);
 }
 
 #[test]
@@ -125,6 +125,31 @@ fn the_log_tells_what_each_run_saw_and_what_became_of_it() {
         (Some(2), Some(2), Some(4))
     );
     assert!(first["began"].as_str().unwrap().ends_with('Z') && first["ended"].as_str().unwrap().ends_with('Z'));
+}
+
+#[test]
+fn the_log_tells_why_a_run_did_not_come_to_begin() {
+    let jobs = Jobs::new();
+    jobs.env.write("tree/a", "");
+    jobs.env.write("tree/b", "");
+    jobs.settle();
+    jobs.env.rename("tree", "elsewhere");
+    assert_eq!(jobs.begin(&[]).code, Some(2));
+    assert_eq!(jobs.start(&["--", "true"]).code, Some(125));
+    jobs.env.rename("elsewhere", "tree");
+    jobs.env.remove("tree/a");
+    assert_eq!(jobs.begin(&["--max-delete=0"]).code, Some(2));
+    jobs.settle();
+    let told = jobs.run(["log", "j", "--json"]).success();
+    let runs = told.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let runs: Vec<_> = runs.map(|run| format!("{} {} {}", run["run"], run["outcome"], run["reason"])).collect();
+    insta::assert_snapshot!(runs.join("\n"), @r#"
+    1 "committed" null
+    2 "refused" "root [ROOT]/tree: does not exist; check the spelling, or whether it is mounted"
+    2 "refused" "root [ROOT]/tree: does not exist; check the spelling, or whether it is mounted"
+    2 "refused" "1 entry was removed, more than --max-delete 0 allows; nothing was written: look at the list first (diff, or status of a job, without --max-delete), then raise the limit"
+    2 "committed" null
+    "#);
 }
 
 #[test]

@@ -9,6 +9,7 @@ use fastdiff::path::{PathExt as _, absolute};
 use super::super::config::{DEFAULT_KEEP, Definition};
 use super::super::filter::FilterArgs;
 use super::super::format::Format;
+use super::super::lists::Lists;
 use super::super::state::StateArgs;
 use super::super::{DONE, Failure, Outcome};
 
@@ -110,6 +111,8 @@ pub(in crate::cli) fn run(args: &Args, matches: &ArgMatches) -> Outcome {
         success: args.success.as_ref().map(|codes| codes.iter().copied().map(i32::from).collect()),
         command: args.command.clone(),
     };
+    let arguments: Vec<_> = definition.command.iter().skip(1).map(Into::into).collect();
+    Lists::check(&definition, &arguments)?;
     let mut config = args.state.config()?;
     config.add(&definition)?;
     config.save()?;
