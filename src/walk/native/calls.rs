@@ -16,7 +16,7 @@ use rustc_hash::FxHashMap;
 use super::super::patience::{Patience, no_answer};
 use super::super::{Name, name};
 use super::node::{Node, lock};
-use super::thread;
+use super::threads::thread;
 use crate::monitor::Monitor;
 use crate::path::to_path;
 

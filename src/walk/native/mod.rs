@@ -19,11 +19,12 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::ScopedJoinHandle;
 
 use self::calls::{AtEnd, Calls, Over};
 use self::node::{Node, Opened};
 use self::state::{Ended, Outcome};
-use self::threads::{Gate, OnPanic, Threads};
+use self::threads::{FirstIsDone, Second, Threads, thread};
 use super::{Devices, Directory, Entry, FinishedRoot, Listing, Plan, Sink, ask, root_error, unknown};
 use crate::entry::{Flags, Kind, Stat};
 use crate::monitor::Monitor;
@@ -47,10 +48,11 @@ struct Walker<'a, S: Sink> {
     cancelled: AtomicBool,
     calls: Calls<S::Done>,
     roots: Mutex<Vec<Option<FinishedRoot<S::Done>>>>,
-    /// Roots that are not finished.
-    unfinished: AtomicUsize,
-    gate: Gate,
+    second: Second<Task<S::Done>>,
 }
+
+/// A child directory that is to be read: its parent, its slot there.
+type Task<D> = (Arc<Node<D>>, usize);
 
 /// Walks all roots.
 pub(super) fn walk<S: Sink>(
@@ -59,19 +61,13 @@ pub(super) fn walk<S: Sink>(
     sink: &S,
     monitor: &dyn Monitor,
 ) -> Result<Vec<FinishedRoot<S::Done>>> {
-    let mut threads = threads_for(plan, monitor);
-    let pool_of =
-        |number| rayon::ThreadPoolBuilder::new().num_threads(number).thread_name(|i| format!("walk-{i}")).build();
-    // Where there is no room for those that would wait, the others do.
-    let pool = pool_of(threads.most).or_else(|_| {
-        threads.most = threads.first;
-        pool_of(threads.first)
-    });
-    let pool = pool.map_err(|e| Error::Io {
+    let threads = threads_for(plan, monitor);
+    let first = threads.first_crew().map_err(|e| Error::Io {
         operation: "start threads for",
         path: PathBuf::from("the walk"),
         source: io::Error::other(e),
     })?;
+    let (second, handed) = Second::new();
     let open_limit = native::open_file_limit().saturating_sub(SPARE_DESCRIPTORS) * 3 / 4;
     // The mount table has no symlinks in it.
     let roots: Vec<_> = plan.roots.iter().map(|r| r.canonicalize().unwrap_or_else(|_| r.clone())).collect();
@@ -82,12 +78,11 @@ pub(super) fn walk<S: Sink>(
         monitor,
         automounts: filesystem::has_automounts(&roots),
         open: AtomicUsize::new(0),
-        open_limit: usize::try_from(open_limit).unwrap_or(usize::MAX).max(threads.most),
+        open_limit: usize::try_from(open_limit).unwrap_or(usize::MAX).max(threads.numbers()),
         cancelled: AtomicBool::new(false),
-        calls: Calls::new(threads.most, plan.io_timeout),
+        calls: Calls::new(threads.numbers(), plan.io_timeout),
         roots: Mutex::new(plan.roots.iter().map(|_| None).collect()),
-        unfinished: AtomicUsize::new(plan.roots.len()),
-        gate: Gate::new(threads.first),
+        second,
     };
     let mut nodes = Vec::new();
     for (number, path) in plan.roots.iter().enumerate() {
@@ -96,20 +91,22 @@ pub(super) fn walk<S: Sink>(
     let over = Over::default();
     std::thread::scope(|own| {
         let _at_end = AtEnd(&over);
-        // Without a thread for it nobody watches.
+        // Without a thread for it nobody watches, and no second crew comes.
         let watch = || walker.calls.watch(monitor, &over);
         let _ = std::thread::Builder::new().name("watch".into()).spawn_scoped(own, watch);
-        let control = || walker.gate.control(threads, &over);
-        let _ = std::thread::Builder::new().name("threads".into()).spawn_scoped(own, control);
-        pool.scope(|scope| {
-            walker.gate.gather(scope);
+        let walker = &walker;
+        let come = move || walker.second.come(threads, &handed, |scope, task| walker.enter(scope, task));
+        let crew = std::thread::Builder::new().name("threads".into()).spawn_scoped(own, come);
+        let done = FirstIsDone(&walker.second);
+        first.scope(|scope| {
             for node in nodes {
-                scope.spawn(|scope| {
-                    let _on_panic = OnPanic(&walker.gate);
-                    walker.read(scope, node);
-                });
+                scope.spawn(|scope| walker.read(scope, node));
             }
         });
+        drop(done);
+        if let Ok(Err(panic)) = crew.map(ScopedJoinHandle::join) {
+            std::panic::resume_unwind(panic);
+        }
     });
     if walker.cancelled.into_inner() {
         return Err(Error::Interrupted);
@@ -219,9 +216,6 @@ impl<S: Sink> Walker<'_, S> {
                     let mut roots = self.roots.lock().unwrap_or_else(PoisonError::into_inner);
                     roots[node.slot()] = Some(FinishedRoot { stat, flags, done });
                 }
-                if self.unfinished.fetch_sub(1, Ordering::AcqRel) == 1 {
-                    self.gate.open();
-                }
                 return;
             };
             parent.set(slot, outcome);
@@ -279,8 +273,4 @@ impl<S: Sink> Walker<'_, S> {
         let done = self.sink.directory(&directory, subdirs);
         Outcome::Dir { stat: found.stat, flags, done }
     }
-}
-
-fn thread() -> usize {
-    rayon::current_thread_index().unwrap_or(0)
 }

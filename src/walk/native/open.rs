@@ -10,10 +10,10 @@ use rayon::Scope;
 
 use super::super::narrow::Look;
 use super::super::{Met, Name, Sink, ask, name, root_error};
-use super::Walker;
 use super::node::{Node, Opened};
 use super::read::c_name;
 use super::state::Outcome;
+use super::{Task, Walker};
 use crate::entry::{Flags, Kind};
 use crate::sys::native::{self, Dir};
 use crate::sys::{Found, filesystem};
@@ -50,11 +50,13 @@ impl<S: Sink> Walker<'_, S> {
         Ok(Arc::new(Node::root(number, path, Opened { found, met }, recalled, fd)))
     }
 
-    /// Opens the child directory in `slot` of `parent` and reads it.
-    pub(super) fn enter<'s>(&'s self, scope: &Scope<'s>, parent: &Arc<Node<S::Done>>, slot: usize)
+    /// Opens a child directory and reads it, or leaves that to the second crew.
+    pub(super) fn enter<'s>(&'s self, scope: &Scope<'s>, task: Task<S::Done>)
     where
         S::Done: 's,
     {
+        let Err((parent, slot)) = self.second.take(task) else { return };
+        let parent = &parent;
         if self.cancelled.load(Ordering::Relaxed) {
             self.child_opened(parent);
             return self.deliver(parent, slot, Outcome::Gone);

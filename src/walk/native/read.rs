@@ -20,7 +20,6 @@ use super::calls::Progress;
 use super::node::Node;
 use super::state::{Ended, Outcome, Subdir};
 use super::stated::Stated;
-use super::threads::{OnPanic, in_parallel};
 
 use crate::entry::{Flags, Kind};
 use crate::filter::{CACHEDIR_SIGNATURE, CACHEDIR_TAG, Marker};
@@ -33,6 +32,9 @@ const SPLIT: usize = 2048;
 
 /// Files per piece of a split directory.
 const PIECE: usize = 256;
+
+/// Files of a split directory after which more threads may have come: whole pieces.
+const PART: usize = 256 * PIECE;
 
 thread_local! {
     static BUFFER: RefCell<Vec<MaybeUninit<u8>>> =
@@ -124,11 +126,9 @@ impl<S: Sink> Walker<'_, S> {
     where
         S::Done: 's,
     {
-        let parent = Arc::clone(node);
-        scope.spawn(move |scope| {
-            let _on_panic = OnPanic(&self.gate);
-            self.enter(scope, &parent, slot);
-        });
+        if let Err(task) = self.second.take((Arc::clone(node), slot)) {
+            scope.spawn(move |scope| self.enter(scope, task));
+        }
     }
 
     /// Reads a directory whose names are known. False if they turn out not to be: then it has to be listed after all.
@@ -258,11 +258,14 @@ impl<S: Sink> Walker<'_, S> {
         // Each piece has its place among the entries: there may be too many for a second list.
         let unread = Entry { name: files[0], stat: unknown(Kind::Unknown), flags: Flags::UNKNOWN };
         let mut entries = vec![unread; files.len()];
-        let pieces = entries.par_chunks_mut(PIECE).enumerate().map(|(number, place)| {
-            let from = number * PIECE;
-            Ok(stat(from..from + place.len())?.moved_to(place))
-        });
-        let pieces = in_parallel(|| pieces.collect::<io::Result<_>>())?;
+        let mut pieces = Vec::new();
+        for (number, part) in entries.chunks_mut(PART).enumerate() {
+            let of_part = part.par_chunks_mut(PIECE).enumerate().map(|(piece, place)| {
+                let from = number * PART + piece * PIECE;
+                Ok(stat(from..from + place.len())?.moved_to(place))
+            });
+            pieces.append(&mut self.second.divide(|| of_part.collect::<io::Result<Vec<_>>>())?);
+        }
         Ok(Stated::joined(entries, PIECE, pieces))
     }
 
@@ -360,7 +363,7 @@ impl RawListing {
 fn sort(files: &mut Vec<Name>, names: &[u8]) {
     let by_name = |a: &Name, b: &Name| name(names, *a).cmp(name(names, *b));
     if files.len() > SPLIT {
-        in_parallel(|| files.par_sort_unstable_by(by_name));
+        files.par_sort_unstable_by(by_name);
     } else {
         files.sort_unstable_by(by_name);
     }

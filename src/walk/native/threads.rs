@@ -1,19 +1,17 @@
 //! How many threads walk. As many as there are processors are enough while every call is answered from memory; more
 //! would only get into each other's way. Calls that wait for a disk or a server keep no processor busy, and more of them
-//! at a time are answered sooner. So the pool has more threads than processors, most of which wait at a gate at first; it
-//! is opened further while the processors are idle. Threads that were let in stay: on a walk from memory sixteen are
-//! hardly slower than two, so that it is not worth telling idle processors from those that other programs use.
+//! at a time are answered sooner. So there is a second crew, which comes when the processors of the first are idle, and takes
+//! over everything that is still to be read. It stays: on a walk from memory sixteen threads are hardly slower than two, so
+//! that it is not worth telling idle processors from those that other programs use. A short walk is over before it would come.
 
 use std::cell::Cell;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::OnceLock;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SendError, Sender};
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
-use rayon::Scope;
+use rayon::{Scope, ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 
-use super::calls::Over;
-use super::node::lock;
 use crate::sys::load;
 
 /// More were no faster on any disk that was tried.
@@ -25,13 +23,16 @@ const MOST_REMOTE: usize = 32;
 /// A rotating disk has one arm.
 const MOST_ROTATING: usize = 4;
 
-/// So often the controller looks.
+/// So often it is looked whether the processors are idle.
 const LOOK: Duration = Duration::from_millis(8);
+
+/// The second crew comes when they were so many times in a row.
+const LOOKS: u32 = 2;
 
 /// The processors are idle if less than this part of them is used.
 const IDLE: f64 = 0.8;
 
-/// How many threads work at first, and how many may.
+/// How many threads the first crew has, and how many the second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Threads {
     pub(super) first: usize,
@@ -52,110 +53,142 @@ impl Threads {
 }
 
 impl Threads {
-    /// How many threads may work, where so many did for so long and used so much of the processors' time.
-    fn after(self, limit: usize, elapsed: Duration, used: Duration) -> usize {
+    /// Whether the processors are idle, where so much of their time was used in so long.
+    fn are_idle(self, elapsed: Duration, used: Duration) -> bool {
         let cores = u32::try_from(self.first).unwrap_or(u32::MAX);
-        let is_idle = used < elapsed.saturating_mul(cores).mul_f64(IDLE);
-        if is_idle { (limit * 2).min(self.most) } else { limit }
+        used < elapsed.saturating_mul(cores).mul_f64(IDLE)
     }
 }
 
 thread_local! {
-    /// This thread waits for others within a task: it must not be kept at the gate.
-    static IS_WAITING: Cell<bool> = const { Cell::new(false) };
+    /// The number of the first thread of this thread's crew.
+    static CREW: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Does work in which this thread may take up other tasks while it waits for parts of this one.
-pub(super) fn in_parallel<T>(work: impl FnOnce() -> T) -> T {
-    let before = IS_WAITING.replace(true);
-    let result = work();
-    IS_WAITING.set(before);
-    result
+/// The number of this thread among those of both crews.
+pub(super) fn thread() -> usize {
+    CREW.get() + rayon::current_thread_index().unwrap_or(0)
 }
 
-/// Where the threads wait that are too many.
-#[derive(Debug)]
-pub(super) struct Gate {
-    /// Threads with a lower number may work.
-    limit: AtomicUsize,
-    lock: Mutex<()>,
-    opened: Condvar,
+fn crew(number: usize, first: usize) -> Result<ThreadPool, ThreadPoolBuildError> {
+    let pool = ThreadPoolBuilder::new().num_threads(number).thread_name(move |i| format!("walk-{}", first + i));
+    pool.start_handler(move |_| CREW.set(first)).build()
 }
 
-impl Gate {
-    pub(super) fn new(limit: usize) -> Self {
-        Self { limit: AtomicUsize::new(limit), lock: Mutex::default(), opened: Condvar::new() }
+impl Threads {
+    /// How many numbers [`thread`] gives.
+    pub(super) fn numbers(self) -> usize {
+        self.first + self.most
     }
 
-    /// Waits until this thread may work.
-    fn wait(&self, thread: usize) {
-        let mut guard = lock(&self.lock);
-        while thread >= self.limit.load(Ordering::Relaxed) {
-            guard = self.opened.wait(guard).unwrap_or_else(PoisonError::into_inner);
+    /// The first crew.
+    ///
+    /// # Errors
+    /// When threads cannot be started.
+    pub(super) fn first_crew(self) -> Result<ThreadPool, ThreadPoolBuildError> {
+        crew(self.first, 0)
+    }
+
+    /// Waits until the processors are idle; false if the first crew is done before that.
+    fn wait_until_idle<T>(self, tasks: &Receiver<Option<T>>) -> bool {
+        let Some(mut used) = load::processor_time() else { return false };
+        let (mut then, mut idle) = (Instant::now(), 0);
+        while idle < LOOKS {
+            match tasks.recv_timeout(LOOK) {
+                Err(RecvTimeoutError::Timeout) => {}
+                _ => return false,
+            }
+            let Some(now_used) = load::processor_time() else { return false };
+            let elapsed = then.elapsed();
+            then += elapsed;
+            idle = if self.are_idle(elapsed, now_used.saturating_sub(used)) { idle + 1 } else { 0 };
+            used = now_used;
+        }
+        true
+    }
+}
+
+/// The second crew, which takes over tasks of the first.
+#[derive(Debug)]
+pub(super) struct Second<T> {
+    pool: OnceLock<ThreadPool>,
+    tasks: Sender<Option<T>>,
+}
+
+impl<T: Send> Second<T> {
+    /// It has not come yet; what will be handed to it comes out of the receiver.
+    pub(super) fn new() -> (Self, Receiver<Option<T>>) {
+        let (tasks, handed) = mpsc::channel();
+        (Self { pool: OnceLock::new(), tasks }, handed)
+    }
+
+    /// Hands a task of the first crew over.
+    ///
+    /// # Errors
+    /// The task, if there is nobody to take it.
+    #[inline]
+    pub(super) fn take(&self, task: T) -> Result<(), T> {
+        if self.pool.get().is_none() || CREW.get() > 0 {
+            return Err(task);
+        }
+        match self.tasks.send(Some(task)) {
+            Err(SendError(Some(task))) => Err(task),
+            _ => Ok(()),
         }
     }
 
-    /// Sends the threads to the gate that are too many from the beginning.
-    pub(super) fn gather<'s>(&'s self, scope: &Scope<'s>) {
-        scope.spawn_broadcast(|_, context| {
-            // One that is within a task already must not leave it for so long.
-            if !IS_WAITING.get() {
-                self.wait(context.index());
+    /// Does work that is divided among all threads of the crew that is at work.
+    pub(super) fn divide<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
+        match self.pool.get() {
+            Some(pool) => pool.install(work),
+            None => work(),
+        }
+    }
+
+    /// Comes if it is worth it, and does what is handed to it until the first crew is done.
+    pub(super) fn come<'s>(
+        &'s self,
+        threads: Threads,
+        handed: &Receiver<Option<T>>,
+        run: impl Fn(&Scope<'s>, T) + Copy + Send + 's,
+    ) where
+        T: 's,
+    {
+        if threads.most <= threads.first || !threads.wait_until_idle(handed) {
+            return;
+        }
+        // Where there is no room for it the first one goes on.
+        let Ok(pool) = crew(threads.most, threads.first) else { return };
+        self.pool.get_or_init(|| pool).in_place_scope(|scope| {
+            while let Ok(Some(task)) = handed.recv() {
+                scope.spawn(move |scope| run(scope, task));
             }
         });
     }
-
-    fn set(&self, limit: usize) {
-        let _guard = lock(&self.lock);
-        // Once it is open it stays open.
-        if self.limit.load(Ordering::Relaxed) != usize::MAX {
-            self.limit.store(limit, Ordering::Relaxed);
-            self.opened.notify_all();
-        }
-    }
-
-    /// Lets all threads go: the walk is over.
-    pub(super) fn open(&self) {
-        self.set(usize::MAX);
-    }
-
-    /// Opens the gate as far as it is worth it, until the walk is over.
-    pub(super) fn control(&self, threads: Threads, over: &Over) {
-        let mut limit = threads.first;
-        let Some(mut used) = load::processor_time() else { return };
-        let mut then = Instant::now();
-        while limit < threads.most && !over.wait(LOOK) {
-            let Some(now_used) = load::processor_time() else { return };
-            let elapsed = then.elapsed();
-            then += elapsed;
-            limit = threads.after(limit, elapsed, now_used.saturating_sub(used));
-            used = now_used;
-            self.set(limit);
-        }
-    }
 }
 
-/// Opens the gate when it is dropped by a panic: who waits there would keep the walk from ending.
-pub(super) struct OnPanic<'a>(pub(super) &'a Gate);
+/// Tells the second crew when it is dropped, also by a panic, that nothing more will be handed to it.
+pub(super) struct FirstIsDone<'a, T>(pub(super) &'a Second<T>);
 
-impl Drop for OnPanic<'_> {
+impl<T> Drop for FirstIsDone<'_, T> {
     fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.0.open();
-        }
+        // It may have gone by itself.
+        let _ = self.0.tasks.send(None);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
     use super::*;
 
     #[test]
-    fn idle_processors_bring_threads() {
+    fn a_processor_that_is_used_for_less_than_four_fifths_is_idle() {
         let threads = Threads { first: 2, most: 16 };
-        let after = |limit, used| threads.after(limit, Duration::from_millis(10), Duration::from_millis(used));
-        assert_eq!([2, 4, 8, 16].map(|limit| after(limit, 15)), [4, 8, 16, 16]);
-        assert_eq!([2, 4, 8, 16].map(|limit| after(limit, 17)), [2, 4, 8, 16], "more than 80 % of two processors");
+        let are_idle = |used| threads.are_idle(Duration::from_millis(10), Duration::from_millis(used));
+        assert!(are_idle(15));
+        assert!(!are_idle(17), "more than 80 % of two processors");
     }
 
     #[test]
@@ -167,22 +200,48 @@ mod tests {
         assert!(Threads::new(None, true, false).first >= MOST_LOCAL);
     }
 
-    #[test]
-    fn whoever_waits_at_the_gate_goes_when_it_opens() {
-        let gate = Gate::new(2);
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(8).build().expect("threads");
-        let tasks = AtomicUsize::new(0);
-        pool.scope(|scope| {
-            gate.gather(scope);
-            for _ in 0..1000 {
-                let (gate, tasks) = (&gate, &tasks);
-                scope.spawn(move |_| {
-                    if tasks.fetch_add(1, Ordering::Relaxed) == 999 {
-                        gate.open();
-                    }
-                });
+    /// A task of a crew: waits as for a disk, and then there are two more until enough are done.
+    fn task<'s>(second: &'s Second<u32>, scope: &Scope<'s>, seen: &'s Seen, depth: u32) {
+        std::thread::sleep(Duration::from_millis(1));
+        seen.tasks.fetch_add(1, Ordering::Relaxed);
+        seen.by_second.fetch_or(thread() >= 2, Ordering::Relaxed);
+        for depth in (0..depth).rev().take(2) {
+            if let Err(depth) = second.take(depth) {
+                scope.spawn(move |scope| task(second, scope, seen, depth));
             }
+        }
+    }
+
+    #[derive(Default)]
+    struct Seen {
+        tasks: AtomicUsize,
+        by_second: AtomicBool,
+    }
+
+    #[test]
+    fn the_second_crew_takes_over_what_the_first_has_not_begun() {
+        let threads = Threads { first: 2, most: 8 };
+        let (second, handed) = Second::new();
+        let seen = Seen::default();
+        std::thread::scope(|own| {
+            let (second, seen) = (&second, &seen);
+            let come = move || second.come(threads, &handed, |scope, depth| task(second, scope, seen, depth));
+            own.spawn(come);
+            let _done = FirstIsDone(second);
+            threads.first_crew().expect("threads").scope(|scope| task(second, scope, seen, 14));
         });
-        assert_eq!(tasks.into_inner(), 1000);
+        // Each task of depth n has those of depth n-1 and n-2 below it.
+        let tasks = (0..14).fold((1, 2), |(a, b), _| (b, a + b + 1)).0;
+        assert_eq!(seen.tasks.into_inner(), tasks);
+        assert!(seen.by_second.into_inner() || load::processor_time().is_none());
+    }
+
+    #[test]
+    fn where_nothing_waits_there_is_one_crew() {
+        let threads = Threads { first: 3, most: 3 };
+        let (second, handed) = Second::<()>::new();
+        second.come(threads, &handed, |_, ()| unreachable!("nothing was handed over"));
+        assert!(second.take(()).is_err());
+        assert_eq!(second.divide(|| 5), 5);
     }
 }
