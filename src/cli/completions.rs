@@ -1,9 +1,8 @@
 //! `fastdiff completions`: completions for a shell.
 
-use clap::CommandFactory as _;
 use clap_complete::Shell;
 
-use super::{Cli, DONE, Outcome, output_failure};
+use super::{DONE, Outcome, output_failure};
 
 /// Print completions for a shell.
 ///
@@ -17,7 +16,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Outcome {
     let mut text = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "fastdiff", &mut text);
+    clap_complete::generate(args.shell, &mut super::whole(), "fastdiff", &mut text);
     std::io::Write::write_all(&mut std::io::stdout(), &text).map_err(|e| output_failure(&e, true))?;
     Ok(DONE)
 }

@@ -4,7 +4,6 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::CommandFactory as _;
-
 use fastdiff::path::PathExt as _;
 
 use super::{Cli, DONE, Failure, Outcome, output_failure};
@@ -20,14 +19,13 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Outcome {
-    let command = Cli::command();
     if let Some(dir) = &args.output {
-        clap_mangen::generate_to(command, dir)
+        clap_mangen::generate_to(Cli::command(), dir)
             .map_err(|e| Failure::Other(format!("cannot write manual pages to {}: {e}", dir.shown())))?;
         return Ok(DONE);
     }
     let mut page = Vec::new();
-    clap_mangen::Man::new(command).render(&mut page).map_err(|e| output_failure(&e, true))?;
+    clap_mangen::Man::new(super::whole()).render(&mut page).map_err(|e| output_failure(&e, true))?;
     std::io::stdout().write_all(&page).map_err(|e| output_failure(&e, true))?;
     Ok(DONE)
 }

@@ -38,7 +38,7 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use fastdiff::{Error, Snapshot};
 use indicatif::HumanCount;
 
@@ -87,6 +87,7 @@ pub(crate) struct Cli {
 }
 
 #[derive(Subcommand)]
+#[command(defer = true)]
 enum Command {
     Snap(snap::Args),
     Diff(diff::Args),
@@ -130,7 +131,7 @@ pub(crate) fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|command| command == "run") {
         FAILURE_CODE.store(NOT_STARTED, Ordering::Relaxed);
     }
-    let matches = Cli::command().try_get_matches().unwrap_or_else(|e| usage(&e));
+    let matches = matches().unwrap_or_else(|e| usage(&e));
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|e| usage(&e));
     let of_command = matches.subcommand().map_or(&matches, |(_, m)| m);
     signals::prepare();
@@ -170,6 +171,19 @@ pub(crate) fn main() -> ExitCode {
         }
     };
     ExitCode::from(code)
+}
+
+/// Parses the arguments. Only the command that is called is put together, which halves the start of the program; what is
+/// said of the others needs them all.
+fn matches() -> Result<ArgMatches, clap::Error> {
+    Cli::command().try_get_matches().or_else(|_| whole().try_get_matches())
+}
+
+/// The command line with all of its commands.
+fn whole() -> clap::Command {
+    let mut command = Cli::command();
+    command.build();
+    command
 }
 
 /// Says what is wrong with the arguments, or what was asked for, and ends. An argument may be the name of a file that
