@@ -93,9 +93,10 @@ fn least_to_load(env: &TestEnv) -> usize {
     (8_000..100_000).step_by(500).find(loads).expect("100 MB are enough")
 }
 
-/// Whether the standard library could not prepare a thread that it had started, and said so its own way.
+/// Whether the standard library or the C library could not prepare a thread that was started, and said so its own way.
 fn had_no_thread(run: &Run) -> bool {
-    run.code != Some(0) && run.stderr.contains("failed to allocate an alternative stack")
+    let words = ["failed to allocate an alternative stack", "Fatal glibc error: failed to register TLS destructor"];
+    run.code != Some(0) && words.iter().any(|words| run.stderr.contains(words))
 }
 
 /// What a run leaves that was aborted is removed by the next one for the same destination.

@@ -6,6 +6,7 @@
 
 use std::collections::HashSet;
 use std::fs::{self, File, FileTimes, OpenOptions, Permissions};
+use std::io::Write as _;
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _, PermissionsExt as _, lchown, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -197,7 +198,7 @@ impl Writer {
 
     fn make_file(&mut self) {
         let path = self.dir().join(self.fresh('f'));
-        let _ = fs::write(&path, self.content());
+        let _ = make(&path, &self.content());
         self.files.push(path);
     }
 
@@ -263,9 +264,9 @@ impl Writer {
         }
         let new = file.with_file_name(self.fresh('n'));
         let content = vec![self.random.next() as u8; found.len().min(1 << 16) as usize];
-        let made = fs::write(&new, content).and_then(|()| {
-            fs::set_permissions(&new, found.permissions())?;
-            File::open(&new)?.set_times(FileTimes::new().set_modified(found.modified()?))?;
+        let made = make(&new, &content).and_then(|made| {
+            made.set_permissions(found.permissions())?;
+            made.set_times(FileTimes::new().set_modified(found.modified()?))?;
             fs::rename(&new, file)
         });
         if made.is_err() {
@@ -279,7 +280,9 @@ impl Writer {
         let _ = match self.random.below(4) {
             0 => symlink(format!("target-{}", self.random.below(4)), file),
             1 => mknodat(CWD, file, FileType::Fifo, Mode::RUSR, 0).map_err(Into::into),
-            2 if file.starts_with(&self.own) => fs::create_dir(file).and_then(|()| fs::write(file.join("inside"), "x")),
+            2 if file.starts_with(&self.own) => {
+                fs::create_dir(file).and_then(|()| make(&file.join("inside"), b"x").map(drop))
+            }
             _ => File::create_new(file).map(drop),
         };
     }
@@ -313,7 +316,7 @@ impl Writer {
         let Some(dir) = self.own_dir() else { return };
         let _ = fs::remove_dir_all(&dir);
         if self.random.below(2) == 0 && fs::create_dir(&dir).is_ok() {
-            let _ = fs::write(dir.join("anew"), self.content());
+            let _ = make(&dir.join("anew"), &self.content());
         }
         self.look();
     }
@@ -325,6 +328,14 @@ impl Writer {
         let _ = File::create_new(&path);
         let _ = open(&path).and_then(|file| file.write_at(&content, 0));
     }
+}
+
+/// Makes a file that was not there. Never by its name twice: another writer may have made a fifo of it by then, and who opens
+/// that waits for ever.
+fn make(path: &Path, content: &[u8]) -> std::io::Result<File> {
+    let mut file = File::create_new(path)?;
+    file.write_all(content)?;
+    Ok(file)
 }
 
 /// Opens a file for writing; should it be a fifo or a symlink by now, nothing happens.
