@@ -100,7 +100,7 @@ pub enum Error {
 
     /// More entries were removed than `--max-delete` allows (law 8).
     #[error(
-        "{removed} {} removed, more than --max-delete {limit} allows; nothing was written: look at the list first (diff, or status of a job, without --max-delete), then raise the limit",
+        "{removed} {} removed, more than --max-delete {limit} allows (a rename counts where the list knows none); nothing was written: look at the list first (diff, or status of a job, without --max-delete), then raise the limit",
         if *removed == 1 { "entry was" } else { "entries were" }
     )]
     TooManyRemoved {
@@ -211,6 +211,14 @@ pub enum JobProblem {
     /// There is no pending run.
     #[error("no run is pending; `fastdiff begin` begins one")]
     NothingPending,
+    /// No run is pending, so that the one that was named cannot be.
+    #[error("run {asked} is not pending: {}; nothing was changed", if asked == baseline { "it is the baseline already".to_owned() } else { format!("run {baseline} is the baseline, and none is pending; repeat the backup of run {asked} if it was a full one") })]
+    NotPending {
+        /// The run that was named.
+        asked: u64,
+        /// The run that is the baseline.
+        baseline: u64,
+    },
     /// The pending run is not the one that was named.
     #[error("run {asked} is not pending, run {pending} is; nothing was changed")]
     OtherRun {
@@ -224,6 +232,14 @@ pub enum JobProblem {
         "run {run} failed; if the backup was made from its list after all, say so with --run {run}, else the next run lists its changes again; nothing was changed"
     )]
     FailedRun {
+        /// The run.
+        run: u64,
+    },
+    /// A run that was to follow the pending one was refused.
+    #[error(
+        "run {run} is pending, and one that was to follow it was refused since (`fastdiff log`); if a backup was made from the list of run {run}, say so with --run {run}, else begin again; nothing was changed"
+    )]
+    FollowedRun {
         /// The run.
         run: u64,
     },

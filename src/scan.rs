@@ -16,7 +16,7 @@ pub(crate) use self::question::{fingerprint, question_of};
 use self::question::{own_paths, prepare_roots, question};
 use crate::entry::Time;
 use crate::filter::{Filter, FilterOptions};
-use crate::monitor::Monitor;
+use crate::monitor::{Monitor, NoMonitor};
 use crate::snapshot::{Counts, Device, Digest, Header, Snapshot, WalkerKind};
 use crate::sys::durable::{Access, AtomicFile};
 use crate::sys::{self, clock};
@@ -73,6 +73,17 @@ impl ScanOptions {
             own_dirs: Vec::new(),
             boundary: None,
         }
+    }
+}
+
+impl ScanOptions {
+    /// Looks whether the patterns can be understood and the roots be walked together, without a walk.
+    ///
+    /// # Errors
+    /// [`Error::Pattern`] and [`Error::Root`], as [`scan`] gives them.
+    pub fn check(&self) -> Result<()> {
+        self.filter.check()?;
+        prepare_roots(self, &NoMonitor).map(drop)
     }
 }
 

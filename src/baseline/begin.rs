@@ -10,7 +10,7 @@ use super::log::Seen;
 use super::places::Places;
 use super::store::Job;
 use super::unsettled;
-use crate::diff::{Again, Diff, DiffOptions, Summary};
+use crate::diff::{Again, Diff, DiffOptions, Summary, same_roots};
 use crate::error::Context as _;
 use crate::monitor::Monitor;
 use crate::scan::{self, ScanOptions, ScanOutcome, fingerprint, question_of};
@@ -151,6 +151,11 @@ impl Plan<'_> {
             }
             let by = by.map(|by| by.path().to_owned());
             let new = self.open(self.output)?;
+            if let (None, false, Some(former)) = (&old, self.request.diff.allow_root_change, self.former())
+                && let Err(changed @ Error::RootChanged { .. }) = same_roots(&former, &new)
+            {
+                return Err(changed);
+            }
             let generation = self.generation(&new, &question);
             let pair = Pair { old: old.take(), new };
             match Compared::new(pair, &self.request.diff, &again).map_err(|failed| *failed) {
@@ -229,6 +234,13 @@ impl Plan<'_> {
         }
     }
 
+    /// The baseline, to look at its roots alone: an unmounted disk is none that was emptied after other filters either.
+    fn former(&self) -> Option<Snapshot> {
+        let committed =
+            self.docket.committed.as_ref().filter(|_| self.docket.machine == crate::sys::machine::identity())?;
+        self.open_generation(self.job.dir(), committed).ok()
+    }
+
     /// The snapshot by which the walk saves most work: the newest one of the same question that began no earlier than
     /// the baseline, be it another job's. None where that is the baseline itself, or there is none.
     fn base(&self, old: Option<&Snapshot>, question: &Meta) -> Result<Option<Base>> {
@@ -292,6 +304,7 @@ impl Plan<'_> {
             note: self.request.note.clone(),
             replaced: self.docket.pending.as_ref().and_then(|p| p.replaced.or((!p.failed).then_some(p.run))),
             failed: false,
+            followed: false,
         }
     }
 }

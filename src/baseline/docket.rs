@@ -14,7 +14,7 @@ use crate::sys::durable::{Access, AtomicFile};
 use crate::{Error, JobProblem, Result};
 
 /// The format that this program writes and reads.
-const FORMAT: u64 = 1;
+const FORMAT: u64 = 2;
 
 /// What a consumer wants to remember of a run: it becomes pending with it and is committed with it.
 pub type Note = BTreeMap<String, String>;
@@ -45,6 +45,9 @@ pub struct Generation {
     /// Its consumer is known to have failed.
     #[serde(default)]
     pub failed: bool,
+    /// A run that was to follow it was refused: whose list a backup was made from since then is not plain.
+    #[serde(default)]
+    pub followed: bool,
 }
 
 /// A file with paths that lists of runs named that did not succeed.
@@ -127,8 +130,11 @@ impl Docket {
         if format > FORMAT {
             return Err(Error::job(job, JobProblem::DocketVersion { file: file(), found: format, expected: FORMAT }));
         }
+        if format < FORMAT {
+            return Err(damaged("an older fastdiff wrote it"));
+        }
         let signed: Signed<Self> = serde_json::from_slice(bytes).map_err(|_| damaged("it cannot be read"))?;
-        if signed.format != FORMAT || signed.digest != signed.docket.digest() {
+        if signed.digest != signed.docket.digest() {
             return Err(damaged("it does not match its digest"));
         }
         Ok(signed.docket)
@@ -177,6 +183,7 @@ mod tests {
             note: Note::from([("k".into(), "v".into())]),
             replaced: None,
             failed: false,
+            followed: false,
         };
         Docket { next: 4, committed: Some(generation(2)), pending: Some(generation(3)), ..Docket::new() }
     }

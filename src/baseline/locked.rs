@@ -69,12 +69,24 @@ impl Locked {
             Ok(begun)
         });
         if let Err(error) = &begun {
-            // Nobody may look at what a timer's run says: the log tells why there was no backup, if it can be written.
-            let _ = log::append(self.job.dir(), &Event::refused(run, error));
-            // What the docket does not name is removed, if not now then by the next run.
-            let _ = self.docket().map(|docket| collect(self.job.dir(), &docket.unwrap_or_default()));
+            self.refuse(run, error);
         }
         begun
+    }
+
+    /// A run did not come to begin. What can be written of that is written; nothing of it is needed.
+    fn refuse(&self, run: u64, error: &Error) {
+        // Nobody may look at what a timer's run says: the log tells why there was no backup.
+        let _ = log::append(self.job.dir(), &Event::refused(run, error));
+        let Ok(docket) = self.docket() else { return };
+        let mut docket = docket.unwrap_or_default();
+        if let Some(pending) = docket.pending.as_mut().filter(|pending| !pending.followed) {
+            // A script that goes on to its commit all the same must not mean that one.
+            pending.followed = true;
+            let _ = docket.write(&self.job.docket_path());
+        }
+        // What the docket does not name is removed, if not now then by the next run.
+        let _ = collect(self.job.dir(), &docket);
     }
 
     fn make_pending(&self, docket: &mut Docket, begun: &Begun, generation: Generation) -> Result<()> {
@@ -108,7 +120,13 @@ impl Locked {
     fn pending(&self, run: Option<u64>) -> Result<(Docket, Generation)> {
         let problem = |problem| Error::job(self.job.name(), problem);
         let docket = self.docket()?.ok_or_else(|| problem(JobProblem::NothingPending))?;
-        let pending = docket.pending.clone().ok_or_else(|| problem(JobProblem::NothingPending))?;
+        let Some(pending) = docket.pending.clone() else {
+            let baseline = docket.committed.as_ref().map(|committed| committed.run);
+            return Err(problem(match (run, baseline) {
+                (Some(asked), Some(baseline)) => JobProblem::NotPending { asked, baseline },
+                _ => JobProblem::NothingPending,
+            }));
+        };
         if let Some(asked) = run.filter(|asked| *asked != pending.run) {
             return Err(problem(JobProblem::OtherRun { pending: pending.run, asked }));
         }
@@ -122,7 +140,7 @@ impl Locked {
     ///
     /// # Errors
     /// [`JobProblem::NothingPending`], [`JobProblem::OtherRun`] if another one is pending than `run`, [`JobProblem::WhichRun`] and
-    /// [`JobProblem::FailedRun`] without a number,
+    /// [`JobProblem::FailedRun`] and [`JobProblem::FollowedRun`] without a number,
     /// [`JobProblem::Pending`] if its snapshot is gone or damaged, [`Error::Io`]: the baseline is the old one then.
     pub fn commit(&self, run: Option<u64>, keep: usize, ending: &Ending) -> Result<Ended> {
         let (mut docket, pending) = self.pending(run)?;
@@ -131,6 +149,9 @@ impl Locked {
         }
         if run.is_none() && pending.failed {
             return Err(Error::job(self.job.name(), JobProblem::FailedRun { run: pending.run }));
+        }
+        if run.is_none() && pending.followed {
+            return Err(Error::job(self.job.name(), JobProblem::FollowedRun { run: pending.run }));
         }
         let run = pending.run;
         let snapshot = open_generation(self.job.dir(), &pending, &NoMonitor)

@@ -44,6 +44,8 @@ pub(super) struct Definition {
     pub(super) duplicati_db: Option<PathBuf>,
     /// None for what the consumer's codes are by default.
     pub(super) success: Option<Vec<i32>>,
+    /// Start the command also if something could not be read.
+    pub(super) anyway: bool,
     pub(super) command: Vec<String>,
 }
 
@@ -202,10 +204,21 @@ impl Definition {
         if let Some(success) = &self.success {
             table.insert("success", value(success.iter().map(|code| i64::from(*code)).collect::<Array>()));
         }
+        if self.anyway {
+            table.insert("anyway", value(true));
+        }
         if !self.command.is_empty() {
             table.insert("command", texts(&self.command));
         }
         Ok(table)
+    }
+
+    /// What paths of a list are relative to: the root, of several roots that of all directories.
+    pub(super) fn base(&self) -> PathBuf {
+        match self.roots.as_slice() {
+            [root] => fastdiff::path::absolute(root, Path::new("/")),
+            _ => PathBuf::from("/"),
+        }
     }
 
     /// The exit codes of the command that mean success.

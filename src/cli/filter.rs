@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use clap::ArgMatches;
-use fastdiff::path::PathExt as _;
+use fastdiff::path::{PathExt as _, absolute};
 use fastdiff::{FilterOptions, Pattern};
 
-use super::Failure;
+use super::{Failure, complain};
 
 #[derive(clap::Args)]
 #[command(next_help_heading = "What to leave out")]
@@ -49,6 +49,28 @@ impl FilterArgs {
             exclude_if_present: self.exclude_if_present.clone(),
             one_file_system: self.one_file_system,
         })
+    }
+
+    /// Says where a pattern names a root itself, which lies above all that patterns are relative to.
+    pub(super) fn tell_of_absolute(&self, roots: &[PathBuf]) {
+        let current = std::env::current_dir().unwrap_or_default();
+        let roots: Vec<_> = roots.iter().map(|root| absolute(root, &current)).collect();
+        for glob in &self.exclude {
+            let path = Path::new(glob.strip_prefix('!').unwrap_or(glob));
+            let below =
+                roots.iter().filter(|root| root.parent().is_some()).find_map(|root| path.strip_prefix(root).ok());
+            if let Some(below) = below {
+                let shown = Path::new(glob).shown();
+                let meant = Path::new("/").join(below);
+                complain(
+                    "warning",
+                    format_args!(
+                        "exclude pattern {shown}: patterns are relative to each root, this one should begin with {}",
+                        meant.shown()
+                    ),
+                );
+            }
+        }
     }
 
     /// The patterns in the order in which they were given: the last that matches decides.

@@ -47,6 +47,26 @@ pub(super) enum Part {
     All,
 }
 
+impl Part {
+    /// What stands for the file with it in the command of a job.
+    pub(super) fn placeholder(self) -> &'static str {
+        match self {
+            Self::Changed => "{changed}",
+            Self::Deleted => "{deleted}",
+            Self::All => "{all}",
+        }
+    }
+
+    /// The variable of the environment that names that file.
+    pub(super) fn variable(self) -> &'static str {
+        match self {
+            Self::Changed => "FASTDIFF_CHANGED",
+            Self::Deleted => "FASTDIFF_DELETED",
+            Self::All => "FASTDIFF_ALL",
+        }
+    }
+}
+
 impl Format {
     /// Whether it is a list of paths for a program, of which there are parts.
     pub(super) fn has_parts(self) -> bool {

@@ -17,7 +17,7 @@ use super::{Failure, INCOMPLETE, complain, signals};
 #[command(next_help_heading = "Guards")]
 pub(super) struct GuardArgs {
     /// Write nothing and exit with 2 if more entries were removed: a number, or a percentage [default: what the
-    /// definition says]
+    /// definition says; of `status` none]
     #[arg(long, value_name = "N|P%")]
     max_delete: Option<RemovalLimit>,
 
@@ -62,7 +62,7 @@ fn tell(definition: &Definition, begun: &Begun, quiet: bool) {
     hints::report(&begun.outcome, quiet);
     tell_of_renumbered(begun.diff());
     if let Some(replaced) = begun.replaced {
-        complain("note", format_args!("run {replaced} did not succeed; what it listed is listed again"));
+        complain("note", format_args!("run {replaced} is not known to have succeeded; what it listed is listed again"));
     }
     if let Some(reason) = &begun.full {
         complain(
@@ -82,9 +82,12 @@ fn advice(consumer: Format, reason: &FullReason, is_untried: bool) -> &'static s
         // Of a first run that failed something may be there that is gone now.
         (_, FullReason::First) if is_untried => "",
         (Format::Rsync, _) => {
-            "; it does not name what was deleted: run `rsync -a --delete ROOT/ DEST/` once without a list"
+            "; it does not name what was deleted: run `rsync -aHI --modify-window=-1 --delete ROOT/ DEST/` once without a list"
         }
-        (Format::Rclone, _) => "; it does not name what was deleted: run `rclone sync ROOT DEST` once without a list",
+        (Format::Rclone, _) => {
+            "; it does not name what was deleted: run `rclone sync --links --ignore-times --no-unicode-normalization ROOT DEST` once \
+             without a list"
+        }
         (Format::Tar, _) => "; it does not name what was deleted: unpack it into an empty directory",
         // What does not delete needs no more than the list.
         _ => "",

@@ -7,18 +7,10 @@ use std::path::{Path, PathBuf};
 
 use fastdiff::Error;
 use fastdiff::baseline::Begun;
-use fastdiff::path::{to_bytes, to_path};
 
 use super::config::Definition;
 use super::format::{Form, Format, Part};
-use super::jobs;
-use super::{Failure, complain};
-
-const PARTS: [(Part, &str, &str); 3] = [
-    (Part::Changed, "{changed}", "FASTDIFF_CHANGED"),
-    (Part::Deleted, "{deleted}", "FASTDIFF_DELETED"),
-    (Part::All, "{all}", "FASTDIFF_ALL"),
-];
+use super::{complain, jobs, placeholders};
 
 /// The files with the parts of a list.
 pub(super) struct Lists {
@@ -33,7 +25,7 @@ pub(super) enum Written {
 }
 
 /// The parts that a consumer has.
-fn parts(consumer: Format) -> &'static [Part] {
+pub(super) fn parts(consumer: Format) -> &'static [Part] {
     match consumer {
         Format::Rsync | Format::Rclone | Format::Duplicati => &[Part::Changed, Part::Deleted, Part::All],
         Format::Tar => &[Part::Changed, Part::Deleted],
@@ -61,24 +53,6 @@ fn about(error: Error, file: &Path) -> Error {
 }
 
 impl Lists {
-    /// Refuses a command that asks for a part that its consumer does not have.
-    pub(super) fn check(definition: &Definition, arguments: &[OsString]) -> Result<(), Failure> {
-        let has = parts(definition.consumer);
-        for (part, placeholder, _) in PARTS {
-            let is_asked = arguments.iter().any(|a| contains(a, placeholder));
-            if is_asked && !has.contains(&part) {
-                let known: Vec<_> = PARTS.iter().filter(|(part, ..)| has.contains(part)).map(|(_, p, _)| *p).collect();
-                return Err(Failure::Other(format!(
-                    "job {}: the command asks for {placeholder}, which the consumer {} does not have; it has {}",
-                    definition.name,
-                    definition.consumer.name(),
-                    known.join(", ")
-                )));
-            }
-        }
-        Ok(())
-    }
-
     fn named(definition: &Definition, dir: &Path) -> Self {
         let file = |part: &Part| (*part, dir.join(format!("{part:?}").to_lowercase()));
         Self { files: parts(definition.consumer).iter().map(file).collect() }
@@ -159,25 +133,14 @@ impl Lists {
         Ok(lists)
     }
 
-    /// An argument with the names of the files in it.
-    pub(super) fn fill_in(&self, argument: &OsStr) -> OsString {
-        let mut bytes = to_bytes(Path::new(argument)).into_owned();
-        for (part, path) in &self.files {
-            for (_, placeholder, _) in PARTS.iter().filter(|(of, ..)| of == part) {
-                bytes = bstr::ByteSlice::replace(&bytes[..], placeholder, to_bytes(path));
-            }
-        }
-        to_path(&bytes).into_owned().into_os_string()
+    /// An argument with the names of the files in it, and that of the root.
+    pub(super) fn fill_in(&self, argument: &OsStr, root: &Path) -> OsString {
+        let files = self.files.iter().map(|(part, path)| (part.placeholder(), path.as_path()));
+        placeholders::fill_in(argument, files, root)
     }
 
     /// The variables that name the files.
     pub(super) fn variables(&self) -> impl Iterator<Item = (&'static str, &Path)> {
-        self.files.iter().flat_map(|(part, path)| {
-            PARTS.iter().filter(move |(of, ..)| of == part).map(move |(_, _, name)| (*name, path.as_path()))
-        })
+        self.files.iter().map(|(part, path)| (part.variable(), path.as_path()))
     }
-}
-
-fn contains(argument: &OsStr, placeholder: &str) -> bool {
-    memchr::memmem::find(&to_bytes(Path::new(argument)), placeholder.as_bytes()).is_some()
 }

@@ -7,7 +7,7 @@ use indicatif::{HumanBytes, HumanCount};
 
 use super::output::Output;
 use super::state::StateArgs;
-use super::{DONE, Outcome, output_failure};
+use super::{DONE, Outcome, harmless, output_failure};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -69,7 +69,7 @@ fn word(outcome: What) -> &'static str {
 fn local(time: &str) -> String {
     match time.parse::<jiff::Timestamp>() {
         Ok(time) => time.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
-        Err(_) => time.escape_debug().to_string(),
+        Err(_) => harmless(time),
     }
 }
 
@@ -90,8 +90,8 @@ fn as_table(runs: &[Run]) -> String {
                 remarks.push(format!("{} {what}", HumanCount(count)));
             }
         }
-        remarks.extend(seen.full.iter().map(|reason| format!("full list: {}", reason.escape_debug())));
-        remarks.extend(run.reason.iter().map(|reason| reason.escape_debug().to_string()));
+        remarks.extend(seen.full.iter().map(|reason| format!("full list: {}", harmless(reason))));
+        remarks.extend(run.reason.iter().map(|reason| harmless(reason)));
         rows.push([
             run.run.to_string(),
             local(&run.began),

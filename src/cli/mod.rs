@@ -22,6 +22,7 @@ mod man;
 mod memory;
 mod nice;
 mod output;
+mod placeholders;
 mod progress;
 mod run;
 mod section;
@@ -189,14 +190,25 @@ fn whole() -> clap::Command {
 /// Says what is wrong with the arguments, or what was asked for, and ends. An argument may be the name of a file that
 /// somebody else made, put there by the shell.
 fn usage(error: &clap::Error) -> ! {
-    let is_control = |c: char| c.is_control() && c != '\n';
     let text = error.render().to_string();
-    if !error.use_stderr() || !text.chars().any(is_control) && failure_code() == FAILED {
+    let shown = text.split('\n').map(harmless).collect::<Vec<_>>().join("\n");
+    if !error.use_stderr() || shown == text && failure_code() == FAILED {
         error.exit();
     }
-    let shown = |c: char| if is_control(c) { c.escape_default().to_string() } else { c.to_string() };
-    eprint!("{}", text.chars().map(shown).collect::<String>());
+    eprint!("{shown}");
     std::process::exit(i32::from(failure_code()));
+}
+
+/// Text from elsewhere in a line of ours: no character of it commands the terminal.
+fn harmless(text: &str) -> String {
+    text.chars().fold(String::with_capacity(text.len()), |mut shown, c| {
+        if c.is_control() {
+            shown.extend(c.escape_default());
+        } else {
+            shown.push(c);
+        }
+        shown
+    })
 }
 
 /// Writes one line to standard error.

@@ -14,6 +14,7 @@ use super::hints::HintsArgs;
 use super::jobs::{self, GuardArgs};
 use super::lists::{Lists, Written};
 use super::nice::NiceArgs;
+use super::placeholders;
 use super::state::StateArgs;
 use super::walk::WalkArgs;
 use super::{DONE, Failure, NOT_STARTED, Outcome, complain, signals};
@@ -21,13 +22,13 @@ use super::{DONE, Failure, NOT_STARTED, Outcome, complain, signals};
 const AFTER_HELP: &str = "\
 Examples:
   fastdiff run photos -- rsync -aHI --modify-window=-1 --from0 --files-from={all} \\
-      --delete-missing-args --force ~/Photos/ nas:Photos/
+      --delete-missing-args --force {root}/ nas:Photos/
   fastdiff run documents                            the command of the definition
   fastdiff run web -- sh -c 'tar -c -C \"$FASTDIFF_ROOT\" --no-recursion --null \\
       -T \"$FASTDIFF_CHANGED\" >/mnt/$FASTDIFF_RUN.tar'
 
-In the arguments {changed}, {deleted} and {all} stand for files with that part of the list, in the
-form of the job's consumer; FASTDIFF_CHANGED, FASTDIFF_DELETED and FASTDIFF_ALL name them too, as
+In the arguments {root} stands for what relative paths are relative to, and {changed}, {deleted} and
+{all} for files with that part of the list, in the form of the job's consumer; FASTDIFF_CHANGED, FASTDIFF_DELETED and FASTDIFF_ALL name them too, as
 far as the consumer has them (rsync and rclone all three, tar the first two, restic, borg and
 paths the first; for duplicati {all} is for --parameters-file, the others hold one option each;
 text, json and name-status have {all} alone). FASTDIFF_JOB and FASTDIFF_RUN are the job's name and
@@ -121,7 +122,7 @@ fn with_lists(
     };
     if !begun.is_complete() {
         complain("warning", jobs::unread(&begun));
-        if !args.anyway {
+        if !args.anyway && !definition.anyway {
             return not_started("something could not be read (--anyway starts it all the same)".to_owned());
         }
     }
@@ -139,10 +140,11 @@ fn with_lists(
         Err(error) => return Err(error.into()),
     };
     let mut process = Command::new(&command[0]);
-    process.args(command[1..].iter().map(|argument| lists.fill_in(argument)));
+    let root = PathBuf::from(&*fastdiff::path::to_path(&emit::list_base(begun.diff())));
+    process.args(command[1..].iter().map(|argument| lists.fill_in(argument, &root)));
     process.envs(lists.variables());
     process.env("FASTDIFF_JOB", &definition.name).env("FASTDIFF_RUN", run.to_string());
-    process.env("FASTDIFF_ROOT", PathBuf::from(&*fastdiff::path::to_path(&emit::list_base(begun.diff()))));
+    process.env("FASTDIFF_ROOT", root);
     let places = if args.guards.allow_root_change { None } else { Some(begun.places()?) };
     // The snapshots need not be mapped while it runs.
     drop(begun);
@@ -186,7 +188,7 @@ fn command(args: &Args, definition: &Definition) -> Result<Vec<OsString>, Failur
             args.name
         )));
     }
-    Lists::check(definition, &command[1..])?;
+    placeholders::check(definition, &command)?;
     Ok(command)
 }
 

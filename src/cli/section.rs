@@ -12,7 +12,7 @@ use super::config::{DEFAULT_KEEP, Definition, MOST_KEPT};
 use super::filter::parse_name;
 use super::format::Format;
 
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 13] = [
     "roots",
     "consumer",
     "exclude",
@@ -24,6 +24,7 @@ const KEYS: [&str; 12] = [
     "max-delete",
     "duplicati-db",
     "success",
+    "anyway",
     "command",
 ];
 
@@ -166,6 +167,7 @@ impl<'a> Section<'a> {
             max_delete: self.max_delete()?,
             duplicati_db,
             success: self.success()?,
+            anyway: self.flag("anyway")?,
             command,
         })
     }

@@ -17,7 +17,7 @@ use super::{DONE, Failure, INCOMPLETE, Outcome, complain, open, signals, unread}
 const AFTER_HELP: &str = "\
 Examples:
   fastdiff snap ~/Documents -o documents.snap
-  fastdiff snap /srv /home -o nas.snap --exclude '*.tmp' --exclude /home/scratch/ --exclude-caches
+  fastdiff snap /srv /home -o nas.snap --exclude '*.tmp' --exclude /scratch/ --exclude-caches
   fastdiff snap ~ -o new.snap --base old.snap     faster, and what cannot be read now is taken over from there
   watchman since ~ \"$clock\" | fastdiff snap ~ -o new.snap --base old.snap --hints -
 
@@ -72,6 +72,7 @@ pub(super) fn run(args: &Args, matches: &ArgMatches) -> Outcome {
     }
     let mut options = ScanOptions::new(&args.roots);
     options.filter = args.filter.options(matches)?;
+    args.filter.tell_of_absolute(&args.roots);
     args.walk.add_to(&mut options);
     args.hints.add_to(&mut options)?;
     options.overlay = args.overlay;

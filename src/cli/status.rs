@@ -35,6 +35,10 @@ pub(super) struct Args {
     #[arg(long)]
     json: bool,
 
+    /// List suspects one by one instead of counting them
+    #[arg(long)]
+    suspects: bool,
+
     #[command(flatten)]
     walk: WalkArgs,
 
@@ -63,7 +67,7 @@ pub(super) fn run(args: &Args) -> Outcome {
         complain(
             "note",
             format_args!(
-                "run {run} has not succeeded so far; what it listed is listed again, as suspect where nothing differs"
+                "run {run} is not known to have succeeded; what it listed is listed again, as suspect where nothing differs"
             ),
         );
     }
@@ -74,7 +78,9 @@ pub(super) fn run(args: &Args) -> Outcome {
                 complain("note", format_args!("the next list is a full one: {reason}"));
             }
             let format = if args.json { Format::Json } else { Format::Text };
-            write_list(begun.diff(), jobs::form(&definition, format), &PathBuf::from("-"))?;
+            let mut form = jobs::form(&definition, format);
+            form.text.suspects = args.suspects;
+            write_list(begun.diff(), form, &PathBuf::from("-"))?;
         }
     }
     if !begun.is_complete() {

@@ -58,12 +58,11 @@ impl FromStr for RemovalLimit {
     }
 }
 
-/// Compares the roots and the mount points below them.
+/// Compares the roots that both snapshots have, whatever else was asked of them.
 ///
 /// # Errors
-/// [`Error::RootChanged`] for a root that is another directory, on another file system or suddenly empty, and
-/// for a mount point below a root that is gone or lies on another file system.
-pub(super) fn roots(old: &Snapshot, new: &Snapshot) -> Result<()> {
+/// [`Error::RootChanged`] for a root that is another directory, on another file system or suddenly empty.
+pub(crate) fn roots(old: &Snapshot, new: &Snapshot) -> Result<()> {
     for was in old.listing(old.top())? {
         let Some(is) = new.listing(new.top())?.find(|n| n.child.name == was.child.name) else { continue };
         let changed = |reason| Error::RootChanged { path: to_path(was.child.name).into_owned(), reason };
@@ -88,6 +87,14 @@ pub(super) fn roots(old: &Snapshot, new: &Snapshot) -> Result<()> {
             return Err(changed("held entries before and is empty now".to_owned()));
         }
     }
+    Ok(())
+}
+
+/// Compares the mount points below the roots.
+///
+/// # Errors
+/// [`Error::RootChanged`] for one that is gone or lies on another file system.
+pub(super) fn mounts(old: &Snapshot, new: &Snapshot) -> Result<()> {
     for row in old.mount_rows() {
         let Some(before) = old.mounted_at(row).filter(|d| !is_volatile(d)) else { continue };
         let path = old.path_of(row)?;

@@ -14,7 +14,7 @@ mod summary;
 pub(crate) use again::Again;
 pub use change::{Change, ChangeKind, Side};
 pub use guard::RemovalLimit;
-pub(crate) use guard::is_volatile;
+pub(crate) use guard::{is_volatile, roots as same_roots};
 pub(crate) use inodes::keeps_inodes;
 pub use summary::{Summary, Tally};
 
@@ -82,6 +82,7 @@ impl<'a> Diff<'a> {
         guard::base(old, new)?;
         if !options.allow_root_change {
             guard::roots(old, new)?;
+            guard::mounts(old, new)?;
         }
         let mut renumbered: Arc<[&Device]> = Arc::default();
         let mut gathered = Gathered::all(old, new, &renumbered, options.renames)?;

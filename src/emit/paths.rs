@@ -22,7 +22,7 @@ pub fn paths(diff: &Diff<'_>, style: &PathStyle, nul: bool, out: &mut dyn Write)
                 let name = String::from_utf8_lossy(&super::quote(&change.path)).into_owned();
                 return Err(Error::Refused {
                     consumer: "paths",
-                    reason: format!("a name with a newline cannot stand on a line: {name}; use -z"),
+                    reason: format!("a name with a newline cannot stand on a line: {name}; use -z, or the form json"),
                 });
             }
         }

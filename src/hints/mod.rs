@@ -54,6 +54,8 @@ pub(crate) enum Unproved {
     OtherClock,
     /// The watcher lost events, or began anew.
     Lost(&'static str),
+    /// The watcher could not answer: what it said.
+    NoAnswer(String),
     /// Only the clock that the next ones will be complete since.
     OnlyClock,
     /// A hint that says nothing of where: its number.
@@ -82,6 +84,7 @@ impl fmt::Display for Unproved {
                 f.write_str("watchman was started anew since the base was taken, or asked for another time")
             }
             Self::Lost(why) => f.write_str(why),
+            Self::NoAnswer(said) => write!(f, "watchman failed: {}", said.escape_debug()),
             Self::OnlyClock => f.write_str("they are only the clock that the next ones will be complete since"),
             Self::NoPath(number) => write!(f, "number {number} does not say where"),
         }

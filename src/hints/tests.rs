@@ -140,11 +140,10 @@ fn an_answer_of_watchman_without_proof_means_everything() {
         assert!(hints.everything().is_some(), "{text}");
         assert_eq!(hints.clock(), Some("c:1:2:3:4"));
     }
-    for (text, says) in [
-        (r#"{"files": []}"#, "it holds no clock"),
-        (r#"{"error": "unable to resolve root"}"#, "watchman failed: unable to resolve root"),
-        ("{", "is no answer of watchman"),
-    ] {
+    let failed = parse(r#"{"error": "unable to resolve root"}"#, &["/r"]).expect("an answer");
+    let why = failed.everything().map(ToString::to_string);
+    assert_eq!(why.as_deref(), Some("watchman failed: unable to resolve root"));
+    for (text, says) in [(r#"{"files": []}"#, "it holds no clock"), ("{", "is no answer of watchman")] {
         let error = parse(text, &["/r"]).expect_err("no answer").to_string();
         assert!(error.contains(says), "{error}");
     }

@@ -30,7 +30,8 @@ enum File {
 pub(super) fn read(hints: &mut Hints, bytes: &[u8], roots: &[RootNames]) -> Result<(), String> {
     let answer: Answer = serde_json::from_slice(bytes).map_err(|e| format!("is no answer of watchman: {e}"))?;
     if let Some(error) = answer.error {
-        return Err(format!("watchman failed: {}", error.escape_debug()));
+        hints.look_everywhere(Unproved::NoAnswer(error));
+        return Ok(());
     }
     let clock = answer.clock.ok_or("is no answer of watchman: it holds no clock")?;
     hints.clock = Some(clock);

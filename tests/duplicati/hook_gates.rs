@@ -226,7 +226,7 @@ fn the_state_of_another_machine_scans_once() {
     let mut hooked = Hooked::new().going();
     // Its docket is the only file that names the machine.
     let docket = hooked.env.path("state/jobs/documents/docket");
-    std::fs::write(&docket, b"{\"format\":1,\"digest\":\"\",\"docket\":{}}").unwrap();
+    std::fs::write(&docket, b"{\"format\":2,\"digest\":\"\",\"docket\":{}}").unwrap();
     once(&mut hooked, "docket cannot be relied on");
 }
 

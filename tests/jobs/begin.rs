@@ -13,7 +13,7 @@ fn changes_come_again_until_they_are_committed() {
     jobs.env.write("tree/b", "2");
     let again = jobs.begin(&["--emit=name-status", "--relative"]);
     assert_eq!(again.stdout, "M\t.\nA\ta\nA\tb\n");
-    assert_eq!(again.stderr, "fastdiff: note: run 2 did not succeed; what it listed is listed again\n");
+    assert_eq!(again.stderr, "fastdiff: note: run 2 is not known to have succeeded; what it listed is listed again\n");
     jobs.commit();
     assert_eq!(jobs.list(), "");
 }
@@ -104,7 +104,7 @@ fn a_list_is_a_full_one_after_the_definition_changed_and_only_until_it_is_back()
     insta::assert_snapshot!(told("consumer = \"json\""), @"fastdiff: note: the list is a full one: the definition changed since the last successful run (consumer)");
     insta::assert_snapshot!(told("consumer = \"name-status\"\nexclude = [\"*.o\"]"), @"fastdiff: note: the list is a full one: the definition changed since the last successful run (exclude patterns: none / *.o)");
     insta::assert_snapshot!(told("consumer = \"name-status\"\none-file-system = true"), @"fastdiff: note: the list is a full one: the definition changed since the last successful run (--one-file-system: off / on)");
-    insta::assert_snapshot!(told("consumer = \"rsync\""), @"fastdiff: note: the list is a full one: the definition changed since the last successful run (consumer); it does not name what was deleted: run `rsync -a --delete ROOT/ DEST/` once without a list");
+    insta::assert_snapshot!(told("consumer = \"rsync\""), @"fastdiff: note: the list is a full one: the definition changed since the last successful run (consumer); it does not name what was deleted: run `rsync -aHI --modify-window=-1 --delete ROOT/ DEST/` once without a list");
     jobs.define("consumer = \"name-status\"\nkeep = 7\nmax-delete = 3\nsuccess = [9]\ncommand = [\"true\"]");
     let run = jobs.begin(&["--relative"]);
     assert!(
@@ -114,6 +114,44 @@ fn a_list_is_a_full_one_after_the_definition_changed_and_only_until_it_is_back()
     );
     jobs.commit();
     assert_eq!(jobs.list(), "", "none of these keys changes what is asked");
+}
+
+#[test]
+fn a_root_that_is_empty_now_is_refused_after_another_definition_too() {
+    let jobs = Jobs::new();
+    jobs.env.write("tree/a", "");
+    jobs.settle();
+    jobs.define("consumer = \"name-status\"\nexclude = [\"*.o\"]");
+    jobs.env.remove("tree/a");
+    let run = jobs.begin(&["--no-list"]);
+    assert!(run.code == Some(2) && run.stderr.contains("held entries before and is empty now"), "{}", run.stderr);
+    assert!(jobs.docket()["pending"].is_null());
+    let run = jobs.begin(&["--no-list", "--allow-root-change"]);
+    assert!(run.code == Some(0) && run.stderr.contains("the definition changed"), "{}", run.stderr);
+}
+
+#[test]
+fn a_commit_after_a_run_that_was_refused_does_not_mean_the_one_before() {
+    let jobs = Jobs::new();
+    jobs.env.write("tree/a", "");
+    jobs.settle();
+    jobs.env.write("tree/b", "");
+    jobs.begin(&[]);
+    jobs.env.rename("tree", "elsewhere");
+    assert_eq!(jobs.begin(&[]).code, Some(2));
+    let line = jobs.run(["commit", "j"]).failure(2);
+    assert!(line.contains("run 2 is pending, and one that was to follow it was refused since"), "{line}");
+    assert_eq!(jobs.docket()["committed"]["run"], 1);
+    jobs.env.rename("elsewhere", "tree");
+    let run = jobs.begin(&["--emit=name-status", "--relative"]);
+    assert!(run.stdout.contains("A\tb\n"), "{}", run.stdout);
+    let line = jobs.run(["commit", "j"]).failure(2);
+    assert!(line.contains("run 3 began while run 2 was pending"), "{line}");
+    jobs.run(["commit", "j", "--run=3"]).success();
+    let line = jobs.run(["commit", "j", "--run=3"]).failure(2);
+    assert!(line.contains("run 3 is not pending: it is the baseline already; nothing was changed"), "{line}");
+    let line = jobs.run(["commit", "j", "--run=2"]).failure(2);
+    assert!(line.contains("run 2 is not pending: run 3 is the baseline, and none is pending"), "{line}");
 }
 
 #[test]

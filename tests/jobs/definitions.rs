@@ -27,6 +27,7 @@ fn what_is_added_is_shown_and_listed_and_removed_and_comments_stay() {
         "--",
         "rsync",
         "--files-from={all}",
+        "{root}/",
         "é\"",
     ];
     assert_eq!(jobs.run(args).success(), "");
@@ -48,7 +49,7 @@ fn what_is_added_is_shown_and_listed_and_removed_and_comments_stay() {
     keep = 3
     max-delete = "20%"
     success = [0, 24, 23]
-    command = ["rsync", "--files-from={all}", 'é"']
+    command = ["rsync", "--files-from={all}", "{root}/", 'é"']
     "#);
     insta::assert_snapshot!(jobs.run(["job", "list"]).success(), @r"
     name  consumer  last success  roots
@@ -67,7 +68,7 @@ fn what_is_added_is_shown_and_listed_and_removed_and_comments_stay() {
     keep                3
     max-delete          20%
     success             0, 24, 23
-    command             rsync --files-from={all} é\"
+    command             rsync '--files-from={all}' '{root}/' 'é"'
     state               [ROOT]/state/jobs/new
     committed           none
     pending             none
@@ -194,7 +195,20 @@ fn a_bad_job_is_in_nobody_elses_way() {
     let root = jobs.env.path("tree");
     jobs.env.write("fastdiff.toml", format!("[jobs.bad]\nkeep = 0.5\n[jobs.j]\nroots = [{root:?}]\n"));
     assert_eq!(jobs.begin(&[]).code, Some(0));
-    jobs.run(["job", "list"]).failure(2);
+    let listed = jobs.run(["job", "list"]);
+    assert_eq!(listed.code, Some(2));
+    assert!(listed.stderr.contains("job bad: key roots: is missing or empty"), "{}", listed.stderr);
+    assert!(listed.stdout.lines().nth(1).unwrap().starts_with("j "), "{}", listed.stdout);
+}
+
+#[test]
+fn a_state_that_cannot_be_read_is_not_taken_for_none() {
+    let jobs = Jobs::new();
+    jobs.settle();
+    std::fs::write(jobs.state("docket"), "{").unwrap();
+    let listed = jobs.run(["job", "list"]);
+    assert!(listed.stderr.contains("warning: job j: its docket"), "{}", listed.stderr);
+    assert!(listed.stdout.contains("unknown"), "{}", listed.stdout);
 }
 
 #[test]
@@ -212,11 +226,27 @@ fn a_definition_that_is_a_symlink_stays_one_and_keeps_its_mode() {
 }
 
 #[test]
+fn a_pattern_that_names_the_root_itself_is_told() {
+    let jobs = Jobs::new();
+    let sub = jobs.env.dir("tree/sub");
+    let run = jobs.run(["job", "add", "k", "tree", "--exclude", sub.to_str().unwrap(), "--exclude=/sub/"]);
+    assert_eq!(run.code, Some(0));
+    assert_eq!(
+        run.stderr,
+        "fastdiff: warning: exclude pattern [ROOT]/tree/sub: patterns are relative to each root, this one should begin with /sub\n"
+    );
+}
+
+#[test]
 fn what_could_never_run_is_not_added() {
     let jobs = Jobs::new();
     let add = |more: &[&str]| jobs.run(["job", "add", "k"].iter().chain(more)).failure(2);
     assert!(add(&["missing"]).contains("root missing: is no directory that can be found"));
     assert!(add(&["tree", "--exclude=[a"]).contains("exclude pattern \"[a\""));
+    jobs.env.dir("tree/sub");
+    assert!(add(&["tree", "tree/sub"]).contains("lies inside of the root [ROOT]/tree"));
+    assert!(add(&["tree", "--consumer=rsync", "--", "rsync", "-a", "x/", "y/"]).contains("write {root}/"));
+    assert!(add(&["tree", "--", "cat", "{Al}"]).contains("the command holds {Al}; {all} is meant?"));
     assert!(add(&["tree", "--exclude-from=-"]).contains("cannot read --exclude-from standard input at each run"));
     assert!(add(&["tree", "--duplicati-db=x"]).contains("--duplicati-db is for --consumer duplicati only"));
     let asked = add(&["tree", "--consumer=restic", "--", "cat", "{deleted}"]);

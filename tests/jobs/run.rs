@@ -242,6 +242,49 @@ fn an_incomplete_list_starts_nothing_unless_asked_to() {
     let run = faulty(&["--anyway"]).unwrap();
     assert_eq!((run.code, run.stdout.as_str()), (Some(0), "started\n"), "{}", run.stderr);
     assert_eq!(jobs.docket()["committed"]["run"], 3);
+    jobs.define("consumer = \"paths\"\nanyway = true\ncommand = [\"sh\", \"-c\", \"echo started\"]");
+    jobs.env.write("tree/d/b", "2");
+    let run = faulty(&[]).unwrap();
+    assert_eq!((run.code, run.stdout.as_str()), (Some(0), "started\n"), "{}", run.stderr);
+}
+
+#[test]
+fn rsync_and_rclone_are_not_started_where_their_source_is_not_the_root() {
+    let jobs = Jobs::with("consumer = \"rsync\"");
+    jobs.env.write("tree/a", "");
+    let root = jobs.env.path("tree");
+    let root = root.to_str().unwrap();
+    let told = |args: &[&str]| jobs.start(&[&["--"], args].concat()).failure(125);
+    for source in ["elsewhere/", "tree/sub/", "/"] {
+        let line = told(&["nice", "/usr/bin/rsync", "-a", "--files-from={all}", source, "copy/"]);
+        assert!(line.contains("which has to be [ROOT]/tree; no argument of the command is that directory"), "{line}");
+    }
+    for source in [root, &format!("{root}/"), "tree", "./tree/.", "tree/../tree/", "{root}", "{root}/"] {
+        // true(1) under the name of rsync.
+        jobs.env.symlink("/usr/bin/true", "rsync");
+        let run = jobs.start(&["--always", "--", "./rsync", "--files-from={all}", source, "copy/"]);
+        assert_eq!(run.code, Some(0), "{source}: {}", run.stderr);
+        jobs.env.remove("rsync");
+    }
+    // What a shell does cannot be seen.
+    jobs.start(&["--always", "--", "sh", "-c", "true rsync"]).success();
+    let other = jobs.env.dir("other");
+    let several = format!("[jobs.j]\nroots = [{root:?}, {other:?}]\nconsumer = \"rclone\"\n");
+    jobs.env.write("fastdiff.toml", several);
+    let line = told(&["rclone", "sync", "--files-from-raw", "{all}", root, "copy:"]);
+    assert!(line.contains("which has to be /, as there are several roots"), "{line}");
+    // A root may have another name among rclone's remotes. This program is none of that name.
+    jobs.env.symlink("/usr/bin/true", "rclone");
+    let run = jobs.start(&["--", "./rclone", "sync", "--files-from-raw", "{all}", "here:", "copy:"]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+}
+
+#[test]
+fn a_placeholder_that_is_misspelt_starts_nothing() {
+    let jobs = Jobs::with("consumer = \"rsync\"");
+    let line = jobs.start(&["--", "cat", "{al}"]).failure(125);
+    assert!(line.contains("job j: the command holds {al}; {all} is meant?"), "{line}");
+    assert_eq!(jobs.start(&["--", "echo", "{root}/x", "{nothing}"]).stdout, "[ROOT]/tree/x {nothing}\n");
 }
 
 #[test]

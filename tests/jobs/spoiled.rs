@@ -26,6 +26,7 @@ fn rewrite(jobs: &Jobs, change: impl FnOnce(&mut serde_json::Value)) {
                     "note",
                     "replaced",
                     "failed",
+                    "followed",
                     "digest",
                 ];
                 let fields = keys.iter().filter_map(|key| Some(format!("\"{key}\":{}", generation.get(*key)?)));
@@ -37,7 +38,7 @@ fn rewrite(jobs: &Jobs, change: impl FnOnce(&mut serde_json::Value)) {
     }
     let body = format!("{{{}}}", ordered.join(","));
     let digest = format!("{:032x}", xxhash_rust::xxh3::xxh3_128(body.as_bytes()));
-    fs::write(jobs.state("docket"), format!("{{\"format\":1,\"digest\":\"{digest}\",\"docket\":{body}}}")).unwrap();
+    fs::write(jobs.state("docket"), format!("{{\"format\":2,\"digest\":\"{digest}\",\"docket\":{body}}}")).unwrap();
 }
 
 /// The reason of a full list of a tree with the file `a`, which must hold everything and be fit to be committed.
@@ -112,7 +113,7 @@ fn another_snapshot_under_the_name_of_the_baseline_is_not_believed() {
 
 #[test]
 fn a_damaged_docket_leads_to_a_full_list_and_commits_nothing() {
-    for damage in ["", "{", "{}", "null", "[1]", "{\"format\":1,\"digest\":\"\",\"docket\":{}}", "\u{0}\u{0}"] {
+    for damage in ["", "{", "{}", "null", "[2]", "{\"format\":2,\"digest\":\"\",\"docket\":{}}", "\u{0}\u{0}"] {
         let jobs = job_with_a_baseline();
         jobs.begin(&[]);
         fs::write(jobs.state("docket"), damage).unwrap();
@@ -126,6 +127,9 @@ fn a_damaged_docket_leads_to_a_full_list_and_commits_nothing() {
         assert_eq!(jobs.docket()["committed"]["run"], 4, "no number comes twice");
     }
     let jobs = job_with_a_baseline();
+    fs::write(jobs.state("docket"), "{\"format\":1}").unwrap();
+    assert_eq!(reason(&jobs), "the job's docket cannot be relied on (an older fastdiff wrote it)");
+    let jobs = job_with_a_baseline();
     let text = fs::read_to_string(jobs.state("docket")).unwrap();
     fs::write(jobs.state("docket"), text.replace("\"next\": 2", "\"next\": 3")).unwrap();
     assert_eq!(reason(&jobs), "the job's docket cannot be relied on (it does not match its digest)");
@@ -134,13 +138,13 @@ fn a_damaged_docket_leads_to_a_full_list_and_commits_nothing() {
 #[test]
 fn a_docket_of_a_future_version_is_left_alone() {
     let jobs = job_with_a_baseline();
-    let future = "{\"format\":2,\"anything\":[]}";
+    let future = "{\"format\":3,\"anything\":[]}";
     fs::write(jobs.state("docket"), future).unwrap();
     for args in [&["begin", "j"][..], &["commit", "j"], &["abort", "j"], &["status", "j"]] {
         let line = jobs.run(args).failure(2);
         assert_eq!(
             line,
-            "fastdiff: error: job j: its docket [ROOT]/state/jobs/j/docket has format 2, this program reads format 1; use a newer fastdiff"
+            "fastdiff: error: job j: its docket [ROOT]/state/jobs/j/docket has format 3, this program reads format 2; use a newer fastdiff"
         );
     }
     jobs.run(["run", "j", "--", "true"]).failure(125);

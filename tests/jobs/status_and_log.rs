@@ -48,7 +48,7 @@ fn status_shows_what_the_next_run_would_list_and_changes_nothing() {
     jobs.begin(&[]);
     let run = status(&[]);
     assert_eq!((run.code, run.stdout.lines().count()), (Some(0), 5), "a pending run is no baseline");
-    assert!(run.stderr.contains("run 2 has not succeeded so far"), "{}", run.stderr);
+    assert!(run.stderr.contains("run 2 is not known to have succeeded"), "{}", run.stderr);
 }
 
 #[test]
@@ -147,7 +147,7 @@ fn the_log_tells_why_a_run_did_not_come_to_begin() {
     1 "committed" null
     2 "refused" "root [ROOT]/tree: does not exist; check the spelling, or whether it is mounted"
     2 "refused" "root [ROOT]/tree: does not exist; check the spelling, or whether it is mounted"
-    2 "refused" "1 entry was removed, more than --max-delete 0 allows; nothing was written: look at the list first (diff, or status of a job, without --max-delete), then raise the limit"
+    2 "refused" "1 entry was removed, more than --max-delete 0 allows (a rename counts where the list knows none); nothing was written: look at the list first (diff, or status of a job, without --max-delete), then raise the limit"
     2 "committed" null
     "#);
 }

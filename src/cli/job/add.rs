@@ -9,7 +9,7 @@ use fastdiff::path::{PathExt as _, absolute};
 use super::super::config::{DEFAULT_KEEP, Definition};
 use super::super::filter::FilterArgs;
 use super::super::format::Format;
-use super::super::lists::Lists;
+use super::super::placeholders;
 use super::super::state::StateArgs;
 use super::super::{DONE, Failure, Outcome};
 
@@ -17,12 +17,12 @@ const AFTER_HELP: &str = "\
 Examples:
   fastdiff job add photos ~/Photos --consumer rsync -- \\
       rsync -aHI --modify-window=-1 --from0 --files-from={all} --delete-missing-args --force \\
-      ~/Photos/ nas:Photos/
+      {root}/ nas:Photos/
   fastdiff job add documents ~/Documents --consumer duplicati --duplicati-db ~/.config/Duplicati/ABCDEFGHIJ.sqlite
   fastdiff job add web /srv/www --exclude '/cache/' --max-delete 20% --keep 10
 
 In the command, {changed}, {deleted} and {all} stand for files with that part of the list in the
-consumer's form. The definition is written to the file that --config names, where it can be
+consumer's form, and {root} for what its paths are relative to. The definition is written to the file that --config names, where it can be
 edited: docs/jobs.md describes its keys. Patterns of --exclude-from come before those of
 --exclude: the last one that matches decides.";
 
@@ -59,6 +59,10 @@ pub(in crate::cli) struct Args {
     /// The exit codes of the command that mean success [default: 0; of duplicati 0,1; of rsync 0,24]
     #[arg(long, value_name = "CODE,...", value_delimiter = ',', value_parser = clap::value_parser!(u8))]
     success: Option<Vec<u8>>,
+
+    /// Start the command also if something could not be read: the list lacks that
+    #[arg(long)]
+    anyway: bool,
 
     #[command(flatten)]
     state: StateArgs,
@@ -109,10 +113,12 @@ pub(in crate::cli) fn run(args: &Args, matches: &ArgMatches) -> Outcome {
             other => other.as_deref().map(from_here).transpose()?,
         },
         success: args.success.as_ref().map(|codes| codes.iter().copied().map(i32::from).collect()),
+        anyway: args.anyway,
         command: args.command.clone(),
     };
-    let arguments: Vec<_> = definition.command.iter().skip(1).map(Into::into).collect();
-    Lists::check(&definition, &arguments)?;
+    definition.request()?.scan.check()?;
+    args.filter.tell_of_absolute(&definition.roots);
+    placeholders::check(&definition, &definition.command.iter().map(Into::into).collect::<Vec<_>>())?;
     let mut config = args.state.config()?;
     config.add(&definition)?;
     config.save()?;

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::super::config::Definition;
 use super::super::output::Output;
 use super::super::state::StateArgs;
-use super::super::{DONE, Outcome, output_failure};
+use super::super::{DONE, FAILED, Failure, Outcome, complain, harmless, output_failure};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -27,17 +27,34 @@ pub(in crate::cli) struct Args {
     state: StateArgs,
 }
 
+/// What the docket of a job says; an error if it cannot be read, which was said.
+type Known = Result<Option<Docket>, ()>;
+
 pub(in crate::cli) fn run(args: &Args) -> Outcome {
     let (store, config) = (args.state.store()?, args.state.config()?);
-    let mut jobs: Vec<(Definition, Option<Docket>)> = Vec::new();
+    let mut jobs: Vec<(Definition, Known)> = Vec::new();
+    let mut code = DONE;
     for name in config.names() {
-        let definition = config.required(&name)?;
-        // What is wrong with a docket is the next run's to say.
-        jobs.push((definition, store.job(&name)?.docket().ok().flatten()));
+        let docket = match store.job(&name)?.docket() {
+            Ok(docket) => Ok(docket),
+            Err(error) => {
+                complain("warning", error);
+                Err(())
+            }
+        };
+        match config.required(&name) {
+            Ok(definition) => jobs.push((definition, docket)),
+            // The others are jobs all the same.
+            Err(Failure::Other(error)) => {
+                complain("error", error);
+                code = FAILED;
+            }
+            Err(other) => return Err(other),
+        }
     }
     let text = if args.json {
         jobs.iter().fold(String::new(), |mut text, (definition, docket)| {
-            let _ = writeln!(text, "{}", as_json(definition, docket.as_ref()));
+            let _ = writeln!(text, "{}", as_json(definition, docket.as_ref().ok().and_then(Option::as_ref)));
             text
         })
     } else if jobs.is_empty() {
@@ -48,21 +65,20 @@ pub(in crate::cli) fn run(args: &Args) -> Outcome {
     let mut output = Output::open(None)?.harmless_on_terminals();
     output.writer().write_all(text.as_bytes()).map_err(|e| output_failure(&e, !args.json))?;
     output.finish(!args.json)?;
-    Ok(DONE)
+    Ok(code)
 }
 
-fn as_table(jobs: &[(Definition, Option<Docket>)]) -> String {
+fn as_table(jobs: &[(Definition, Known)]) -> String {
     let mut rows = vec![["name", "consumer", "last success", "roots"].map(str::to_owned)];
     for (definition, docket) in jobs {
-        let committed = docket.as_ref().and_then(|docket| docket.committed.as_ref());
+        let committed = docket.as_ref().map(|docket| docket.as_ref().and_then(|docket| docket.committed.as_ref()));
         let roots: Vec<_> = definition.roots.iter().map(|root| root.display().to_string()).collect();
-        let last = committed.map_or_else(|| "never".to_owned(), |run| run.began.clone());
-        rows.push([
-            definition.name.clone(),
-            definition.consumer.name(),
-            last,
-            roots.join(" ").escape_debug().to_string(),
-        ]);
+        let last = match committed {
+            Ok(Some(run)) => run.began.clone(),
+            Ok(None) => "never".to_owned(),
+            Err(()) => "unknown".to_owned(),
+        };
+        rows.push([definition.name.clone(), definition.consumer.name(), last, harmless(&roots.join(" "))]);
     }
     super::table(&rows, &[])
 }
@@ -82,6 +98,7 @@ pub(super) fn as_json(definition: &Definition, docket: Option<&Docket>) -> serde
         "max_delete": definition.max_delete.map(|limit| limit.to_string()),
         "duplicati_db": definition.duplicati_db,
         "success": definition.success_codes(),
+        "anyway": definition.anyway,
         "command": definition.command,
         "committed": docket.and_then(|docket| docket.committed.as_ref()),
         "pending": docket.and_then(|docket| docket.pending.as_ref()),

@@ -37,7 +37,10 @@ pub(in crate::cli) fn run(args: &Args) -> Outcome {
         config.save()?;
     }
     if let Some(locked) = locked {
-        locked.remove()?;
+        locked.remove().map_err(|e| {
+            let again = "its definition is gone, its state is not all: cure that and say `fastdiff job remove` again";
+            Failure::Other(format!("job {}: {e}; {again}", args.name))
+        })?;
     }
     complain(
         "note",

@@ -8,7 +8,7 @@ use fastdiff::baseline::{Docket, Generation};
 use super::super::config::Definition;
 use super::super::output::Output;
 use super::super::state::StateArgs;
-use super::super::{DONE, Outcome, complain, output_failure};
+use super::super::{DONE, Outcome, complain, harmless, output_failure};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -55,7 +55,7 @@ fn as_text(definition: &Definition, docket: Option<&Docket>, dir: &Path) -> Stri
     let mut text = String::new();
     let mut line = |what: &str, value: String| {
         if !value.is_empty() {
-            let _ = writeln!(text, "{what:<19} {}", value.escape_debug());
+            let _ = writeln!(text, "{what:<19} {}", harmless(&value));
         }
     };
     let joined = |paths: &[std::path::PathBuf]| {
@@ -77,7 +77,11 @@ fn as_text(definition: &Definition, docket: Option<&Docket>, dir: &Path) -> Stri
     line("max-delete", definition.max_delete.map(|limit| limit.to_string()).unwrap_or_default());
     line("duplicati-db", definition.duplicati_db.as_ref().map(|file| file.display().to_string()).unwrap_or_default());
     line("success", definition.success_codes().iter().map(ToString::to_string).collect::<Vec<_>>().join(", "));
-    line("command", definition.command.join(" "));
+    line("anyway", switch(definition.anyway));
+    line(
+        "command",
+        definition.command.iter().map(|word| super::schedule::quote::shell(word)).collect::<Vec<_>>().join(" "),
+    );
     line("state", dir.display().to_string());
     let named = |run: Option<&Generation>| run.map_or_else(|| "none".to_owned(), generation);
     line("committed", named(docket.and_then(|docket| docket.committed.as_ref())));

@@ -4,7 +4,7 @@
 mod cron;
 mod every;
 mod launchd;
-mod quote;
+pub(super) mod quote;
 mod systemd;
 mod windows;
 
