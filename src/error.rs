@@ -64,9 +64,11 @@ pub enum Error {
     },
 
     /// The two snapshots answer different questions (law 7).
-    #[error("the snapshots answer different questions: {differences}; take a new OLD with the same roots and filters")]
+    #[error(
+        "the snapshots answer different questions: {differences}; take one of them again with the roots and filters of the other"
+    )]
     Incomparable {
-        /// Each difference, as "what: old value / new value".
+        /// Each difference, as "what: old value before, new value now".
         differences: String,
     },
 

@@ -187,10 +187,26 @@ impl Locked {
     /// # Errors
     /// [`JobProblem::NothingPending`], [`JobProblem::OtherRun`], [`Error::Io`].
     pub fn failed(&self, run: Option<u64>, ending: &Ending) -> Result<()> {
+        self.fail(run, ending, None)
+    }
+
+    /// The same of a consumer that read something else than what was walked: it may have taken for deleted what no list
+    /// named, so that only a list of everything makes up for it.
+    ///
+    /// # Errors
+    /// Those of [`Self::failed`].
+    pub fn misread(&self, run: Option<u64>, ending: &Ending) -> Result<()> {
+        self.fail(run, ending, Some("something was unmounted or replaced while its consumer read"))
+    }
+
+    fn fail(&self, run: Option<u64>, ending: &Ending, lost: Option<&str>) -> Result<()> {
         let (mut docket, mut pending) = self.pending(run)?;
         let run = pending.run;
         pending.failed = true;
         docket.pending = Some(pending);
+        if let Some(why) = lost {
+            docket.lost.get_or_insert_with(|| format!("of run {run}: {why}"));
+        }
         docket.write(&self.job.docket_path())?;
         log::append(self.job.dir(), &Event::ended(run, Outcome::Failed, ending))
     }

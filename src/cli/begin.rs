@@ -3,7 +3,7 @@
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use fastdiff::baseline::Begun;
+use fastdiff::baseline::{Begun, Ending};
 use fastdiff::emit::PathStyle;
 
 use super::config::Definition;
@@ -118,17 +118,32 @@ pub(super) fn run(args: &Args) -> Outcome {
             ),
         );
     }
-    if !args.no_list {
-        write(args, &definition, format, &begun)?;
-    }
-    if args.no_list || args.output != Path::new("-") {
-        writeln!(io::stdout(), "{}", begun.run).map_err(|e| output_failure(&e, false))?;
+    if let Err(failure) = hand_out(args, &definition, format, &begun) {
+        // Nobody has its list. It stays pending, but is committed by its number alone.
+        if !matches!(failure, Failure::ClosedPipe) {
+            let ending = Ending { exit_code: None, reason: Some(format!("no list: {failure}")) };
+            if let Err(error) = locked.failed(Some(begun.run), &ending) {
+                complain("warning", error);
+            }
+        }
+        return Err(failure);
     }
     if !begun.is_complete() {
         jobs::tell_of_unread(&begun);
         return Ok(INCOMPLETE);
     }
     Ok(DONE)
+}
+
+/// Writes the list, and the number of the run where the list goes elsewhere.
+fn hand_out(args: &Args, definition: &Definition, format: Format, begun: &Begun) -> Result<(), Failure> {
+    if !args.no_list {
+        write(args, definition, format, begun)?;
+    }
+    if args.no_list || args.output != Path::new("-") {
+        writeln!(io::stdout(), "{}", begun.run).map_err(|e| output_failure(&e, false))?;
+    }
+    Ok(())
 }
 
 fn write(args: &Args, definition: &Definition, format: Format, begun: &Begun) -> Result<(), Failure> {

@@ -34,11 +34,12 @@ mod status;
 mod verify;
 mod walk;
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use clap::error::ErrorKind;
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use fastdiff::{Error, Snapshot};
 use indicatif::HumanCount;
@@ -117,6 +118,16 @@ enum Failure {
     Other(String),
 }
 
+impl Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Library(error) => error.fmt(f),
+            Self::ClosedPipe => f.write_str("standard output is closed"),
+            Self::Other(message) => f.write_str(message),
+        }
+    }
+}
+
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self::Library(error)
@@ -177,7 +188,10 @@ pub(crate) fn main() -> ExitCode {
 /// Parses the arguments. Only the command that is called is put together, which halves the start of the program; what is
 /// said of the others needs them all.
 fn matches() -> Result<ArgMatches, clap::Error> {
-    Cli::command().try_get_matches().or_else(|_| whole().try_get_matches())
+    Cli::command().try_get_matches().or_else(|error| match error.kind() {
+        ErrorKind::DisplayVersion => Err(error),
+        _ => whole().try_get_matches(),
+    })
 }
 
 /// The command line with all of its commands.

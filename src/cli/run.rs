@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 
-use fastdiff::baseline::{Begun, Ending, Locked, Places};
+use fastdiff::baseline::{Begun, Ending, Locked};
 use fastdiff::path::PathExt as _;
 use fastdiff::{Error, emit};
 
@@ -15,6 +15,7 @@ use super::jobs::{self, GuardArgs};
 use super::lists::{Lists, Written};
 use super::nice::NiceArgs;
 use super::placeholders;
+use super::progress::Progress;
 use super::state::StateArgs;
 use super::walk::WalkArgs;
 use super::{DONE, Failure, NOT_STARTED, Outcome, complain, signals};
@@ -95,22 +96,19 @@ pub(super) fn run(args: &Args) -> Outcome {
     if !args.quiet {
         complain("note", format_args!("run {}: {}", begun.run, jobs::changes(&begun)));
     }
-    let dir = locked.lists()?;
-    let outcome = with_lists(args, &definition, &locked, begun, &dir, &command);
+    let run = begun.run;
+    let outcome = with_lists(args, &definition, &locked, begun, &command);
     if let Err(error) = locked.remove_lists() {
         complain("warning", error);
+    }
+    if let Err(failure) = &outcome {
+        // The command was not started. Nobody is to commit the run by a mistake.
+        fail(&locked, run, &Ending { exit_code: None, reason: Some(format!("not started: {failure}")) });
     }
     outcome
 }
 
-fn with_lists(
-    args: &Args,
-    definition: &Definition,
-    locked: &Locked,
-    begun: Begun,
-    dir: &Path,
-    command: &[OsString],
-) -> Outcome {
+fn with_lists(args: &Args, definition: &Definition, locked: &Locked, begun: Begun, command: &[OsString]) -> Outcome {
     let run = begun.run;
     let not_started = |reason: String| -> Outcome {
         let ending = Ending { reason: Some(format!("not started: {reason}")), ..Ending::default() };
@@ -129,6 +127,7 @@ fn with_lists(
     if begun.full.is_none() && begun.summary().is_empty() && !args.always {
         return nothing_to_do(args, definition, locked, begun, "nothing changed");
     }
+    let dir = &locked.lists()?;
     let lists = match Lists::write(definition, &begun, dir) {
         Ok(Written::Lists(lists)) => lists,
         Ok(Written::Nothing) => return nothing_to_do(args, definition, locked, begun, "nothing is to be listed"),
@@ -161,7 +160,9 @@ fn with_lists(
             return Ok(exit_code(code));
         }
     };
-    Ok(end(definition, locked, run, &finished, places.as_ref()))
+    // What it did not find it may have taken for deleted.
+    let are_there = || places.map_or(Ok(()), |places| places.check(args.walk.io_timeout, &Progress::new(true)));
+    Ok(end(definition, locked, run, &finished, are_there))
 }
 
 /// The baseline moves without a backup.
@@ -210,37 +211,57 @@ fn code_of(status: ExitStatus) -> i32 {
 }
 
 /// The command has ended: the baseline moves, or not.
-fn end(definition: &Definition, locked: &Locked, run: u64, finished: &Finished, places: Option<&Places>) -> u8 {
+fn end(
+    definition: &Definition,
+    locked: &Locked,
+    run: u64,
+    finished: &Finished,
+    are_there: impl FnOnce() -> Result<(), Error>,
+) -> u8 {
     let code = code_of(finished.status);
-    let is_success = finished.status.code().is_some_and(|code| definition.success_codes().contains(&code));
-    if let Some(signal) = finished.signal {
-        let reason = format!("signal {signal} came while the command ran");
+    let (reason, result) = match (finished.signal, finished.status.code()) {
+        (Some(signal), _) => {
+            let told = format!("signal {signal} came while the command ran");
+            (Some(told), exit_code(if code == 0 { 128 + signal } else { code }))
+        }
+        (None, Some(code)) if definition.success_codes().contains(&code) => (None, exit_code(code)),
+        (None, Some(code)) => (Some(format!("the command ended with {code}")), exit_code(code)),
+        (None, None) => (Some(format!("the command was ended by signal {}", code - 128)), exit_code(code)),
+    };
+    if let Some(reason) = &reason {
         complain("warning", format_args!("{reason}: run {run} is not the baseline, what it listed is listed again"));
-        fail(locked, run, &Ending { exit_code: Some(code), reason: Some(reason) });
-        return exit_code(if code == 0 { 128 + signal } else { code });
+    }
+    let is_success = reason.is_none();
+    let stays = |error: &Error| {
+        complain("error", format_args!("the command succeeded, but the baseline stays as it was: {error}"));
+    };
+    // What it did not find it may have taken for deleted, whatever it ended with.
+    if let Err(error) = are_there() {
+        if is_success {
+            stays(&error);
+        } else {
+            complain("error", &error);
+        }
+        complain("note", "what was gone may have been taken for deleted: the next list is a full one");
+        let ending = Ending { exit_code: Some(code), reason: Some(error.to_string()) };
+        if let Err(error) = locked.misread(Some(run), &ending) {
+            complain("warning", error);
+        }
+        return if is_success { NOT_STARTED } else { result };
     }
     if !is_success {
-        let what = match finished.status.code() {
-            Some(code) => format!("ended with {code}"),
-            None => format!("was ended by signal {}", code - 128),
-        };
-        complain(
-            "warning",
-            format_args!("the command {what}: run {run} is not the baseline, what it listed is listed again"),
-        );
-        fail(locked, run, &Ending { exit_code: Some(code), reason: None });
-        return exit_code(code);
+        // The log has the code by itself.
+        let reason = reason.filter(|_| finished.signal.is_some());
+        fail(locked, run, &Ending { exit_code: Some(code), reason });
+        return result;
     }
-    let ending = Ending { exit_code: Some(code), reason: None };
-    // What it did not find it may have taken for deleted.
-    let are_there = places.map_or(Ok(()), Places::check);
-    match are_there.and_then(|()| locked.commit(Some(run), definition.keep, &ending)) {
+    match locked.commit(Some(run), definition.keep, &Ending { exit_code: Some(code), reason: None }) {
         Ok(ended) => {
             jobs::tell_of_leftover(&ended);
-            exit_code(code)
+            result
         }
         Err(error) => {
-            complain("error", format_args!("the command succeeded, but the baseline stays as it was: {error}"));
+            stays(&error);
             complain("note", format_args!("what run {run} listed is listed again"));
             let reason = Some(format!("the command succeeded, the commit did not: {error}"));
             fail(locked, run, &Ending { exit_code: Some(code), reason });

@@ -28,7 +28,7 @@ pub(super) struct WalkArgs {
     /// Give up on a directory as unknown when the system takes longer than this for one answer (30s, 2min)
     /// [default: wait, and say so]; for the native walker
     #[arg(long, value_name = "DURATION", value_parser = parse_timeout)]
-    io_timeout: Option<Duration>,
+    pub(super) io_timeout: Option<Duration>,
 }
 
 #[derive(Clone, Copy, Default, clap::ValueEnum)]

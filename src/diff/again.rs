@@ -9,7 +9,7 @@ use crate::entry::{Flags, Kind, Stat};
 use crate::path::{compare, is_within, parent};
 use crate::snapshot::{Node, Snapshot};
 
-/// Paths in tree order, each with the kind that it had when it was listed.
+/// Paths in tree order, each with a kind that it had when it was listed; with several kinds it is there several times.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Again {
     paths: Vec<(Vec<u8>, Kind)>,
@@ -37,10 +37,8 @@ impl Again {
                 self.paths.push((change.path, kind));
             }
         }
-        // Stable: of two with one path the later one counts.
-        self.paths.reverse();
-        self.paths.sort_by(|a, b| compare(&a.0, &b.0));
-        self.paths.dedup_by(|later, first| later.0 == first.0);
+        self.paths.sort_by(|a, b| compare(&a.0, &b.0).then((a.1 as u8).cmp(&(b.1 as u8))));
+        self.paths.dedup();
         Ok(())
     }
 
@@ -72,12 +70,14 @@ impl Again {
     }
 
     /// What they are in a diff of `old` and `new`, as far as that does not name them itself: suspect if both have them,
-    /// removed if neither has. Nothing that could not be read.
+    /// removed if neither has, of another kind if they were listed as one that they are not now: so their reader may have
+    /// stored them. Nothing that could not be read.
     pub(super) fn changes(&self, old: &Snapshot, new: &Snapshot) -> Result<Vec<Change>> {
         let (mut before, mut now) = (Lookup::new(old), Lookup::new(new));
         let mut changes = Vec::new();
         let side = |node: &Node<'_>| Side { stat: node.child.stat, flags: node.child.flags };
-        for (path, kind) in &self.paths {
+        for same in self.paths.chunk_by(|a, b| a.0 == b.0) {
+            let path = &same[0].0;
             let change = |kind, old, new: Option<Side>| Change {
                 kind,
                 path: path.clone(),
@@ -86,13 +86,20 @@ impl Again {
                 new,
                 fields: crate::entry::Fields::empty(),
             };
+            let as_listed =
+                |kind: Kind| Side { stat: Stat { mode: kind.mode_bits(), ..Stat::default() }, flags: Flags::UNKNOWN };
             match (before.get(path)?, now.get(path)?) {
-                (Place::There(old), Place::There(new)) if !new.child.flags.contains(Flags::UNKNOWN) => {
-                    changes.push(change(ChangeKind::Suspect, side(&old), Some(side(&new))));
+                (was, Place::There(new)) if !new.child.flags.contains(Flags::UNKNOWN) => {
+                    let is_another = |kind: &Kind| ![new.child.kind(), Kind::Unknown].contains(kind);
+                    if let Some(kind) = same.iter().map(|(_, kind)| *kind).find(is_another) {
+                        changes.push(change(ChangeKind::TypeChanged, as_listed(kind), Some(side(&new))));
+                    } else if let Place::There(old) = was {
+                        changes.push(change(ChangeKind::Suspect, side(&old), Some(side(&new))));
+                    }
                 }
                 (Place::Gone | Place::Unknown, Place::Gone) => {
-                    let stat = Stat { mode: kind.mode_bits(), ..Stat::default() };
-                    changes.push(change(ChangeKind::Removed, Side { stat, flags: Flags::UNKNOWN }, None));
+                    let kind = if let [(_, kind)] = same { *kind } else { Kind::Unknown };
+                    changes.push(change(ChangeKind::Removed, as_listed(kind), None));
                 }
                 _ => {}
             }

@@ -130,8 +130,7 @@ fn is_gone(old: &Snapshot, new: &Snapshot, row: u32, path: &[u8]) -> Result<bool
     let holder = parent(path).map(|above| old.find_node(above)).transpose()?.flatten();
     let kinds = (holder.and_then(|node| device(old, &node)), old.mounted_at(row));
     if let (Some(above), Some(own)) = kinds
-        && above.kind == "btrfs"
-        && own.kind == "btrfs"
+        && is_subvolume(own, above)
     {
         return Ok(false);
     }
@@ -143,6 +142,14 @@ fn is_gone(old: &Snapshot, new: &Snapshot, row: u32, path: &[u8]) -> Result<bool
         above = parent(dir);
     }
     Ok(false)
+}
+
+/// Whether one is a subvolume in the btrfs that the other belongs to. What the kernel makes of the UUID for `statfs`
+/// differs between them in one half alone, in which the subvolume's number stands too.
+pub(crate) fn is_subvolume(own: &Device, above: &Device) -> bool {
+    let of_uuid = |device: &Device| device.identity.strip_prefix("btrfs:fsid:")?.get(8..).map(str::to_owned);
+    let (own_half, above_half) = (of_uuid(own), of_uuid(above));
+    own.kind == "btrfs" && above.kind == "btrfs" && own_half == above_half
 }
 
 /// File systems that are made anew at each mount, or mounted anew with each version of what they hold: that

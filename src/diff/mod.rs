@@ -14,7 +14,7 @@ mod summary;
 pub(crate) use again::Again;
 pub use change::{Change, ChangeKind, Side};
 pub use guard::RemovalLimit;
-pub(crate) use guard::{is_volatile, roots as same_roots};
+pub(crate) use guard::{is_subvolume, is_volatile, roots as same_roots};
 pub(crate) use inodes::keeps_inodes;
 pub use summary::{Summary, Tally};
 
@@ -243,9 +243,9 @@ impl Changes<'_, '_> {
         let Some(again) = self.again.peek() else { return Ok(next) };
         match next.as_ref().map(|next| compare(&again.path, &next.path)) {
             Some(Ordering::Greater) => Ok(next),
+            // What its reader may have made of it as another kind is more than that it differs.
             Some(Ordering::Equal) => {
-                self.again.next();
-                Ok(next)
+                Ok(self.again.next().filter(|again| is_more(again, next.as_ref())).cloned().or(next))
             }
             Some(Ordering::Less) | None => {
                 self.next = next;
@@ -298,6 +298,12 @@ impl Iterator for Changes<'_, '_> {
         self.has_ended = !matches!(next, Some(Ok(_)));
         next
     }
+}
+
+/// Whether a change that is listed again says more than what differs at its path.
+fn is_more(again: &Change, next: Option<&Change>) -> bool {
+    let plain = [ChangeKind::Added, ChangeKind::Modified, ChangeKind::Suspect];
+    again.kind == ChangeKind::TypeChanged && next.is_some_and(|next| plain.contains(&next.kind))
 }
 
 /// What a list of everything says of an entry: the same as a comparison with an empty tree.

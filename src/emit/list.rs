@@ -99,22 +99,21 @@ impl Lists {
     /// now although something below it is gone.
     pub(super) fn topmost_deleted(&self) -> (Vec<Listed>, Vec<Listed>) {
         let mut others = self.changed.iter().filter(|listed| listed.kind != Kind::Dir).peekable();
-        let mut last: Option<&Listed> = None;
+        // What may hold a path, and whether it is deleted itself.
+        let mut last: Option<(&Listed, bool)> = None;
         let (mut topmost, mut above): (Vec<Listed>, Vec<Listed>) = (Vec::new(), Vec::new());
         for listed in &self.deleted {
             // Both are in tree order: the last one before a path is the only one that may hold it.
             while let Some(next) = others.next_if(|r| compare(&r.path, &listed.path).is_lt()) {
-                last = Some(next);
+                last = Some((next, false));
             }
-            if let Some(holder) = last.filter(|holder| is_within(&listed.path, &holder.path)) {
-                if holder.kind != Kind::Dir && above.last() != Some(holder) {
+            if let Some((holder, is_deleted)) = last.filter(|(holder, _)| is_within(&listed.path, &holder.path)) {
+                if !is_deleted && above.last() != Some(holder) {
                     above.push(holder.clone());
                 }
                 continue;
             }
-            if listed.kind == Kind::Dir {
-                last = Some(listed);
-            }
+            last = Some((listed, true));
             topmost.push(listed.clone());
         }
         (topmost, above)

@@ -43,7 +43,8 @@ pub fn restic(diff: &Diff<'_>, part: ListPart, out: &mut dyn Write) -> Result<Em
     paths.reverse();
     if alone > 0 {
         lists.emitted.notes.push(format!(
-            "{alone} directories are new or have another owner or mode and nothing in them is listed: restic has no way to be told of a directory alone"
+            "{} new or of another owner or mode, and nothing below is listed: restic has no way to be told of a directory alone",
+            if alone == 1 { "1 directory is".to_owned() } else { format!("{alone} directories are") }
         ));
     }
     not_empty("restic", &paths, "restic fails on an empty list")?;

@@ -131,7 +131,7 @@ impl Snapshot {
     /// # Errors
     /// [`Error::Snapshot`] if one has; [`Error::Io`] if the system does not say.
     pub fn check_unchanged(&self) -> Result<()> {
-        if !self.file.is_as_it_was().context("read", &self.path)? {
+        if !self.file.is_as_it_was(|| self.verify().is_ok()).context("read", &self.path)? {
             return Err(Error::damaged(&self.path, "another program wrote to it while it was read"));
         }
         self.overlay_base().map_or(Ok(()), Self::check_unchanged)

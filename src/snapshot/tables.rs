@@ -151,13 +151,14 @@ pub(crate) struct Mount {
 /// # Errors
 /// [`Error::Incomparable`] with every difference.
 pub(crate) fn same_question(old: &Meta, new: &Meta) -> Result<()> {
-    let roots = |m: &Meta| m.roots.iter().map(|r| to_path(r).shown().to_string()).collect::<Vec<_>>().join(" ");
+    let roots = |m: &Meta| m.roots.iter().map(|r| to_path(r).shown().to_string()).collect::<Vec<_>>().join(", ");
+    let quoted = |items: &[String]| items.iter().map(|item| format!("{item:?}")).collect::<Vec<_>>().join(", ");
     let switch = |on: bool| if on { "on" } else { "off" }.to_owned();
     let parts = [
         ("roots", roots(old), roots(new)),
-        ("exclude patterns", old.patterns.join(" "), new.patterns.join(" ")),
+        ("exclude patterns", quoted(&old.patterns), quoted(&new.patterns)),
         ("--exclude-caches", switch(old.exclude_caches), switch(new.exclude_caches)),
-        ("--exclude-if-present", old.exclude_if_present.join(" "), new.exclude_if_present.join(" ")),
+        ("--exclude-if-present", quoted(&old.exclude_if_present), quoted(&new.exclude_if_present)),
         ("--one-file-system", switch(old.one_file_system), switch(new.one_file_system)),
     ];
     let same = old.roots == new.roots
@@ -167,11 +168,11 @@ pub(crate) fn same_question(old: &Meta, new: &Meta) -> Result<()> {
     if same {
         return Ok(());
     }
-    let shown = |text: &str| if text.is_empty() { "none".to_owned() } else { text.escape_debug().to_string() };
+    let shown = |text: &str| if text.is_empty() { "none".to_owned() } else { text.to_owned() };
     let differences: Vec<_> = parts
         .iter()
         .filter(|(_, old, new)| old != new)
-        .map(|(what, old, new)| format!("{what}: {} / {}", shown(old), shown(new)))
+        .map(|(what, old, new)| format!("{what}: {} before, {} now", shown(old), shown(new)))
         .collect();
     Err(Error::Incomparable {
         differences: if differences.is_empty() { "lists of one spelling".to_owned() } else { differences.join("; ") },

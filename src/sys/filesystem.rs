@@ -72,6 +72,32 @@ pub(crate) fn describe(_dir: &Path, _mount: u64) -> FileSystem {
     FileSystem { kind: String::new(), identity: String::new(), own_time: None }
 }
 
+/// Whether the file system that a directory lies on has this name, or had it while others of its mounts were there: where
+/// there is no UUID it is named after one of them. Also if nothing is known of it.
+#[cfg(target_os = "linux")]
+pub(crate) fn is_known_as(dir: &Path, mount: u64, identity: &str) -> bool {
+    let now = describe(dir, mount).identity;
+    now.is_empty() || now == identity || linux::names_by_mounts(mount).any(|name| name == identity)
+}
+
+/// Nothing is known of file systems here.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn is_known_as(_dir: &Path, _mount: u64, _identity: &str) -> bool {
+    true
+}
+
+/// Whether a mount only waits for something to be mounted in its place.
+#[cfg(target_os = "linux")]
+pub(crate) fn is_automount(mount: u64) -> bool {
+    linux::from_mount_table(mount).0.kind == "autofs"
+}
+
+/// Nothing is known of mounts here.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn is_automount(_mount: u64) -> bool {
+    false
+}
+
 /// Whether a mount shows what lies on a server.
 #[cfg(target_os = "linux")]
 pub(crate) fn is_remote(mount: u64) -> bool {
@@ -149,9 +175,22 @@ mod linux {
         let Some(m) = same.min_by_key(|m| (m.root.len(), &m.root, &m.mount_source)).cloned() else {
             return (FileSystem { kind: String::new(), identity: String::new(), own_time: None }, String::new());
         };
-        let source = m.mount_source.unwrap_or_default();
-        let identity = format!("{}:{source}:{}", m.fs_type, m.root);
-        (FileSystem { identity, kind: m.fs_type, own_time: None }, source)
+        let identity = name_by_mount(&m);
+        (FileSystem { identity, kind: m.fs_type, own_time: None }, m.mount_source.unwrap_or_default())
+    }
+
+    fn name_by_mount(mount: &MountInfo) -> String {
+        format!("{}:{}:{}", mount.fs_type, mount.mount_source.as_deref().unwrap_or_default(), mount.root)
+    }
+
+    /// The names that the mounts of a file system give it.
+    pub(super) fn names_by_mounts(mount: u64) -> impl Iterator<Item = String> {
+        let table = mount_table().unwrap_or_default();
+        let met = table.iter().find(|m| u64::try_from(m.mnt_id) == Ok(mount)).cloned();
+        table
+            .into_iter()
+            .filter(move |m| met.as_ref().is_some_and(|met| met.majmin == m.majmin))
+            .map(|m| name_by_mount(&m))
     }
 
     /// Describes the file system of an open directory.

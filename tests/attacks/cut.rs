@@ -4,7 +4,8 @@
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt as _;
 use std::process::Stdio;
-use std::time::Instant;
+use std::sync::Once;
+use std::time::{Instant, SystemTime};
 
 use fastdiff::{Diff, DiffOptions, Error, Monitor, NoMonitor, ScanOptions, Snapshot, SnapshotProblem, scan};
 
@@ -96,10 +97,16 @@ fn is_damage(error: &Error) -> bool {
     matches!(error, Error::Snapshot { problem: SnapshotProblem::Damaged(_), .. })
 }
 
-/// Writes the same bytes again, as a program that knows nothing of snapshots may.
+/// Flips a byte of the first directory, as a program that knows nothing of snapshots may.
 fn write_in_place(env: &TestEnv, file: &str) {
-    let first = env.read(file)[0];
-    OpenOptions::new().write(true).open(env.path(file)).unwrap().write_all_at(&[first], 0).unwrap();
+    const AT: usize = 400;
+    let byte = !env.read(file)[AT];
+    OpenOptions::new().write(true).open(env.path(file)).unwrap().write_all_at(&[byte], AT as u64).unwrap();
+}
+
+/// Sets its time alone.
+fn touch(env: &TestEnv, file: &str) {
+    OpenOptions::new().write(true).open(env.path(file)).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
 }
 
 #[test]
@@ -111,7 +118,8 @@ fn a_snapshot_that_is_written_to_after_it_was_compared_ends_its_list_with_an_err
             env.write("other", env.read(written));
             fs::rename(env.path("other"), env.path(written)).unwrap();
         };
-        for (write, is_noticed) in [(&replace as &dyn Fn(&TestEnv), false), (&in_place, true)] {
+        let set_time = |env: &TestEnv| touch(env, written);
+        for (write, is_noticed) in [(&replace as &dyn Fn(&TestEnv), false), (&set_time, false), (&in_place, true)] {
             let env = two_snapshots(400);
             let open = |name| Snapshot::open(env.path(name)).unwrap();
             let (old, new) = (open("a.snap"), open("b.snap"));
@@ -121,7 +129,8 @@ fn a_snapshot_that_is_written_to_after_it_was_compared_ends_its_list_with_an_err
             write(&env);
             let mut changes: Vec<_> = diff.changes().collect();
             let last = changes.pop_if(|change| change.is_err());
-            assert_eq!(changes.into_iter().flatten().count(), whole);
+            let count = changes.into_iter().flatten().count();
+            assert!(count == whole || count < whole && is_noticed, "{count} of {whole}");
             assert_eq!(last.is_some_and(|last| is_damage(&last.unwrap_err())), is_noticed, "{written} {everything}");
             let again = Diff::new(&old, &new, &DiffOptions::default());
             assert_eq!(again.is_err_and(|e| is_damage(&e)), is_noticed);
@@ -131,20 +140,22 @@ fn a_snapshot_that_is_written_to_after_it_was_compared_ends_its_list_with_an_err
 
 #[test]
 fn a_base_that_is_written_to_during_a_scan_leaves_no_snapshot() {
-    struct Writer<'e>(&'e TestEnv);
+    struct Writer<'e>(&'e TestEnv, Once);
     impl Monitor for Writer<'_> {
         fn cancelled(&self) -> bool {
-            write_in_place(self.0, "a.snap");
+            self.1.call_once(|| write_in_place(self.0, "a.snap"));
             false
         }
     }
     let env = two_snapshots(400);
     let base = Snapshot::open(env.path("a.snap")).unwrap();
     let options = ScanOptions::new([env.path("tree")]);
-    let outcome = scan(&options, Some(&base), &env.path("c.snap"), &Writer(&env));
+    let outcome = scan(&options, Some(&base), &env.path("c.snap"), &Writer(&env, Once::new()));
     assert!(outcome.is_err_and(|e| is_damage(&e)));
     assert!(!env.path("c.snap").exists());
+    write_in_place(&env, "a.snap");
     let base = Snapshot::open(env.path("a.snap")).unwrap();
+    touch(&env, "a.snap");
     scan(&options, Some(&base), &env.path("c.snap"), &NoMonitor).unwrap();
 }
 

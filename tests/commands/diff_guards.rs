@@ -158,9 +158,12 @@ fn snapshots_of_other_roots_are_refused_with_both_named() {
     env.run(["snap", "other", "-o", "b.snap", "-q"]).success();
     env.run(["snap", "tree", "other", "-o", "c.snap", "-q"]).success();
     let error = env.run(["diff", "a.snap", "b.snap"]).failure(2);
-    assert!(error.contains("different questions: roots: [ROOT]/tree / [ROOT]/other; take a new OLD"), "{error}");
+    assert!(
+        error.contains("different questions: roots: [ROOT]/tree before, [ROOT]/other now; take one of them again"),
+        "{error}"
+    );
     let error = env.run(["diff", "a.snap", "c.snap"]).failure(2);
-    assert!(error.contains("[ROOT]/tree / [ROOT]/other [ROOT]/tree;"), "{error}");
+    assert!(error.contains("[ROOT]/tree before, [ROOT]/other, [ROOT]/tree now;"), "{error}");
 }
 
 #[test]
@@ -170,22 +173,22 @@ fn snapshots_with_other_filters_are_refused_with_both_values() {
     env.write("patterns", "*.o\n");
     env.snap("plain.snap");
     let cases: [(&[&str], &str); 7] = [
-        (&["--exclude", "*.tmp"], "exclude patterns: none / *.tmp"),
-        (&["--exclude", "*.tmp", "--exclude", "!a"], "exclude patterns: none / *.tmp !a"),
-        (&["--exclude-from", "patterns"], "exclude patterns: none / *.o"),
-        (&["--exclude-caches"], "--exclude-caches: off / on"),
-        (&["--exclude-if-present", ".skip"], "--exclude-if-present: none / .skip"),
-        (&["--one-file-system"], "--one-file-system: off / on"),
-        (&["-x", "--exclude-caches"], "--exclude-caches: off / on; --one-file-system: off / on"),
+        (&["--exclude", "*.tmp"], "exclude patterns: none before, \"*.tmp\" now"),
+        (&["--exclude", "*.tmp", "--exclude", "!a"], "exclude patterns: none before, \"*.tmp\", \"!a\" now"),
+        (&["--exclude-from", "patterns"], "exclude patterns: none before, \"*.o\" now"),
+        (&["--exclude-caches"], "--exclude-caches: off before, on now"),
+        (&["--exclude-if-present", ".skip"], "--exclude-if-present: none before, \".skip\" now"),
+        (&["--one-file-system"], "--one-file-system: off before, on now"),
+        (&["-x", "--exclude-caches"], "--exclude-caches: off before, on now; --one-file-system: off before, on now"),
     ];
     for (filter, says) in cases {
         assert_eq!(env.snap_with("other.snap", filter).success(), "");
         let error = env.run(["diff", "plain.snap", "other.snap"]).failure(2);
-        assert!(error.contains(&format!("different questions: {says}; take a new OLD")), "{error}");
+        assert!(error.contains(&format!("different questions: {says}; take one of them again")), "{error}");
     }
     env.snap("plain.snap");
     let error = env.run(["diff", "other.snap", "plain.snap"]).failure(2);
-    assert!(error.contains("--one-file-system: on / off"), "{error}");
+    assert!(error.contains("--one-file-system: on before, off now"), "{error}");
 }
 
 #[test]

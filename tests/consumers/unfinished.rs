@@ -99,3 +99,52 @@ fn what_an_archive_that_nobody_needed_made_a_directory_of_is_removed_before_the_
         assert_eq!(env.read("copy/real/a"), b"1", "{fail}: deleted through the link");
     }
 }
+
+const RCLONE: &str =
+    "rclone sync --links --ignore-times --no-unicode-normalization --files-from-raw \"$1\" tree copy || exit
+    test \"$FAIL\" != after";
+
+#[test]
+fn rclone_is_refused_what_is_not_of_the_kind_any_more_that_a_failed_run_may_have_stored() {
+    let Some(_) = program("rclone") else { return };
+    let env = TestEnv::new();
+    env.write("tree/k", "kept");
+    add(&env, "rclone", &["sh", "-c", RCLONE, "sh", "{all}"]);
+    assert_eq!(run(&env, "").code, Some(0));
+    // A link that came and went, and a file that is a link now.
+    env.symlink("k", "tree/x");
+    env.write("tree/y", "file");
+    run(&env, "after");
+    env.remove("tree/x");
+    env.write("tree/x", "file");
+    let refused = run(&env, "");
+    assert_eq!(refused.code, Some(125));
+    assert!(refused.stderr.contains("x was a symlink and is a file now"), "{}", refused.stderr);
+    assert_eq!(env.read("copy/k"), b"kept", "what no list named is as it was");
+    env.remove("tree/x");
+    env.remove("tree/y");
+    env.symlink("k", "tree/y");
+    assert!(run(&env, "").stderr.contains("y was a file and is a symlink now"));
+    // What is gone is deleted as whatever it was stored.
+    env.remove("tree/y");
+    env.dir("tree/y");
+    env.remove("tree/y");
+    assert_eq!(run(&env, "").code, Some(0));
+    assert_eq!(env.names("copy"), ["k"]);
+}
+
+#[test]
+fn rsync_is_not_told_of_what_lay_below_something_that_is_gone() {
+    let Some(_) = program("rsync") else { return };
+    let env = TestEnv::new();
+    env.write("tree/t", "file");
+    env.write("tree/k", "");
+    add(&env, "rsync", &["sh", "-c", RSYNC, "sh", "{all}"]);
+    assert_eq!(run(&env, "").code, Some(0));
+    env.remove("tree/t");
+    env.write("tree/t/h", "below");
+    run(&env, "after");
+    env.remove("tree/t");
+    assert_eq!(run(&env, "").code, Some(0), "24 would mean that something vanished");
+    assert_eq!(env.names("copy"), ["k"]);
+}

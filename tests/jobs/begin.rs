@@ -80,7 +80,7 @@ fn what_runs_listed_that_did_not_succeed_is_listed_again_as_it_is_now() {
     jobs.env.rename("elsewhere", "tree/dir");
     jobs.env.remove("tree/brief");
     let list = begin();
-    assert_eq!(list, "M\t.\nD\tbrief\nM\tdir\nS\tdir/inside\n", "a mirror may have lost dir/inside and hold brief");
+    assert_eq!(list, "M\t.\nD\tbrief\nT\tdir\nS\tdir/inside\n", "a mirror may have lost dir/inside and hold brief");
     jobs.commit();
     assert_eq!(jobs.list(), "");
     assert_eq!(jobs.files(), ["1.snap", "4.snap", "5.snap", "docket"], "nothing of them stays");
@@ -102,8 +102,8 @@ fn a_list_is_a_full_one_after_the_definition_changed_and_only_until_it_is_back()
         run.stderr.lines().find(|line| line.contains("full one")).unwrap().to_owned()
     };
     insta::assert_snapshot!(told("consumer = \"json\""), @"fastdiff: note: the list is a full one: the definition changed since the last successful run (consumer)");
-    insta::assert_snapshot!(told("consumer = \"name-status\"\nexclude = [\"*.o\"]"), @"fastdiff: note: the list is a full one: the definition changed since the last successful run (exclude patterns: none / *.o)");
-    insta::assert_snapshot!(told("consumer = \"name-status\"\none-file-system = true"), @"fastdiff: note: the list is a full one: the definition changed since the last successful run (--one-file-system: off / on)");
+    insta::assert_snapshot!(told("consumer = \"name-status\"\nexclude = [\"*.o\"]"), @r#"fastdiff: note: the list is a full one: the definition changed since the last successful run (exclude patterns: none before, "*.o" now)"#);
+    insta::assert_snapshot!(told("consumer = \"name-status\"\none-file-system = true"), @"fastdiff: note: the list is a full one: the definition changed since the last successful run (--one-file-system: off before, on now)");
     insta::assert_snapshot!(told("consumer = \"rsync\""), @"fastdiff: note: the list is a full one: the definition changed since the last successful run (consumer); it does not name what was deleted: run `rsync -aHI --modify-window=-1 --delete ROOT/ DEST/` once without a list");
     jobs.define("consumer = \"name-status\"\nkeep = 7\nmax-delete = 3\nsuccess = [9]\ncommand = [\"true\"]");
     let run = jobs.begin(&["--relative"]);

@@ -173,6 +173,11 @@ enum Attempt {
     Failed(io::Error, Option<Found>),
 }
 
+/// Whether something else is to be mounted in the place of a mount: a direct one of autofs says so by its type alone.
+fn waits_for_a_mount<D>(parent: &Node<D>, found: &Found) -> bool {
+    found.mount != parent.opened.found.mount && filesystem::is_automount(found.mount)
+}
+
 fn attempt<D>(parent: &Node<D>, dir: &Dir, name: &CStr, look_first: bool) -> Attempt {
     let open = || {
         let fd = native::open_child(dir, name)?;
@@ -181,7 +186,7 @@ fn attempt<D>(parent: &Node<D>, dir: &Dir, name: &CStr, look_first: bool) -> Att
     };
     let looked = if look_first { native::stat_child(dir, name).map(Some) } else { Ok(None) };
     let error: io::Error = match looked {
-        Ok(Some(found)) if found.automount => return Attempt::Automount(found),
+        Ok(Some(found)) if found.automount || waits_for_a_mount(parent, &found) => return Attempt::Automount(found),
         Err(e) => e,
         Ok(_) => match open() {
             Ok((fd, found)) => return Attempt::Opened(fd, found),
