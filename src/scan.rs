@@ -74,9 +74,7 @@ impl ScanOptions {
             boundary: None,
         }
     }
-}
 
-impl ScanOptions {
     /// Looks whether the patterns can be understood and the roots be walked together, without a walk.
     ///
     /// # Errors

@@ -7,7 +7,6 @@ use std::process::Stdio;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::Jobs;
-use crate::testenv::{Kind, Volume};
 
 /// Waits until a file exists.
 fn wait_for(path: &std::path::Path) {
@@ -285,128 +284,6 @@ fn a_placeholder_that_is_misspelt_starts_nothing() {
     let line = jobs.start(&["--", "cat", "{al}"]).failure(125);
     assert!(line.contains("job j: the command holds {al}; {all} is meant?"), "{line}");
     assert_eq!(jobs.start(&["--", "echo", "{root}/x", "{nothing}"]).stdout, "[ROOT]/tree/x {nothing}\n");
-}
-
-#[test]
-fn a_root_that_is_another_one_after_the_command_moves_nothing() {
-    let jobs = Jobs::new();
-    jobs.env.write("tree/a", "");
-    let run = jobs.start(&["--", "sh", "-c", "mv tree old; mkdir tree"]);
-    assert_eq!(run.code, Some(125));
-    let told = "error: the command succeeded, but the baseline stays as it was: root [ROOT]/tree: is another directory than the one that was walked";
-    assert!(run.stderr.contains(told), "{}", run.stderr);
-    assert!(jobs.docket()["committed"].is_null());
-    let run = jobs.start(&["--", "rmdir", "tree"]);
-    assert!(run.stderr.contains("root [ROOT]/tree: was walked, but then: No such file"), "{}", run.stderr);
-    jobs.env.rename("old", "tree");
-    let run = jobs.start(&["--allow-root-change", "--", "sh", "-c", "mv tree old; mkdir tree"]);
-    assert_eq!(run.code, Some(0), "who says that it is meant is believed: {}", run.stderr);
-    assert_eq!(jobs.docket()["committed"]["run"], 3);
-}
-
-#[test]
-fn a_disk_that_is_unmounted_while_the_command_runs_moves_nothing() {
-    for (kind, place, is_noticed) in [
-        (Kind::Ext4, "tree", true),
-        (Kind::Ext4, "tree/disk", true),
-        (Kind::Xfs, "tree/disk", true),
-        (Kind::Btrfs, "tree/disk", true),
-        // Containers come and go.
-        (Kind::Overlay, "tree/disk", false),
-    ] {
-        let jobs = Jobs::new();
-        jobs.env.with_own_mounts(|mounts| {
-            jobs.env.dir("tree");
-            let Some(volume) = Volume::of(mounts, kind, "volume", place) else { return };
-            jobs.env.write(format!("{place}/a"), "");
-            let run = jobs.start(&["--", "umount", place]);
-            assert_eq!(run.code, Some(if is_noticed { 125 } else { 0 }), "{}", run.stderr);
-            let told = format!("root [ROOT]/{place}: was walked on {}:", kind.name());
-            assert_eq!(run.stderr.contains(&told), is_noticed, "{}", run.stderr);
-            assert_eq!(jobs.docket()["committed"].is_null(), is_noticed);
-            // Whatever the command ended with. A consumer that deletes what it does not find deletes a directory with all that is in it, listed or not.
-            if is_noticed {
-                assert!(!jobs.docket()["lost"].is_null());
-                volume.attach(place).unwrap();
-                jobs.start(&["--", "true"]);
-                jobs.env.write(format!("{place}/b"), "");
-                assert_eq!(jobs.start(&["--", "sh", "-c", &format!("umount {place}; exit 9")]).code, Some(9));
-                assert!(!jobs.docket()["lost"].is_null());
-                volume.attach(place).unwrap();
-                assert_eq!(jobs.start(&["--", "true"]).code, Some(0));
-                assert!(jobs.docket()["lost"].is_null());
-            }
-        });
-    }
-}
-
-#[test]
-fn another_btrfs_below_a_btrfs_is_no_subvolume() {
-    let jobs = Jobs::new();
-    jobs.env.with_own_mounts(|mounts| {
-        jobs.env.dir("tree");
-        let Some(_below) = Volume::of(mounts, Kind::Btrfs, "below", "tree") else { return };
-        let Some(_above) = Volume::of(mounts, Kind::Btrfs, "above", "tree/usb") else { return };
-        mounts.command("btrfs", ["subvolume", "create", jobs.env.path("tree/own").to_str().unwrap()]).unwrap();
-        jobs.env.write("tree/k", "");
-        jobs.env.write("tree/own/a", "");
-        jobs.env.write("tree/usb/a", "");
-        jobs.settle();
-        mounts.command("btrfs", ["subvolume", "delete", jobs.env.path("tree/own").to_str().unwrap()]).unwrap();
-        let run = jobs.begin(&["--emit=name-status", "--relative"]);
-        assert!(
-            run.code == Some(0) && run.stdout.contains("D\town/a\n"),
-            "it is removed like a directory: {}",
-            run.stderr
-        );
-        mounts.unmount("tree/usb");
-        jobs.env.remove("tree/usb");
-        let run = jobs.begin(&[]);
-        assert!(run.code == Some(2) && run.stderr.contains("tree/usb: was the mount point of btrfs"), "{}", run.stderr);
-    });
-}
-
-#[test]
-fn what_is_mounted_on_an_empty_directory_hides_nothing() {
-    let jobs = Jobs::with("consumer = \"name-status\"\none-file-system = true");
-    jobs.env.with_own_mounts(|mounts| {
-        jobs.env.dir("tree/empty");
-        jobs.env.write("tree/full/a", "");
-        jobs.settle();
-        mounts.mount(&["-t", "tmpfs", "none"], "tree/empty").unwrap();
-        assert_eq!(jobs.start(&["--always", "--", "true"]).code, Some(0));
-        mounts.mount(&["-t", "tmpfs", "none"], "tree/full").unwrap();
-        assert_eq!(jobs.start(&["--", "true"]).code, Some(125));
-    });
-}
-
-#[test]
-fn a_server_that_does_not_answer_after_the_command_moves_nothing_and_is_waited_for_no_longer_than_asked() {
-    let jobs = Jobs::new();
-    jobs.env.with_own_mounts(|mounts| {
-        jobs.env.dir("tree");
-        if let Err(e) = mounts.mount_by(
-            "bindfs",
-            &["-o", "attr_timeout=0,entry_timeout=0", jobs.env.dir("real").to_str().unwrap()],
-            "tree/n",
-        ) {
-            return crate::testenv::skip(&format!("no bindfs here: {e}"));
-        }
-        jobs.env.write("tree/n/a", "");
-        let server = "$(grep -lz '^bindfs$' /proc/[0-9]*/cmdline | sed 's|/proc/||; s|/.*||')";
-        let stop = format!("kill -STOP {server}");
-        let run = jobs.start(&["--io-timeout=1s", "--", "sh", "-c", &stop]);
-        jobs.env.finish(&mut jobs.env.shell(&format!("kill -CONT {server}"))).success();
-        assert_eq!(run.code, Some(125), "{}", run.stderr);
-        assert!(run.stderr.contains("root [ROOT]/tree/n: was walked, but then: no answer within 1s"), "{}", run.stderr);
-        assert!(jobs.docket()["committed"].is_null());
-        // Gone for good: what could not be walked is not looked for either.
-        assert_eq!(jobs.start(&["--", "true"]).code, Some(0));
-        jobs.env.write("tree/b", "");
-        jobs.env.finish(&mut jobs.env.shell(&format!("kill -9 {server}; sleep 0.2"))).success();
-        let run = jobs.start(&["--anyway", "--", "true"]);
-        assert_eq!(run.code, Some(0), "{}", run.stderr);
-    });
 }
 
 #[test]
