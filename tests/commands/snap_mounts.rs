@@ -1,6 +1,11 @@
 //! `snap` across mounts: one file system on request, loops end, a full disk leaves nothing behind, a
 //! mount that vanished is noticed.
 
+use std::os::fd::AsRawFd as _;
+use std::os::unix::process::CommandExt as _;
+
+use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
+
 use crate::testenv::{TestEnv, skip};
 
 /// The lines that a script wrote, without what only warns or sums up.
@@ -222,4 +227,29 @@ fn a_root_on_another_file_system_is_another_root() {
     let Some(run) = env.with_mounts(script) else { return };
     assert_eq!(run.stdout.replace('\t', " "), "2\nM .\nD file\nA other\n");
     assert!(run.stderr.contains("root [ROOT]/tree: was on the file system "), "{}", run.stderr);
+}
+
+#[test]
+fn what_waits_to_be_mounted_is_not_mounted_by_looking_at_it() {
+    let env = TestEnv::new();
+    env.write("tree/file", "");
+    env.dir("tree/auto");
+    env.with_own_mounts(|_| {
+        // Nobody reads it: whoever makes autofs ask waits for ever. Only this process group, its daemon's, may pass.
+        let (_requests, asks) = std::io::pipe().unwrap();
+        let group = rustix::process::getpgrp().as_raw_nonzero();
+        let options = format!("fd={},pgrp={group},minproto=5,maxproto=5,direct", asks.as_raw_fd());
+        let options = std::ffi::CString::new(options).unwrap();
+        let place = env.path("tree/auto");
+        if let Err(e) = mount("test", &place, "autofs", MountFlags::empty(), options.as_c_str()) {
+            return skip(&format!("no autofs here: {e}"));
+        }
+        for more in [&[][..], &["--one-file-system"], &["--walker=portable"], &["--walker=portable", "-x"]] {
+            let mut command = env.shell("exec timeout -s KILL 20 \"$0\" snap tree -o a.snap -q \"$@\"");
+            let run = env.finish(command.args(more).process_group(0));
+            assert_eq!(run.code, Some(0), "{more:?}: {}", run.stderr);
+            assert!(env.run(["show", "a.snap"]).success().contains("tree/auto"));
+        }
+        unmount(&place, UnmountFlags::DETACH).unwrap();
+    });
 }

@@ -151,7 +151,10 @@ impl Rules {
             Ok(found) => {
                 let crosses = found.dev != ahead.found.dev || found.mount != ahead.found.mount;
                 let is_loop = crosses && ahead.shows(&found);
-                if found.automount || is_loop || found.dev != ahead.found.dev && self.filter.one_file_system() {
+                // A direct mount of autofs says so by its type alone.
+                let waits =
+                    found.automount || found.mount != ahead.found.mount && sys::filesystem::is_automount(found.mount);
+                if waits || is_loop || found.dev != ahead.found.dev && self.filter.one_file_system() {
                     entry.read_children = None;
                     Seen::Closed(found, is_loop)
                 } else if let Err(e) = self.meet(&path.join(&entry.file_name), &found, ahead) {
