@@ -32,7 +32,7 @@ committed is replaced by the next one. Without a baseline that can be compared w
 full one, and standard error says why: on the first run, after the definition changed, if the
 baseline is damaged or gone, on another machine. A full list names nothing that was deleted.
 
-Exit codes: 0 done; 2 failed or refused, nothing is pending; 3 something could not be read, or the
+Exit codes: 0 done; 2 failed or refused, no list; 3 something could not be read, or the
 consumer's format cannot express the list (then nothing is printed): the run is pending.";
 
 /// Walk the roots of a job, compare them with its baseline, print the list and keep the new snapshot as pending.

@@ -11,9 +11,10 @@ Examples:
   fastdiff commit documents --run 12       only if run 12 is the one that is pending
   fastdiff commit documents
 
-Without --run it is refused after a `fastdiff run` that failed, and if the pending run began while
-another one was pending: the backup may have been made from the list of that one. A script names
-the run, whose number `fastdiff begin` prints with -o FILE or --no-list.
+Without --run it is refused after a run that failed or whose list could not be written, after a
+`begin` that was refused, and if the pending run began while another one was pending: the backup may
+have been made from the list of that one. A script names the run, whose number `fastdiff begin`
+prints with -o FILE or --no-list.
 
 Exit codes: 0 the pending run is the baseline now; 2 it is not, and nothing was changed.";
 

@@ -29,12 +29,12 @@ Examples:
       -T \"$FASTDIFF_CHANGED\" >/mnt/$FASTDIFF_RUN.tar'
 
 In the arguments {root} stands for what relative paths are relative to, and {changed}, {deleted} and
-{all} for files with that part of the list, in the form of the job's consumer; FASTDIFF_CHANGED, FASTDIFF_DELETED and FASTDIFF_ALL name them too, as
-far as the consumer has them (rsync and rclone all three, tar the first two, restic, borg and
-paths the first; for duplicati {all} is for --parameters-file, the others hold one option each;
-text, json and name-status have {all} alone). FASTDIFF_JOB and FASTDIFF_RUN are the job's name and
-the run's number, FASTDIFF_ROOT is what relative paths are relative to. They are removed when the
-command has ended.
+{all} for files with that part of the list, in the form of the job's consumer; FASTDIFF_CHANGED,
+FASTDIFF_DELETED and FASTDIFF_ALL name them too, as far as the consumer has them (rsync and rclone
+all three, tar the first two, restic, borg and paths the first; for duplicati {all} is for
+--parameters-file, the others hold one option each; text, json and name-status have {all} alone).
+The files are removed when the command has ended. FASTDIFF_JOB and FASTDIFF_RUN are the job's name
+and the run's number, FASTDIFF_ROOT is what {root} stands for.
 
 The baseline moves only if the command ends with a code that means success: 0, of rsync also 24,
 of duplicati also 1, or those of the definition. Otherwise the same changes are listed again. If

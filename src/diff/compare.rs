@@ -311,7 +311,7 @@ impl<'a> Compare<'a> {
     }
 
     /// An entry that is in both snapshots: what it is reported as, and where the merge goes on.
-    /// Whether a directory of the older snapshot is not known to have been empty.
+    /// Whether a directory of the older snapshot has entries there.
     fn held_something(&self, row: Option<u32>) -> Result<bool> {
         let (Some((old, _)), Some(row)) = (self.snapshots, row) else { return Ok(true) };
         Ok(old.listing(row)?.next().is_some())
@@ -357,7 +357,7 @@ impl<'a> Compare<'a> {
         let left_closed = is.flags.contains(Flags::NOT_ENTERED)
             && was.kind() == Kind::Dir
             && !was.flags.contains(Flags::NOT_ENTERED)
-            && self.held_something(old.row)?;
+            && (was.flags.intersects(Flags::UNLISTED | Flags::UNKNOWN) || self.held_something(old.row)?);
         let unknown = (is.flags.intersects(Flags::UNKNOWN | Flags::UNLISTED) || left_closed)
             .then(|| raw(ChangeKind::Unknown, Fields::empty()));
 

@@ -61,9 +61,14 @@ impl Opened {
             return Ok(false);
         }
         let mut modified = self.modified.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_same = now.modified().ok() == *modified || passes();
-        *modified = now.modified().ok().filter(|_| is_same).or(*modified);
-        Ok(is_same)
+        let moved = now.modified().ok();
+        if moved != *modified {
+            if !passes() {
+                return Ok(false);
+            }
+            *modified = moved;
+        }
+        Ok(true)
     }
 }
 

@@ -22,9 +22,9 @@ Examples:
   fastdiff job add web /srv/www --exclude '/cache/' --max-delete 20% --keep 10
 
 In the command, {changed}, {deleted} and {all} stand for files with that part of the list in the
-consumer's form, and {root} for what its paths are relative to. The definition is written to the file that --config names, where it can be
-edited: docs/jobs.md describes its keys. Patterns of --exclude-from come before those of
---exclude: the last one that matches decides.";
+consumer's form, and {root} for what its paths are relative to. The definition is written to the
+file that --config names, where it can be edited: docs/jobs.md describes its keys. Patterns of
+--exclude-from come before those of --exclude: the last one that matches decides.";
 
 /// Define a job. Its first run lists everything.
 #[derive(clap::Args)]
