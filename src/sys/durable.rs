@@ -99,14 +99,18 @@ impl AtomicFile {
         self.flushed()?.file().sync_all().context("sync", &self.destination)?;
         let file = self.writer.into_inner().map_err(|e| bare(e.into_error())).context("write", &self.destination)?;
         let replaced = open_unfollowed(&self.destination).ok();
-        file.into_inner()
+        let file = file
+            .into_inner()
             .persist(&self.destination)
             .map_err(|e| bare(e.error))
             .context("replace", &self.destination)?;
         if let Some(replaced) = replaced {
             give_back(replaced);
         }
-        sync_directory(directory(&self.destination))
+        sync_directory(directory(&self.destination))?;
+        // XFS that has shut down (an I/O error in its log) drops the rename and says that the directory is synced
+        // (xfs_dir_fsync looks at the inode alone). It is down by then, and answers nothing more.
+        file.metadata().map(drop).context("sync", &self.destination)
     }
 }
 

@@ -271,6 +271,44 @@ fn a_file_system_that_fails_in_the_middle_keeps_the_old_snapshot_or_the_new_one(
     }
 }
 
+/// Shut down while a run waits before or after each of its syncs: held up there by strace(1), whatever the luck.
+#[test]
+fn a_shutdown_around_a_sync_is_told_or_the_new_snapshot_is_there() {
+    let env = environment();
+    let mut attack = Attack::on(Promise::WholeOrAbsent, "power cut before and after each sync");
+    let script = r#"
+        strace -o /dev/null true && xfs_io -V >/dev/null || { echo "nothing to do it with"; exit; }
+        mkdir m
+        for kind in "ext4 -q -F" "xfs -q -f"; do
+            rm -f img; truncate -s 320M img; mkfs.$kind img; mount -o loop img m
+            for number in 1 2; do for side in enter exit; do
+                cp before.snap m/a.snap; sync -f m
+                rm -f trace
+                strace -f -qq -o trace -e trace=fsync -e inject=fsync:delay_$side=500000:when=$number \
+                    $FASTDIFF snap tree -o m/a.snap -q --racy-window=0 2>error & run=$!
+                until [ "$(grep -c fsync trace 2>/dev/null)" = $number ]; do sleep 0.01; done
+                sleep 0.1; xfs_io -x -c shutdown m; wait $run && code=0 || code=$?
+                lines=$(grep -c . error || true); clear=$(grep -c '^fastdiff: error: ' error || true)
+                umount m; mount -o loop img m
+                if cmp -s before.snap m/a.snap; then now=old
+                elif $FASTDIFF verify -q m/a.snap 2>error; then now=new; else now="BROKEN $(cat error)"; fi
+                echo "yes $code $lines $clear $now"
+            done; done
+            umount m
+        done"#;
+    let Some(run) = env.with_mounts(script) else { return attack.skipped() };
+    let lines: Vec<_> = run.stdout.lines().collect();
+    if lines.first() == Some(&"nothing to do it with") {
+        skip("there is no strace or no xfs_io");
+        return attack.skipped();
+    }
+    assert_eq!(lines.len(), 8, "{}{}", run.stdout, run.stderr);
+    assert!(lines.iter().filter(|line| line.starts_with("yes 2")).count() >= 6, "{lines:?}");
+    for line in lines {
+        attack.tried(judged(line));
+    }
+}
+
 #[test]
 fn a_full_disk_keeps_the_old_snapshot_and_no_stray_file() {
     let env = environment();
