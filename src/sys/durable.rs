@@ -99,18 +99,14 @@ impl AtomicFile {
         self.flushed()?.file().sync_all().context("sync", &self.destination)?;
         let file = self.writer.into_inner().map_err(|e| bare(e.into_error())).context("write", &self.destination)?;
         let replaced = open_unfollowed(&self.destination).ok();
-        let file = file
-            .into_inner()
+        file.into_inner()
             .persist(&self.destination)
             .map_err(|e| bare(e.error))
             .context("replace", &self.destination)?;
         if let Some(replaced) = replaced {
             give_back(replaced);
         }
-        sync_directory(directory(&self.destination))?;
-        // XFS that has shut down (an I/O error in its log) drops the rename and says that the directory is synced
-        // (xfs_dir_fsync looks at the inode alone). It is down by then, and answers nothing more.
-        file.metadata().map(drop).context("sync", &self.destination)
+        sync_directory(directory(&self.destination))
     }
 }
 
@@ -136,7 +132,13 @@ fn give_back(replaced: File) {
 
 #[cfg(unix)]
 fn sync_directory(directory: &Path) -> Result<()> {
-    match File::open(directory).and_then(|d| d.sync_all()) {
+    let synced = File::open(directory).and_then(|directory| {
+        directory.sync_all()?;
+        // XFS that has shut down (an I/O error in its log) drops the rename and says that the directory is synced
+        // (xfs_dir_fsync looks at the inode alone). It is down by then, and answers nothing more.
+        directory.metadata().map(drop)
+    });
+    match synced {
         // Some file systems cannot sync a directory; there the rename itself is all there is.
         Err(e) if e.kind() == io::ErrorKind::InvalidInput || e.kind() == io::ErrorKind::Unsupported => Ok(()),
         // A directory may be writable without being readable; then it cannot be synced.
