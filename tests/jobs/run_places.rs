@@ -112,7 +112,9 @@ fn a_server_that_does_not_answer_after_the_command_moves_nothing_and_is_waited_f
         }
         jobs.env.write("tree/n/a", "");
         let server = server_of(&real);
-        let run = jobs.start(&["--io-timeout=1s", "--", "kill", "-STOP", &server.to_string()]);
+        // A server that stops with the question in its hands keeps the process from ending, until it goes on.
+        let stop = r#"kill -STOP "$0"; { sleep 5; kill -CONT "$0"; } >/dev/null 2>&1 &"#;
+        let run = jobs.start(&["--io-timeout=1s", "--", "sh", "-c", stop, &server.to_string()]);
         kill_process(Pid::from_raw(server).unwrap(), Signal::CONT).unwrap();
         assert_eq!(run.code, Some(125), "{}", run.stderr);
         assert!(run.stderr.contains("root [ROOT]/tree/n: was walked, but then: no answer within 1s"), "{}", run.stderr);
