@@ -202,6 +202,16 @@ pub enum JobProblem {
     /// Another process holds its lock.
     #[error("another run of it is under way; wait until that has ended")]
     Locked,
+    /// The process that makes the backup of an earlier run lives, although that run was killed.
+    #[error(
+        "the command of run {run} is still running (process {pid}), though what started it was killed; wait until it has ended, or end it; nothing was changed"
+    )]
+    StillRuns {
+        /// The run.
+        run: u64,
+        /// The process.
+        pid: u32,
+    },
     /// The file system of the state directory has no locks.
     #[error("cannot lock {file}: {reason}; name a directory on a local disk with --state-dir")]
     Unlockable {

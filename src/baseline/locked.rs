@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use super::begin::{Begun, Plan, Request, open_generation, read_docket, told};
 use super::collect::{self, LISTS, collect};
+use super::command;
 use super::docket::{Docket, Generation, Note};
 use super::lock::{Lock, make_private};
 use super::log::{self, Ending, Event, Outcome};
@@ -57,11 +58,16 @@ impl Locked {
     ///
     /// # Errors
     /// Those of [`scan`](crate::scan) and [`Diff::new`](crate::Diff::new): then nothing is pending that was not before.
-    /// [`JobProblem::DocketVersion`]. A baseline that cannot be used is no error but a full list: see [`Begun::full`].
+    /// [`JobProblem::DocketVersion`], [`JobProblem::StillRuns`]. A baseline that cannot be used is no error but a full list: see [`Begun::full`].
     pub fn begin(&self, request: &Request, monitor: &dyn Monitor) -> Result<Begun> {
         let (mut docket, lost) = read_docket(&self.job)?;
-        collect(self.job.dir(), &docket)?;
         let run = docket.next;
+        if let Some((earlier, pid)) = command::left(self.job.dir()) {
+            let error = Error::job(self.job.name(), JobProblem::StillRuns { run: earlier, pid });
+            self.refuse(run, &error);
+            return Err(error);
+        }
+        collect(self.job.dir(), &docket)?;
         let output = self.job.dir().join(format!("{run}.snap"));
         let plan = Plan { job: &self.job, docket: &docket, lost, request, output: &output, monitor };
         let begun = plan.carry_out().and_then(|(begun, generation)| {
@@ -72,6 +78,15 @@ impl Locked {
             self.refuse(run, error);
         }
         begun
+    }
+
+    /// Says which process makes the backup of a run that began: as long as it lives no other run begins, also if the caller is
+    /// killed. Only on Linux; elsewhere it does nothing.
+    ///
+    /// # Errors
+    /// It cannot be written down.
+    pub fn started(&self, run: u64, pid: u32) -> Result<()> {
+        command::note(self.job.dir(), run, pid).context("write down the command in", self.job.dir())
     }
 
     /// A run did not come to begin. What can be written of that is written; nothing of it is needed.

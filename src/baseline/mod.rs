@@ -37,6 +37,7 @@
 
 mod begin;
 mod collect;
+mod command;
 mod compared;
 mod docket;
 mod full;

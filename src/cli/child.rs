@@ -40,11 +40,11 @@ fn send(child: i32, signal: i32) {
     }
 }
 
-/// Runs a command to its end.
+/// Runs a command to its end; `started` is told its process.
 ///
 /// # Errors
 /// Why it could not be started.
-pub(super) fn run(command: &mut Command) -> std::io::Result<Finished> {
+pub(super) fn run(command: &mut Command, started: impl FnOnce(u32)) -> std::io::Result<Finished> {
     use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
     let mut child = signals::as_it_began(|| command.spawn())?;
     let id = child.id().cast_signed();
@@ -53,6 +53,7 @@ pub(super) fn run(command: &mut Command) -> std::io::Result<Finished> {
         PASSED.store(signal, Ordering::SeqCst);
         send(id, signal);
     }
+    started(child.id());
     if let Some(pid) = Pid::from_raw(id) {
         // Its number is not given to another process before it is waited for, so that no signal goes astray.
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;

@@ -150,7 +150,9 @@ fn with_lists(args: &Args, definition: &Definition, locked: &Locked, begun: Begu
     if signals::interrupted() {
         return Err(Error::Interrupted.into());
     }
-    let finished = match child::run(&mut process) {
+    // It matters only if this process is killed; where nothing can be written the commit will say so.
+    let started = |pid| drop(locked.started(run, pid));
+    let finished = match child::run(&mut process, started) {
         Ok(finished) => finished,
         Err(e) => {
             let code = if e.kind() == std::io::ErrorKind::NotFound { 127 } else { 126 };

@@ -114,10 +114,10 @@ impl Jobs {
         if name.is_empty() { dir } else { dir.join(name) }
     }
 
-    /// The names of the job's files but the lock and the log.
+    /// The names of the job's files but the lock, the log and the command.
     pub(super) fn files(&self) -> Vec<String> {
         let mut names = crate::testenv::names_in(&self.state(""));
-        names.retain(|name| name != "lock" && name != "log.jsonl");
+        names.retain(|name| !["lock", "log.jsonl", "command"].contains(&name.as_str()));
         names
     }
 

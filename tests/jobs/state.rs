@@ -69,19 +69,30 @@ fn two_runs_of_one_job_do_not_go_at_once_and_of_two_jobs_they_do() {
 }
 
 #[test]
-fn a_killed_run_leaves_no_lock_and_its_changes_are_listed_again() {
+fn a_killed_run_leaves_no_lock_but_nothing_begins_beside_its_command_and_its_changes_are_listed_again() {
     let jobs = Jobs::new();
     jobs.settle();
     jobs.env.write("tree/a", "");
     let script = ">started; while [ -e started ] && ! [ -e stop ]; do :; done";
     let mut child = jobs.command(["run", "j", "-q", "--", "sh", "-c", script]).stderr(Stdio::null()).spawn().unwrap();
-    while !jobs.env.path("started").exists() {
+    while !jobs.env.path("started").exists() || !fs::read(jobs.state("command")).is_ok_and(|text| text.ends_with(b"\n"))
+    {
         std::thread::yield_now();
     }
     child.kill().unwrap();
     child.wait().unwrap();
-    let run = jobs.begin(&["--relative"]);
+    // What it stores late may be older than what the next run would have stored by then.
+    let line = jobs.begin(&[]).failure(2);
+    assert!(line.starts_with("fastdiff: error: job j: the command of run 2 is still running (process "), "{line}");
+    jobs.run(["run", "j", "--", "touch", "ran"]).failure(125);
+    assert!(!jobs.env.path("ran").exists());
     fs::write(jobs.env.path("stop"), "").unwrap();
+    let run = loop {
+        match jobs.begin(&["--relative"]) {
+            run if run.code == Some(2) => assert!(run.stderr.contains("is still running"), "{}", run.stderr),
+            run => break run,
+        }
+    };
     assert_eq!((run.code, run.stdout.as_str()), (Some(0), "M\t.\nA\ta\n"), "{}", run.stderr);
     assert!(!jobs.state("lists").exists(), "what the killed one left is removed by the next");
 }
