@@ -222,6 +222,9 @@ bitflags::bitflags! {
         const FOREIGN = 1 << 5;
         /// Of all below a directory, never of an entry itself: a file has several names.
         const LINKED = 1 << 6;
+        /// A directory without one of its child directories, which was left out for what that holds (a marker): nothing but a
+        /// look into it tells whether that is still so.
+        const LEFT_OUT = 1 << 7;
     }
 }
 

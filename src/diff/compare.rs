@@ -310,13 +310,13 @@ impl<'a> Compare<'a> {
         }
     }
 
-    /// An entry that is in both snapshots: what it is reported as, and where the merge goes on.
     /// Whether a directory of the older snapshot has entries there.
     fn held_something(&self, row: Option<u32>) -> Result<bool> {
         let (Some((old, _)), Some(row)) = (self.snapshots, row) else { return Ok(true) };
         Ok(old.listing(row)?.next().is_some())
     }
 
+    /// An entry that is in both snapshots: what it is reported as, and where the merge goes on.
     fn both(
         &mut self,
         old: &Node<'a>,

@@ -12,7 +12,7 @@ use crate::entry::{Flags, Time};
 pub const MAGIC: [u8; 8] = *b"\x8ffdsnap\n";
 
 /// The version of the format that this program writes and reads.
-pub const FORMAT_VERSION: u32 = 2;
+pub const FORMAT_VERSION: u32 = 3;
 
 /// A 128-bit digest, XXH3 in its canonical (big-endian) byte order.
 pub type Digest = [u8; 16];

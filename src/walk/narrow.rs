@@ -12,8 +12,8 @@ use super::Known;
 use crate::entry::Flags;
 use crate::hints::{Dirty, DirtyId};
 
-/// Flags of a directory whose names are not known, or may have changed without a trace.
-pub(super) const NAMES_UNPROVED: Flags = Flags::NEVER_SKIPPED.union(Flags::CARRIED);
+/// Flags of a directory whose names are not known, or may have changed without a trace, or are not all that it holds.
+pub(super) const NAMES_UNPROVED: Flags = Flags::NEVER_SKIPPED.union(Flags::CARRIED).union(Flags::LEFT_OUT);
 
 /// What has to be looked at in a directory and below it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

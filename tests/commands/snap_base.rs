@@ -19,6 +19,68 @@ fn a_base_changes_nothing_where_everything_can_be_read() {
     }
 }
 
+/// The stamps of the directory that holds the one with the marker stay as they are.
+#[test]
+fn what_a_marker_left_out_is_there_again_without_it_and_gone_with_it() {
+    let tag = "Signature: 8a477f597d28d172789f06886806bc55";
+    for (args, marker, content) in
+        [(&["--exclude-if-present", ".skip"][..], "d/.skip", ""), (&["--exclude-caches"], "d/CACHEDIR.TAG", tag)]
+    {
+        let env = TestEnv::new();
+        for file in ["tree/p/d/file", "tree/p/d/sub/file", "tree/p/e/file", "tree/d/file"] {
+            env.write(file, "");
+        }
+        let (below, at_top) = (format!("tree/p/{marker}"), format!("tree/{marker}"));
+        let mark = |is_marked: bool, is_top_marked: bool| {
+            for (marker, is_marked) in [(&below, is_marked), (&at_top, is_top_marked)] {
+                if !is_marked && env.path(marker).exists() {
+                    // Either it goes, or it says nothing any more.
+                    if content.is_empty() { env.remove(marker) } else { drop(env.write(marker, "empty")) }
+                } else if is_marked {
+                    env.write(marker, content);
+                }
+            }
+        };
+        for [before, after] in
+            [[(true, true), (false, false)], [(false, false), (true, true)], [(true, false), (false, true)]]
+        {
+            mark(before.0, before.1);
+            let snap = |name: &str, more: &[&str]| {
+                let run = env.snap_with(name, &[args, more].concat());
+                assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{marker} {before:?} {after:?} {more:?}");
+            };
+            snap("before.snap", &[]);
+            mark(after.0, after.1);
+            snap("now.snap", &[]);
+            let base = env.run(["info", "before.snap", "--json"]).success();
+            let base: serde_json::Value = serde_json::from_str(&base).unwrap();
+            let base = format!("# complete since base {}\n", base["identity"].as_str().unwrap());
+            env.write("told", format!("{base}p/{marker}\n{marker}\n"));
+            env.write("dirs", format!("{base}p/d/\nd/\n"));
+            let native: [&[&str]; 5] = [
+                &["--walker", "portable"],
+                &["--base", "before.snap"],
+                &["--base", "before.snap", "--hints", "told", "--audit", "0%"],
+                &["--base", "before.snap", "--hints", "dirs", "--audit", "0%"],
+                &["--base", "before.snap", "--hints", "told", "--audit", "0%", "--overlay"],
+            ];
+            for more in native {
+                snap("again.snap", more);
+                assert_eq!(
+                    shown(&env, "again.snap"),
+                    shown(&env, "now.snap"),
+                    "{marker} {before:?} {after:?} {more:?}"
+                );
+                let digest = |name| {
+                    let info = env.run(["info", name, "--json"]).success();
+                    serde_json::from_str::<serde_json::Value>(&info).unwrap()["root_digest"].clone()
+                };
+                assert_eq!(digest("again.snap"), digest("now.snap"), "{marker} {before:?} {after:?} {more:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn the_base_may_be_the_output() {
     let env = TestEnv::new();

@@ -34,15 +34,18 @@ proptest! {
         made in making(any_name(), true),
         rounds in proptest::collection::vec((changing(any_name(), true, 4), any::<bool>()), 1..5),
         portable: bool,
+        marked: bool,
     ) {
         let mut place = Place::new(&made);
-        let mut base = place.snap(Boundary::Settled);
+        let filter = Place::marked(marked);
+        let mut base = place.snap_by(Boundary::Settled, WalkerKind::Native, &filter);
         for (number, (edits, at_once)) in rounds.iter().enumerate() {
             let edits: &[Edit] = edits;
             place.tree.edit(edits);
             // At once: what was just changed is racy, and so the names of its directory prove nothing next time.
             let boundary = if *at_once { now() } else { let _ = place.options(Boundary::Settled); now() };
             let mut options = place.options(boundary);
+            options.filter = filter.clone();
             let full = place.snap_with(&options);
             if portable {
                 options.walker = WalkerKind::Portable;

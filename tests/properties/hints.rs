@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use fastdiff::{Digest, HintsSource, HintsUse, NoMonitor, ScanOptions, ScanOutcome, Snapshot, scan};
+use fastdiff::{Digest, HintsSource, HintsUse, NoMonitor, ScanOptions, ScanOutcome, Snapshot, WalkerKind, scan};
 use proptest::prelude::*;
 
 use super::base::{now, state};
@@ -74,9 +74,11 @@ proptest! {
         made in making(any_name(), true),
         rounds in proptest::collection::vec((changing(any_name(), true, 4), any::<bool>(), any::<bool>()), 1..5),
         audit in proptest::sample::select(&[0.0, 5.0, 30.0][..]),
+        marked: bool,
     ) {
         let mut place = Place::new(&made);
-        let mut base = place.snap(Boundary::Settled);
+        let filter = Place::marked(marked);
+        let mut base = place.snap_by(Boundary::Settled, WalkerKind::Native, &filter);
         let mut before = read(place.root());
         for (number, (edits, first, overlay)) in rounds.iter().enumerate() {
             let edits: &[Edit] = edits;
@@ -89,6 +91,7 @@ proptest! {
             }
             let _ = place.options(Boundary::Settled);
             let mut options = place.options(now());
+            options.filter = filter.clone();
             let full = place.snap_with(&options);
             options.hints = Some(HintsSource { name: "watched".into(), bytes, trust: false });
             options.audit = audit;

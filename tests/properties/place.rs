@@ -82,6 +82,12 @@ impl Place {
         self.snap_with(&self.options(boundary))
     }
 
+    /// A filter that leaves out directories with a marker, or nothing.
+    pub(crate) fn marked(is_marked: bool) -> FilterOptions {
+        let names = if is_marked { vec!["b".to_owned(), ".a".to_owned()] } else { Vec::new() };
+        FilterOptions { exclude_if_present: names, ..FilterOptions::default() }
+    }
+
     /// Takes a snapshot with a walker and a filter.
     pub(crate) fn snap_by(&self, boundary: Boundary, walker: WalkerKind, filter: &FilterOptions) -> Snapshot {
         let mut options = self.options(boundary);

@@ -12,6 +12,7 @@ use super::super::{Detail, Entry, Known, Looked, Met, Name, Passed, Remembered, 
 use super::node::{Node, Recalled};
 use super::state::{Ended, Outcome, State, Subdir};
 use super::{Walker, thread};
+use crate::entry::Flags;
 use crate::filter::Marker;
 use crate::sys::Found;
 use crate::sys::native::Dir;
@@ -68,6 +69,13 @@ impl<S: Sink> Walker<'_, S> {
         let mut named = Vec::new();
         if dirs_named < narrow.named(node.look) {
             named.extend(remembered.files.iter().copied().filter(|place| is_named(*place)));
+        }
+        // What is in a marker may leave out the whole directory.
+        let filter = self.plan.filter;
+        if filter.has_markers()
+            && named.iter().any(|place| filter.marker(name(&remembered.names, *place)) != Marker::None)
+        {
+            return None;
         }
         // Of what is named and not known, and where names prove nothing, only a listing tells.
         let is_proved = node.opened.met.stamps_prove_names || named.is_empty();
@@ -141,6 +149,14 @@ impl<S: Sink> Walker<'_, S> {
         // What makes a cache directory of one is the content of a file.
         let in_doubt = remembered.lacks_own || filter.has_markers() && remembered.files.iter().any(is_marker);
         (!in_doubt).then_some(remembered)
+    }
+
+    /// Whether what is new in a directory can only be what a marker left out before.
+    pub(super) fn comes_from_left_out(&self, node: &Node<S::Done>) -> bool {
+        node.opened.met.stamps_prove_names
+            && node.known.is_some_and(|known| {
+                known.flags & NAMES_UNPROVED == Flags::LEFT_OUT && is_unchanged(&node.opened.found, &known)
+            })
     }
 
     /// What is known of the child directories of a directory that had to be listed: `subdirs`, sorted by name.

@@ -235,7 +235,8 @@ impl<S: Sink> Walker<'_, S> {
         }
         match state.ended {
             Ended::Listed => {}
-            Ended::Excluded | Ended::Gone => return Outcome::Gone,
+            Ended::Excluded => return Outcome::LeftOut,
+            Ended::Gone => return Outcome::Gone,
             Ended::Cut => {
                 let last = self.sink.last_known(&node.path());
                 return self.unlisted(&node.opened, Some(*found), last);
@@ -244,9 +245,14 @@ impl<S: Sink> Walker<'_, S> {
         let mut listing = state.listing;
         let mut subdirs = Vec::with_capacity(state.subdirs.len());
         let mut dirs = Vec::with_capacity(state.subdirs.len());
+        flags -= Flags::FOREIGN;
         for sub in state.subdirs {
             let (stat, flags) = match sub.outcome {
                 Outcome::Gone => continue,
+                Outcome::LeftOut => {
+                    flags |= Flags::LEFT_OUT;
+                    continue;
+                }
                 // Every child is delivered before its parent is finished; were it not, it would be unknown.
                 Outcome::Pending(_) => {
                     subdirs.push(self.empty(node.opened.met.device));
@@ -261,7 +267,6 @@ impl<S: Sink> Walker<'_, S> {
             dirs.push(Entry { name: sub.name, stat, flags });
         }
         listing.merge(&dirs);
-        flags -= Flags::FOREIGN;
         let directory = Directory {
             thread: thread(),
             device: node.opened.met.device,

@@ -171,7 +171,8 @@ impl<S: Sink> Walker<'_, S> {
             entries.extend(failed.into_iter().filter_map(|(place, e)| self.unread(node, names, place, e)));
             entries.sort_unstable_by(|a, b| name(names, a.name).cmp(name(names, b.name)));
         }
-        let unhinted = self.plan.narrow.is_some_and(|narrow| !narrow.is_hinted(node.look));
+        let unhinted =
+            self.plan.narrow.is_some_and(|narrow| !narrow.is_hinted(node.look)) && !self.comes_from_left_out(node);
         node.set_entries(entries, if unhinted { Looked::Unhinted } else { Looked::Asked });
         for name in late {
             self.spawn(scope, node, node.add_late(name));

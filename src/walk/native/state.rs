@@ -8,8 +8,10 @@ use crate::entry::{Flags, Stat};
 pub(super) enum Outcome<D> {
     /// Not entered yet; what an earlier snapshot knows of it.
     Pending(Option<Known>),
-    /// Vanished since it was listed, or left out.
+    /// Vanished since it was listed.
     Gone,
+    /// Left out for a marker in it.
+    LeftOut,
     /// No directory any more.
     Other {
         stat: Stat,

@@ -36,6 +36,8 @@ struct Gathering<D> {
     subdirs: BTreeMap<Vec<u8>, D>,
     cut: bool,
     excluded: bool,
+    /// [`Flags::LEFT_OUT`] if a child directory was.
+    left_out: Flags,
 }
 
 /// Walks all roots, one after the other.
@@ -119,9 +121,7 @@ impl<S: Sink> Walk<'_, S> {
         let stat = root.found.stat;
         let mut flags = racy(root.rule, &stat);
         let done = if root.cut { self.last_known(&root.path, &mut flags) } else { None };
-        if root.cut {
-            flags |= Flags::UNLISTED;
-        }
+        flags |= if root.cut { Flags::UNLISTED } else { root.left_out };
         let done = done.unwrap_or_else(|| self.finish(root));
         Ok(FinishedRoot { stat, flags, done })
     }
@@ -154,6 +154,7 @@ impl<S: Sink> Walk<'_, S> {
             subdirs: BTreeMap::new(),
             cut: false,
             excluded: false,
+            left_out: Flags::empty(),
         });
     }
 
@@ -270,6 +271,9 @@ impl<S: Sink> Walk<'_, S> {
         while self.stack.len() > depth.max(1) {
             let Some(dir) = self.stack.pop() else { return };
             if dir.excluded {
+                if let Some(parent) = self.stack.last_mut() {
+                    parent.left_out = Flags::LEFT_OUT;
+                }
                 continue;
             }
             let name = to_bytes(Path::new(dir.path.file_name().unwrap_or_default())).into_owned();
@@ -280,6 +284,7 @@ impl<S: Sink> Walk<'_, S> {
                 let device = dir.device;
                 self.last_known(&dir.path, &mut flags).unwrap_or_else(|| self.empty(device))
             } else {
+                flags |= dir.left_out;
                 self.finish(dir)
             };
             self.add(name, stat, flags, done);
