@@ -50,7 +50,7 @@ pub fn filters_differ(
             ));
         }
     };
-    for attribute in settings.option("exclude_files_attributes").unwrap_or_default().split([',', '+', ' ']) {
+    for attribute in settings.option("exclude_files_attributes").unwrap_or_default().split(',') {
         match attribute.trim().to_ascii_lowercase().as_str() {
             // Neither is ever set outside of Windows.
             "" | "system" | "temporary" if !cfg!(windows) => {}
@@ -110,6 +110,15 @@ fn markers(settings: &Settings, filter: &FilterOptions) -> Vec<String> {
     differences
 }
 
+/// The filters that keep out files and nothing else, as patterns in which `*` stands for anything; those with a `?`, which
+/// stands for a letter, are left away.
+pub(super) fn file_patterns(settings: &Settings) -> Vec<String> {
+    let items = settings.list("filter").unwrap_or_default();
+    let patterns = items.iter().filter_map(|item| item.strip_prefix('-'));
+    let are_plain = patterns.filter(|text| !text.starts_with(['[', '{', '@']) && !text.contains(['\\', '?']));
+    are_plain.filter(|text| !text.is_empty() && !text.ends_with(['/', '*'])).map(str::to_owned).collect()
+}
+
 /// Whether an item excludes the files of the same names as the directories of a pattern.
 fn matches_the_files_of(item: &str, pattern: &str) -> bool {
     let Some(text) = item.strip_prefix('-') else { return false };
@@ -165,9 +174,16 @@ fn is_plain(name: &str) -> bool {
     !name.is_empty() && !name.contains(['*', '?', '/']) && !name.ends_with(' ')
 }
 
+/// Whether a path is spelled as Duplicati spells those that it looks at. Of another spelling it compares the letters, so that
+/// it never matches.
+fn is_as_spelled(path: &str) -> bool {
+    !path.trim_end_matches('/').is_empty() && path.split('/').skip(1).all(|name| !matches!(name, "" | "." | ".."))
+}
+
 /// A path without wildcards. It matches itself alone.
 fn literal(path: &str, roots: &[PathBuf], left_out: &[PathBuf]) -> Translated {
     match path.strip_suffix('/') {
+        Some(dir) if !is_as_spelled(dir) => Translated::Unknown,
         // A root is never left out, and a path beside the roots is not looked at.
         Some(dir) => inside(Path::new(dir), roots, left_out),
         None => Translated::FilesOnly,
@@ -176,8 +192,11 @@ fn literal(path: &str, roots: &[PathBuf], left_out: &[PathBuf]) -> Translated {
 
 /// Everything below a directory, itself included.
 fn below(dir: &str, roots: &[PathBuf], left_out: &[PathBuf]) -> Translated {
-    let dir = Path::new(dir);
-    if roots.iter().any(|root| root.starts_with(dir)) { Translated::Unknown } else { inside(dir, roots, left_out) }
+    let is_above = |root: &PathBuf| root.starts_with(dir);
+    if !is_as_spelled(dir) || roots.iter().any(is_above) {
+        return Translated::Unknown;
+    }
+    inside(Path::new(dir), roots, left_out)
 }
 
 fn inside(dir: &Path, roots: &[PathBuf], left_out: &[PathBuf]) -> Translated {
@@ -316,6 +335,10 @@ mod tests {
             "-*/a/b/",
             "-/home/ada/*/x/",
             "x",
+            "-@/home/ada//Videos/",
+            "-/home/ada/./Videos/",
+            "-/home/ada/Videos/../x/",
+            "-/home/ada/Videos//*",
         ] {
             let difference = differ(filter, &[]).expect(filter);
             assert!(difference.contains("cannot be compared") && difference.contains(filter), "{difference}");

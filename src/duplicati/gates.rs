@@ -31,14 +31,17 @@ pub fn settle(note: &Note, file: &Path, database: &JobDatabase) -> Result<Settle
     if let Some(why) = other_database(note, file, database)? {
         return abort(why);
     }
+    let Some(answered) = note.answered else {
+        return abort("the hook was cut off before it had answered".into());
+    };
     let runs = database.backups_since(note.newest.map_or(0, |row| row.id))?;
     let run = match runs.as_slice() {
         [] => return abort("no backup has run since".into()),
         [run] => run,
         _ => return abort(format!("{} backups have run since, not all of them asked this hook", runs.len())),
     };
-    if run.row.time < note.taken {
-        return abort("the job database was put back from a copy, or the clock was set back".into());
+    if run.row.time < answered {
+        return abort("the last backup began before the hook had answered, or the job database was put back from a copy, or the clock was set back".into());
     }
     match &run.outcome {
         RunOutcome::Success => {}

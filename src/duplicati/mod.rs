@@ -7,6 +7,7 @@ mod gates;
 mod note;
 mod outcome;
 mod settings;
+mod unstored;
 mod version;
 
 pub use database::{DatabaseError, DatabaseProblem, JobDatabase, Row, StoredPaths, Version};
@@ -15,4 +16,5 @@ pub use gates::{Settled, baseline_gate, common_gate, settle};
 pub use note::Note;
 pub use outcome::{BackupRun, RunOutcome};
 pub use settings::Settings;
+pub use unstored::Unstored;
 pub use version::DuplicatiVersion;

@@ -13,8 +13,9 @@ use super::version::DuplicatiVersion;
 pub struct Note {
     /// The database's path, as Duplicati named it.
     pub database: PathBuf,
-    /// When the snapshot was about to be taken, in Unix seconds: no run that it is for can have begun before.
-    pub taken: i64,
+    /// When the hook had answered, in Unix seconds; none until then. No run that the snapshot is for can have begun before:
+    /// one that has read what changed before the walk came by.
+    pub answered: Option<i64>,
     /// Its first operation.
     pub first: Row,
     /// The operation that was the newest when the snapshot was taken; none in a new database.
@@ -35,16 +36,11 @@ impl Note {
     ///
     /// # Errors
     /// What is wrong with the database.
-    pub fn before_run(
-        taken: i64,
-        file: &Path,
-        database: &JobDatabase,
-        settings: &Settings,
-    ) -> Result<Self, DatabaseError> {
+    pub fn before_run(file: &Path, database: &JobDatabase, settings: &Settings) -> Result<Self, DatabaseError> {
         let newest = database.newest_operation()?;
         Ok(Self {
             database: file.to_owned(),
-            taken,
+            answered: None,
             first: database.first_operation()?.unwrap_or(NO_ROW),
             newest,
             version: database.newest_version()?.map(|version| version.row),
@@ -55,10 +51,10 @@ impl Note {
     }
 
     /// Of a database that is not there yet.
-    pub fn without_database(taken: i64, file: &Path, settings: &Settings) -> Self {
+    pub fn without_database(file: &Path, settings: &Settings) -> Self {
         let (database, options) = (file.to_owned(), settings.digest());
-        let (newest, version, duplicati) = (None, None, None);
-        Self { database, taken, first: NO_ROW, newest, version, options, listed: false, duplicati }
+        let (answered, newest, version, duplicati) = (None, None, None, None);
+        Self { database, answered, first: NO_ROW, newest, version, options, listed: false, duplicati }
     }
 
     /// As the strings that a job keeps.
@@ -68,7 +64,7 @@ impl Note {
         let duplicati = self.duplicati.map(|version| version.to_string()).unwrap_or_default();
         [
             ("database", database),
-            ("taken", self.taken.to_string()),
+            ("answered", self.answered.map(|time| time.to_string()).unwrap_or_default()),
             ("first-operation", self.first.to_string()),
             ("newest-operation", row(self.newest)),
             ("version", row(self.version)),
@@ -89,7 +85,10 @@ impl Note {
         };
         Some(Self {
             database: PathBuf::from(map.get("database")?),
-            taken: map.get("taken")?.parse().ok()?,
+            answered: match map.get("answered")?.as_str() {
+                "" => None,
+                time => Some(time.parse().ok()?),
+            },
             first: row("first-operation")??,
             newest: row("newest-operation")?,
             version: row("version")?,
@@ -112,7 +111,7 @@ mod tests {
         let row = |id| Row { id, time: id + 100 };
         let whole = Note {
             database: "/d b/x.sqlite".into(),
-            taken: 1_700_000_000,
+            answered: Some(1_700_000_000),
             first: row(1),
             newest: Some(row(9)),
             version: Some(row(4)),
@@ -121,7 +120,7 @@ mod tests {
             duplicati: Some(DuplicatiVersion::FIRST),
         };
         assert_eq!(Note::from_map(&whole.to_map()), Some(whole.clone()));
-        let empty = Note { newest: None, version: None, duplicati: None, ..whole.clone() };
+        let empty = Note { answered: None, newest: None, version: None, duplicati: None, ..whole.clone() };
         assert_eq!(Note::from_map(&empty.to_map()), Some(empty));
         for key in whole.to_map().keys() {
             let mut less = whole.to_map();

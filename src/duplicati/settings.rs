@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use xxhash_rust::xxh3::xxh3_128;
 
+use super::filters::file_patterns;
+use super::unstored::Unstored;
 use crate::path::{PathExt as _, absolute, to_bytes, to_path};
 
 /// The options that decide which entries are in a version, and as what. A change of one calls for a full scan: what is
@@ -36,7 +38,7 @@ const DECIDING: [&str; 17] = [
 const SEPARATOR: u8 = if cfg!(windows) { b';' } else { b':' };
 
 /// The environment of a script, as far as it matters.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// `BEFORE`, `AFTER`, ….
     pub event: String,
@@ -49,8 +51,15 @@ pub struct Settings {
     options: BTreeMap<&'static str, OsString>,
     own_list: bool,
     disable_filetime_check: bool,
-    script_timeout: Option<Duration>,
+    script_timeout: Result<Option<Duration>, String>,
     later_script: bool,
+}
+
+impl Default for Settings {
+    /// Of an environment that says nothing.
+    fn default() -> Self {
+        Self::read(|_| None)
+    }
 }
 
 impl Settings {
@@ -67,7 +76,8 @@ impl Settings {
             options: DECIDING.iter().filter_map(|name| Some((*name, option(name)?))).collect(),
             own_list: given("changed_files") || given("deleted_files"),
             disable_filetime_check: option("disable_filetime_check").is_some_and(|value| is_true(&value)),
-            script_timeout: script_timeout(option("run_script_timeout")),
+            script_timeout: option("run_script_timeout")
+                .map_or(Ok(Some(USUAL_TIMEOUT)), |value| script_timeout(&value.to_string_lossy())),
             later_script: given("run_script_after") || given("run_script_post_backup"),
         }
     }
@@ -88,8 +98,11 @@ impl Settings {
     }
 
     /// How long a script may take; none for as long as it likes. What it prints later is not looked at.
-    pub fn script_timeout(&self) -> Option<Duration> {
-        self.script_timeout
+    ///
+    /// # Errors
+    /// A time that Duplicati does not understand either.
+    pub fn script_timeout(&self) -> Result<Option<Duration>, String> {
+        self.script_timeout.clone()
     }
 
     /// Whether a script is to follow, which Duplicati cannot start once it was given a long list.
@@ -126,6 +139,15 @@ impl Settings {
         format!("{:032x}", xxh3_128(&bytes))
     }
 
+    /// What files a version does not hold although they are in a source.
+    ///
+    /// # Errors
+    /// A size that is not understood.
+    pub fn unstored(&self) -> Result<Unstored, String> {
+        let symlinks = self.option("symlink_policy").is_some_and(|policy| policy.trim().eq_ignore_ascii_case("ignore"));
+        Ok(Unstored { patterns: file_patterns(self), symlinks, larger_than: self.size_limit()? })
+    }
+
     /// How large a file may be to be stored, if there is a limit.
     ///
     /// # Errors
@@ -156,33 +178,41 @@ fn is_true(value: &OsStr) -> bool {
     !matches!(value.as_str(), "0" | "false" | "off" | "no")
 }
 
-/// As Duplicati reads the time limit of scripts; its default where it cannot be understood, which is short.
-fn script_timeout(value: Option<OsString>) -> Option<Duration> {
-    let default = Duration::from_mins(1);
-    let parsed = value.map_or(Some(default), |value| parse_timespan(&value.to_string_lossy()));
-    parsed.map_or(Some(default), |timeout| (!timeout.is_zero()).then_some(timeout))
+/// The time limit of scripts where none is given.
+const USUAL_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// As Duplicati reads the time limit of scripts; without one if it is nothing, or less.
+fn script_timeout(text: &str) -> Result<Option<Duration>, String> {
+    let seconds = parse_timespan(text)
+        .ok_or_else(|| format!("the time {text:?} of --run-script-timeout is not understood; write 5m or 90s"))?;
+    Ok(u64::try_from(seconds).ok().filter(|seconds| *seconds > 0).map(Duration::from_secs))
 }
 
-/// Numbers with units, such as `1h12m03s`; `0` without.
-fn parse_timespan(text: &str) -> Option<Duration> {
-    let mut rest = text.trim();
-    if rest == "0" {
-        return Some(Duration::ZERO);
+/// Seconds, or numbers with units, such as `1h12m03s`; with the blanks and signs that .NET takes.
+fn parse_timespan(text: &str) -> Option<i64> {
+    let number = |text: &str| text.trim().parse::<i64>().ok();
+    if text.is_empty() {
+        return Some(0);
     }
-    let mut seconds: u64 = 0;
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit())?;
-        let unit = match rest[digits..].chars().next()? {
-            's' => 1,
-            'm' => 60,
-            'h' => 3600,
-            'd' | 'D' => 24 * 3600,
-            _ => return None,
+    if let Some(seconds) = number(text) {
+        return Some(seconds);
+    }
+    let mut seconds: i64 = 0;
+    let mut rest = text;
+    while let Some(end) = rest.find(['s', 'm', 'h', 'D', 'W', 'M', 'Y']) {
+        let unit = match &rest[end..=end] {
+            "s" => 1,
+            "m" => 60,
+            "h" => 3600,
+            "D" => 24 * 3600,
+            "W" => 7 * 24 * 3600,
+            "M" => 30 * 24 * 3600,
+            _ => 365 * 24 * 3600,
         };
-        seconds = seconds.checked_add(rest[..digits].parse::<u64>().ok()?.checked_mul(unit)?)?;
-        rest = &rest[digits + 1..];
+        seconds = seconds.checked_add(number(&rest[..end])?.checked_mul(unit)?)?;
+        rest = &rest[end + 1..];
     }
-    (!text.trim().is_empty()).then(|| Duration::from_secs(seconds))
+    rest.trim().is_empty().then_some(seconds)
 }
 
 /// As Duplicati reads a size: units are powers of 1024, megabytes without one.
@@ -265,14 +295,29 @@ pub(super) mod tests {
 
     #[test]
     fn the_time_limit_of_scripts_is_read_as_duplicati_reads_it() {
-        let limit = |text| settings(&[("run_script_timeout", text)]).script_timeout().map(|limit| limit.as_secs());
-        assert_eq!(settings(&[]).script_timeout(), Some(Duration::from_mins(1)));
-        assert_eq!(limit("1m15s"), Some(75));
-        assert_eq!(limit("1h12m03s"), Some(4323));
-        assert_eq!(limit("0"), None);
-        assert_eq!(limit("0s"), None);
-        for text in ["", "soon", "15", "5x", "99999999999999999999s"] {
-            assert_eq!(limit(text), Some(60), "{text}");
+        let limit = |text| {
+            let limit = settings(&[("run_script_timeout", text)]).script_timeout();
+            limit.map(|limit| limit.map(|limit| limit.as_secs()))
+        };
+        assert_eq!(settings(&[]).script_timeout(), Ok(Some(Duration::from_mins(1))));
+        for (text, seconds) in [
+            ("15", 15),
+            (" 3", 3),
+            ("+3 ", 3),
+            ("1m15s", 75),
+            ("5 s", 5),
+            ("3s 0m ", 3),
+            ("1h12m03s", 4323),
+            ("1D", 86_400),
+            ("1M", 30 * 86_400),
+        ] {
+            assert_eq!(limit(text), Ok(Some(seconds)), "{text}");
+        }
+        for text in ["", "0", "0s", "-5", "-1m"] {
+            assert_eq!(limit(text), Ok(None), "{text}");
+        }
+        for text in ["soon", "5x", "5d", "s", "5s7", "1.5m", "99999999999999999999s"] {
+            assert!(limit(text).is_err_and(|why| why.contains(text)), "{text}");
         }
     }
 

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use self::spelling::{is_stored_as_spelled, link_spelling, with_slash};
 use super::{Emitted, quote, written};
 use crate::diff::{Change, ChangeKind, Diff};
-use crate::duplicati::{JobDatabase, StoredPaths};
+use crate::duplicati::{JobDatabase, StoredPaths, Unstored};
 use crate::entry::{Flags, Kind};
 use crate::path::{is_within, parent, to_path};
 use crate::{Error, Result};
@@ -33,8 +33,8 @@ pub struct DuplicatiOptions {
     /// Refuse if the newest version holds what lies below the roots and is in no snapshot: changes there would never be
     /// listed. Without, it is carried over.
     pub exact: bool,
-    /// Refuse if a file has outgrown this size: Duplicati skips it, and would carry over what it was before.
-    pub size_limit: Option<u64>,
+    /// What Duplicati does not store. Refused if a file has outgrown the size: it would carry over what it was before.
+    pub unstored: Unstored,
 }
 
 /// The two lists, complete and checked.
@@ -61,8 +61,10 @@ struct Lists {
     /// A regular file that exists, and that no filter of Duplicati's keeps out, is among the changed.
     has_file: bool,
     needs_reading: bool,
-    /// The newest version holds what is not there, or under another spelling.
+    /// Something changed, or the newest version holds what is not there, or under another spelling.
     corrects: bool,
+    /// So many are listed for their several versions alone.
+    several: u64,
 }
 
 /// Writes `--changed-files="…"` and, if anything was deleted, `--deleted-files="…"`, each on a line.
@@ -96,22 +98,26 @@ impl DuplicatiList {
             let change = change?;
             emitted.summary.add(&change);
             check_size(&change, options, &database)?;
+            // Not even asked about: an odd name that is not stored spoils no list.
+            if is_left_out(&change, options, &database) {
+                continue;
+            }
+            lists.corrects = true;
             lists.take(&change, roots);
             // With filters of Duplicati's about, only what is stored already is sure to get through.
             lists.has_file |= change.new.is_some_and(|new| new.kind() == Kind::File)
                 && change.kind != ChangeKind::Unknown
                 && (!options.exact || database.newest.contains(&change.path));
         }
-        let listed = lists.changed.len();
         let outside = lists.complete(diff, &database, options)?;
         if outside > 0 {
             emitted.notes.push(format!(
                 "{outside} paths of the job database lie outside of the roots: if they are sources of the job, changes there are missed; the snapshots have to cover exactly its sources"
             ));
         }
-        let several = lists.changed.len() - listed;
+        let several = lists.several;
         let entries = diff.new_snapshot().header().counts.entries;
-        if several as u64 > entries / 2 {
+        if several > entries / 2 {
             emitted.notes.push(format!(
                 "{several} of {entries} entries are listed only because they have several versions; a full scan may be as fast: leave the list out now and then"
             ));
@@ -128,7 +134,7 @@ impl DuplicatiList {
                 "the list is longer than one argument may be ({LARGEST_ARGUMENT} bytes): hand it over by --run-script-before or --parameters-file, and use no --run-script-after"
             ));
         }
-        let is_idle = emitted.summary.is_empty() && !lists.corrects;
+        let is_idle = !lists.corrects;
         Ok(Self { changed, deleted, emitted, is_idle, needs_reading: lists.needs_reading, is_long })
     }
 
@@ -143,7 +149,7 @@ impl DuplicatiList {
 
 /// Duplicati skips what is too large, and carries it over as it was.
 fn check_size(change: &Change, options: &DuplicatiOptions, database: &StoredPaths) -> Result<()> {
-    let (Some(limit), Some(new)) = (options.size_limit, change.new) else { return Ok(()) };
+    let (Some(limit), Some(new)) = (options.unstored.larger_than, change.new) else { return Ok(()) };
     // What an unsuccessful run stored was in no baseline.
     let was_small = change.old.is_some_and(|old| old.kind() == Kind::File && old.stat.size <= limit)
         || database.newest.contains(&change.path);
@@ -154,6 +160,15 @@ fn check_size(change: &Change, options: &DuplicatiOptions, database: &StoredPath
         )));
     }
     Ok(())
+}
+
+/// Whether what changed is a file that Duplicati stores neither now nor before.
+fn is_left_out(change: &Change, options: &DuplicatiOptions, database: &StoredPaths) -> bool {
+    let is_unstored = |kind: Kind| options.unstored.holds(&change.path, kind);
+    change.new.or(change.old).is_some_and(|side| is_unstored(side.kind()))
+        && change.old.is_none_or(|old| is_unstored(old.kind()))
+        && !database.newest.contains(&change.path)
+        && !database.newest.contains(&with_slash(&change.path))
 }
 
 fn write(out: &mut dyn Write, changed: &[u8], deleted: &[u8]) -> std::io::Result<()> {
@@ -285,13 +300,19 @@ impl Lists {
                 gone.remove(spelling.as_slice());
             }
             let is_several = several.remove(spelling.as_slice());
+            self.several += u64::from(is_several && !self.changed.contains(&spelling));
             if entry.kind() == Kind::Symlink {
                 // Its directory is stored, so that no filter of Duplicati's keeps it out; a name that is not
                 // UTF-8 it cannot store at all.
                 let is_stored = |path: &[u8]| database.newest.contains(path);
+                let is_parent_stored = |dir: &[u8]| {
+                    let dir = with_slash(dir);
+                    is_stored(&dir) || self.changed.contains(&dir)
+                };
                 let flipped = !is_stored(&spelling)
                     && std::str::from_utf8(&spelling).is_ok()
-                    && parent(&entry.path).is_some_and(|dir| is_stored(&with_slash(dir)));
+                    && !options.unstored.holds(&entry.path, Kind::Symlink)
+                    && parent(&entry.path).is_some_and(is_parent_stored);
                 self.corrects |= flipped;
                 if is_several || flipped {
                     self.list(&entry.path, Kind::Symlink);
@@ -357,7 +378,9 @@ fn looks_the_same(change: &Change) -> bool {
 
 /// Whether the newest version lacks a file or a directory that Duplicati stores. Of the same sources, by the same filters.
 fn is_missing(entry: &crate::Entry, spelling: &[u8], database: &StoredPaths, options: &DuplicatiOptions) -> bool {
-    let is_skipped = options.size_limit.is_some_and(|limit| entry.kind() == Kind::File && entry.stat.size > limit);
+    let unstored = &options.unstored;
+    let is_skipped = unstored.larger_than.is_some_and(|limit| entry.kind() == Kind::File && entry.stat.size > limit)
+        || unstored.holds(&entry.path, entry.kind());
     matches!(entry.kind(), Kind::File | Kind::Dir)
         && !entry.flags.contains(Flags::UNKNOWN)
         && !is_skipped

@@ -43,11 +43,30 @@ fn a_run_without_changes_is_skipped_if_asked_for() {
     hooked.round().listed();
     for _ in 0..2 {
         let told = hooked.before();
-        assert_eq!((told.code, &told.options), (1, &Options::none()));
+        assert_eq!((told.code, &told.options), (77, &Options::none()));
         assert!(told.log.last().unwrap().starts_with("nothing changed"), "{:?}", told.log);
     }
     hooked.write("a", "once more");
     hooked.round().listed();
+}
+
+#[test]
+fn what_duplicati_never_stores_is_not_listed_again_and_again() {
+    let mut hooked = Hooked::new();
+    hooked.variables.insert("filter", "-*.tmp".into());
+    hooked.variables.insert("symlink_policy", "Ignore".into());
+    for name in ["a", "b", "x.tmp", "co:lon.tmp"] {
+        hooked.write(name, "old");
+    }
+    hooked.env.symlink("a", "tree/link");
+    hooked.job.ignores(|path| path.ends_with(b".tmp") || path.ends_with(b"/link"));
+    hooked.round().refused();
+    hooked.write("co:lon.tmp", "new");
+    hooked.write("b", "second");
+    let list = hooked.round().listed();
+    assert_eq!(hooked.short(&list), [vec!["tree/", "tree/b"], vec![]]);
+    hooked.arguments.push("--skip-idle");
+    assert_eq!(hooked.before().code, 77);
 }
 
 #[test]

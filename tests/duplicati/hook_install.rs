@@ -129,6 +129,19 @@ fn the_script_lets_duplicati_go_on_whatever_becomes_of_the_program() {
 }
 
 #[test]
+fn what_cannot_be_started_is_no_idle_run() {
+    let hooked = Hooked::new().going();
+    install(&hooked, "script.sh", &["--skip-idle"]).success();
+    let program = env!("CARGO_BIN_EXE_fastdiff");
+    let script = String::from_utf8(hooked.env.read("script.sh")).unwrap();
+    // As a loader ends that does not find a version of a library.
+    let path = hooked.env.write("broken", "#!/bin/sh\nexit 1\n");
+    hooked.env.chmod("broken", 0o755);
+    hooked.env.write("script.sh", script.replace(program, path.to_str().unwrap()));
+    assert_eq!(start(&hooked, "script.sh").refused(), "the hook ended with code 1");
+}
+
+#[test]
 fn the_script_skips_idle_runs_only_where_that_was_asked_for() {
     let mut hooked = Hooked::new().going();
     // The tree was made just now, so that all of it is suspect unless the window is short.

@@ -102,7 +102,7 @@ fn go(made: &[Edit], rounds: &[Round]) -> Result<usize, TestCaseError> {
 
 proptest! {
     // A case starts some twenty processes.
-    #![proptest_config(Config { max_shrink_iters: 60, ..cases(16) })]
+    #![proptest_config(Config { max_shrink_iters: 60, ..cases(8) })]
 
     #[test]
     fn every_run_that_goes_well_leaves_the_tree(made in making(sayable_name(), true), rounds in rounds(&sayable_name())) {

@@ -17,12 +17,26 @@ pub(super) struct Job {
     pub(super) stored: BTreeMap<Vec<u8>, Vec<Stored>>,
     /// Off means `--disable-filetime-check=true`.
     pub(super) checks_file_times: bool,
+    /// What its filters keep out.
+    pub(super) ignored: fn(&[u8]) -> bool,
 }
 
 impl Job {
     pub(super) fn new(sources: impl IntoIterator<Item = impl Into<PathBuf>>) -> Self {
         let sources = sources.into_iter().map(Into::into).collect();
-        Self { sources, versions: Vec::new(), stored: BTreeMap::new(), checks_file_times: false }
+        Self { sources, versions: Vec::new(), stored: BTreeMap::new(), checks_file_times: false, ignored: |_| false }
+    }
+
+    /// Stores nothing of a path of which this is true.
+    pub(super) fn ignores(&mut self, ignored: fn(&[u8]) -> bool) {
+        self.ignored = ignored;
+    }
+
+    /// What a full scan stores.
+    fn scan(&self) -> BTreeMap<Vec<u8>, Stored> {
+        let mut found = scan(&self.sources);
+        found.retain(|path, _| !(self.ignored)(path));
+        found
     }
 
     /// The newest version.
@@ -38,7 +52,7 @@ impl Job {
         let checks = self.checks_file_times;
         self.checks_file_times &= !options.disable_filetime_check;
         let version = if options.changed.is_empty() {
-            let found = scan(&self.sources);
+            let found = self.scan();
             found.into_iter().map(|(path, now)| (path.clone(), self.saved(&path, now))).collect()
         } else {
             self.listed(options, &mut warnings)
@@ -60,7 +74,7 @@ impl Job {
         // consumers: listing a directory does not recurse. Nor does anybody ask whether a path belongs to
         // the sources: paths outside of them enter the backup.
         for path in &options.changed {
-            let Some(now) = look(path) else { continue };
+            let Some(now) = look(path).filter(|_| !(self.ignored)(path)) else { continue };
             if version.contains_key(path) {
                 // consumers: duplicates give a warning, exit code 2.
                 warnings.push(format!("listed twice: {}", String::from_utf8_lossy(path)));
@@ -115,7 +129,7 @@ impl Job {
         let shown = |path: &[u8]| String::from_utf8_lossy(path).into_owned();
         let mut version = self.last().clone();
         let mut mistakes = Vec::new();
-        for (path, now) in scan(&self.sources) {
+        for (path, now) in self.scan() {
             match version.remove(&path) {
                 None => mistakes.push(format!("missing: {}", shown(&path))),
                 Some(held) if held != now => mistakes.push(format!("not as it is now: {}", shown(&path))),

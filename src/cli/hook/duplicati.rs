@@ -1,7 +1,7 @@
 //! `fastdiff hook duplicati`: the script that Duplicati runs before a backup. It learns what became of the last run, walks, and
 //! prints the two options; or nothing but the reason, and Duplicati scans.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -16,14 +16,15 @@ use super::super::format::Format;
 use super::super::nice::NiceArgs;
 use super::super::state::StateArgs;
 use super::super::walk::{WalkArgs, parse_timeout};
-use super::super::{DIFFERENT, DONE, FAILED, Failure};
+use super::super::{DONE, FAILED, Failure};
 use super::voice;
 
 const AFTER_HELP: &str = "\
 Duplicati calls this through the script that `fastdiff hook install duplicati` writes; docs/duplicati.md is the guide.
 It prints --changed-files and --deleted-files where that is safe, and otherwise nothing but the reason: then Duplicati scans
 everything. It speaks in LOG:INFO lines on standard output, which are in Duplicati's log of the run, and the exit code is 0; with
---skip-idle it is 1 if nothing changed, and Duplicati skips the backup.";
+--skip-idle it is 77 if nothing changed, of which the script makes the 1 at which Duplicati skips the backup: with 1 ends also what
+could not be started.";
 
 /// So much of Duplicati's time limit is left for what comes after the list.
 const MARGIN: Duration = Duration::from_secs(5);
@@ -36,7 +37,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "NAME")]
     job: String,
 
-    /// Skip the backup if nothing changed since the last one: exit with 1
+    /// Skip the backup if nothing changed since the last one: exit with 77
     #[arg(long)]
     skip_idle: bool,
 
@@ -63,12 +64,23 @@ fn said(failure: Failure) -> String {
     }
 }
 
+/// The exit code of `--skip-idle` where nothing changed: one that no shell, loader or interpreter ends with.
+pub(super) const IDLE: u8 = 77;
+
 /// What Duplicati is told.
-enum Answer {
+struct Answer {
+    what: What,
+    run: u64,
+    note: Note,
+}
+
+enum What {
     /// To take this list.
-    List { options: Vec<u8>, run: u64, note: Note },
+    List(Vec<u8>),
+    /// To scan everything: why. The snapshot is kept for that.
+    Scan(String),
     /// That there is nothing to do.
-    Skip { run: u64 },
+    Skip,
 }
 
 pub(super) fn run(args: &Args) -> u8 {
@@ -82,8 +94,15 @@ pub(super) fn run(args: &Args) -> u8 {
         }
         return DONE;
     }
-    let longest = settings.script_timeout().map_or(Duration::MAX, |limit| limit.saturating_sub(MARGIN));
-    let limit = args.time_limit.min(longest);
+    let longest = match settings.script_timeout() {
+        Ok(limit) => limit.map_or(Duration::MAX, |limit| limit.saturating_sub(MARGIN)),
+        Err(why) => {
+            voice::last_word(&why);
+            return DONE;
+        }
+    };
+    // No walk takes longer than a year.
+    let limit = args.time_limit.min(longest).min(Duration::from_hours(365 * 24));
     let until = began + limit;
     for failure in args.nice.lower() {
         voice::say(failure);
@@ -125,34 +144,41 @@ struct Held {
     keep: usize,
 }
 
-fn give(answer: Answer, job: &Held) -> u8 {
+fn give(Answer { what, run, note }: Answer, job: &Held) -> u8 {
+    // A row of the job database has whole seconds: that of a run which reads after this has a later one than that of any run
+    // which reads before.
+    let answered = wait_for_the_next_second();
     if !voice::take() {
         wait_for_the_end();
         return DONE;
     }
-    match answer {
-        Answer::List { options, run, note } => {
-            // Written before the list is: a list that nobody knows of would be taken for a full scan.
-            let note = Note { listed: true, ..note };
-            let has_arrived = match job.locked.annotate(Some(run), note.to_map()) {
-                Ok(()) => voice::write(&options),
-                Err(e) => {
-                    voice::say(format_args!("no list, so that Duplicati scans everything: {e}"));
-                    voice::write(&[])
-                }
-            };
-            // Half a list is worse than none: the script passes nothing on then.
-            if has_arrived { DONE } else { FAILED }
-        }
-        Answer::Skip { run } => {
-            let ending = Ending { exit_code: None, reason: Some("nothing changed, the backup was skipped".into()) };
-            // If that fails the old baseline is as good.
-            let _ = job.locked.commit(Some(run), job.keep, &ending);
-            voice::say("nothing changed since the last backup: it is skipped");
-            voice::write(&[]);
-            DIFFERENT
-        }
+    if let What::Skip = what {
+        let ending = Ending { exit_code: None, reason: Some("nothing changed, the backup was skipped".into()) };
+        // If that fails the old baseline is as good.
+        let _ = job.locked.commit(Some(run), job.keep, &ending);
+        voice::say("nothing changed since the last backup: it is skipped");
+        voice::write(&[]);
+        return IDLE;
     }
+    // Written before the list is: a list that nobody knows of would be taken for a full scan.
+    let note = Note { answered: Some(answered), listed: matches!(what, What::List(_)), ..note };
+    let noted = job.locked.annotate(Some(run), note.to_map()).map_err(|e| e.to_string());
+    let has_arrived = match noted.and_then(|()| if let What::Scan(why) = &what { Err(why.clone()) } else { Ok(()) }) {
+        Ok(()) => voice::write(if let What::List(options) = &what { options } else { &[] }),
+        Err(why) => {
+            voice::say(format_args!("no list, so that Duplicati scans everything: {why}"));
+            voice::write(&[])
+        }
+    };
+    // Half a list is worse than none: the script passes nothing on then.
+    if has_arrived { DONE } else { FAILED }
+}
+
+/// Waits until the clock shows another second; which one, in Unix time.
+fn wait_for_the_next_second() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    std::thread::sleep(Duration::from_nanos(1_000_000_000 - u64::from(now.subsec_nanos())));
+    now.as_secs().cast_signed() + 1
 }
 
 /// What to tell Duplicati, or why there is no list.
@@ -167,7 +193,6 @@ fn answer(args: &Args, settings: &Settings, until: Instant) -> Result<(Answer, H
     args.walk.add_to(&mut request.scan);
     let left_out = [job.store().dir().to_owned()];
     let held = Held { locked: job.lock().map_err(told)?, keep: definition.keep };
-    let taken = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs().cast_signed());
     let file =
         settings.database.clone().or_else(|| definition.duplicati_db.clone().filter(|db| db != Path::new("none")));
 
@@ -181,17 +206,24 @@ fn answer(args: &Args, settings: &Settings, until: Instant) -> Result<(Answer, H
     }
     let database = database?;
     let file = file.ok_or("Duplicati did not say where its job database is (DUPLICATI__dbpath is empty)")?;
-    let (note, full, is_newest) = gate(&held, before.as_ref(), taken, &file, database.as_ref(), settings)?;
+    let (note, full, is_newest) = gate(&held, before.as_ref(), &file, database.as_ref(), settings)?;
     drop(database);
 
     request.note = note.to_map();
     request.full = full;
     let begun = begin(&held.locked, request, until)?;
+    // No run has come between the baseline and now.
+    let is_clean = before.is_none() && is_newest;
+    let what = what(args, settings, file, &begun, is_clean).unwrap_or_else(What::Scan);
+    Ok((Answer { what, run: begun.run, note }, held))
+}
+
+/// What Duplicati is told after a walk, or why it is to scan.
+fn what(args: &Args, settings: &Settings, file: PathBuf, begun: &Begun, is_clean: bool) -> Result<What, String> {
     if let Some(reason) = &begun.full {
         return Err(reason.to_string());
     }
-    let size_limit = settings.size_limit()?;
-    let options = DuplicatiOptions { database: Some(file), exact: true, size_limit };
+    let options = DuplicatiOptions { database: Some(file), exact: true, unstored: settings.unstored()? };
     let list = DuplicatiList::new(begun.diff(), &options).map_err(|e| match e {
         Error::Refused { reason, .. } => {
             reason.trim_end_matches("; without a list Duplicati scans everything, which is safe").to_owned()
@@ -201,15 +233,12 @@ fn answer(args: &Args, settings: &Settings, until: Instant) -> Result<(Answer, H
     if list.is_long && settings.has_later_script() {
         return Err("the list is so long that Duplicati could not start the script that is to follow the backup: remove run-script-after and run-script-post-backup from its options".into());
     }
-    // No run has come between the baseline and now.
-    let is_clean = before.is_none() && is_newest;
-    let (run, is_idle) = (begun.run, list.is_idle && is_clean && begun.is_complete());
-    if args.skip_idle && is_idle {
-        return Ok((Answer::Skip { run }, held));
+    if args.skip_idle && list.is_idle && is_clean && begun.is_complete() {
+        return Ok(What::Skip);
     }
     let mut bytes = Vec::new();
-    list.write(&mut bytes).map_err(told)?;
-    report(&list, &begun);
+    list.write(&mut bytes).map_err(|e| e.to_string())?;
+    report(&list, begun);
     // What a failed run stored is not known: a file may look as it did then and be another.
     if (list.needs_reading || !is_clean) && !settings.disables_filetime_check() {
         voice::say(
@@ -217,7 +246,7 @@ fn answer(args: &Args, settings: &Settings, until: Instant) -> Result<(Answer, H
         );
         bytes.extend_from_slice(b"--disable-filetime-check=true\n");
     }
-    Ok((Answer::List { options: bytes, run, note }, held))
+    Ok(What::List(bytes))
 }
 
 /// Opens the job database; none if there is none yet.
@@ -275,19 +304,18 @@ fn outcome(
 fn gate(
     held: &Held,
     before: Option<&Note>,
-    taken: i64,
     file: &Path,
     database: Option<&JobDatabase>,
     settings: &Settings,
 ) -> Result<(Note, Option<String>, bool), String> {
     let Some(database) = database else {
         let why = format!("there is no job database {} yet", file.shown());
-        return Ok((Note::without_database(taken, file, settings), Some(why), false));
+        return Ok((Note::without_database(file, settings), Some(why), false));
     };
     let committed = held.locked.docket().ok().flatten().and_then(|docket| docket.committed);
     let committed = committed.and_then(|generation| Note::from_map(&generation.note));
     let told = |e: fastdiff::duplicati::DatabaseError| e.to_string();
-    let now = Note::before_run(taken, file, database, settings).map_err(told)?;
+    let now = Note::before_run(file, database, settings).map_err(told)?;
     let full = baseline_gate(committed.as_ref(), before, &now, database).map_err(told)?;
     let is_newest = committed.is_some_and(|note| note.version == now.version);
     Ok((now, full, is_newest))

@@ -90,6 +90,7 @@ fn duplicati(args: &DuplicatiArgs) -> Outcome {
     let program = std::env::current_exe().map_err(|e| {
         Failure::Other(format!("cannot find out where fastdiff itself lies, which the script has to say: {e}"))
     })?;
+    in_a_script(&program)?;
     let is_batch = args.windows || cfg!(windows);
     let call =
         Call { program: &program, arguments: arguments(args, &config, job.store().dir())?, skip_idle: args.skip_idle };
@@ -111,15 +112,17 @@ fn duplicati(args: &DuplicatiArgs) -> Outcome {
     Ok(DONE)
 }
 
+/// A path as a script can say it.
+fn in_a_script(path: &Path) -> Result<String, Failure> {
+    let fine = path.to_str().filter(|text| !text.chars().any(char::is_control));
+    fine.map(str::to_owned)
+        .ok_or_else(|| Failure::Other(format!("{} cannot stand in a script; rename it", path.shown())))
+}
+
 /// Everything is said in full: Duplicati may have another home and another environment.
 fn arguments(args: &DuplicatiArgs, config: &Path, state: &Path) -> Result<Vec<String>, Failure> {
-    let text = |path: &Path| {
-        let fine = path.to_str().filter(|text| !text.chars().any(char::is_control));
-        fine.map(str::to_owned)
-            .ok_or_else(|| Failure::Other(format!("{} cannot stand in a script; rename it", path.shown())))
-    };
-    let mut words = vec!["--job".to_owned(), args.job.clone(), "--config".to_owned(), text(config)?];
-    words.extend(["--state-dir".to_owned(), text(state)?]);
+    let mut words = vec!["--job".to_owned(), args.job.clone(), "--config".to_owned(), in_a_script(config)?];
+    words.extend(["--state-dir".to_owned(), in_a_script(state)?]);
     if args.skip_idle {
         words.push("--skip-idle".to_owned());
     }

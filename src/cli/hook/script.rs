@@ -10,7 +10,8 @@ pub(super) struct Call<'a> {
     pub(super) program: &'a Path,
     /// The arguments behind `hook duplicati`.
     pub(super) arguments: Vec<String>,
-    /// Exit code 1 means that there is nothing to do.
+    /// Where there is nothing to do the backup is skipped: Duplicati does that at exit code 1, with which ends also what cannot
+    /// be started.
     pub(super) skip_idle: bool,
 }
 
@@ -18,7 +19,7 @@ impl Call<'_> {
     /// For the shell of Unix, which says itself on standard error if a signal ends the program. What the program prints is passed on only if it ended as it should: half a list is worse than none.
     pub(super) fn shell(&self) -> String {
         let words = self.words().iter().map(|word| sh_quoted(word)).collect::<Vec<_>>().join(" ");
-        let idle = if self.skip_idle { "    1) printf '%s\\n' \"$told\"; exit 1 ;;\n" } else { "" };
+        let idle = if self.skip_idle { "    77) printf '%s\\n' \"$told\"; exit 1 ;;\n" } else { "" };
         format!(
             "#!/bin/sh\n\
              # {MARK}; do that again instead of editing it.\n\
@@ -39,7 +40,7 @@ impl Call<'_> {
     pub(super) fn batch(&self) -> String {
         let words = self.words().iter().map(|word| batch_quoted(word)).collect::<Vec<_>>().join(" ");
         let idle = if self.skip_idle {
-            "if %code% equ 1 (\n  type \"%told%\"\n  del \"%told%\"\n  exit /b 1\n)\n"
+            "if %code% equ 77 (\n  type \"%told%\"\n  del \"%told%\"\n  exit /b 1\n)\n"
         } else {
             ""
         };
@@ -108,7 +109,7 @@ mod tests {
         esac
         exit 0
         "#);
-        assert!(call(true).shell().contains("\n    1) printf '%s\\n' \"$told\"; exit 1 ;;\n    *) "));
+        assert!(call(true).shell().contains("\n    77) printf '%s\\n' \"$told\"; exit 1 ;;\n    *) "));
     }
 
     #[test]
@@ -124,7 +125,7 @@ mod tests {
         set "told=%TEMP%\fastdiff-hook-%RANDOM%-%RANDOM%.txt"
         "/opt/fast diff/fastdiff" hook duplicati --job docs --config "/etc/it's 100%%/x.toml" >"%told%" 2>nul
         set "code=%errorlevel%"
-        if %code% equ 1 (
+        if %code% equ 77 (
           type "%told%"
           del "%told%"
           exit /b 1
