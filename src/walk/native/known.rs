@@ -152,7 +152,7 @@ impl<S: Sink> Walker<'_, S> {
     }
 
     /// Whether what is new in a directory can only be what a marker left out before.
-    pub(super) fn comes_from_left_out(&self, node: &Node<S::Done>) -> bool {
+    pub(super) fn comes_from_left_out(node: &Node<S::Done>) -> bool {
         node.opened.met.stamps_prove_names
             && node.known.is_some_and(|known| {
                 known.flags & NAMES_UNPROVED == Flags::LEFT_OUT && is_unchanged(&node.opened.found, &known)

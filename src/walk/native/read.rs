@@ -172,7 +172,7 @@ impl<S: Sink> Walker<'_, S> {
             entries.sort_unstable_by(|a, b| name(names, a.name).cmp(name(names, b.name)));
         }
         let unhinted =
-            self.plan.narrow.is_some_and(|narrow| !narrow.is_hinted(node.look)) && !self.comes_from_left_out(node);
+            self.plan.narrow.is_some_and(|narrow| !narrow.is_hinted(node.look)) && !Self::comes_from_left_out(node);
         node.set_entries(entries, if unhinted { Looked::Unhinted } else { Looked::Asked });
         for name in late {
             self.spawn(scope, node, node.add_late(name));
