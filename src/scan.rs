@@ -16,6 +16,7 @@ pub(crate) use self::question::{fingerprint, question_of};
 use self::question::{own_paths, prepare_roots, question};
 use crate::entry::Time;
 use crate::filter::{Filter, FilterOptions};
+use crate::hints::RootNames;
 use crate::monitor::{Monitor, NoMonitor};
 use crate::snapshot::{Counts, Device, Digest, Header, Snapshot, WalkerKind};
 use crate::sys::durable::{Access, AtomicFile};
@@ -169,19 +170,27 @@ pub fn scan(
         crate::snapshot::same_question(base.meta(), &question)?;
     }
     check_output(output)?;
+    if let Some(needed) = base.and_then(Snapshot::overlay_base)
+        && is_same_file(output, needed.path())
+    {
+        let reason = "is what the base needs, of which only an overlay would be left; name another file";
+        return Err(Error::Output { path: output.to_owned(), reason });
+    }
     let mut own: Vec<_> = OwnFile::new(output).into_iter().collect();
     own.extend(base.and_then(|b| OwnFile::new(b.path())));
     let below = base.and_then(Snapshot::overlay_base);
     own.extend(below.and_then(|b| OwnFile::new(b.path())));
     own.extend(options.own_dirs.iter().filter_map(|dir| OwnFile::new(dir)));
     let own_files = [Some(output), base.map(Snapshot::path), below.map(Snapshot::path)];
-    question.own_files = own_paths(own_files, &options.own_dirs, &roots)?;
+    let names: Vec<_> = roots.iter().map(|root| named(root, options, monitor)).collect();
+    question.own_files = own_paths(own_files, &options.own_dirs, &roots, &names)?;
+    question.mount_points = narrowing::mount_points(&names);
     question.base = base.map(|b| (b.header().identity, b.oldest_state()));
     // What happened since an earlier clock is more than what happened since a later one.
     question.watchman_clock = base.and_then(|b| b.meta().watchman_clock.clone());
     let boundary = options.boundary.unwrap_or_else(clock::coarse);
     let mut hinted = match &options.hints {
-        Some(source) => Some(Hinted::prepare(source, options, walker, base, &roots, &question.own_files, boundary)?),
+        Some(source) => Some(Hinted::prepare(source, options, walker, base, &names, &question, boundary)?),
         None => None,
     };
     // An overlay over the file that it replaces would have lost it.
@@ -211,7 +220,7 @@ pub fn scan(
             return Err(Error::Interrupted);
         }
         let again = match (&mut hinted, base, collector.found()) {
-            (Some(hinted), Some(base), Some(found)) => hinted.is_not_enough(&found, base, &roots, monitor)?,
+            (Some(hinted), Some(base), Some(found)) => hinted.is_not_enough(found, base, &names, monitor)?,
             _ => false,
         };
         if !again {
@@ -253,6 +262,12 @@ pub fn scan(
         hints: hinted.map(|hinted| hinted.used),
         overlay_of: base.filter(|_| is_overlay).map(|b| b.overlay_base().unwrap_or(b).path().to_owned()),
     })
+}
+
+/// A root by its two names.
+fn named(root: &Path, options: &ScanOptions, monitor: &dyn Monitor) -> RootNames {
+    let path = root.to_owned();
+    RootNames::with(root, walk::ask(root, options.io_timeout, monitor, move || path.canonicalize()).ok())
 }
 
 fn is_same_file(a: &Path, b: &Path) -> bool {

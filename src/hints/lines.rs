@@ -8,8 +8,12 @@ use crate::entry::Time;
 /// What begins the statement of coverage.
 const STATEMENT: &str = "# complete since ";
 
-/// What a watcher writes when it lost events.
-const OVERFLOW: &[u8] = b"# overflow";
+/// Whether it is the line of a watcher that lost events, `# overflow`, however it is spelled and whatever follows: a file that is
+/// named so costs one full look.
+fn is_overflow(hint: &[u8]) -> bool {
+    let word = hint.strip_prefix(b"#").map_or(&b""[..], <[u8]>::trim_ascii_start);
+    word.len() >= 8 && word[..8].eq_ignore_ascii_case(b"overflow")
+}
 
 /// Reads hints. The error says what is wrong with which of them.
 pub(super) fn read(hints: &mut Hints, bytes: &[u8], roots: &[RootNames]) -> Result<(), String> {
@@ -27,7 +31,7 @@ pub(super) fn read(hints: &mut Hints, bytes: &[u8], roots: &[RootNames]) -> Resu
         let number = place + 1;
         if hint.is_empty() {
             hints.look_everywhere(Unproved::NoPath(number));
-        } else if hint == OVERFLOW {
+        } else if is_overflow(hint) {
             hints.look_everywhere(Unproved::Lost("the watcher lost events"));
         } else if number == 1 && hint.starts_with(b"# complete") {
             statement(hints, hint).ok_or_else(|| {

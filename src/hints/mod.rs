@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 pub(crate) use dirty::{Dirty, DirtyId};
 
 use crate::entry::Time;
-use crate::path::{is_within, to_bytes};
+use crate::path::{is_within, push, to_bytes};
 use crate::{Error, Result};
 
 /// A root by its two names.
@@ -23,8 +23,29 @@ pub(crate) struct RootNames {
 
 impl RootNames {
     pub(crate) fn new(root: &Path) -> Self {
-        let canonical = root.canonicalize().unwrap_or_else(|_| root.to_owned());
+        Self::with(root, root.canonicalize().ok())
+    }
+
+    /// The same of a root that was looked up already; none if that failed.
+    pub(crate) fn with(root: &Path, canonical: Option<PathBuf>) -> Self {
+        let canonical = canonical.unwrap_or_else(|| root.to_owned());
         Self { given: to_bytes(root).into_owned(), canonical: to_bytes(&canonical).into_owned() }
+    }
+
+    /// What of a path lies below the root, by either of its names; none if it is not within.
+    pub(crate) fn rest<'p>(&self, path: &'p [u8]) -> Option<&'p [u8]> {
+        let root = [&self.given, &self.canonical].into_iter().find(|root| is_within(path, root))?;
+        Some(&path[root.len()..])
+    }
+
+    /// The path by the name that the root was given.
+    pub(crate) fn as_given(&self, path: &[u8]) -> Option<Vec<u8>> {
+        let names = self.rest(path)?.split(|b| *b == b'/').filter(|name| !name.is_empty());
+        let mut given = self.given.clone();
+        for name in names {
+            push(&mut given, name);
+        }
+        Some(given)
     }
 }
 
@@ -109,6 +130,7 @@ pub(crate) struct Hints {
     clock: Option<String>,
     everything: Option<Unproved>,
     dirty: Dirty,
+    named: Vec<Vec<u8>>,
     paths: u64,
     outside: u64,
 }
@@ -125,6 +147,7 @@ impl Hints {
             clock: None,
             everything: None,
             dirty: Dirty::default(),
+            named: Vec::new(),
             paths: 0,
             outside: 0,
         };
@@ -178,6 +201,11 @@ impl Hints {
         self.outside
     }
 
+    /// The paths that they name inside of the roots.
+    pub(crate) fn named(&self) -> &[Vec<u8>] {
+        &self.named
+    }
+
     /// What they name.
     pub(crate) fn take_dirty(&mut self) -> Dirty {
         std::mem::take(&mut self.dirty)
@@ -195,11 +223,10 @@ impl Hints {
         let path = if whole && path.len() > 1 { &path[..path.len() - 1] } else { &path[..] };
         let mut is_inside = false;
         for (number, root) in roots.iter().enumerate() {
-            let below = [&root.given, &root.canonical].into_iter().find(|root| is_within(path, root));
-            if let Some(root) = below {
+            if let Some(rest) = root.rest(path) {
                 is_inside = true;
-                let components = path[root.len()..].split(|b| *b == b'/').filter(|name| !name.is_empty());
-                self.dirty.insert(number, components, whole);
+                self.dirty.insert(number, rest.split(|b| *b == b'/').filter(|name| !name.is_empty()), whole);
+                self.named.push(path.to_vec());
             } else if is_within(&root.given, path) || is_within(&root.canonical, path) {
                 // Something above the root: of what lies below it only a hint for a whole tree speaks.
                 is_inside = true;

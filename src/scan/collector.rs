@@ -51,7 +51,7 @@ impl<'b> Collector<'b> {
     /// What a narrowed walk came upon, when it is over.
     pub(super) fn found(&mut self) -> Option<Found> {
         let mut found = self.narrowed.as_ref()?.take();
-        found.linked.extend(self.builder.gone());
+        found.linked.extend(self.builder.gone().into_iter().map(|inode| (inode, true)));
         Some(found)
     }
 
@@ -168,9 +168,13 @@ impl Sink for Collector<'_> {
         let revised =
             self.builder.revised(directory.thread, directory.device, directory.row, &changed, subdirs).ok()??;
         if let Some(narrowed) = &self.narrowed {
-            narrowed.see_changed(changed.iter().flat_map(|c| [&c.before, &c.now]));
+            narrowed.see_changed(changed.iter().map(|c| (&c.before, &c.now)));
         }
         Some(revised)
+    }
+
+    fn hint_below_symlink(&self) {
+        self.narrowed.as_ref().inspect(|narrowed| narrowed.see_symlink());
     }
 
     fn kept(&self, row: u32) -> Option<Finished> {

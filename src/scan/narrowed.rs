@@ -4,7 +4,7 @@
 use std::cmp::Ordering;
 use std::sync::{Mutex, PoisonError};
 
-use rustc_hash::FxHashSet;
+use rustc_hash::FxHashMap;
 
 use crate::entry::{Flags, Kind, Time};
 use crate::path::push;
@@ -21,8 +21,16 @@ pub(super) struct Found {
     pub(super) missed: u64,
     /// The first of them: their paths.
     pub(super) first_missed: Vec<Vec<u8>>,
-    /// The inodes of files with several names that changed, came or went.
-    pub(super) linked: FxHashSet<u64>,
+    /// The inodes of files with several names that changed, came or went; true where a name that the base has was come upon.
+    pub(super) linked: FxHashMap<u64, bool>,
+    /// A hint names something below a symlink.
+    pub(super) through_symlink: bool,
+}
+
+impl Found {
+    fn add_linked(&mut self, inode: u64, is_known: bool) {
+        *self.linked.entry(inode).or_default() |= is_known;
+    }
 }
 
 /// Watches a narrowed walk.
@@ -43,11 +51,19 @@ impl Narrowed {
     }
 
     /// Looks at entries that hints named and that changed: how they were and how they are.
-    pub(super) fn see_changed<'a, 'b: 'a>(&self, children: impl Iterator<Item = &'a Child<'b>>) {
-        let linked: Vec<_> = children.filter(|c| c.is_linked()).map(|c| c.stat.ino).collect();
-        if !linked.is_empty() {
-            self.found.lock().unwrap_or_else(PoisonError::into_inner).linked.extend(linked);
+    pub(super) fn see_changed<'a, 'b: 'a>(&self, pairs: impl Iterator<Item = (&'a Child<'b>, &'a Child<'b>)>) {
+        for (before, now) in pairs.filter(|(before, now)| before.is_linked() || now.is_linked()) {
+            let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+            found.add_linked(before.stat.ino, true);
+            if now.is_linked() {
+                found.add_linked(now.stat.ino, false);
+            }
         }
+    }
+
+    /// A hint names something below a symlink, where another path leads to as well.
+    pub(super) fn see_symlink(&self) {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner).through_symlink = true;
     }
 
     /// Looks at a directory that the walk read.
@@ -62,15 +78,24 @@ impl Narrowed {
         let known = directory.known.and_then(|row| Some((row, base.listing(row).ok()?)));
         let row = known.as_ref().map(|(row, _)| *row);
         let mut see = |before: Option<&Child<'_>>, now: Option<&Child<'_>>| {
-            let linked: Vec<_> = [before, now].into_iter().flatten().filter(|c| c.is_linked()).collect();
-            found.linked.extend(linked.iter().map(|child| child.stat.ino));
-            if !linked.is_empty() {
+            let is_linked = [before, now].into_iter().flatten().any(Child::is_linked);
+            if is_linked {
+                before
+                    .filter(|child| child.kind() != Kind::Dir)
+                    .inspect(|child| found.add_linked(child.stat.ino, true));
+                now.filter(|child| child.is_linked()).inspect(|child| found.add_linked(child.stat.ino, false));
                 // The hint may have named another of its names; all of them will be looked at.
                 return;
             }
             let changed = match (before, now) {
-                // Directories are looked at by their own entries.
-                (Some(before), Some(now)) if before.kind() == Kind::Dir && now.kind() == Kind::Dir => return,
+                // Directories are looked at by their own entries, if these are what changed.
+                (Some(before), Some(now))
+                    if before.kind() == Kind::Dir
+                        && now.kind() == Kind::Dir
+                        && (before.stat.mtime != now.stat.mtime || before.flags.intersects(Flags::NEVER_SKIPPED)) =>
+                {
+                    return;
+                }
                 (Some(before), Some(now)) if !before.flags.intersects(Flags::NEVER_SKIPPED) => now.stat.ctime,
                 (Some(_), Some(_)) => return,
                 // The directory's own time tells when a name came or went.
@@ -102,7 +127,7 @@ impl Narrowed {
             let mut all = self.found.lock().unwrap_or_else(PoisonError::into_inner);
             all.missed += found.missed;
             all.first_missed.extend(found.first_missed);
-            all.linked.extend(found.linked);
+            found.linked.into_iter().for_each(|(inode, is_known)| all.add_linked(inode, is_known));
         }
     }
 }

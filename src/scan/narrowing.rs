@@ -2,14 +2,14 @@
 //! of the tree that is audited, so that a lost hint is found within a known number of scans.
 
 use std::ops::Range;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::narrowed::Found;
 use super::{HintsSource, HintsUse, ScanOptions};
 use crate::entry::{Flags, Kind, Time};
+use crate::filter::FilterOptions;
 use crate::hints::{BaseFacts, Dirty, Hints, RootNames, Unproved};
 use crate::monitor::Monitor;
 use crate::path::{is_within, push, to_bytes, to_path};
@@ -40,14 +40,12 @@ impl Hinted {
         options: &ScanOptions,
         walker: WalkerKind,
         base: Option<&Snapshot>,
-        roots: &[PathBuf],
-        own_files: &[Vec<u8>],
+        roots: &[RootNames],
+        question: &Meta,
         boundary: Time,
     ) -> Result<Self> {
-        let names: Vec<_> = roots.iter().map(|root| RootNames::new(root)).collect();
-        let mut hints = Hints::parse(&source.bytes, &source.name, &names)?;
+        let mut hints = Hints::parse(&source.bytes, &source.name, roots)?;
         let until = hints.until().map_or(boundary, |until| until.saturating_sub(TICK).min(boundary));
-        let linked = FxHashSet::default();
         let unused = |hints, reason| Self {
             hints,
             used: HintsUse::NotUsed(reason),
@@ -78,21 +76,26 @@ impl Hinted {
             return Ok(unused(hints, reason));
         }
         let mut dirty = hints.take_dirty();
-        add_places(&mut dirty, own_files, roots);
-        add_places(&mut dirty, &base.meta().own_files, roots);
-        add_places(&mut dirty, mount_points(), roots);
+        for meta in [question, base.meta()] {
+            add_places(&mut dirty, &meta.own_files, roots);
+            add_places(&mut dirty, &meta.mount_points, roots);
+        }
         let audit = Audit::next(base, options.audit)?;
         let used = HintsUse::Narrowed { paths: hints.paths(), outside: hints.outside() };
-        let narrow = Some(Narrow { dirty, audited: audit.rows });
-        Ok(Self { hints, used, narrow, until, audited: audit.until, linked })
+        let mut narrow = Narrow { dirty, audited: audit.rows };
+        let linked = if options.filter == FilterOptions::default() { FxHashSet::default() } else { linked(&hints) };
+        if !linked.is_empty() {
+            add_other_names(&mut narrow, base, &linked.iter().map(|inode| (*inode, false)).collect(), roots)?;
+        }
+        Ok(Self { hints, used, narrow: Some(narrow), until, audited: audit.until, linked })
     }
 
     /// Whether the walk has to be made again, and with what, after what it came upon.
     pub(super) fn is_not_enough(
         &mut self,
-        found: &Found,
+        found: Found,
         base: &Snapshot,
-        roots: &[PathBuf],
+        roots: &[RootNames],
         monitor: &dyn Monitor,
     ) -> Result<bool> {
         if found.missed > 0 {
@@ -104,13 +107,15 @@ impl Hinted {
             self.narrow = None;
             return Ok(true);
         }
-        let before = self.linked.len();
-        self.linked.extend(&found.linked);
-        if self.linked.len() == before {
-            return Ok(false);
+        if found.through_symlink {
+            self.used =
+                HintsUse::NotUsed("one leads through a symlink, and by its name alone cannot be told where".into());
+            self.narrow = None;
+            return Ok(true);
         }
-        let Some(narrow) = &mut self.narrow else { return Ok(false) };
-        add_other_names(narrow, base, &self.linked, roots)?;
+        let new: FxHashMap<_, _> = found.linked.into_iter().filter(|(inode, _)| self.linked.insert(*inode)).collect();
+        let Some(narrow) = self.narrow.as_mut().filter(|_| !new.is_empty()) else { return Ok(false) };
+        add_other_names(narrow, base, &new, roots)?;
         Ok(true)
     }
 
@@ -207,49 +212,80 @@ fn row_after(base: &Snapshot, path: &[u8]) -> Result<u32> {
 }
 
 /// Adds to what hints say what no hint tells of: files of our own, which may count now or no more, and mount points.
-pub(super) fn add_places(dirty: &mut Dirty, paths: impl IntoIterator<Item = impl AsRef<[u8]>>, roots: &[PathBuf]) {
+pub(super) fn add_places(dirty: &mut Dirty, paths: &[Vec<u8>], roots: &[RootNames]) {
     for path in paths {
-        add_place(dirty, path.as_ref(), roots);
+        add_place(dirty, path, roots);
     }
 }
 
-fn add_place(dirty: &mut Dirty, path: &[u8], roots: &[PathBuf]) {
+fn add_place(dirty: &mut Dirty, path: &[u8], roots: &[RootNames]) {
     for (number, root) in roots.iter().enumerate() {
-        let root = to_bytes(root);
-        if is_within(path, &root) {
-            let below = path[root.len()..].split(|b| *b == b'/').filter(|name| !name.is_empty());
-            dirty.insert(number, below, false);
+        if let Some(rest) = root.rest(path) {
+            dirty.insert(number, rest.split(|b| *b == b'/').filter(|name| !name.is_empty()), false);
         }
     }
 }
 
-/// Adds the directories of the base that hold a name of one of these inodes. A file with several names changes under all
-/// of them, and a watcher tells of the one that was used. Returns how many were added.
+/// The inodes of the files with several names that hints name. The name may be one that is left out, while another of its names
+/// is not.
+fn linked(hints: &Hints) -> FxHashSet<u64> {
+    let found = hints.named().iter().filter_map(|path| crate::sys::stat(&to_path(path)).ok());
+    let linked = found.filter(|found| found.stat.nlink > 1 && found.stat.kind() != Kind::Dir);
+    linked.map(|found| found.stat.ino).collect()
+}
+
+/// Adds the names that the base has of these inodes. A file with several names changes under all of them, and a watcher tells of
+/// the one that was used. True for those of which the base had several names or none; the others it may have by a single one, so
+/// that they are looked for everywhere.
 pub(super) fn add_other_names(
     narrow: &mut Narrow,
     base: &Snapshot,
-    inodes: &FxHashSet<u64>,
-    roots: &[PathBuf],
+    inodes: &FxHashMap<u64, bool>,
+    roots: &[RootNames],
 ) -> Result<()> {
+    let mut missing: FxHashSet<u64> = inodes.iter().filter(|(_, is_known)| !**is_known).map(|(ino, _)| *ino).collect();
+    each_file(base, Flags::LINKED, |inode, path| {
+        if inodes.contains_key(&inode) {
+            missing.remove(&inode);
+            add_place(&mut narrow.dirty, path, roots);
+        }
+    })?;
+    if missing.is_empty() {
+        return Ok(());
+    }
+    each_file(base, Flags::empty(), |inode, path| {
+        if missing.contains(&inode) {
+            add_place(&mut narrow.dirty, path, roots);
+        }
+    })
+}
+
+/// Calls `f` with the inode and the path of each file below the directories that have these flags.
+fn each_file(base: &Snapshot, flags: Flags, mut f: impl FnMut(u64, &[u8])) -> Result<()> {
     let mut stack = vec![(base.top(), Vec::new())];
-    while let Some((row, path)) = stack.pop() {
+    while let Some((row, mut path)) = stack.pop() {
+        let len = path.len();
         for node in base.listing(row)? {
-            let mut path: Vec<u8> = path.clone();
+            push(&mut path, node.child.name);
             if let Some(row) = node.row {
-                if base.row(row)?.flags.contains(Flags::LINKED) {
-                    push(&mut path, node.child.name);
-                    stack.push((row, path));
+                if base.row(row)?.flags.contains(flags) {
+                    stack.push((row, path.clone()));
                 }
-            } else if node.child.kind() != Kind::Dir && inodes.contains(&node.child.stat.ino) {
-                push(&mut path, node.child.name);
-                add_place(&mut narrow.dirty, &path, roots);
+            } else if node.child.kind() != Kind::Dir {
+                f(node.child.stat.ino, &path);
             }
+            path.truncate(len);
         }
     }
     Ok(())
 }
 
-/// Mount points as the system tells them, by their paths.
-pub(super) fn mount_points() -> Vec<Vec<u8>> {
-    crate::sys::filesystem::mount_points().iter().map(|path: &PathBuf| to_bytes(Path::new(path)).into_owned()).collect()
+/// The mount points below the roots, of files too, as paths from the roots as they were given.
+pub(super) fn mount_points(roots: &[RootNames]) -> Vec<Vec<u8>> {
+    let points = crate::sys::filesystem::mount_points();
+    let mut below: Vec<_> =
+        points.iter().flat_map(|point| roots.iter().filter_map(|root| root.as_given(&to_bytes(point)))).collect();
+    below.sort();
+    below.dedup();
+    below
 }

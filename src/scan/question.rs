@@ -6,6 +6,7 @@ use super::ScanOptions;
 use crate::entry::Kind;
 use crate::error::Context as _;
 use crate::filter::FilterOptions;
+use crate::hints::RootNames;
 use crate::monitor::Monitor;
 use crate::path::{PathExt as _, absolute, compare, is_within, to_bytes};
 use crate::snapshot::{Digest, Meta, digest};
@@ -83,6 +84,7 @@ pub(super) fn question(roots: &[PathBuf], filter: &FilterOptions) -> Meta {
         base: None,
         devices: Vec::new(),
         mounts: Vec::new(),
+        mount_points: Vec::new(),
         watchman_clock: None,
         audited: None,
         overlay: None,
@@ -93,7 +95,12 @@ pub(super) fn question(roots: &[PathBuf], filter: &FilterOptions) -> Meta {
 ///
 /// # Errors
 /// [`Error::Root`] for a root that lies in such a directory.
-pub(super) fn own_paths(files: [Option<&Path>; 3], dirs: &[PathBuf], roots: &[PathBuf]) -> Result<Vec<Vec<u8>>> {
+pub(super) fn own_paths(
+    files: [Option<&Path>; 3],
+    dirs: &[PathBuf],
+    roots: &[PathBuf],
+    names: &[RootNames],
+) -> Result<Vec<Vec<u8>>> {
     let mut paths = Vec::new();
     for file in files.into_iter().flatten() {
         let current = if file.is_absolute() {
@@ -101,9 +108,15 @@ pub(super) fn own_paths(files: [Option<&Path>; 3], dirs: &[PathBuf], roots: &[Pa
         } else {
             std::env::current_dir().context("find the current directory, for", file)?
         };
-        let path = to_bytes(&absolute(file, &current)).into_owned();
-        if roots.iter().any(|root| is_within(&path, &to_bytes(root))) && !paths.contains(&path) {
-            paths.push(path);
+        let path = absolute(file, &current);
+        // The walk meets it where its directory really is.
+        let real =
+            path.parent().zip(path.file_name()).and_then(|(dir, name)| Some(dir.canonicalize().ok()?.join(name)));
+        let path = to_bytes(real.as_deref().unwrap_or(&path)).into_owned();
+        for path in names.iter().filter_map(|root| root.as_given(&path)) {
+            if !paths.contains(&path) {
+                paths.push(path);
+            }
         }
     }
     for root in roots.iter().filter(|_| !dirs.is_empty()) {

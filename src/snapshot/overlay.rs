@@ -88,14 +88,17 @@ fn open_base(overlay: &Path, meta: &OverlayMeta) -> Result<Snapshot> {
         candidates.push(overlay.parent().unwrap_or(Path::new("")).join(name));
     }
     candidates.push(lay.clone());
-    let mut found_another = false;
+    let (mut found_another, mut failed) = (false, None);
     for candidate in candidates {
         match Snapshot::open_flat(&candidate) {
             Ok(base) if base.header().identity == meta.base => return Ok(base),
             Ok(_) => found_another = true,
             Err(Error::Snapshot { problem: SnapshotProblem::Missing, .. }) => {}
-            Err(error) => return Err(error),
+            Err(error) => failed = Some(error),
         }
+    }
+    if let Some(error) = failed {
+        return Err(error);
     }
     let what = if found_another { "is another snapshot now" } else { "is gone" };
     let base = format!("{} {what}", lay.shown());

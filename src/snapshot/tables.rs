@@ -107,6 +107,8 @@ pub struct Meta {
     pub devices: Vec<Device>,
     /// Where each begins, ordered by row.
     pub(crate) mounts: Vec<Mount>,
+    /// What was mounted below the roots when the scan began, files and what lies on the same file system too.
+    pub(crate) mount_points: Vec<Vec<u8>>,
     /// The clock of watchman at the scan: what its next answer has to be complete since.
     pub watchman_clock: Option<String>,
     /// The directory up to which narrowed scans have checked the tree against lost hints: the next one goes on

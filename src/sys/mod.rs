@@ -14,6 +14,7 @@ pub(crate) mod native;
 #[path = "no_native.rs"]
 pub(crate) mod native;
 mod priority;
+pub(crate) mod process;
 mod stat;
 mod writeback;
 

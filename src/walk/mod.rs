@@ -193,6 +193,9 @@ pub(crate) trait Sink: Sync {
     /// latter became. None if it has to be told with all its entries.
     fn passed(&self, directory: &Passed<'_>, subdirs: &[Self::Done]) -> Option<Self::Done>;
 
+    /// Something below a symlink was named by a hint.
+    fn hint_below_symlink(&self);
+
     /// A directory and all below it as an earlier snapshot knows them; none if that cannot be relied on.
     fn kept(&self, row: u32) -> Option<Self::Done>;
 

@@ -59,6 +59,16 @@ impl Narrow {
             || self.audited.iter().any(|rows| rows.start <= known.row && first < rows.end)
     }
 
+    /// Whether a hint names this very entry.
+    pub(super) fn is_named(&self, look: Look) -> bool {
+        matches!(look, Look::Hinted(Some(dirty)) if self.dirty.is_read(dirty))
+    }
+
+    /// Whether hints name something below the entry.
+    pub(super) fn is_named_below(&self, look: Look, name: &[u8]) -> bool {
+        self.named(self.below(look, name)) > 0
+    }
+
     /// Whether hints name entries of a directory, so that what differs there is no surprise.
     pub(super) fn is_hinted(&self, look: Look) -> bool {
         match look {

@@ -21,6 +21,7 @@ mod snap_big;
 mod snap_entries;
 mod snap_filter;
 mod snap_filter_git;
+mod snap_hinted_places;
 mod snap_hints;
 mod snap_interrupt;
 mod snap_mounts;

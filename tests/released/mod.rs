@@ -14,13 +14,13 @@ fn read(name: &str) -> Vec<String> {
 }
 
 #[test]
-fn version_2_is_read() {
-    let expected: Vec<_> = include_str!("../fixtures/v2.jsonl").lines().collect();
-    assert_eq!(read("v2.snap"), expected);
+fn version_3_is_read() {
+    let expected: Vec<_> = include_str!("../fixtures/v3.jsonl").lines().collect();
+    assert_eq!(read("v3.snap"), expected);
 }
 
 #[test]
-fn an_overlay_of_version_2_is_read() {
-    let expected: Vec<_> = include_str!("../fixtures/v2-overlay.jsonl").lines().collect();
-    assert_eq!(read("v2-overlay.snap"), expected);
+fn an_overlay_of_version_3_is_read() {
+    let expected: Vec<_> = include_str!("../fixtures/v3-overlay.jsonl").lines().collect();
+    assert_eq!(read("v3-overlay.snap"), expected);
 }

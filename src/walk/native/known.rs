@@ -12,8 +12,9 @@ use super::super::{Detail, Entry, Known, Looked, Met, Name, Passed, Remembered, 
 use super::node::{Node, Recalled};
 use super::state::{Ended, Outcome, State, Subdir};
 use super::{Walker, thread};
-use crate::entry::Flags;
-use crate::filter::Marker;
+use crate::entry::{Flags, Kind};
+use crate::filter::{CACHEDIR_TAG, Marker};
+use crate::path::push;
 use crate::sys::Found;
 use crate::sys::native::Dir;
 
@@ -36,9 +37,23 @@ impl<S: Sink> Walker<'_, S> {
             is_same_file_system && known.stat.ino == found.stat.ino && known.stat.birth == found.stat.birth
         };
         let known = known.filter(|known| !met.racy_at_the_end && is_same(known));
-        // Nobody is told of what others change on a file system that they share.
-        let look = if known.is_some() && met.changes_are_local { look } else { Look::Whole };
+        // Nobody is told of what others change on a file system that they share; and what is older than the base itself, since
+        // it could not be read then, was hinted at in vain.
+        let is_told = met.changes_are_local
+            && known.is_some_and(|known| !known.flags.intersects(Flags::UNKNOWN | Flags::UNLISTED | Flags::CARRIED));
+        let look = if is_told { look } else { Look::Whole };
         Recalled { known, look }
+    }
+
+    /// What has to be looked at in a child directory that was opened. One that was away for a while, and back under its name,
+    /// was changed under another: it is named itself then, and both its own ctime and its parent's times have moved.
+    pub(super) fn look_at(&self, parent: &Node<S::Done>, name: &[u8], found: &Found, known: Option<&Known>) -> Look {
+        let Some(narrow) = self.plan.narrow else { return Look::Whole };
+        let look = narrow.below(parent.look, name);
+        let may_have_been_away = narrow.is_named(look)
+            && known.is_some_and(|known| known.stat.ctime != found.stat.ctime)
+            && parent.known.is_none_or(|above| !is_unchanged(&parent.opened.found, &above));
+        if may_have_been_away { Look::Whole } else { look }
     }
 
     /// A directory that was opened only to see whether it is as before, and is, and nothing below it has to be
@@ -85,6 +100,7 @@ impl<S: Sink> Walker<'_, S> {
         let names = Arc::new(remembered.names);
         let looked = if named.is_empty() { Looked::Not } else { Looked::Asked };
         let entries = self.stat_all(node, dir, &names, &Arc::new(named)).ok()?.complete()?;
+        self.look_for_symlinks(node, &names, &entries);
         node.set_passed(entries, looked);
         let subdirs = remembered.subdirs.into_iter().map(|(place, known)| {
             let look = narrow.below(node.look, name(&names, place));
@@ -97,6 +113,22 @@ impl<S: Sink> Walker<'_, S> {
         });
         let subdirs = subdirs.collect();
         Some(node.listed(&names, subdirs))
+    }
+
+    /// What hints name below a symlink lies elsewhere.
+    pub(super) fn look_for_symlinks(&self, node: &Node<S::Done>, names: &[u8], entries: &[Entry]) {
+        let Some(narrow) = self.plan.narrow.filter(|narrow| narrow.named(node.look) > 0) else { return };
+        for entry in entries.iter().filter(|entry| entry.stat.kind() == Kind::Symlink) {
+            let name = name(names, entry.name);
+            // What took the place of a directory was hinted at as that.
+            let was_one = || {
+                let last = self.sink.last_known(&node.path_of(name));
+                last.is_some_and(|(stat, ..)| stat.kind() == Kind::Symlink)
+            };
+            if narrow.is_named_below(node.look, name) && was_one() {
+                self.sink.hint_below_symlink();
+            }
+        }
     }
 
     /// What became of a directory of which only what hints name was looked at: the one of the base with other records of
@@ -146,8 +178,16 @@ impl<S: Sink> Walker<'_, S> {
         let remembered = self.sink.remembered(known.row, Detail::Names)?;
         let filter = self.plan.filter;
         let is_marker = |place: &Name| filter.marker(name(&remembered.names, *place)) != Marker::None;
-        // What makes a cache directory of one is the content of a file.
-        let in_doubt = remembered.lacks_own || filter.has_markers() && remembered.files.iter().any(is_marker);
+        // What makes a cache directory of one is the content of a file, which may be left out itself.
+        let hides_tag = || {
+            filter.marker(CACHEDIR_TAG) == Marker::CacheTag && filter.has_patterns() && {
+                let mut path = node.relative();
+                push(&mut path, CACHEDIR_TAG);
+                filter.excludes(&path, false)
+            }
+        };
+        let in_doubt =
+            remembered.lacks_own || filter.has_markers() && (remembered.files.iter().any(is_marker) || hides_tag());
         (!in_doubt).then_some(remembered)
     }
 

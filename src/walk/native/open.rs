@@ -67,7 +67,7 @@ impl<S: Sink> Walker<'_, S> {
         match opened {
             Ok((fd, opened)) => {
                 let name = c_name(&names, place);
-                let look = self.plan.narrow.map_or(Look::Whole, |n| n.below(parent.look, name.to_bytes()));
+                let look = self.look_at(parent, name.to_bytes(), &opened.found, known.as_ref());
                 let recalled = self.recall(&opened.found, &opened.met, Some(parent.opened.found.dev), known, look);
                 if let Some(done) = self.kept(&opened.found, &recalled) {
                     let flags = parent.opened.flags(&opened.found) - Flags::FOREIGN;

@@ -173,6 +173,7 @@ impl<S: Sink> Walker<'_, S> {
         }
         let unhinted =
             self.plan.narrow.is_some_and(|narrow| !narrow.is_hinted(node.look)) && !Self::comes_from_left_out(node);
+        self.look_for_symlinks(node, names, &entries);
         node.set_entries(entries, if unhinted { Looked::Unhinted } else { Looked::Asked });
         for name in late {
             self.spawn(scope, node, node.add_late(name));

@@ -1,0 +1,24 @@
+//! Processes of others.
+
+/// A process that no other has ever been: by its number, its start in ticks, and the boot.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Identity {
+    pub(crate) pid: u32,
+    pub(crate) start: u64,
+    pub(crate) boot: String,
+}
+
+/// A living process; none where there is no `/proc`, which means that nothing is noticed there.
+#[cfg(target_os = "linux")]
+pub(crate) fn identity(pid: u32) -> Option<Identity> {
+    let stat = procfs::process::Process::new(pid.cast_signed()).and_then(|process| process.stat()).ok()?;
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    let has_ended = matches!(stat.state, 'Z' | 'X' | 'x');
+    (!has_ended).then(|| Identity { pid, start: stat.starttime, boot: boot.trim().to_owned() })
+}
+
+/// Nothing is known of processes here.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn identity(_pid: u32) -> Option<Identity> {
+    None
+}
