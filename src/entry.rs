@@ -91,19 +91,25 @@ impl Time {
     /// This time less a duration; at the end of the range it stays there.
     #[must_use]
     pub fn saturating_sub(self, duration: std::time::Duration) -> Self {
-        let sec = self.sec.saturating_sub_unsigned(duration.as_secs());
-        match self.nsec.checked_sub(duration.subsec_nanos()) {
-            Some(nsec) => Self { sec, nsec },
-            None => Self { sec: sec.saturating_sub(1), nsec: self.nsec + 1_000_000_000 - duration.subsec_nanos() },
-        }
+        let sec = self.sec.checked_sub_unsigned(duration.as_secs());
+        let time = match self.nsec.checked_sub(duration.subsec_nanos()) {
+            Some(nsec) => sec.map(|sec| Self { sec, nsec }),
+            None => sec
+                .and_then(|sec| sec.checked_sub(1))
+                .map(|sec| Self { sec, nsec: self.nsec + 1_000_000_000 - duration.subsec_nanos() }),
+        };
+        time.unwrap_or(Self { sec: i64::MIN, nsec: 0 })
     }
 
     /// This time plus a duration; at the end of the range it stays there.
     #[must_use]
     pub fn saturating_add(self, duration: std::time::Duration) -> Self {
-        let nsec = self.nsec + duration.subsec_nanos();
-        let sec = self.sec.saturating_add_unsigned(duration.as_secs());
-        Self { sec: sec.saturating_add_unsigned(u64::from(nsec / 1_000_000_000)), nsec: nsec % 1_000_000_000 }
+        let nsec = u64::from(self.nsec) + u64::from(duration.subsec_nanos());
+        let sec = self.sec.checked_add_unsigned(duration.as_secs());
+        match sec.and_then(|sec| sec.checked_add_unsigned(nsec / 1_000_000_000)) {
+            Some(sec) => Self { sec, nsec: (nsec % 1_000_000_000) as u32 },
+            None => Self { sec: i64::MAX, nsec: 999_999_999 },
+        }
     }
 }
 
@@ -247,7 +253,15 @@ mod tests {
     #[test]
     fn subtraction_stays_at_the_end_of_the_range() {
         let t = Time::new(i64::MIN, 0).saturating_sub(Duration::new(1, 1));
-        assert_eq!(t.sec, i64::MIN);
+        assert_eq!(t, Time::new(i64::MIN, 0));
+    }
+
+    #[test]
+    fn addition_carries_and_stays_at_the_end_of_the_range() {
+        assert_eq!(Time::new(1, 999_999_999).saturating_add(Duration::new(1, 2)), Time::new(3, 1));
+        let last = Time::new(i64::MAX, 999_999_999);
+        assert_eq!(last.saturating_add(Duration::from_nanos(1)), last);
+        assert_eq!(Time::new(i64::MAX - 1, 5).saturating_add(Duration::MAX), last);
     }
 
     #[test]

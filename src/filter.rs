@@ -33,6 +33,8 @@ impl Pattern {
 
     /// The patterns of a file's content; blank lines and comments are not patterns.
     pub fn lines<'a>(content: &'a str, from: &'a Path) -> impl Iterator<Item = Self> + 'a {
+        // As git does, an editor's mark of UTF-8 is passed over.
+        let content = content.strip_prefix('\u{feff}').unwrap_or(content);
         content
             .lines()
             .filter(|line| !line.trim().is_empty() && !line.starts_with('#'))
@@ -89,11 +91,18 @@ impl Filter {
     /// # Errors
     /// [`Error::Pattern`] names the first one that is no valid pattern.
     pub(crate) fn new(options: &FilterOptions) -> Result<Self> {
+        for name in &options.exclude_if_present {
+            if name.is_empty() || name.contains(['/', '\0']) {
+                let reason = "a marker is the name of one entry, without a slash".to_owned();
+                return Err(Error::Pattern { pattern: name.clone(), from: None, reason });
+            }
+        }
         let mut builder = GitignoreBuilder::new("");
         for pattern in &options.patterns {
             let reject =
                 |reason: String| Error::Pattern { pattern: pattern.text.clone(), from: pattern.from.clone(), reason };
-            let text = pattern.text.trim();
+            // Blanks at the beginning belong to the pattern.
+            let text = pattern.text.trim_end();
             if text.is_empty() || text.starts_with('#') {
                 return Err(reject(
                     "it matches nothing (blank, or a comment; write \\# for a name that begins with #)".into(),

@@ -24,6 +24,9 @@ use crate::sys::{self, clock};
 use crate::walk::{self, Devices, OwnFile, Plan};
 use crate::{Error, Result, SnapshotProblem};
 
+/// More threads than these wait for each other alone.
+const MOST_THREADS: usize = 1024;
+
 /// What to scan and how. `ScanOptions::new(["/home/me"])` and the defaults are right for most.
 #[derive(Debug, Clone)]
 pub struct ScanOptions {
@@ -34,7 +37,7 @@ pub struct ScanOptions {
     /// Which walker reads the directories.
     pub walker: WalkerKind,
     /// Number of threads; none for as many as there are processors while calls are answered at once, and more while they
-    /// wait for a disk or a server.
+    /// wait for a disk or a server. At most 1024.
     pub threads: Option<usize>,
     /// How young a stamp must be for an entry to be racy; none for the default, which is long enough
     /// for the kernel to have begun writing back what a program stored into a mapped file.
@@ -163,6 +166,9 @@ pub fn scan(
             "--io-timeout is for the native walker alone; leave it out, or --walker portable",
         ));
     }
+    if !options.audit.is_finite() {
+        return Err(Error::Unsupported("the share that is audited is no percentage"));
+    }
     let filter = Filter::new(&options.filter)?;
     let roots = prepare_roots(options, monitor)?;
     let mut question = question(&roots, &options.filter);
@@ -204,7 +210,7 @@ pub fn scan(
         let plan = Plan {
             roots: &roots,
             filter: &filter,
-            threads: options.threads.map(|threads| threads.max(1)),
+            threads: options.threads.map(|threads| threads.clamp(1, MOST_THREADS)),
             settle: options.settle,
             io_timeout: options.io_timeout,
             narrow,

@@ -48,6 +48,8 @@ pub struct Begun {
     pub full: Option<FullReason>,
     /// The run before it, if that did not succeed. What it listed is listed again.
     pub replaced: Option<u64>,
+    /// Whether that one is known to have failed, or was given up.
+    pub has_failed: bool,
     /// What the walk came to.
     pub outcome: ScanOutcome,
     /// The snapshot by which it walked.
@@ -164,6 +166,7 @@ impl Plan<'_> {
                         run: self.docket.next,
                         full,
                         replaced: self.docket.unfinished().map(|pending| pending.run),
+                        has_failed: self.docket.pending.as_ref().is_none_or(|pending| pending.failed),
                         outcome,
                         base: by,
                         summary,

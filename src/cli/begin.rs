@@ -59,6 +59,10 @@ pub(super) struct Args {
     #[arg(long)]
     relative: bool,
 
+    /// List everything, as on the first run
+    #[arg(long)]
+    full: bool,
+
     /// Write no list, only the number of the run: for a full backup by the program itself
     #[arg(long, conflicts_with_all = ["emit", "output", "nul", "relative", "list"])]
     no_list: bool,
@@ -84,7 +88,7 @@ pub(super) struct Args {
     state: StateArgs,
 
     /// No progress and no summary; warnings and errors remain
-    #[arg(short, long)]
+    #[arg(short, long, help_heading = "Options")]
     quiet: bool,
 }
 
@@ -106,6 +110,7 @@ pub(super) fn run(args: &Args) -> Outcome {
     args.walk.add_to(&mut request.scan);
     args.hints.add_to(&mut request.scan)?;
     args.guards.add_to(&mut request);
+    request.full = args.full.then(jobs::asked_for);
     let begun = jobs::begin(&locked, &request, &definition, args.quiet)?;
     if !args.quiet {
         complain(
@@ -121,7 +126,7 @@ pub(super) fn run(args: &Args) -> Outcome {
     if let Err(failure) = hand_out(args, &definition, format, &begun) {
         // Nobody has its list. It stays pending, but is committed by its number alone.
         if !matches!(failure, Failure::ClosedPipe) {
-            let ending = Ending { exit_code: None, reason: Some(format!("no list: {failure}")) };
+            let ending = Ending { exit_code: None, reason: Some(no_list(&failure)) };
             if let Err(error) = locked.failed(Some(begun.run), &ending) {
                 complain("warning", error);
             }
@@ -133,6 +138,12 @@ pub(super) fn run(args: &Args) -> Outcome {
         return Ok(INCOMPLETE);
     }
     Ok(DONE)
+}
+
+/// Why there is no list, for the log.
+fn no_list(failure: &Failure) -> String {
+    let why = failure.to_string();
+    if why.starts_with("no list ") { why } else { format!("no list: {why}") }
 }
 
 /// Writes the list, and the number of the run where the list goes elsewhere.

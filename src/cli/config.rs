@@ -11,7 +11,6 @@ use fastdiff::{DiffOptions, FilterOptions, Pattern, RemovalLimit, ScanOptions};
 use toml_edit::{Array, DocumentMut, Item, Table, value};
 
 use super::Failure;
-use super::filter::read_text;
 use super::format::Format;
 use super::section::Section;
 
@@ -234,19 +233,26 @@ impl Definition {
     pub(super) fn filter(&self) -> Result<FilterOptions, Failure> {
         let mut patterns = Vec::new();
         for file in &self.exclude_from {
-            let content = read_text(file).map_err(|failure| match failure {
-                Failure::Other(what) => Failure::Other(format!("job {}: {what}", self.name)),
-                other => other,
+            let content = std::fs::read_to_string(file).map_err(|e| {
+                Failure::Other(format!("job {}: key exclude-from: cannot read {}: {e}", self.name, file.shown()))
             })?;
             patterns.extend(Pattern::lines(&content, file));
         }
         patterns.extend(self.exclude.iter().map(Pattern::new));
-        Ok(FilterOptions {
+        let filter = FilterOptions {
             patterns,
             exclude_caches: self.exclude_caches,
             exclude_if_present: self.exclude_if_present.clone(),
             one_file_system: self.one_file_system,
-        })
+        };
+        let refused = |e| match e {
+            fastdiff::Error::Pattern { pattern, from: None, reason } => {
+                Failure::Other(format!("job {}: key exclude: pattern {pattern:?}: {reason}", self.name))
+            }
+            other => other.into(),
+        };
+        filter.check().map_err(refused)?;
+        Ok(filter)
     }
 
     /// What a run of it asks for.

@@ -27,7 +27,10 @@ Letters of text and name-status:
 Duplicati needs version 2.2.0.104 or later. The roots of the snapshots have to be exactly the job's
 sources, and leave out at least what its filters leave out (--exclude-caches among them): what is
 listed is backed up without being asked again. A list for it is printed as two options; if it cannot be
-expressed, nothing is printed and the exit code is 3: then let Duplicati scan by itself.";
+expressed, nothing is printed and the exit code is 3: then let Duplicati scan by itself.
+
+Exit codes: 0 done; 1 there are differences (--exit-code); 2 failed or refused; 3 the newer snapshot is
+incomplete, or the consumer's format cannot express the list (then nothing is printed).";
 
 /// Compare two snapshots of the same roots and write what changed.
 #[derive(clap::Args)]

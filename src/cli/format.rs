@@ -8,6 +8,7 @@ use fastdiff::emit::{self, DuplicatiOptions, Emitted, ListPart, PathStyle, TextO
 use fastdiff::{Diff, Error};
 
 use super::Failure;
+use super::lists::parts;
 
 /// The form of a list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -20,7 +21,7 @@ pub(super) enum Format {
     /// One JSON object a line
     Json,
     /// The paths to look at: everything but what was removed or is unknown (of a renamed directory only
-    /// itself; --no-renames lists what lies in it too)
+    /// itself, but for `diff --no-renames`)
     Paths,
     /// The options --changed-files and --deleted-files of Duplicati
     Duplicati,
@@ -152,6 +153,18 @@ pub(super) fn check_form(format: Format, nul: bool, part: Option<Part>, relative
     }
     if part.is_some() && !format.has_parts() {
         return usage("--list is for --emit rsync, rclone, restic, borg and tar only");
+    }
+    if let Some(part) = part.filter(|part| !parts(format).contains(part)) {
+        return Err(Failure::Other(format!(
+            "--emit {} has no --list {}: {}",
+            format.name(),
+            format!("{part:?}").to_lowercase(),
+            if format == Format::Tar {
+                "one is for tar --files-from, the other for what unpacks it; name one of both"
+            } else {
+                "it knows no deletions; leave --list out"
+            }
+        )));
     }
     if relative && (format == Format::Duplicati || format.has_parts()) {
         return usage(

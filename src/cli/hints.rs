@@ -12,7 +12,7 @@ use super::{Failure, complain};
 #[derive(clap::Args)]
 #[command(next_help_heading = "Less to look at")]
 pub(super) struct HintsArgs {
-    /// Look only where these say that something changed since BASE began: paths, one a line or ended by NUL, or
+    /// Look only where these say that something changed since the base began (of a job the baseline, or what is pending): paths, one a line or ended by NUL, or
     /// the answer of `watchman since` (- for standard input). They have to prove that they are complete, or all is
     /// looked at; docs/hints.md says how
     #[arg(long, value_name = "FILE")]

@@ -7,6 +7,7 @@ use indicatif::HumanCount;
 use super::config::Definition;
 use super::format::{Form, Format};
 use super::hints;
+use super::job::schedule::quote::shell;
 use super::list::tell_of_renumbered;
 use super::progress::Progress;
 use super::snap::counted;
@@ -16,8 +17,8 @@ use super::{Failure, INCOMPLETE, complain, signals};
 #[derive(clap::Args)]
 #[command(next_help_heading = "Guards")]
 pub(super) struct GuardArgs {
-    /// Write nothing and exit with 2 if more entries were removed: a number, or a percentage [default: what the
-    /// definition says; of `status` none]
+    /// Refuse, with exit code 2 (125 of `run`), if more entries were removed: a number, or a percentage [default: what
+    /// the definition says; of `status` none]
     #[arg(long, value_name = "N|P%")]
     max_delete: Option<RemovalLimit>,
 
@@ -62,35 +63,60 @@ fn tell(definition: &Definition, begun: &Begun, quiet: bool) {
     hints::report(&begun.outcome, quiet);
     tell_of_renumbered(begun.diff());
     if let Some(replaced) = begun.replaced {
-        complain("note", format_args!("run {replaced} is not known to have succeeded; what it listed is listed again"));
+        complain("note", format_args!("{}; what it listed is listed again", unfinished(replaced, begun.has_failed)));
     }
     if let Some(reason) = &begun.full {
         complain(
             "note",
-            format_args!(
-                "the list is a full one: {reason}{}",
-                advice(definition.consumer, reason, begun.replaced.is_none())
-            ),
+            format_args!("the list is a full one: {reason}{}", advice(definition, reason, begun.replaced.is_none())),
         );
     }
 }
 
-/// What a full list means to a consumer that deletes.
-fn advice(consumer: Format, reason: &FullReason, is_untried: bool) -> &'static str {
-    match (consumer, reason) {
-        (Format::Duplicati, _) => "; nothing is printed, so that Duplicati scans by itself",
+/// Why a list is a full one that was asked for.
+pub(super) fn asked_for() -> String {
+    "it was asked for".to_owned()
+}
+
+/// "run 3 failed".
+pub(super) fn unfinished(run: u64, has_failed: bool) -> String {
+    format!("run {run} {}", if has_failed { "failed" } else { "is not known to have succeeded" })
+}
+
+/// What a full list means to a consumer that deletes: the command that makes up for it.
+fn advice(definition: &Definition, reason: &FullReason, is_untried: bool) -> String {
+    let from = |after: &str| {
+        let roots = definition.roots.iter().map(|root| shell(&root.to_string_lossy()).into_owned() + after);
+        roots.collect::<Vec<_>>().join(" ")
+    };
+    let leaves_out = !definition.exclude.is_empty()
+        || !definition.exclude_from.is_empty()
+        || !definition.exclude_if_present.is_empty()
+        || definition.exclude_caches;
+    let filters = |option: &str| {
+        if leaves_out { format!(", with {option} for what the job leaves out") } else { String::new() }
+    };
+    let is_one = definition.roots.len() == 1;
+    match (definition.consumer, reason) {
+        (Format::Duplicati, _) => "; nothing is printed, so that Duplicati scans by itself".into(),
         // Of a first run that failed something may be there that is gone now.
-        (_, FullReason::First) if is_untried => "",
-        (Format::Rsync, _) => {
-            "; it does not name what was deleted: run `rsync -aHI --modify-window=-1 --delete ROOT/ DEST/` once without a list"
-        }
-        (Format::Rclone, _) => {
-            "; it does not name what was deleted: run `rclone sync --links --ignore-times --no-unicode-normalization ROOT DEST` once \
-             without a list"
-        }
-        (Format::Tar, _) => "; it does not name what was deleted: unpack it into an empty directory",
+        (_, FullReason::First) if is_untried => String::new(),
+        (Format::Rsync, _) => format!(
+            "; it does not name what was deleted: run `rsync -aHI{} --modify-window=-1 --delete {} DEST/` once without a list{}",
+            if is_one { "" } else { "R" },
+            if is_one { from("/") } else { from("") },
+            filters("--exclude"),
+        ),
+        (Format::Rclone, _) => format!(
+            "; it does not name what was deleted: run `rclone sync --links --ignore-times --no-unicode-normalization {}` once{} \
+             without a list{}",
+            if is_one { from("") + " DEST" } else { "ROOT DEST/ROOT".into() },
+            if is_one { "" } else { " for each root" },
+            filters("--exclude"),
+        ),
+        (Format::Tar, _) => "; it does not name what was deleted: unpack it into an empty directory".into(),
         // What does not delete needs no more than the list.
-        _ => "",
+        _ => String::new(),
     }
 }
 

@@ -74,7 +74,7 @@ Examples:
 
 Exit codes (fastdiff run: those of the command, and 125 to 127):
   0  done
-  1  there are differences (only with diff --exit-code)
+  1  there are differences (only with --exit-code of diff and status)
   2  usage, failure, or a refusal for safety: nothing was written
   3  done but incomplete: something could not be read, or the consumer's
      format cannot express the list (then standard output is empty)";

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 
 use fastdiff::baseline::{Begun, Ending, Locked};
-use fastdiff::path::PathExt as _;
+use fastdiff::path::{PathExt as _, to_bytes};
 use fastdiff::{Error, emit};
+use xxhash_rust::xxh3::xxh3_128;
 
 use super::child::{self, Finished};
 use super::config::Definition;
@@ -38,7 +39,8 @@ and the run's number, FASTDIFF_ROOT is what {root} stands for.
 
 The baseline moves only if the command ends with a code that means success: 0, of rsync also 24,
 of duplicati also 1, or those of the definition. Otherwise the same changes are listed again. If
-nothing changed the command is not started.
+nothing changed the command is not started. A command on trial moves the baseline too, so that the
+job's own never gets that list: try with `fastdiff begin`, and end with `fastdiff abort`.
 
 Exit codes: that of the command, 128 and the signal's number if one ended it; 127 if it is not
 found, 126 if it cannot be executed; 125 if fastdiff failed by itself, something could not be
@@ -59,6 +61,10 @@ pub(super) struct Args {
     #[arg(long)]
     always: bool,
 
+    /// List everything, as on the first run: for a command that writes to another place than before
+    #[arg(long)]
+    full: bool,
+
     #[command(flatten)]
     hints: HintsArgs,
 
@@ -75,11 +81,11 @@ pub(super) struct Args {
     state: StateArgs,
 
     /// No progress and no summary; warnings and errors remain
-    #[arg(short, long)]
+    #[arg(short, long, help_heading = "Options")]
     quiet: bool,
 
     /// The command instead of the definition's
-    #[arg(last = true, value_name = "COMMAND")]
+    #[arg(last = true, value_name = "COMMAND", help_heading = "Arguments")]
     command: Vec<OsString>,
 }
 
@@ -92,7 +98,12 @@ pub(super) fn run(args: &Args) -> Outcome {
     args.walk.add_to(&mut request.scan);
     args.hints.add_to(&mut request.scan)?;
     args.guards.add_to(&mut request);
+    request.full = args.full.then(jobs::asked_for);
+    request.note.insert(COMMAND.to_owned(), digest_of(&command));
     let begun = jobs::begin(&locked, &request, &definition, args.quiet)?;
+    if begun.full.is_none() {
+        tell_of_another_command(&locked, &command);
+    }
     if !args.quiet {
         complain("note", format_args!("run {}: {}", begun.run, jobs::changes(&begun)));
     }
@@ -106,6 +117,28 @@ pub(super) fn run(args: &Args) -> Outcome {
         fail(&locked, run, &Ending { exit_code: None, reason: Some(format!("not started: {failure}")) });
     }
     outcome
+}
+
+/// Under this name a run keeps a digest of its command.
+const COMMAND: &str = "command";
+
+fn digest_of(command: &[OsString]) -> String {
+    let words = command.iter().flat_map(|word| [to_bytes(Path::new(word)).into_owned(), vec![0]]);
+    format!("{:032x}", xxh3_128(&words.collect::<Vec<_>>().concat()))
+}
+
+/// What the baseline says is stored is stored where the command of then has put it.
+fn tell_of_another_command(locked: &Locked, command: &[OsString]) {
+    let committed = locked.docket().ok().flatten().and_then(|docket| docket.committed);
+    let before = committed.and_then(|run| Some((run.run, run.note.get(COMMAND)?.clone())));
+    if let Some((run, _)) = before.filter(|(_, before)| *before != digest_of(command)) {
+        complain(
+            "note",
+            format_args!(
+                "the command is another than that of run {run}: where it writes to another place, that lacks what did not change since; --full lists everything"
+            ),
+        );
+    }
 }
 
 fn with_lists(args: &Args, definition: &Definition, locked: &Locked, begun: Begun, command: &[OsString]) -> Outcome {

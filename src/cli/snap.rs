@@ -25,7 +25,9 @@ Patterns are those of .gitignore, relative to each root; the last one that match
   *.tmp        at any depth              /build/      only a directory at the root
   cache/       directories only          !keep.tmp    not left out after all
 A directory that is left out is not entered, so nothing below it can be taken in again.
-A root itself is never left out.";
+A root itself is never left out.
+
+Exit codes: 0 done; 2 failed or refused, nothing is written; 3 done, but something could not be read.";
 
 /// Take a snapshot of the metadata of whole directory trees.
 ///

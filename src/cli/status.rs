@@ -67,7 +67,8 @@ pub(super) fn run(args: &Args) -> Outcome {
         complain(
             "note",
             format_args!(
-                "run {run} is not known to have succeeded; what it listed is listed again, as suspect where nothing differs"
+                "{}; what it listed is listed again, as suspect where nothing differs",
+                jobs::unfinished(run, begun.has_failed)
             ),
         );
     }

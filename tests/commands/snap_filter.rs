@@ -233,6 +233,17 @@ fn a_marker_that_is_excluded_itself_still_marks() {
 }
 
 #[test]
+fn a_byte_order_mark_and_blanks_at_the_beginning_are_as_git_has_them() {
+    let env = TestEnv::new();
+    for name in ["a.x", "b.y", " #z", "c"] {
+        env.write(format!("tree/{name}"), "");
+    }
+    env.write("patterns", "\u{feff}*.x\n*.y\n #z\n");
+    assert_eq!(left(&env, &["--exclude-from", "patterns"]), ["c"]);
+    assert_eq!(left(&env, &["--exclude", " #z", "--exclude", "*.?"]), ["c"]);
+}
+
+#[test]
 fn a_marker_name_with_a_slash_is_a_usage_error() {
     let env = TestEnv::new();
     for name in ["a/b", ""] {

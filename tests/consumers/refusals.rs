@@ -48,8 +48,11 @@ fn a_program_that_deletes_nothing_takes_no_list_of_deletions() {
     for (format, part) in
         [("restic", "deleted"), ("borg", "deleted"), ("restic", "all"), ("borg", "all"), ("tar", "all")]
     {
-        let line = refused(|env| env.remove("tree/gone"), &["--emit", format, "--list", part]);
-        assert!(line.contains(&format!("takes no list of {part}")), "{line}");
+        let env = TestEnv::new();
+        env.snap("old.snap");
+        let args = ["diff", "old.snap", "old.snap", "--emit", format, "--list", part];
+        let line = env.run(args).failure(2);
+        assert!(line.contains(&format!("--emit {format} has no --list {part}")), "{line}");
     }
 }
 

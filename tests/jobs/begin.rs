@@ -104,7 +104,7 @@ fn a_list_is_a_full_one_after_the_definition_changed_and_only_until_it_is_back()
     insta::assert_snapshot!(told("consumer = \"json\""), @"fastdiff: note: the list is a full one: the definition changed since the last successful run (consumer)");
     insta::assert_snapshot!(told("consumer = \"name-status\"\nexclude = [\"*.o\"]"), @r#"fastdiff: note: the list is a full one: the definition changed since the last successful run (exclude patterns: none before, "*.o" now)"#);
     insta::assert_snapshot!(told("consumer = \"name-status\"\none-file-system = true"), @"fastdiff: note: the list is a full one: the definition changed since the last successful run (--one-file-system: off before, on now)");
-    insta::assert_snapshot!(told("consumer = \"rsync\""), @"fastdiff: note: the list is a full one: the definition changed since the last successful run (consumer); it does not name what was deleted: run `rsync -aHI --modify-window=-1 --delete ROOT/ DEST/` once without a list");
+    insta::assert_snapshot!(told("consumer = \"rsync\""), @"fastdiff: note: the list is a full one: the definition changed since the last successful run (consumer); it does not name what was deleted: run `rsync -aHI --modify-window=-1 --delete [ROOT]/tree/ DEST/` once without a list");
     jobs.define("consumer = \"name-status\"\nkeep = 7\nmax-delete = 3\nsuccess = [9]\ncommand = [\"true\"]");
     let run = jobs.begin(&["--relative"]);
     assert!(

@@ -241,7 +241,7 @@ fn a_pattern_that_names_the_root_itself_is_told() {
 fn what_could_never_run_is_not_added() {
     let jobs = Jobs::new();
     let add = |more: &[&str]| jobs.run(["job", "add", "k"].iter().chain(more)).failure(2);
-    assert!(add(&["missing"]).contains("root missing: is no directory that can be found"));
+    assert!(add(&["missing"]).contains("root missing: does not exist"));
     assert!(add(&["tree", "--exclude=[a"]).contains("exclude pattern \"[a\""));
     jobs.env.dir("tree/sub");
     assert!(add(&["tree", "tree/sub"]).contains("lies inside of the root [ROOT]/tree"));

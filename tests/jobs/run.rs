@@ -266,7 +266,7 @@ fn rsync_and_rclone_are_not_started_where_their_source_is_not_the_root() {
         jobs.env.remove("rsync");
     }
     // What a shell does cannot be seen.
-    jobs.start(&["--always", "--", "sh", "-c", "true rsync"]).success();
+    assert_eq!(jobs.start(&["--always", "--", "sh", "-c", "true rsync"]).code, Some(0));
     let other = jobs.env.dir("other");
     let several = format!("[jobs.j]\nroots = [{root:?}, {other:?}]\nconsumer = \"rclone\"\n");
     jobs.env.write("fastdiff.toml", several);
@@ -347,4 +347,21 @@ fn a_commit_that_fails_after_the_command_succeeded_is_told_as_that() {
     assert!(run.stderr.contains("error: the command succeeded, but the baseline stays as it was: "), "{}", run.stderr);
     assert_eq!(jobs.docket()["committed"]["run"], 1);
     assert_eq!(jobs.begin(&["--relative"]).stdout, "M\t.\nA\tb\n");
+}
+
+#[test]
+fn another_command_is_told_of_and_a_full_list_can_be_asked_for() {
+    let jobs = Jobs::new();
+    jobs.env.write("tree/a", "");
+    jobs.env.write("tree/b", "");
+    assert_eq!(jobs.start(&["--", "true"]).code, Some(0));
+    jobs.env.write("tree/a", "1");
+    let run = jobs.start(&["--", "sh", "-c", "cat $FASTDIFF_ALL"]);
+    assert!(run.stderr.contains("the command is another than that of run 1: "), "{}", run.stderr);
+    assert!(!run.stdout.contains("tree/b"), "{}", run.stdout);
+    let run = jobs.start(&["--full", "--", "sh", "-c", "cat $FASTDIFF_ALL"]);
+    assert!(run.stderr.contains("the list is a full one: it was asked for"), "{}", run.stderr);
+    assert!(run.stdout.contains("tree/b"), "{}", run.stdout);
+    let run = jobs.begin(&["--full", "--relative"]);
+    assert!(run.stdout.contains("A\tb\n"), "{}{}", run.stdout, run.stderr);
 }

@@ -91,7 +91,11 @@ pub(in crate::cli) fn run(args: &Args, matches: &ArgMatches) -> Outcome {
     }
     for root in &args.roots {
         if !root.is_dir() {
-            let reason = "is no directory that can be found; name one that exists".to_owned();
+            let reason = match root.metadata() {
+                Ok(_) => "is no directory; name the one that holds it, or leave out what else is there".to_owned(),
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => "does not exist; name a directory".to_owned(),
+                Err(e) => format!("cannot be looked at: {e}"),
+            };
             return Err(fastdiff::Error::Root { path: root.clone(), reason }.into());
         }
     }

@@ -3,7 +3,7 @@
 mod add;
 mod list;
 mod remove;
-mod schedule;
+pub(super) mod schedule;
 mod show;
 
 use clap::{ArgMatches, Subcommand};

@@ -4,7 +4,7 @@
 mod cron;
 mod every;
 mod launchd;
-pub(super) mod quote;
+pub(in crate::cli) mod quote;
 mod systemd;
 mod windows;
 
@@ -18,6 +18,7 @@ use fastdiff::path::PathExt as _;
 use self::every::Every;
 use super::super::config::Definition;
 use super::super::format::Format;
+use super::super::placeholders;
 use super::super::state::StateArgs;
 use super::super::{DONE, Failure, Outcome, complain, output_failure};
 
@@ -98,6 +99,9 @@ struct Schedule<'a> {
 
 pub(in crate::cli) fn run(args: &Args) -> Outcome {
     let (definition, _) = args.state.job(&args.name)?;
+    // Under a timer nobody is there to wonder.
+    let command: Vec<_> = definition.command.iter().map(std::ffi::OsString::from).collect();
+    placeholders::check(&definition, &command)?;
     let schedule = Schedule::new(&definition, args).map_err(|e| refusal(&args.name, &e))?;
     print(&schedule, args.with.unwrap_or_else(With::here))?;
     Ok(DONE)

@@ -9,7 +9,7 @@ pub(super) fn is_plain(c: char) -> bool {
 }
 
 /// A word for a POSIX shell, in single quotes unless it needs none. There is no backslash in it that was not in the word.
-pub(in crate::cli::job) fn shell(word: &str) -> Cow<'_, str> {
+pub(in crate::cli) fn shell(word: &str) -> Cow<'_, str> {
     if !word.is_empty() && word.chars().all(is_plain) {
         return word.into();
     }
