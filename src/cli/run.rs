@@ -49,6 +49,7 @@ read or listed, or the baseline could not be moved after the command had succeed
 /// Begin a run of a job, run the backup program with its lists, and commit if that succeeds.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub(super) struct Args {
     /// The job
     name: String,
