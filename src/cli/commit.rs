@@ -3,8 +3,9 @@
 use fastdiff::baseline::Ending;
 
 use super::jobs::tell_of_leftover;
+use super::run::is_of_run;
 use super::state::StateArgs;
-use super::{DONE, Outcome};
+use super::{DONE, Failure, Outcome};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -12,7 +13,7 @@ Examples:
   fastdiff commit documents
 
 Without --run it is refused after a run that failed or whose list could not be written, after a
-`begin` that was refused, and if the pending run began while another one was pending: the backup may
+`fastdiff run` that was killed, after a `begin` that was refused, and if the pending run began while another one was pending: the backup may
 have been made from the list of that one. A script names the run, whose number `fastdiff begin`
 prints with -o FILE or --no-list.
 
@@ -35,7 +36,15 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Outcome {
     let (definition, job) = args.state.job(&args.name)?;
-    let ended = job.lock()?.commit(args.run, definition.keep, &Ending::default())?;
+    let locked = job.lock()?;
+    let pending = locked.docket()?.and_then(|docket| docket.pending);
+    if let (None, Some(pending)) = (args.run, pending.filter(|pending| is_of_run(&pending.note) && !pending.failed)) {
+        return Err(Failure::Other(format!(
+            "job {}: run {} was begun by `fastdiff run`, which was killed before its command had ended; if the backup was made after all, say so with --run {1}, else the next run lists its changes again; nothing was changed",
+            args.name, pending.run
+        )));
+    }
+    let ended = locked.commit(args.run, definition.keep, &Ending::default())?;
     tell_of_leftover(&ended);
     Ok(DONE)
 }

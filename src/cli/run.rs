@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 
-use fastdiff::baseline::{Begun, Ending, Locked};
+use fastdiff::baseline::{Begun, Ending, Locked, Note};
 use fastdiff::path::{PathExt as _, to_bytes};
 use fastdiff::{Error, emit};
 use xxhash_rust::xxh3::xxh3_128;
@@ -122,6 +122,11 @@ pub(super) fn run(args: &Args) -> Outcome {
 
 /// Under this name a run keeps a digest of its command.
 const COMMAND: &str = "command";
+
+/// Whether a run was begun here, by its note.
+pub(super) fn is_of_run(note: &Note) -> bool {
+    note.contains_key(COMMAND)
+}
 
 fn digest_of(command: &[OsString]) -> String {
     let words = command.iter().flat_map(|word| [to_bytes(Path::new(word)).into_owned(), vec![0]]);

@@ -81,6 +81,11 @@ fn a_killed_run_leaves_no_lock_but_nothing_begins_beside_its_command_and_its_cha
     }
     child.kill().unwrap();
     child.wait().unwrap();
+    let line = jobs.run(["commit", "j"]).failure(2);
+    assert!(
+        line.contains("run 2 was begun by `fastdiff run`, which was killed before its command had ended"),
+        "{line}"
+    );
     // What it stores late may be older than what the next run would have stored by then.
     let line = jobs.begin(&[]).failure(2);
     assert!(line.starts_with("fastdiff: error: job j: the command of run 2 is still running (process "), "{line}");
