@@ -54,7 +54,8 @@ fn as_json(runs: &[Run]) -> String {
     })
 }
 
-fn word(outcome: What) -> &'static str {
+/// The outcome as a word.
+pub(super) fn word(outcome: What) -> &'static str {
     match outcome {
         What::Committed => "committed",
         What::Failed => "failed",
@@ -66,7 +67,7 @@ fn word(outcome: What) -> &'static str {
 }
 
 /// The local time without its fraction.
-fn local(time: &str) -> String {
+pub(super) fn local(time: &str) -> String {
     match time.parse::<jiff::Timestamp>() {
         Ok(time) => time.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
         Err(_) => harmless(time),

@@ -52,9 +52,9 @@ fn what_is_added_is_shown_and_listed_and_removed_and_comments_stay() {
     command = ["rsync", "--files-from={all}", "{root}/", 'é"']
     "#);
     insta::assert_snapshot!(jobs.run(["job", "list"]).success(), @r"
-    name  consumer  last success  roots
-    old   text      never         /etc
-    new   rsync     never         [ROOT]/tree [ROOT]/a b
+    name  consumer  last success  last run  roots
+    old   text      never         none      /etc
+    new   rsync     never         none      [ROOT]/tree [ROOT]/a b
     ");
     insta::assert_snapshot!(jobs.run(["job", "show", "new"]).success(), @r#"
     name                new
@@ -209,6 +209,18 @@ fn a_state_that_cannot_be_read_is_not_taken_for_none() {
     let listed = jobs.run(["job", "list"]);
     assert!(listed.stderr.contains("warning: job j: its docket"), "{}", listed.stderr);
     assert!(listed.stdout.contains("unknown"), "{}", listed.stdout);
+}
+
+#[test]
+fn the_list_of_jobs_tells_which_of_them_fail() {
+    let jobs = Jobs::new();
+    jobs.settle();
+    jobs.env.write("tree/a", "");
+    jobs.start(&["--", "sh", "-c", "exit 11"]);
+    let listed = jobs.run(["job", "list"]).success();
+    assert!(listed.contains("  2 failed, exit code 11  "), "{listed}");
+    let json: serde_json::Value = serde_json::from_str(&jobs.run(["job", "list", "--json"]).success()).unwrap();
+    assert_eq!((&json["last_run"]["run"], &json["last_run"]["outcome"]), (&2.into(), &"failed".into()));
 }
 
 #[test]

@@ -2,10 +2,11 @@
 
 use std::fmt::Write as _;
 
-use fastdiff::baseline::Docket;
+use fastdiff::baseline::{Docket, Run};
 use serde_json::json;
 
 use super::super::config::Definition;
+use super::super::log::{local, word};
 use super::super::output::Output;
 use super::super::state::StateArgs;
 use super::super::{DONE, FAILED, Failure, Outcome, complain, harmless, output_failure};
@@ -27,15 +28,22 @@ pub(in crate::cli) struct Args {
     state: StateArgs,
 }
 
-/// What the docket of a job says; an error if it cannot be read, which was said.
-type Known = Result<Option<Docket>, ()>;
+/// What is known of a job.
+struct Known {
+    /// An error if it cannot be read, which was said.
+    docket: Result<Option<Docket>, ()>,
+    last: Option<Run>,
+}
 
 pub(in crate::cli) fn run(args: &Args) -> Outcome {
     let (store, config) = (args.state.store()?, args.state.config()?);
     let mut jobs: Vec<(Definition, Known)> = Vec::new();
     let mut code = DONE;
     for name in config.names() {
-        let docket = match store.job(&name)?.docket() {
+        let job = store.job(&name)?;
+        // What the log cannot tell is not worth an error here.
+        let last = job.log().ok().and_then(|mut runs| runs.pop());
+        let docket = match job.docket() {
             Ok(docket) => Ok(docket),
             Err(error) => {
                 complain("warning", error);
@@ -43,7 +51,7 @@ pub(in crate::cli) fn run(args: &Args) -> Outcome {
             }
         };
         match config.required(&name) {
-            Ok(definition) => jobs.push((definition, docket)),
+            Ok(definition) => jobs.push((definition, Known { docket, last })),
             // The others are jobs all the same.
             Err(Failure::Other(error)) => {
                 complain("error", error);
@@ -53,8 +61,10 @@ pub(in crate::cli) fn run(args: &Args) -> Outcome {
         }
     }
     let text = if args.json {
-        jobs.iter().fold(String::new(), |mut text, (definition, docket)| {
-            let _ = writeln!(text, "{}", as_json(definition, docket.as_ref().ok().and_then(Option::as_ref)));
+        jobs.iter().fold(String::new(), |mut text, (definition, known)| {
+            let mut job = as_json(definition, known.docket.as_ref().ok().and_then(Option::as_ref));
+            job["last_run"] = json!(known.last);
+            let _ = writeln!(text, "{job}");
             text
         })
     } else if jobs.is_empty() {
@@ -69,18 +79,26 @@ pub(in crate::cli) fn run(args: &Args) -> Outcome {
 }
 
 fn as_table(jobs: &[(Definition, Known)]) -> String {
-    let mut rows = vec![["name", "consumer", "last success", "roots"].map(str::to_owned)];
-    for (definition, docket) in jobs {
-        let committed = docket.as_ref().map(|docket| docket.as_ref().and_then(|docket| docket.committed.as_ref()));
+    let mut rows = vec![["name", "consumer", "last success", "last run", "roots"].map(str::to_owned)];
+    for (definition, known) in jobs {
+        let committed =
+            known.docket.as_ref().map(|docket| docket.as_ref().and_then(|docket| docket.committed.as_ref()));
         let roots: Vec<_> = definition.roots.iter().map(|root| root.display().to_string()).collect();
         let last = match committed {
-            Ok(Some(run)) => run.began.clone(),
+            Ok(Some(run)) => local(&run.began),
             Ok(None) => "never".to_owned(),
             Err(()) => "unknown".to_owned(),
         };
-        rows.push([definition.name.clone(), definition.consumer.name(), last, harmless(&roots.join(" "))]);
+        let run = known.last.as_ref().map_or_else(|| "none".to_owned(), outcome);
+        rows.push([definition.name.clone(), definition.consumer.name(), last, run, harmless(&roots.join(" "))]);
     }
     super::table(&rows, &[])
+}
+
+/// "12 failed, exit code 11".
+fn outcome(run: &Run) -> String {
+    let code = run.exit_code.filter(|code| *code != 0).map(|code| format!(", exit code {code}")).unwrap_or_default();
+    format!("{} {}{code}", run.run, word(run.outcome))
 }
 
 /// A definition, and what the docket says of it.
