@@ -173,7 +173,7 @@ fn a_definition_that_is_broken_or_of_another_consumer_is_said_as_information() {
     for (text, expected) in [
         ("not toml".to_owned(), "fastdiff.toml"),
         (good.replace("duplicati", "restic"), "is for restic"),
-        (format!("{good}exclude = [\"[\"]\n"), "the job leaves out"),
+        (format!("{good}exclude = [\"[\"]\n"), "key exclude: pattern \"[\": a character class is not closed"),
     ] {
         std::fs::write(&definitions, text).unwrap();
         let told = hooked.before();
