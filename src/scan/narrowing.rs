@@ -235,8 +235,8 @@ fn linked(hints: &Hints) -> FxHashSet<u64> {
 }
 
 /// Adds the names that the base has of these inodes. A file with several names changes under all of them, and a watcher tells of
-/// the one that was used. True for those of which the base had several names or none; the others it may have by a single one, so
-/// that they are looked for everywhere.
+/// the one that was used. True stands with those of which a name of the base was come upon: it has no other, or all of them as
+/// one of several. Any other it may have by a single name, which may be anywhere.
 pub(super) fn add_other_names(
     narrow: &mut Narrow,
     base: &Snapshot,
@@ -244,9 +244,13 @@ pub(super) fn add_other_names(
     roots: &[RootNames],
 ) -> Result<()> {
     let mut missing: FxHashSet<u64> = inodes.iter().filter(|(_, is_known)| !**is_known).map(|(ino, _)| *ino).collect();
+    // On another file system the same number is another file.
+    let is_one = base.meta().devices.len() <= 1;
     each_file(base, Flags::LINKED, |inode, path| {
         if inodes.contains_key(&inode) {
-            missing.remove(&inode);
+            if is_one {
+                missing.remove(&inode);
+            }
             add_place(&mut narrow.dirty, path, roots);
         }
     })?;
