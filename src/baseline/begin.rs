@@ -166,7 +166,7 @@ impl Plan<'_> {
                         run: self.docket.next,
                         full,
                         replaced: self.docket.unfinished().map(|pending| pending.run),
-                        has_failed: self.docket.pending.as_ref().is_none_or(|pending| pending.failed),
+                        has_failed: self.docket.has_failed(),
                         outcome,
                         base: by,
                         summary,

@@ -162,6 +162,11 @@ impl Docket {
         self.pending.as_ref().or(self.aborted.as_ref())
     }
 
+    /// Whether that one is known to have failed, or was given up.
+    pub(super) fn has_failed(&self) -> bool {
+        self.pending.as_ref().map_or(self.aborted.is_some(), |pending| pending.failed)
+    }
+
     /// All generations, the baseline and what is pending first.
     pub fn generations(&self) -> impl Iterator<Item = &Generation> {
         self.committed.iter().chain(&self.pending).chain(&self.aborted).chain(&self.kept)

@@ -13,9 +13,9 @@ Examples:
   fastdiff commit documents
 
 Without --run it is refused after a run that failed or whose list could not be written, after a
-`fastdiff run` that was killed, after a `begin` that was refused, and if the pending run began while another one was pending: the backup may
-have been made from the list of that one. A script names the run, whose number `fastdiff begin`
-prints with -o FILE or --no-list.
+`fastdiff run` that was killed, after a `begin` that was refused, and if the pending run began while
+another one was pending: the backup may have been made from the list of that one. A script names the
+run, whose number `fastdiff begin` prints with -o FILE or --no-list.
 
 Exit codes: 0 the pending run is the baseline now; 2 it is not, and nothing was changed.";
 

@@ -110,13 +110,17 @@ fn markers(settings: &Settings, filter: &FilterOptions) -> Vec<String> {
     differences
 }
 
-/// The filters that keep out files and nothing else, as patterns in which `*` stands for anything; those with a `?`, which
-/// stands for a letter, are left away.
+/// The filters that keep out files and nothing else, as patterns in which `*` stands for anything. Left away are those with a
+/// `?`, which stands for a letter, and those behind an `@`, in which a `*` stands for itself.
 pub(super) fn file_patterns(settings: &Settings) -> Vec<String> {
     let items = settings.list("filter").unwrap_or_default();
-    let patterns = items.iter().filter_map(|item| item.strip_prefix('-'));
-    let are_plain = patterns.filter(|text| !text.starts_with(['[', '{', '@']) && !text.contains(['\\', '?']));
-    are_plain.filter(|text| !text.is_empty() && !text.ends_with(['/', '*'])).map(str::to_owned).collect()
+    let is_for_files = |text: &&str| {
+        translate(text, &[], &[]) == Translated::FilesOnly
+            && !text.starts_with('@')
+            && !text.contains('?')
+            && !text.ends_with(['/', '*'])
+    };
+    items.iter().filter_map(|item| item.strip_prefix('-')).filter(is_for_files).map(str::to_owned).collect()
 }
 
 /// Whether an item excludes the files of the same names as the directories of a pattern.
@@ -192,8 +196,7 @@ fn literal(path: &str, roots: &[PathBuf], left_out: &[PathBuf]) -> Translated {
 
 /// Everything below a directory, itself included.
 fn below(dir: &str, roots: &[PathBuf], left_out: &[PathBuf]) -> Translated {
-    let is_above = |root: &PathBuf| root.starts_with(dir);
-    if !is_as_spelled(dir) || roots.iter().any(is_above) {
+    if !is_as_spelled(dir) || roots.iter().any(|root| root.starts_with(dir)) {
         return Translated::Unknown;
     }
     inside(Path::new(dir), roots, left_out)
@@ -346,6 +349,12 @@ mod tests {
         let roots = [PathBuf::from("/a"), PathBuf::from("/b")];
         let one_of_two = filters_differ(&settings(&[("filter", "-/a/x/")]), &job(&["/x/"]), &roots, &[]);
         assert!(one_of_two.is_some_and(|d| d.contains("cannot be compared")), "a pattern is relative to each root");
+    }
+
+    #[test]
+    fn patterns_for_files_are_those_that_match_no_directory() {
+        let filter = "-*.tmp:-/home/ada/x.iso:-*/node_modules/:-/srv/*:-@/a*b:-?.o:-[.*]:-{Cache}:-a\\b*c:+*.txt:-*";
+        assert_eq!(file_patterns(&settings(&[("filter", filter)])), ["*.tmp", "/home/ada/x.iso"]);
     }
 
     #[test]

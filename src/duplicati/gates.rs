@@ -31,7 +31,7 @@ pub fn settle(note: &Note, file: &Path, database: &JobDatabase) -> Result<Settle
     if let Some(why) = other_database(note, file, database)? {
         return abort(why);
     }
-    let Some(answered) = note.answered else {
+    let Some(since) = note.since else {
         return abort("the hook was cut off before it had answered".into());
     };
     let runs = database.backups_since(note.newest.map_or(0, |row| row.id))?;
@@ -40,8 +40,8 @@ pub fn settle(note: &Note, file: &Path, database: &JobDatabase) -> Result<Settle
         [run] => run,
         _ => return abort(format!("{} backups have run since, not all of them asked this hook", runs.len())),
     };
-    if run.row.time < answered {
-        return abort("the last backup began before the hook had answered, or the job database was put back from a copy, or the clock was set back".into());
+    if run.row.time < since {
+        return abort("the last backup began before the hook had walked its sources, or the job database was put back from a copy, or the clock was set back".into());
     }
     match &run.outcome {
         RunOutcome::Success => {}

@@ -13,9 +13,9 @@ use super::version::DuplicatiVersion;
 pub struct Note {
     /// The database's path, as Duplicati named it.
     pub database: PathBuf,
-    /// When the hook had answered, in Unix seconds; none until then. No run that the snapshot is for can have begun before:
-    /// one that has read what changed before the walk came by.
-    pub answered: Option<i64>,
+    /// A run that began in this second (Unix time) or later has read nothing before the walk had ended: of an earlier one the
+    /// snapshot may hold what it did not see. None until the hook has answered.
+    pub since: Option<i64>,
     /// Its first operation.
     pub first: Row,
     /// The operation that was the newest when the snapshot was taken; none in a new database.
@@ -40,7 +40,7 @@ impl Note {
         let newest = database.newest_operation()?;
         Ok(Self {
             database: file.to_owned(),
-            answered: None,
+            since: None,
             first: database.first_operation()?.unwrap_or(NO_ROW),
             newest,
             version: database.newest_version()?.map(|version| version.row),
@@ -53,8 +53,8 @@ impl Note {
     /// Of a database that is not there yet.
     pub fn without_database(file: &Path, settings: &Settings) -> Self {
         let (database, options) = (file.to_owned(), settings.digest());
-        let (answered, newest, version, duplicati) = (None, None, None, None);
-        Self { database, answered, first: NO_ROW, newest, version, options, listed: false, duplicati }
+        let (since, newest, version, duplicati) = (None, None, None, None);
+        Self { database, since, first: NO_ROW, newest, version, options, listed: false, duplicati }
     }
 
     /// As the strings that a job keeps.
@@ -64,7 +64,7 @@ impl Note {
         let duplicati = self.duplicati.map(|version| version.to_string()).unwrap_or_default();
         [
             ("database", database),
-            ("answered", self.answered.map(|time| time.to_string()).unwrap_or_default()),
+            ("since", self.since.map(|time| time.to_string()).unwrap_or_default()),
             ("first-operation", self.first.to_string()),
             ("newest-operation", row(self.newest)),
             ("version", row(self.version)),
@@ -85,7 +85,7 @@ impl Note {
         };
         Some(Self {
             database: PathBuf::from(map.get("database")?),
-            answered: match map.get("answered")?.as_str() {
+            since: match map.get("since")?.as_str() {
                 "" => None,
                 time => Some(time.parse().ok()?),
             },
@@ -111,7 +111,7 @@ mod tests {
         let row = |id| Row { id, time: id + 100 };
         let whole = Note {
             database: "/d b/x.sqlite".into(),
-            answered: Some(1_700_000_000),
+            since: Some(1_700_000_000),
             first: row(1),
             newest: Some(row(9)),
             version: Some(row(4)),
@@ -120,7 +120,7 @@ mod tests {
             duplicati: Some(DuplicatiVersion::FIRST),
         };
         assert_eq!(Note::from_map(&whole.to_map()), Some(whole.clone()));
-        let empty = Note { answered: None, newest: None, version: None, duplicati: None, ..whole.clone() };
+        let empty = Note { since: None, newest: None, version: None, duplicati: None, ..whole.clone() };
         assert_eq!(Note::from_map(&empty.to_map()), Some(empty));
         for key in whole.to_map().keys() {
             let mut less = whole.to_map();

@@ -11,8 +11,8 @@ const STATEMENT: &str = "# complete since ";
 /// Whether it is the line of a watcher that lost events, `# overflow`, however it is spelled and whatever follows: a file that is
 /// named so costs one full look.
 fn is_overflow(hint: &[u8]) -> bool {
-    let word = hint.strip_prefix(b"#").map_or(&b""[..], <[u8]>::trim_ascii_start);
-    word.len() >= 8 && word[..8].eq_ignore_ascii_case(b"overflow")
+    let word = hint.strip_prefix(b"#").map(<[u8]>::trim_ascii_start);
+    word.and_then(|word| word.get(..8)).is_some_and(|word| word.eq_ignore_ascii_case(b"overflow"))
 }
 
 /// Reads hints. The error says what is wrong with which of them.

@@ -101,7 +101,7 @@ fn go(made: &[Edit], rounds: &[Round]) -> Result<usize, TestCaseError> {
 }
 
 proptest! {
-    // A case starts some twenty processes.
+    // A case starts some twenty processes, and each call of the hook waits for the turn of a second.
     #![proptest_config(Config { max_shrink_iters: 60, ..cases(8) })]
 
     #[test]

@@ -40,8 +40,8 @@ impl Runs {
 
     /// What a hook notes before the run that is to come.
     fn note(&self) -> Note {
-        let answered = self.records.operations.last().map(|row| row.time);
-        Note { answered, ..Note::before_run(&self.file(), &self.open(), &Settings::default()).unwrap() }
+        let since = self.records.operations.last().map(|row| row.time);
+        Note { since, ..Note::before_run(&self.file(), &self.open(), &Settings::default()).unwrap() }
     }
 
     /// A run with this result, which leaves a version or none.
@@ -183,9 +183,9 @@ fn another_database_is_noticed() {
     }
     // Put back from a copy: the run is older than what it is said to be for.
     runs.records = whole;
-    let later = Note { answered: note.answered.map(|time| time + 1_000), ..note.clone() };
+    let later = Note { since: note.since.map(|time| time + 1_000), ..note.clone() };
     assert!(runs.aborted(&later).contains("copy"));
-    assert!(runs.aborted(&Note { answered: None, ..note.clone() }).contains("cut off before it had answered"));
+    assert!(runs.aborted(&Note { since: None, ..note.clone() }).contains("cut off before it had answered"));
     // The noted operation is not there.
     let unknown = Note { newest: note.newest.map(|row| fastdiff::duplicati::Row { id: row.id + 50, ..row }), ..note };
     assert!(runs.aborted(&unknown).contains("made anew"));
@@ -196,7 +196,7 @@ fn a_run_of_a_database_that_was_new_gives_it_its_first_operation() {
     let runs = Runs::new();
     let database = runs.open();
     let note = Note::without_database(&runs.file(), &Settings::default());
-    let note = Note { answered: Some(0), ..note };
+    let note = Note { since: Some(0), ..note };
     let Settled::Commit(committed) = settle(&note, &runs.file(), &database).unwrap() else { panic!("a success") };
     assert_eq!(Some(committed.first), database.first_operation().unwrap());
     assert_eq!(committed.version, database.newest_version().unwrap().map(|version| version.row));

@@ -350,6 +350,39 @@ fn a_commit_that_fails_after_the_command_succeeded_is_told_as_that() {
 }
 
 #[test]
+fn what_makes_up_for_a_full_list_names_the_roots_and_the_filters() {
+    let jobs = Jobs::new();
+    let (root, other) = (jobs.env.path("tree"), jobs.env.dir("an other"));
+    let define = |more: &str| {
+        let text = format!("[jobs.j]\nroots = [{root:?}, {other:?}]\nconsumer = \"rsync\"\n{more}");
+        jobs.env.write("fastdiff.toml", text);
+    };
+    define("");
+    jobs.settle();
+    define("exclude = [\"*.o\"]\n");
+    let told = jobs.begin(&[]).stderr;
+    let command = "`rsync -aHIR --modify-window=-1 --delete [ROOT]/tree '[ROOT]/an other' DEST/` once without a list, with --exclude for";
+    assert!(told.contains(command), "{told}");
+}
+
+#[test]
+fn no_timer_is_made_for_a_command_that_could_not_run_and_no_walk_for_a_list_that_there_is_not() {
+    let jobs = Jobs::new();
+    let root = jobs.env.path("tree");
+    let define = |more: &str| jobs.env.write("fastdiff.toml", format!("[jobs.j]\nroots = [{root:?}]\n{more}"));
+    define("consumer = \"restic\"\ncommand = [\"restic\", \"backup\", \"{all}\"]\n");
+    let line = jobs.run(["job", "schedule", "j", "--every", "15min"]).failure(2);
+    assert!(line.contains("asks for {all}, which the consumer restic does not have"), "{line}");
+    let line = jobs.run(["begin", "j", "--list", "deleted"]).failure(2);
+    assert!(line.contains("--emit restic has no --list deleted"), "{line}");
+    define("exclude = [\"[[:alpha:]]\"]\n");
+    assert!(jobs.run(["begin", "j"]).failure(2).contains("job j: key exclude: pattern \"[[:alpha:]]\": "));
+    define("exclude-from = [\"/nothing/here\"]\n");
+    assert!(jobs.run(["begin", "j"]).failure(2).contains("job j: key exclude-from: cannot read /nothing/here: "));
+    assert!(jobs.files().is_empty());
+}
+
+#[test]
 fn another_command_is_told_of_and_a_full_list_can_be_asked_for() {
     let jobs = Jobs::new();
     jobs.env.write("tree/a", "");

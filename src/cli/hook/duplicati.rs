@@ -72,6 +72,8 @@ struct Answer {
     what: What,
     run: u64,
     note: Note,
+    /// When the walk had ended.
+    walked: SystemTime,
 }
 
 enum What {
@@ -144,10 +146,10 @@ struct Held {
     keep: usize,
 }
 
-fn give(Answer { what, run, note }: Answer, job: &Held) -> u8 {
-    // A row of the job database has whole seconds: that of a run which reads after this has a later one than that of any run
-    // which reads before.
-    let answered = wait_for_the_next_second();
+fn give(Answer { what, run, note, walked }: Answer, job: &Held) -> u8 {
+    // A row of the job database has whole seconds: that of a run which is begun after this has a later one than that of any
+    // run which read something before the walk had ended.
+    let since = wait_for_another_second(walked);
     if !voice::take() {
         wait_for_the_end();
         return DONE;
@@ -161,7 +163,7 @@ fn give(Answer { what, run, note }: Answer, job: &Held) -> u8 {
         return IDLE;
     }
     // Written before the list is: a list that nobody knows of would be taken for a full scan.
-    let note = Note { answered: Some(answered), listed: matches!(what, What::List(_)), ..note };
+    let note = Note { since: Some(since), listed: matches!(what, What::List(_)), ..note };
     let noted = job.locked.annotate(Some(run), note.to_map()).map_err(|e| e.to_string());
     let has_arrived = match noted.and_then(|()| if let What::Scan(why) = &what { Err(why.clone()) } else { Ok(()) }) {
         Ok(()) => voice::write(if let What::List(options) = &what { options } else { &[] }),
@@ -174,11 +176,13 @@ fn give(Answer { what, run, note }: Answer, job: &Held) -> u8 {
     if has_arrived { DONE } else { FAILED }
 }
 
-/// Waits until the clock shows another second; which one, in Unix time.
-fn wait_for_the_next_second() -> i64 {
+/// Waits until the clock shows another second than `then`, if it does not yet; the first one, in Unix time.
+fn wait_for_another_second(then: SystemTime) -> i64 {
+    let next = then.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()) + 1;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    std::thread::sleep(Duration::from_nanos(1_000_000_000 - u64::from(now.subsec_nanos())));
-    now.as_secs().cast_signed() + 1
+    // Of a clock that was set back meanwhile nothing is waited for: that run is not taken for a success then.
+    std::thread::sleep(Duration::from_secs(next).saturating_sub(now).min(Duration::from_secs(1)));
+    next.cast_signed()
 }
 
 /// What to tell Duplicati, or why there is no list.
@@ -212,10 +216,11 @@ fn answer(args: &Args, settings: &Settings, until: Instant) -> Result<(Answer, H
     request.note = note.to_map();
     request.full = full;
     let begun = begin(&held.locked, request, until)?;
+    let walked = SystemTime::now();
     // No run has come between the baseline and now.
     let is_clean = before.is_none() && is_newest;
     let what = what(args, settings, file, &begun, is_clean).unwrap_or_else(What::Scan);
-    Ok((Answer { what, run: begun.run, note }, held))
+    Ok((Answer { what, run: begun.run, note, walked }, held))
 }
 
 /// What Duplicati is told after a walk, or why it is to scan.
