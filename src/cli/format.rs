@@ -8,7 +8,7 @@ use fastdiff::emit::{self, DuplicatiOptions, Emitted, ListPart, PathStyle, TextO
 use fastdiff::{Diff, Error};
 
 use super::Failure;
-use super::lists::parts;
+use super::job_lists::parts;
 
 /// The form of a list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

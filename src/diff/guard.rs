@@ -1,10 +1,10 @@
-//! Law 8: a root that vanished is not an emptied root, and mass removal is looked at twice.
+//! Promise 8: a root that vanished is not an emptied root, and mass removal is looked at twice.
 
 use std::fmt;
 use std::str::FromStr;
 
 use super::inodes::keeps_inodes;
-use crate::entry::{Flags, Kind};
+use crate::metadata::{Flags, Kind};
 use crate::path::{parent, to_path};
 use crate::snapshot::{Device, Node, Snapshot};
 use crate::{Error, Result};

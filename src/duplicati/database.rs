@@ -47,7 +47,7 @@ pub enum DatabaseProblem {
     NotAFile,
     /// Somebody writes to it.
     #[error("is locked by another program: is another backup of this job running?")]
-    Locked,
+    LockedJob,
     /// Its first bytes are not those of `SQLite`.
     #[error("is encrypted or is no SQLite file")]
     NotADatabase,
@@ -68,20 +68,20 @@ pub enum DatabaseProblem {
 /// An operation or a version, as far as it identifies a database: IDs are given again after a restore or a
 /// recreation, with other times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Row {
+pub struct JobRow {
     /// Its number.
     pub id: i64,
     /// Unix seconds.
     pub time: i64,
 }
 
-impl fmt::Display for Row {
+impl fmt::Display for JobRow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}@{}", self.id, self.time)
     }
 }
 
-impl Row {
+impl JobRow {
     /// From what `Display` writes.
     pub fn parse(text: &str) -> Option<Self> {
         let (id, time) = text.split_once('@')?;
@@ -93,7 +93,7 @@ impl Row {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Version {
     /// Which one.
-    pub row: Row,
+    pub row: JobRow,
     /// The operation that made it.
     pub operation: i64,
     /// It is not the remains of a run that was cut off.
@@ -181,7 +181,7 @@ impl JobDatabase {
     pub fn newest_version(&self) -> Result<Option<Version>, DatabaseError> {
         let sql = format!("SELECT ID, Timestamp, OperationID, IsFullBackup FROM Fileset {NEWEST_FILESET}");
         let read = |row: &rusqlite::Row<'_>| {
-            let id = Row { id: row.get(0)?, time: row.get(1)? };
+            let id = JobRow { id: row.get(0)?, time: row.get(1)? };
             Ok(Version { row: id, operation: row.get(2)?, is_full: row.get::<_, i64>(3)? != 0 })
         };
         self.connection.query_row(&sql, [], read).optional().map_err(|e| self.error(&e))
@@ -191,7 +191,7 @@ impl JobDatabase {
     ///
     /// # Errors
     /// What is wrong with the database.
-    pub fn has_version(&self, version: Row) -> Result<bool, DatabaseError> {
+    pub fn has_version(&self, version: JobRow) -> Result<bool, DatabaseError> {
         let found: Option<i64> = self.ask("SELECT Timestamp FROM Fileset WHERE ID = ?", [version.id])?;
         Ok(found == Some(version.time))
     }
@@ -212,7 +212,7 @@ impl JobDatabase {
 
 fn problem(error: &rusqlite::Error) -> DatabaseProblem {
     match error.sqlite_error_code() {
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => DatabaseProblem::Locked,
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => DatabaseProblem::LockedJob,
         Some(ErrorCode::NotADatabase) => DatabaseProblem::NotADatabase,
         Some(ErrorCode::DatabaseCorrupt) => DatabaseProblem::Foreign(error.to_string()),
         _ => {
@@ -232,10 +232,10 @@ mod tests {
 
     #[test]
     fn rows_are_written_and_read_alike() {
-        let row = Row { id: 7, time: 1_700_000_007 };
-        assert_eq!(Row::parse(&row.to_string()), Some(row));
+        let row = JobRow { id: 7, time: 1_700_000_007 };
+        assert_eq!(JobRow::parse(&row.to_string()), Some(row));
         for text in ["", "7", "@", "7@", "x@1", "7@1.5"] {
-            assert_eq!(Row::parse(text), None, "{text}");
+            assert_eq!(JobRow::parse(text), None, "{text}");
         }
     }
 }

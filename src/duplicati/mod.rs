@@ -2,18 +2,18 @@
 //! reads; nothing here walks, writes a list or speaks to anybody.
 
 mod database;
+mod eligibility;
 mod filters;
-mod gates;
 mod note;
 mod outcome;
 mod settings;
 mod unstored;
 mod version;
 
-pub use database::{DatabaseError, DatabaseProblem, JobDatabase, Row, StoredPaths, Version};
+pub use database::{DatabaseError, DatabaseProblem, JobDatabase, JobRow, StoredPaths, Version};
+pub use eligibility::{Settled, baseline_gate, common_gate, settle};
 pub use filters::filters_differ;
-pub use gates::{Settled, baseline_gate, common_gate, settle};
-pub use note::Note;
+pub use note::HookNote;
 pub use outcome::{BackupRun, RunOutcome};
 pub use settings::Settings;
 pub use unstored::Unstored;

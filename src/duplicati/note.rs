@@ -4,25 +4,25 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::database::{DatabaseError, JobDatabase, Row};
+use super::database::{DatabaseError, JobDatabase, JobRow};
 use super::settings::Settings;
 use super::version::DuplicatiVersion;
 
 /// Kept with the pending snapshot, and with the committed one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Note {
+pub struct HookNote {
     /// The database's path, as Duplicati named it.
     pub database: PathBuf,
     /// A run that began in this second (Unix time) or later has read nothing before the walk had ended: of an earlier one the
     /// snapshot may hold what it did not see. None until the hook has answered.
     pub since: Option<i64>,
     /// Its first operation.
-    pub first: Row,
+    pub first: JobRow,
     /// The operation that was the newest when the snapshot was taken; none in a new database.
-    pub newest: Option<Row>,
+    pub newest: Option<JobRow>,
     /// The version of the backup that the next run carries over: at first the newest of then, and when the run has
     /// succeeded what was the newest of it.
-    pub version: Option<Row>,
+    pub version: Option<JobRow>,
     /// The digest of the options that decide what a version holds.
     pub options: String,
     /// A list was printed, so that the run carries over the rest from that version.
@@ -31,7 +31,7 @@ pub struct Note {
     pub duplicati: Option<DuplicatiVersion>,
 }
 
-impl Note {
+impl HookNote {
     /// Of the state before a run.
     ///
     /// # Errors
@@ -59,7 +59,7 @@ impl Note {
 
     /// As the strings that a job keeps.
     pub fn to_map(&self) -> BTreeMap<String, String> {
-        let row = |row: Option<Row>| row.map(|row| row.to_string()).unwrap_or_default();
+        let row = |row: Option<JobRow>| row.map(|row| row.to_string()).unwrap_or_default();
         let database = self.database.to_string_lossy().into_owned();
         let duplicati = self.duplicati.map(|version| version.to_string()).unwrap_or_default();
         [
@@ -81,7 +81,7 @@ impl Note {
     pub fn from_map(map: &BTreeMap<String, String>) -> Option<Self> {
         let row = |key: &str| {
             let text = map.get(key)?;
-            if text.is_empty() { Some(None) } else { Row::parse(text).map(Some) }
+            if text.is_empty() { Some(None) } else { JobRow::parse(text).map(Some) }
         };
         Some(Self {
             database: PathBuf::from(map.get("database")?),
@@ -100,7 +100,7 @@ impl Note {
 }
 
 /// Of a database without operations.
-pub(super) const NO_ROW: Row = Row { id: 0, time: 0 };
+pub(super) const NO_ROW: JobRow = JobRow { id: 0, time: 0 };
 
 #[cfg(test)]
 mod tests {
@@ -108,8 +108,8 @@ mod tests {
 
     #[test]
     fn a_note_is_written_and_read_alike() {
-        let row = |id| Row { id, time: id + 100 };
-        let whole = Note {
+        let row = |id| JobRow { id, time: id + 100 };
+        let whole = HookNote {
             database: "/d b/x.sqlite".into(),
             since: Some(1_700_000_000),
             first: row(1),
@@ -119,14 +119,14 @@ mod tests {
             listed: true,
             duplicati: Some(DuplicatiVersion::FIRST),
         };
-        assert_eq!(Note::from_map(&whole.to_map()), Some(whole.clone()));
-        let empty = Note { since: None, newest: None, version: None, duplicati: None, ..whole.clone() };
-        assert_eq!(Note::from_map(&empty.to_map()), Some(empty));
+        assert_eq!(HookNote::from_map(&whole.to_map()), Some(whole.clone()));
+        let empty = HookNote { since: None, newest: None, version: None, duplicati: None, ..whole.clone() };
+        assert_eq!(HookNote::from_map(&empty.to_map()), Some(empty));
         for key in whole.to_map().keys() {
             let mut less = whole.to_map();
             less.remove(key);
-            assert_eq!(Note::from_map(&less), None, "without {key}");
+            assert_eq!(HookNote::from_map(&less), None, "without {key}");
         }
-        assert_eq!(Note::from_map(&BTreeMap::new()), None);
+        assert_eq!(HookNote::from_map(&BTreeMap::new()), None);
     }
 }

@@ -2,14 +2,14 @@
 
 use serde::Deserialize;
 
-use super::database::{DatabaseError, JobDatabase, Row};
+use super::database::{DatabaseError, JobDatabase, JobRow};
 use super::version::DuplicatiVersion;
 
 /// A run of a backup.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BackupRun {
     /// Its row.
-    pub row: Row,
+    pub row: JobRow,
     /// What became of it.
     pub outcome: RunOutcome,
     /// It had something to put into a version.
@@ -115,7 +115,7 @@ impl JobDatabase {
     ///
     /// # Errors
     /// What is wrong with the database.
-    pub fn newest_operation(&self) -> Result<Option<Row>, DatabaseError> {
+    pub fn newest_operation(&self) -> Result<Option<JobRow>, DatabaseError> {
         self.operation("ORDER BY ID DESC")
     }
 
@@ -123,11 +123,11 @@ impl JobDatabase {
     ///
     /// # Errors
     /// What is wrong with the database.
-    pub fn first_operation(&self) -> Result<Option<Row>, DatabaseError> {
+    pub fn first_operation(&self) -> Result<Option<JobRow>, DatabaseError> {
         self.operation("ORDER BY ID")
     }
 
-    fn operation(&self, order: &str) -> Result<Option<Row>, DatabaseError> {
+    fn operation(&self, order: &str) -> Result<Option<JobRow>, DatabaseError> {
         let rows = self.operations(&format!("{order} LIMIT 1"), [])?;
         Ok(rows.into_iter().next())
     }
@@ -136,7 +136,7 @@ impl JobDatabase {
     ///
     /// # Errors
     /// What is wrong with the database.
-    pub fn has_operation(&self, operation: Row) -> Result<bool, DatabaseError> {
+    pub fn has_operation(&self, operation: JobRow) -> Result<bool, DatabaseError> {
         let found: Option<i64> = self.ask("SELECT Timestamp FROM Operation WHERE ID = ?", [operation.id])?;
         Ok(found == Some(operation.time))
     }
@@ -159,15 +159,15 @@ impl JobDatabase {
         rows.into_iter().next().map(|row| self.run(row)).transpose()
     }
 
-    fn operations(&self, rest: &str, parameters: impl rusqlite::Params) -> Result<Vec<Row>, DatabaseError> {
-        let read = || -> rusqlite::Result<Vec<Row>> {
+    fn operations(&self, rest: &str, parameters: impl rusqlite::Params) -> Result<Vec<JobRow>, DatabaseError> {
+        let read = || -> rusqlite::Result<Vec<JobRow>> {
             let mut query = self.connection.prepare(&format!("SELECT ID, Timestamp FROM Operation {rest}"))?;
-            query.query_map(parameters, |row| Ok(Row { id: row.get(0)?, time: row.get(1)? }))?.collect()
+            query.query_map(parameters, |row| Ok(JobRow { id: row.get(0)?, time: row.get(1)? }))?.collect()
         };
         read().map_err(|e| self.error(&e))
     }
 
-    fn run(&self, row: Row) -> Result<BackupRun, DatabaseError> {
+    fn run(&self, row: JobRow) -> Result<BackupRun, DatabaseError> {
         let sql = "SELECT Message FROM LogData WHERE OperationID = ? AND Type = 'Result' ORDER BY ID DESC LIMIT 1";
         let message: Option<String> = self.ask(sql, [row.id])?;
         let (outcome, found_changes) = match message.map(|m| serde_json::from_str::<ResultRow>(&m)) {

@@ -1,6 +1,6 @@
 //! What Duplicati leaves out of a version file by file. The job cannot leave it out as well: its patterns are for directories too.
 
-use crate::entry::Kind;
+use crate::metadata::Kind;
 
 /// What files Duplicati does not store although they are in a source.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

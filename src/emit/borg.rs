@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::io::Write;
 
 use super::Emitted;
-use super::list::{Base, Form, ListPart, Lists, Spelled, no_such_part, not_empty};
+use super::list::{ChangeLists, ListBase, ListForm, ListPart, Spelled, no_such_part, not_empty};
 use crate::Result;
 use crate::diff::Diff;
 
@@ -25,8 +25,8 @@ pub fn borg(diff: &Diff<'_>, part: ListPart, out: &mut dyn Write) -> Result<Emit
             "an archive of it holds what is listed, and nothing is deleted from it",
         ));
     }
-    let form = Form { consumer: "borg", prefix: b"", end: 0, base: Base::Absolute, spell: Some(spell) };
-    let lists = Lists::of(diff)?;
+    let form = ListForm { consumer: "borg", prefix: b"", end: 0, base: ListBase::Absolute, spell: Some(spell) };
+    let lists = ChangeLists::of(diff)?;
     not_empty("borg", &lists.changed, "borg makes an empty archive of an empty list")?;
     form.write(&lists.changed, out)?;
     Ok(lists.emitted)

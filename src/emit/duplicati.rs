@@ -14,7 +14,7 @@ use self::spelling::{is_stored_as_spelled, link_spelling, with_slash};
 use super::{Emitted, quote, written};
 use crate::diff::{Change, ChangeKind, Diff};
 use crate::duplicati::{JobDatabase, StoredPaths, Unstored};
-use crate::entry::{Flags, Kind};
+use crate::metadata::{Flags, Kind};
 use crate::path::{is_within, parent, to_path};
 use crate::{Error, Result};
 
@@ -55,7 +55,7 @@ pub struct DuplicatiList {
 }
 
 #[derive(Debug, Default)]
-struct Lists {
+struct DuplicatiPaths {
     changed: BTreeSet<Vec<u8>>,
     deleted: BTreeSet<Vec<u8>>,
     /// A regular file that exists, and that no filter of Duplicati's keeps out, is among the changed.
@@ -93,7 +93,7 @@ impl DuplicatiList {
             None => StoredPaths::default(),
         };
         let mut emitted = Emitted::default();
-        let mut lists = Lists::default();
+        let mut lists = DuplicatiPaths::default();
         for change in diff.changes_without_renames() {
             let change = change?;
             emitted.summary.add(&change);
@@ -210,7 +210,7 @@ fn joined(paths: &BTreeSet<Vec<u8>>) -> Result<Vec<u8>> {
     Ok(value)
 }
 
-impl Lists {
+impl DuplicatiPaths {
     fn take(&mut self, change: &Change, roots: &[Vec<u8>]) {
         if change.kind == ChangeKind::Unknown {
             // Not listed: carried over from the last version.

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::{Emitted, PathStyle, for_each_change, written};
 use crate::Result;
 use crate::diff::{Change, ChangeKind, Diff, Side};
-use crate::entry::{Flags, Stat, Time};
+use crate::metadata::{Flags, Stat, Time};
 
 #[derive(Serialize)]
 struct Line<'a> {

@@ -8,7 +8,7 @@ use rustc_hash::FxHashSet;
 
 use super::{Emitted, put, quote, written};
 use crate::diff::{ChangeKind, Diff};
-use crate::entry::{Fields, Flags, Kind};
+use crate::metadata::{Fields, Flags, Kind};
 use crate::path::{compare, is_within, parent};
 use crate::{Error, Result};
 
@@ -36,7 +36,7 @@ impl ListPart {
 
 /// A path of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Listed {
+pub(super) struct ListedPath {
     pub(super) path: Vec<u8>,
     pub(super) kind: Kind,
     /// It was not there before, under this name and as this kind.
@@ -47,7 +47,7 @@ pub(super) struct Listed {
     pub(super) link: Option<u64>,
 }
 
-impl Listed {
+impl ListedPath {
     /// What is listed for another's sake.
     fn unchanged(path: Vec<u8>, kind: Kind, link: Option<u64>) -> Self {
         Self { path, kind, is_new: false, has_other_rights: false, link }
@@ -56,16 +56,16 @@ impl Listed {
 
 /// The paths of a list, in tree order.
 #[derive(Debug, Default)]
-pub(super) struct Lists {
+pub(super) struct ChangeLists {
     pub(super) emitted: Emitted,
-    pub(super) changed: Vec<Listed>,
+    pub(super) changed: Vec<ListedPath>,
     /// What is gone.
-    pub(super) deleted: Vec<Listed>,
+    pub(super) deleted: Vec<ListedPath>,
     /// What has another kind now: among the changed as what it is, here as what it was, beside what it is.
-    pub(super) replaced: Vec<(Listed, Kind)>,
+    pub(super) replaced: Vec<(ListedPath, Kind)>,
 }
 
-impl Lists {
+impl ChangeLists {
     /// Memory in proportion to the changes: a list is refused before its first line is written.
     pub(super) fn of(diff: &Diff<'_>) -> Result<Self> {
         let mut lists = Self::default();
@@ -76,7 +76,7 @@ impl Lists {
             lists.emitted.summary.add(&change);
             let link = change.new.filter(|new| new.stat.nlink > 1 && new.kind() != Kind::Dir).map(|new| new.stat.ino);
             let has_other_rights = change.fields.intersects(Fields::MODE | Fields::UID | Fields::GID);
-            let listed = |kind, is_new| Listed { path: change.path.clone(), kind, is_new, has_other_rights, link };
+            let listed = |kind, is_new| ListedPath { path: change.path.clone(), kind, is_new, has_other_rights, link };
             match (change.kind, change.old, change.new) {
                 (ChangeKind::Unknown, ..) => unread = Some(change.path),
                 // Nothing new is known of it, and it stays suspect; a mirror would delete it if it cannot be found.
@@ -97,11 +97,11 @@ impl Lists {
 
     /// What is gone, without what lay below something else that is gone or is no directory now; and what of these is no directory
     /// now although something below it is gone.
-    pub(super) fn topmost_deleted(&self) -> (Vec<Listed>, Vec<Listed>) {
+    pub(super) fn topmost_deleted(&self) -> (Vec<ListedPath>, Vec<ListedPath>) {
         let mut others = self.changed.iter().filter(|listed| listed.kind != Kind::Dir).peekable();
         // What may hold a path, and whether it is deleted itself.
-        let mut last: Option<(&Listed, bool)> = None;
-        let (mut topmost, mut above): (Vec<Listed>, Vec<Listed>) = (Vec::new(), Vec::new());
+        let mut last: Option<(&ListedPath, bool)> = None;
+        let (mut topmost, mut above): (Vec<ListedPath>, Vec<ListedPath>) = (Vec::new(), Vec::new());
         for listed in &self.deleted {
             // Both are in tree order: the last one before a path is the only one that may hold it.
             while let Some(next) = others.next_if(|r| compare(&r.path, &listed.path).is_lt()) {
@@ -126,13 +126,13 @@ const LONGEST: usize = 4095;
 
 /// How paths stand in a list.
 #[derive(Debug, Clone)]
-pub(super) struct Form {
+pub(super) struct ListForm {
     pub(super) consumer: &'static str,
     /// What stands before each path.
     pub(super) prefix: &'static [u8],
     /// What ends each path.
     pub(super) end: u8,
-    pub(super) base: Base,
+    pub(super) base: ListBase,
     /// Where a path cannot stand as it is.
     pub(super) spell: Option<Spell>,
 }
@@ -145,7 +145,7 @@ pub(super) type Spelled<'p> = std::result::Result<Cow<'p, [u8]>, &'static str>;
 
 /// What paths are relative to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Base {
+pub(super) enum ListBase {
     /// Nothing: they are absolute.
     Absolute,
     /// This directory.
@@ -160,20 +160,20 @@ pub fn list_base(diff: &Diff<'_>) -> Vec<u8> {
     }
 }
 
-impl Base {
+impl ListBase {
     pub(super) fn of(diff: &Diff<'_>) -> Self {
         Self::Directory(list_base(diff))
     }
 }
 
-impl Form {
+impl ListForm {
     fn spelled<'p>(&self, path: &'p [u8]) -> Spelled<'p> {
         let path = self.shown(path);
         self.spell.map_or(Ok(Cow::Borrowed(path)), |spell| spell(path))
     }
 
     fn shown<'p>(&self, path: &'p [u8]) -> &'p [u8] {
-        let Base::Directory(base) = &self.base else { return path };
+        let ListBase::Directory(base) = &self.base else { return path };
         match path.strip_prefix(base.as_slice()) {
             Some([]) => b".",
             Some(rest) => rest.strip_prefix(b"/").unwrap_or(rest),
@@ -182,8 +182,8 @@ impl Form {
     }
 
     /// Writes paths; all of them are looked at before the first is written.
-    pub(super) fn write(&self, paths: &[Listed], out: &mut dyn Write) -> Result<()> {
-        for Listed { path, .. } in paths {
+    pub(super) fn write(&self, paths: &[ListedPath], out: &mut dyn Write) -> Result<()> {
+        for ListedPath { path, .. } in paths {
             let too_long =
                 "is longer than a path may be that is handed to the system as a whole, and is opened by none";
             let spelled = if path.len() > LONGEST { Err(too_long) } else { self.spelled(path) };
@@ -193,7 +193,7 @@ impl Form {
                 Error::Refused { consumer: self.consumer, reason }
             })?;
         }
-        for Listed { path, .. } in paths {
+        for ListedPath { path, .. } in paths {
             written(out.write_all(self.prefix))?;
             written(put(out, &self.spelled(path).unwrap_or_default(), self.end))?;
         }
@@ -202,7 +202,7 @@ impl Form {
 }
 
 /// Refuses a list without entries for a program that would misread it.
-pub(super) fn not_empty(consumer: &'static str, paths: &[Listed], misread: &str) -> Result<()> {
+pub(super) fn not_empty(consumer: &'static str, paths: &[ListedPath], misread: &str) -> Result<()> {
     if paths.is_empty() {
         return Err(Error::NothingToList { consumer, misread: misread.to_owned() });
     }
@@ -216,7 +216,7 @@ pub(super) fn no_such_part(consumer: &'static str, part: ListPart, why: &str) ->
 
 /// Adds the other names of each file that has several: only with all of them listed they are one file in the copy too. A
 /// renamed directory brings new names for files that did not change otherwise. Costs a pass over the snapshot if there is one.
-pub(super) fn with_links(diff: &Diff<'_>, listed: &mut Vec<Listed>) -> Result<()> {
+pub(super) fn with_links(diff: &Diff<'_>, listed: &mut Vec<ListedPath>) -> Result<()> {
     let inodes: FxHashSet<u64> = listed.iter().filter_map(|l| l.link).collect();
     if inodes.is_empty() {
         return Ok(());
@@ -231,7 +231,7 @@ pub(super) fn with_links(diff: &Diff<'_>, listed: &mut Vec<Listed>) -> Result<()
             && !all.contains(&entry.path);
         if is_another {
             let (kind, link) = (entry.kind(), Some(entry.stat.ino));
-            listed.push(Listed::unchanged(entry.path, kind, link));
+            listed.push(ListedPath::unchanged(entry.path, kind, link));
         }
     }
     listed.sort_by(|a, b| compare(&a.path, &b.path));
@@ -240,14 +240,14 @@ pub(super) fn with_links(diff: &Diff<'_>, listed: &mut Vec<Listed>) -> Result<()
 
 /// Adds the directory of each entry: files are replaced, which moves the times of their directory
 /// in the copy.
-pub(super) fn with_parents(diff: &Diff<'_>, listed: &mut Vec<Listed>) {
+pub(super) fn with_parents(diff: &Diff<'_>, listed: &mut Vec<ListedPath>) {
     let roots = &diff.new_snapshot().meta().roots;
     let mut all: FxHashSet<Vec<u8>> = listed.iter().map(|l| l.path.clone()).collect();
     let below = listed.iter().filter(|l| !roots.contains(&l.path));
     let parents: Vec<_> = below
         .filter_map(|l| parent(&l.path))
         .filter(|dir| all.insert(dir.to_vec()))
-        .map(|dir| Listed::unchanged(dir.to_vec(), Kind::Dir, None))
+        .map(|dir| ListedPath::unchanged(dir.to_vec(), Kind::Dir, None))
         .collect();
     listed.extend(parents);
     listed.sort_by(|a, b| compare(&a.path, &b.path));

@@ -1,5 +1,5 @@
 //! Writes a diff in the form that its reader takes: one file per reader. A form that cannot carry a
-//! list refuses it (law 5).
+//! list refuses it (promise 5).
 
 mod borg;
 mod duplicati;

@@ -9,10 +9,10 @@
 use std::borrow::Cow;
 use std::io::Write;
 
-use super::list::{Base, Form, ListPart, Listed, Lists, Spelled};
+use super::list::{ChangeLists, ListBase, ListForm, ListPart, ListedPath, Spelled};
 use super::{Emitted, quote};
 use crate::diff::Diff;
-use crate::entry::Kind;
+use crate::metadata::Kind;
 use crate::{Error, Result};
 
 /// What rclone calls a symlink that it does not follow.
@@ -28,8 +28,8 @@ const LINK: &[u8] = b".rclonelink";
 /// damaged snapshot; what writing gives.
 pub fn rclone(diff: &Diff<'_>, part: ListPart, nul: bool, out: &mut dyn Write) -> Result<Emitted> {
     let end = if nul { 0 } else { b'\n' };
-    let form = Form { consumer: "rclone", prefix: b"", end, base: Base::of(diff), spell: Some(spell) };
-    let lists = Lists::of(diff)?;
+    let form = ListForm { consumer: "rclone", prefix: b"", end, base: ListBase::of(diff), spell: Some(spell) };
+    let lists = ChangeLists::of(diff)?;
     let is_stored = |kind| matches!(kind, Kind::File | Kind::Symlink | Kind::Dir);
     if let Some((was, is)) = lists.replaced.iter().find(|(was, is)| is_stored(was.kind) && is_stored(*is)) {
         let name = String::from_utf8_lossy(&quote(&was.path)).into_owned();
@@ -39,7 +39,7 @@ pub fn rclone(diff: &Diff<'_>, part: ListPart, nul: bool, out: &mut dyn Write) -
         );
         return Err(Error::Refused { consumer: "rclone", reason });
     }
-    let is_file = |listed: &&Listed| matches!(listed.kind, Kind::File | Kind::Symlink | Kind::Unknown);
+    let is_file = |listed: &&ListedPath| matches!(listed.kind, Kind::File | Kind::Symlink | Kind::Unknown);
     let mut paths: Vec<_> = Vec::new();
     if part != ListPart::Deleted {
         paths.extend(lists.changed.iter().filter(is_file).cloned());
@@ -49,7 +49,7 @@ pub fn rclone(diff: &Diff<'_>, part: ListPart, nul: bool, out: &mut dyn Write) -
         paths.extend(lists.deleted.iter().chain(replaced).filter(is_file).cloned());
     }
     let links: Vec<_> = paths.iter().filter(|listed| listed.kind != Kind::File).cloned().collect();
-    paths.extend(links.into_iter().map(|link| Listed { path: [&link.path, LINK].concat(), ..link }));
+    paths.extend(links.into_iter().map(|link| ListedPath { path: [&link.path, LINK].concat(), ..link }));
     paths.sort_by(|a, b| crate::path::compare(&a.path, &b.path));
     paths.dedup_by(|a, b| a.path == b.path);
     form.write(&paths, out)?;

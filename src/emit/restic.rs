@@ -8,10 +8,10 @@
 use std::io::Write;
 
 use super::Emitted;
-use super::list::{Base, Form, ListPart, Listed, Lists, no_such_part, not_empty};
+use super::list::{ChangeLists, ListBase, ListForm, ListPart, ListedPath, no_such_part, not_empty};
 use crate::Result;
 use crate::diff::Diff;
-use crate::entry::Kind;
+use crate::metadata::Kind;
 use crate::path::{is_within, to_path};
 
 /// Writes the list of what changed.
@@ -27,10 +27,10 @@ pub fn restic(diff: &Diff<'_>, part: ListPart, out: &mut dyn Write) -> Result<Em
             "a snapshot of it holds what is listed, and nothing is deleted from it",
         ));
     }
-    let form = Form { consumer: "restic", prefix: b"", end: 0, base: Base::Absolute, spell: None };
-    let mut lists = Lists::of(diff)?;
+    let form = ListForm { consumer: "restic", prefix: b"", end: 0, base: ListBase::Absolute, spell: None };
+    let mut lists = ChangeLists::of(diff)?;
     let mut alone = 0_u64;
-    let mut paths: Vec<Listed> = Vec::new();
+    let mut paths: Vec<ListedPath> = Vec::new();
     // From behind, so that what lies in a directory is there before the directory itself comes.
     for listed in lists.changed.into_iter().rev() {
         let is_above = || paths.last().is_some_and(|next| is_within(&next.path, &listed.path));

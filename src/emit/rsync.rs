@@ -11,7 +11,7 @@
 use std::io::Write;
 
 use super::Emitted;
-use super::list::{Base, Form, ListPart, Lists, list_base, with_links, with_parents};
+use super::list::{ChangeLists, ListBase, ListForm, ListPart, list_base, with_links, with_parents};
 use crate::Result;
 use crate::diff::Diff;
 
@@ -22,8 +22,8 @@ const ROOT_RIGHTS: &str = "the root itself has another owner or mode now, which 
 /// # Errors
 /// A damaged snapshot, or what writing gives.
 pub fn rsync(diff: &Diff<'_>, part: ListPart, out: &mut dyn Write) -> Result<Emitted> {
-    let form = Form { consumer: "rsync", prefix: b"/", end: 0, base: Base::of(diff), spell: None };
-    let mut lists = Lists::of(diff)?;
+    let form = ListForm { consumer: "rsync", prefix: b"/", end: 0, base: ListBase::of(diff), spell: None };
+    let mut lists = ChangeLists::of(diff)?;
     let mut paths = if part == ListPart::Changed { Vec::new() } else { lists.topmost_deleted().0 };
     if part != ListPart::Deleted {
         with_links(diff, &mut lists.changed)?;

@@ -9,10 +9,10 @@
 use std::io::Write;
 
 use super::Emitted;
-use super::list::{Base, Form, ListPart, Lists, no_such_part, with_links, with_parents};
+use super::list::{ChangeLists, ListBase, ListForm, ListPart, no_such_part, with_links, with_parents};
 use crate::Result;
 use crate::diff::Diff;
-use crate::entry::Kind;
+use crate::metadata::Kind;
 use crate::path::compare;
 
 /// Writes the list of what changed, or that of what is to be deleted. tar makes an empty archive of an empty one.
@@ -21,8 +21,8 @@ use crate::path::compare;
 /// [`Error::Refused`](crate::Error::Refused) for both parts in one, and a path that is too long; a damaged snapshot; what
 /// writing gives.
 pub fn tar(diff: &Diff<'_>, part: ListPart, out: &mut dyn Write) -> Result<Emitted> {
-    let form = Form { consumer: "tar", prefix: b"", end: 0, base: Base::of(diff), spell: None };
-    let mut lists = Lists::of(diff)?;
+    let form = ListForm { consumer: "tar", prefix: b"", end: 0, base: ListBase::of(diff), spell: None };
+    let mut lists = ChangeLists::of(diff)?;
     match part {
         ListPart::Changed => {
             // tar cannot store sockets: it says so and leaves them out.

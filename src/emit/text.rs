@@ -9,7 +9,7 @@ use super::quote::quote_for_people;
 use super::{Emitted, PathStyle, for_each_change, written};
 use crate::Result;
 use crate::diff::{Change, ChangeKind, Diff, Summary, Tally};
-use crate::entry::Kind;
+use crate::metadata::Kind;
 
 /// How the list for people looks.
 #[derive(Debug, Clone, Copy, Default)]

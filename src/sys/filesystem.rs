@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::entry::Time;
+use crate::metadata::Time;
 
 /// A file system as the system describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -158,7 +158,7 @@ mod linux {
     use std::path::Path;
 
     use super::FileSystem;
-    use crate::entry::Time;
+    use crate::metadata::Time;
     use crate::sys::native::{Dir, stat_open};
 
     pub(super) fn mount_table() -> Option<Vec<MountInfo>> {

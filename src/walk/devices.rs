@@ -4,7 +4,7 @@ use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use super::racy::RacyRule;
-use crate::entry::Time;
+use crate::metadata::Time;
 use crate::sys::filesystem::FileSystem;
 
 /// How far a server's clock may be behind ours before its stamps are trusted too early, where its
@@ -18,7 +18,7 @@ pub(crate) struct WalkDevice {
     pub(crate) identity: String,
     /// The boundary by its own clock.
     pub(crate) boundary: Time,
-    pub(crate) met: Met,
+    pub(crate) rules: FsRules,
     /// It keeps a change time that no program can set.
     pub(crate) keeps_ctime: bool,
     /// Its clock is neither ours nor could be asked.
@@ -28,7 +28,7 @@ pub(crate) struct WalkDevice {
 /// What a directory takes from the file system that it lies on.
 #[derive(Debug, Clone, Copy)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact about a file system")]
-pub(crate) struct Met {
+pub(crate) struct FsRules {
     /// Its number.
     pub(crate) device: u32,
     pub(crate) rule: RacyRule,
@@ -59,8 +59,12 @@ impl Devices {
     ///
     /// # Errors
     /// That of `describe`.
-    pub(crate) fn meet<E>(&self, dev: u64, describe: impl FnOnce() -> Result<FileSystem, E>) -> Result<Met, E> {
-        let find = |known: &[(u64, WalkDevice)]| known.iter().find(|(d, _)| *d == dev).map(|(_, device)| device.met);
+    pub(crate) fn rules_for<E>(
+        &self,
+        dev: u64,
+        describe: impl FnOnce() -> Result<FileSystem, E>,
+    ) -> Result<FsRules, E> {
+        let find = |known: &[(u64, WalkDevice)]| known.iter().find(|(d, _)| *d == dev).map(|(_, device)| device.rules);
         if let Some(found) = find(&self.known.read().unwrap_or_else(PoisonError::into_inner)) {
             return Ok(found);
         }
@@ -77,7 +81,7 @@ impl Devices {
         };
         let keeps_ctime = fs.keeps_ctime();
         let rule = RacyRule::new(boundary, self.window, keeps_ctime);
-        let met = Met {
+        let rules = FsRules {
             device: known.len() as u32,
             rule,
             may_automount: fs.may_automount(),
@@ -86,8 +90,8 @@ impl Devices {
             racy_at_the_end: unknown_clock,
         };
         let FileSystem { kind, identity, .. } = fs;
-        known.push((dev, WalkDevice { kind, identity, boundary, met, keeps_ctime, unknown_clock }));
-        Ok(met)
+        known.push((dev, WalkDevice { kind, identity, boundary, rules, keeps_ctime, unknown_clock }));
+        Ok(rules)
     }
 
     /// Whether a file system goes by this name, which says nothing if it is empty.

@@ -13,7 +13,7 @@ use fastdiff::path::{PathExt as _, absolute};
 use super::super::format::Format;
 use super::super::state::StateArgs;
 use super::super::walk::parse_timeout;
-use super::super::{DONE, Failure, Outcome, complain, output_failure};
+use super::super::{DONE, Failure, Outcome, output_failure, print_message};
 use super::script::{Call, MARK};
 
 const AFTER_HELP: &str = "\
@@ -107,7 +107,10 @@ fn duplicati(args: &DuplicatiArgs) -> Outcome {
     if let Some(difference) =
         filters_differ(&Settings::default(), &definition.filter()?, &definition.roots, &[job.store().dir().to_owned()])
     {
-        complain("note", format_args!("there will be no list unless the backup is set up otherwise: {difference}"));
+        print_message(
+            "note",
+            format_args!("there will be no list unless the backup is set up otherwise: {difference}"),
+        );
     }
     Ok(DONE)
 }

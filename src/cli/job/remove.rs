@@ -1,7 +1,7 @@
 //! `fastdiff job remove`: forget a job and its snapshots.
 
 use super::super::state::StateArgs;
-use super::super::{DONE, Failure, Outcome, complain};
+use super::super::{DONE, Failure, Outcome, print_message};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -42,7 +42,7 @@ pub(in crate::cli) fn run(args: &Args) -> Outcome {
             Failure::Other(format!("job {}: {e}; {again}", args.name))
         })?;
     }
-    complain(
+    print_message(
         "note",
         format_args!("job {}: its definition, baseline and log are gone; timers and scripts stay", args.name),
     );

@@ -20,7 +20,7 @@ use super::super::config::Definition;
 use super::super::format::Format;
 use super::super::placeholders;
 use super::super::state::StateArgs;
-use super::super::{DONE, Failure, Outcome, complain, output_failure};
+use super::super::{DONE, Failure, Outcome, output_failure, print_message};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -156,7 +156,7 @@ fn print(schedule: &Schedule, with: With) -> Result<(), Failure> {
     let text = text.map_err(|e| refusal(schedule.job, &e))?;
     std::io::stdout().write_all(text.as_bytes()).map_err(|e| output_failure(&e, true))?;
     if with == With::Windows {
-        complain("install", windows::installation(schedule));
+        print_message("install", windows::installation(schedule));
     }
     Ok(())
 }
