@@ -9,13 +9,13 @@ use crate::rust_files;
 
 /// From the ground up; what stands on one line are siblings.
 const FLOORS: [&[&str]; 8] = [
-    &["path", "entry"],
+    &["path", "metadata"],
     &["error"],
-    &["filter", "hints", "monitor"],
+    &["filter", "sources", "monitor"],
     &["sys"],
     &["walk", "snapshot", "duplicati"],
     &["scan", "diff"],
-    &["emit", "baseline", "watch"],
+    &["emit", "jobs"],
     &["main", "cli"],
 ];
 

@@ -12,7 +12,7 @@ fn rewrite(jobs: &Jobs, change: impl FnOnce(&mut serde_json::Value)) {
     // As the program lays it out: fields in their order.
     let mut ordered = Vec::new();
     let text = fs::read_to_string(jobs.state("state.json")).unwrap();
-    for key in ["machine", "next", "committed", "pending", "aborted", "kept", "unsettled", "lost"] {
+    for key in ["machine", "next", "committed", "pending", "aborted", "kept", "unconfirmed", "lost"] {
         assert!(text.contains(&format!("\"{key}\"")), "{key} is no field any more");
         let value = match &state[key] {
             serde_json::Value::Object(generation) => {
@@ -21,7 +21,7 @@ fn rewrite(jobs: &Jobs, change: impl FnOnce(&mut serde_json::Value)) {
                     "file",
                     "identity",
                     "definition",
-                    "question",
+                    "scope",
                     "began",
                     "note",
                     "replaced",
@@ -116,7 +116,7 @@ fn another_snapshot_under_the_name_of_the_baseline_is_not_believed() {
 
 #[test]
 fn a_damaged_state_file_leads_to_a_full_list_and_commits_nothing() {
-    for damage in ["", "{", "{}", "null", "[2]", "{\"format\":3,\"digest\":\"\",\"state\":{}}", "\u{0}\u{0}"] {
+    for damage in ["", "{", "{}", "null", "[3]", "{\"format\":3,\"digest\":\"\",\"state\":{}}", "\u{0}\u{0}"] {
         let jobs = job_with_a_baseline();
         jobs.begin(&[]);
         fs::write(jobs.state("state.json"), damage).unwrap();
