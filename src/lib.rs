@@ -47,6 +47,7 @@ mod scan;
 mod snapshot;
 mod sources;
 mod sys;
+mod units;
 mod walk;
 
 pub use diff::{Change, ChangeKind, Changes, Diff, DiffOptions, RemovalLimit, Side, Summary, Tally};
