@@ -13,9 +13,9 @@ const FLOORS: [&[&str]; 8] = [
     &["error"],
     &["filter", "sources", "monitor"],
     &["sys"],
-    &["walk", "snapshot", "duplicati"],
+    &["walk", "snapshot"],
     &["scan", "diff"],
-    &["emit", "jobs"],
+    &["consumers", "jobs"],
     &["main", "cli"],
 ];
 

@@ -4,8 +4,8 @@ use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 
-use super::quote::quote_for_people;
-use super::{Emitted, PathStyle, for_each_change, written};
+use super::super::quote::quote_for_people;
+use super::super::{Emitted, PathStyle, for_each_change, written};
 use crate::Result;
 use crate::diff::{Change, ChangeKind, Diff, Summary, Tally};
 use crate::metadata::Kind;
