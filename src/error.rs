@@ -45,7 +45,7 @@ pub enum Error {
         reason: String,
     },
 
-    /// A file that should be a snapshot and cannot be used as one (law 6).
+    /// A file that should be a snapshot and cannot be used as one (promise 6).
     #[error("snapshot {}: {problem}", path.shown())]
     Snapshot {
         /// The file.
@@ -63,7 +63,7 @@ pub enum Error {
         reason: &'static str,
     },
 
-    /// The two snapshots answer different questions (law 7).
+    /// The two snapshots answer different questions (promise 7).
     #[error(
         "the snapshots answer different questions: {differences}; take one of them again with the roots and filters of the other"
     )]
@@ -91,7 +91,7 @@ pub enum Error {
         reason: String,
     },
 
-    /// A root vanished, was replaced or is suddenly empty (law 8).
+    /// A root vanished, was replaced or is suddenly empty (promise 8).
     #[error("root {}: {reason}; check that it is mounted, or mean it with --allow-root-change", path.shown())]
     RootChanged {
         /// The root or mount point.
@@ -100,7 +100,7 @@ pub enum Error {
         reason: String,
     },
 
-    /// More entries were removed than `--max-delete` allows (law 8).
+    /// More entries were removed than `--max-delete` allows (promise 8).
     #[error(
         "{removed} {} removed, more than --max-delete {limit} allows (a rename counts where the list knows none); nothing was written: look at the list first (diff, or status of a job, without --max-delete), then raise the limit",
         if *removed == 1 { "entry was" } else { "entries were" }
@@ -112,7 +112,7 @@ pub enum Error {
         limit: String,
     },
 
-    /// A consumer's format cannot carry this list (law 5).
+    /// A consumer's format cannot carry this list (promise 5).
     #[error("no list for {consumer}: {reason}")]
     Refused {
         /// The consumer's name.
@@ -121,7 +121,7 @@ pub enum Error {
         reason: String,
     },
 
-    /// There is nothing to list, and the consumer would misread an empty list (law 5).
+    /// There is nothing to list, and the consumer would misread an empty list (promise 5).
     #[error("no list for {consumer}: nothing is to be listed, and {misread}: do not start it")]
     NothingToList {
         /// The consumer's name.
@@ -201,7 +201,7 @@ pub enum JobProblem {
     Name,
     /// Another process holds its lock.
     #[error("another run of it is under way; wait until that has ended")]
-    Locked,
+    LockedJob,
     /// The process that makes the backup of an earlier run lives, although that run was killed.
     #[error(
         "the command of run {run} is still running (process {pid}), though what started it was killed; wait until it has ended, or end it; nothing was changed"
@@ -265,18 +265,18 @@ pub enum JobProblem {
         /// The one whose place it took.
         replaced: u64,
     },
-    /// The docket cannot be relied on.
-    #[error("its docket {file} is damaged ({reason}); begin the job again, which gives a full list")]
-    Docket {
-        /// The docket.
+    /// The state file cannot be relied on.
+    #[error("its state file {file} is damaged ({reason}); begin the job again, which gives a full list")]
+    State {
+        /// The state file.
         file: String,
         /// What is wrong with it.
         reason: String,
     },
-    /// The docket is of another version of the program.
-    #[error("its docket {file} has format {found}, this program reads format {expected}; use a newer fastdiff")]
-    DocketVersion {
-        /// The docket.
+    /// The state file is of another version of the program.
+    #[error("its state file {file} has format {found}, this program reads format {expected}; use a newer fastdiff")]
+    StateVersion {
+        /// The state file.
         file: String,
         /// Its format.
         found: u64,

@@ -42,7 +42,7 @@ impl Pattern {
     }
 }
 
-/// What to leave out, as it was asked for. It is part of the scan fingerprint (law 7).
+/// What to leave out, as it was asked for. It is part of the scan fingerprint (promise 7).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FilterOptions {
     /// Gitignore patterns in order; the last that matches decides.

@@ -1,8 +1,8 @@
 //! Finds out what changed in a big directory tree, fast and without a watcher.
 //!
 //! [`scan`] reads the metadata of whole trees in parallel and writes a snapshot; [`Snapshot::open`]
-//! maps one; [`Diff`] compares two; [`emit`] writes the differences in the form that a backup program
-//! takes; [`baseline`] keeps the snapshot of the last successful backup. Nothing here prints, exits or keeps global state.
+//! maps one; [`Diff`] compares two; [`consumers`] writes the differences in the form that a backup program
+//! takes; [`jobs`] keeps the snapshot of the last successful backup. Nothing here prints, exits or keeps global state.
 //!
 //! ```
 //! use fastdiff::{ChangeKind, Diff, DiffOptions, NoMonitor, ScanOptions, Snapshot, scan};
@@ -34,25 +34,25 @@
 //! - Snapshots are mapped: see [`Snapshot`] for what happens if something else truncates one.
 //! - [`Change`]s of kind [`Suspect`](ChangeKind::Suspect) have to be treated as changed.
 
-pub mod baseline;
+pub mod consumers;
 mod diff;
-pub mod duplicati;
-pub mod emit;
-mod entry;
 mod error;
 mod filter;
-mod hints;
+pub mod jobs;
+mod metadata;
 mod monitor;
 pub mod path;
 mod scan;
 mod snapshot;
+mod sources;
 mod sys;
+mod units;
 mod walk;
 
 pub use diff::{Change, ChangeKind, Changes, Diff, DiffOptions, RemovalLimit, Side, Summary, Tally};
-pub use entry::{Fields, Flags, Kind, Stat, Time};
 pub use error::{Cause, Error, JobProblem, Result, SnapshotProblem, Warning};
 pub use filter::{FilterOptions, Pattern};
+pub use metadata::{Fields, Flags, Kind, Stat, Time};
 pub use monitor::{Collected, Monitor, NoMonitor};
 pub use scan::{HintsSource, HintsUse, ScanOptions, ScanOutcome, scan};
 pub use snapshot::{

@@ -1,27 +1,27 @@
 //! A scan: roots are checked, a walker reads them, the snapshot is built and written.
 
 mod collector;
-mod narrowed;
-mod narrowing;
-mod question;
+mod hint_plan;
+mod missed_hints;
+mod scope;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use self::collector::Collector;
-use self::narrowed::Narrowed;
-use self::narrowing::Hinted;
-pub(crate) use self::narrowing::are_proved;
-pub(crate) use self::question::{fingerprint, question_of};
-use self::question::{own_paths, prepare_roots, question};
-use crate::entry::Time;
+use self::hint_plan::HintPlan;
+pub(crate) use self::hint_plan::are_proved;
+use self::missed_hints::MissedHints;
+pub(crate) use self::scope::{fingerprint, scope_of};
+use self::scope::{own_paths, prepare_roots, scope};
 use crate::filter::{Filter, FilterOptions};
-use crate::hints::RootNames;
+use crate::metadata::Time;
 use crate::monitor::{Monitor, NoMonitor};
 use crate::snapshot::{Counts, Device, Digest, Header, Snapshot, WalkerKind};
+use crate::sources::RootNames;
 use crate::sys::durable::{Access, AtomicFile};
 use crate::sys::{self, clock};
-use crate::walk::{self, Devices, OwnFile, Plan};
+use crate::walk::{self, Devices, OwnFile, WalkPlan};
 use crate::{Error, Result, SnapshotProblem};
 
 /// More threads than these wait for each other alone.
@@ -171,9 +171,9 @@ pub fn scan(
     }
     let filter = Filter::new(&options.filter)?;
     let roots = prepare_roots(options, monitor)?;
-    let mut question = question(&roots, &options.filter);
+    let mut scope = scope(&roots, &options.filter);
     if let Some(base) = base {
-        crate::snapshot::same_question(base.meta(), &question)?;
+        crate::snapshot::same_scope(base.meta(), &scope)?;
     }
     check_output(output)?;
     if let Some(needed) = base.and_then(Snapshot::overlay_base)
@@ -189,14 +189,14 @@ pub fn scan(
     own.extend(options.own_dirs.iter().filter_map(|dir| OwnFile::new(dir)));
     let own_files = [Some(output), base.map(Snapshot::path), below.map(Snapshot::path)];
     let names: Vec<_> = roots.iter().map(|root| named(root, options, monitor)).collect();
-    question.own_files = own_paths(own_files, &options.own_dirs, &roots, &names)?;
-    question.mount_points = narrowing::mount_points(&names);
-    question.base = base.map(|b| (b.header().identity, b.oldest_state()));
+    scope.own_files = own_paths(own_files, &options.own_dirs, &roots, &names)?;
+    scope.mount_points = hint_plan::mount_points(&names);
+    scope.base = base.map(|b| (b.header().identity, b.oldest_state()));
     // What happened since an earlier clock is more than what happened since a later one.
-    question.watchman_clock = base.and_then(|b| b.meta().watchman_clock.clone());
+    scope.watchman_clock = base.and_then(|b| b.meta().watchman_clock.clone());
     let boundary = options.boundary.unwrap_or_else(clock::coarse);
-    let mut hinted = match &options.hints {
-        Some(source) => Some(Hinted::prepare(source, options, walker, base, &names, &question, boundary)?),
+    let mut hint_plan = match &options.hints {
+        Some(source) => Some(HintPlan::prepare(source, options, walker, base, &names, &scope, boundary)?),
         None => None,
     };
     // An overlay over the file that it replaces would have lost it.
@@ -206,18 +206,18 @@ pub fn scan(
     let window = options.racy_window.unwrap_or_else(|| walk::default_window(options.settle));
     let devices = Devices::new(boundary, window);
     let (mut collector, finished) = loop {
-        let narrow = hinted.as_ref().and_then(|hinted| hinted.narrow.as_ref());
-        let plan = Plan {
+        let hint_filter = hint_plan.as_ref().and_then(|hint_plan| hint_plan.hint_filter.as_ref());
+        let plan = WalkPlan {
             roots: &roots,
             filter: &filter,
             threads: options.threads.map(|threads| threads.clamp(1, MOST_THREADS)),
             settle: options.settle,
             io_timeout: options.io_timeout,
-            narrow,
+            hint_filter,
             own: &own,
         };
-        let narrowed = narrow.and(hinted.as_ref()).map(|hinted| Narrowed::new(hinted.until));
-        let mut collector = Collector::new(base, narrowed, output);
+        let missed_hints = hint_filter.and(hint_plan.as_ref()).map(|hint_plan| MissedHints::new(hint_plan.until));
+        let mut collector = Collector::new(base, missed_hints, output);
         let finished = match walker {
             WalkerKind::Native => walk::native(&plan, &devices, &collector, monitor)?,
             WalkerKind::Portable => walk::portable(&plan, &devices, &collector, monitor)?,
@@ -225,8 +225,8 @@ pub fn scan(
         if monitor.cancelled() {
             return Err(Error::Interrupted);
         }
-        let again = match (&mut hinted, base, collector.found()) {
-            (Some(hinted), Some(base), Some(found)) => hinted.is_not_enough(found, base, &names, monitor)?,
+        let again = match (&mut hint_plan, base, collector.found()) {
+            (Some(hint_plan), Some(base), Some(found)) => hint_plan.is_not_enough(found, base, &names, monitor)?,
             _ => false,
         };
         if !again {
@@ -234,7 +234,7 @@ pub fn scan(
         }
     };
     let devices = devices.into_table();
-    let mut top = collector.top(&question.roots, &finished);
+    let mut top = collector.top(&scope.roots, &finished);
     // A walk at a given time takes no time.
     let walk = if options.boundary.is_some() { Duration::ZERO } else { began.elapsed() };
     if devices.iter().any(|d| d.unknown_clock) {
@@ -250,22 +250,22 @@ pub fn scan(
         finished: clock::precise(),
         boundary,
         racy_window: window,
-        scan_fingerprint: fingerprint(&question),
+        scan_fingerprint: fingerprint(&scope),
         hints_since: started,
         ..Header::default()
     };
-    if let Some(hinted) = &hinted {
-        hinted.sign(&mut question, &mut header, base);
+    if let Some(hint_plan) = &hint_plan {
+        hint_plan.sign(&mut scope, &mut header, base);
     }
     // What was taken over from it is copied below, each directory with the digest that it was checked against.
     base.map_or(Ok(()), Snapshot::check_unchanged)?;
-    let header = collector.builder.write(top, &devices, question, header, overlay, file, monitor)?;
+    let header = collector.builder.write(top, &devices, scope, header, overlay, file, monitor)?;
     let is_overlay = header.own_directories < header.directories;
     Ok(ScanOutcome {
         counts: header.counts,
         bytes: header.file_len,
         root_digest: header.root_digest,
-        hints: hinted.map(|hinted| hinted.used),
+        hints: hint_plan.map(|hint_plan| hint_plan.used),
         overlay_of: base.filter(|_| is_overlay).map(|b| b.overlay_base().unwrap_or(b).path().to_owned()),
     })
 }
@@ -273,7 +273,7 @@ pub fn scan(
 /// A root by its two names.
 fn named(root: &Path, options: &ScanOptions, monitor: &dyn Monitor) -> RootNames {
     let path = root.to_owned();
-    RootNames::with(root, walk::ask(root, options.io_timeout, monitor, move || path.canonicalize()).ok())
+    RootNames::with(root, walk::with_timeout(root, options.io_timeout, monitor, move || path.canonicalize()).ok())
 }
 
 fn is_same_file(a: &Path, b: &Path) -> bool {

@@ -1,4 +1,4 @@
-//! The integration tests: the commands on real trees, the laws as properties, Duplicati's rules. One
+//! The integration tests: the commands on real trees, the promises as properties, Duplicati's rules. One
 //! binary, so that it is linked once.
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "in a test a failed unwrap is a failed test")]

@@ -1,8 +1,8 @@
 //! `fastdiff abort`: forget the pending snapshot of a job.
 
-use fastdiff::baseline::Ending;
+use fastdiff::jobs::RunResult;
 
-use super::jobs::tell_of_leftover;
+use super::start_run::tell_of_leftover;
 use super::state::StateArgs;
 use super::{DONE, Outcome};
 
@@ -18,7 +18,7 @@ Exit codes: 0 nothing is pending now; 2 failed, nothing was changed.";
 /// Forget the pending snapshot of a job: what it listed is listed again.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
-pub(super) struct Args {
+pub(super) struct AbortArgs {
     /// The job
     name: String,
 
@@ -30,8 +30,8 @@ pub(super) struct Args {
     state: StateArgs,
 }
 
-pub(super) fn run(args: &Args) -> Outcome {
+pub(super) fn run(args: &AbortArgs) -> Outcome {
     let (_, job) = args.state.job(&args.name)?;
-    tell_of_leftover(&job.lock()?.abort(args.run, &Ending::default())?);
+    tell_of_leftover(&job.lock()?.abort(args.run, &RunResult::default())?);
     Ok(DONE)
 }

@@ -3,19 +3,19 @@
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use fastdiff::baseline::{Begun, Ending};
-use fastdiff::emit::PathStyle;
+use fastdiff::consumers::PathStyle;
+use fastdiff::jobs::{RunResult, StartedRun};
 
 use super::config::Definition;
 use super::format::{Form, Format, Part, check_form};
 use super::hints::HintsArgs;
-use super::jobs::{self, GuardArgs};
-use super::list::write_list_to;
 use super::nice::NiceArgs;
 use super::output::Output;
+use super::start_run::{self, GuardArgs};
 use super::state::StateArgs;
 use super::walk::WalkArgs;
-use super::{DONE, Failure, INCOMPLETE, Outcome, complain, output_failure};
+use super::write_list::write_list_to;
+use super::{DONE, Failure, INCOMPLETE, Outcome, output_failure, print_message};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -27,7 +27,7 @@ Examples:
   fastdiff begin documents --hints hints           look only where a watcher saw something
 
 With -o the number of the run is printed, for `commit --run`. To see what a run would list use
-`fastdiff status`. Until `fastdiff commit` every list holds the same changes again. A run that was begun and not
+`fastdiff status`. Until `fastdiff commit` every list holds the same changes again. A run that was started and not
 committed is replaced by the next one. Without a baseline that can be compared with, the list is a
 full one, and standard error says why: on the first run, after the definition changed, if the
 baseline is damaged or gone, on another machine. A full list names nothing that was deleted.
@@ -39,7 +39,7 @@ consumer's format cannot express the list (then nothing is printed): the run is 
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 #[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
-pub(super) struct Args {
+pub(super) struct BeginArgs {
     /// The job
     name: String,
 
@@ -92,7 +92,7 @@ pub(super) struct Args {
     quiet: bool,
 }
 
-pub(super) fn run(args: &Args) -> Outcome {
+pub(super) fn run(args: &BeginArgs) -> Outcome {
     args.nice.apply();
     let (definition, job) = args.state.job(&args.name)?;
     let format = args.emit.unwrap_or(definition.consumer);
@@ -110,31 +110,31 @@ pub(super) fn run(args: &Args) -> Outcome {
     args.walk.add_to(&mut request.scan);
     args.hints.add_to(&mut request.scan)?;
     args.guards.add_to(&mut request);
-    request.full = args.full.then(jobs::asked_for);
-    let begun = jobs::begin(&locked, &request, &definition, args.quiet)?;
+    request.full = args.full.then(start_run::asked_for);
+    let started = start_run::begin(&locked, &request, &definition, args.quiet)?;
     if !args.quiet {
-        complain(
+        print_message(
             "note",
             format_args!(
                 "run {0} is pending: {1}; `fastdiff commit {2} --run {0}` makes it the baseline",
-                begun.run,
-                jobs::changes(&begun),
+                started.run,
+                start_run::changes(&started),
                 args.name
             ),
         );
     }
-    if let Err(failure) = hand_out(args, &definition, format, &begun) {
+    if let Err(failure) = hand_out(args, &definition, format, &started) {
         // Nobody has its list. It stays pending, but is committed by its number alone.
         if !matches!(failure, Failure::ClosedPipe) {
-            let ending = Ending { exit_code: None, reason: Some(no_list(&failure)) };
-            if let Err(error) = locked.failed(Some(begun.run), &ending) {
-                complain("warning", error);
+            let ending = RunResult { exit_code: None, reason: Some(no_list(&failure)) };
+            if let Err(error) = locked.failed(Some(started.run), &ending) {
+                print_message("warning", error);
             }
         }
         return Err(failure);
     }
-    if !begun.is_complete() {
-        jobs::tell_of_unread(&begun);
+    if !started.is_complete() {
+        start_run::tell_of_unread(&started);
         return Ok(INCOMPLETE);
     }
     Ok(DONE)
@@ -147,29 +147,29 @@ fn no_list(failure: &Failure) -> String {
 }
 
 /// Writes the list, and the number of the run where the list goes elsewhere.
-fn hand_out(args: &Args, definition: &Definition, format: Format, begun: &Begun) -> Result<(), Failure> {
+fn hand_out(args: &BeginArgs, definition: &Definition, format: Format, started: &StartedRun) -> Result<(), Failure> {
     if !args.no_list {
-        write(args, definition, format, begun)?;
+        write(args, definition, format, started)?;
     }
     if args.no_list || args.output != Path::new("-") {
-        writeln!(io::stdout(), "{}", begun.run).map_err(|e| output_failure(&e, false))?;
+        writeln!(io::stdout(), "{}", started.run).map_err(|e| output_failure(&e, false))?;
     }
     Ok(())
 }
 
-fn write(args: &Args, definition: &Definition, format: Format, begun: &Begun) -> Result<(), Failure> {
+fn write(args: &BeginArgs, definition: &Definition, format: Format, started: &StartedRun) -> Result<(), Failure> {
     let output = Output::open(Some(&args.output))?;
     // A first backup of Duplicati would hold nothing but what is listed.
-    if format == Format::Duplicati && begun.full.is_some() {
+    if format == Format::Duplicati && started.full.is_some() {
         output.finish(false)?;
     } else {
         let form = Form {
-            style: if args.relative { PathStyle::relative(begun.diff())? } else { PathStyle::absolute() },
+            style: if args.relative { PathStyle::relative(started.diff())? } else { PathStyle::absolute() },
             nul: args.nul,
             part: args.list,
-            ..jobs::form(definition, format)
+            ..start_run::form(definition, format)
         };
-        write_list_to(begun.diff(), form, output, &args.output)?;
+        write_list_to(started.diff(), form, output, &args.output)?;
     }
     Ok(())
 }

@@ -1,9 +1,9 @@
 //! `fastdiff commit`: the backup succeeded, the baseline moves.
 
-use fastdiff::baseline::Ending;
+use fastdiff::jobs::RunResult;
 
-use super::jobs::tell_of_leftover;
 use super::run::is_of_run;
+use super::start_run::tell_of_leftover;
 use super::state::StateArgs;
 use super::{DONE, Failure, Outcome};
 
@@ -22,7 +22,7 @@ Exit codes: 0 the pending run is the baseline now; 2 it is not, and nothing was 
 /// Make the pending snapshot of a job its baseline: the backup program has succeeded.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
-pub(super) struct Args {
+pub(super) struct CommitArgs {
     /// The job
     name: String,
 
@@ -34,17 +34,17 @@ pub(super) struct Args {
     state: StateArgs,
 }
 
-pub(super) fn run(args: &Args) -> Outcome {
+pub(super) fn run(args: &CommitArgs) -> Outcome {
     let (definition, job) = args.state.job(&args.name)?;
     let locked = job.lock()?;
-    let pending = locked.docket()?.and_then(|docket| docket.pending);
+    let pending = locked.state()?.and_then(|state| state.pending);
     if let (None, Some(pending)) = (args.run, pending.filter(|pending| is_of_run(&pending.note) && !pending.failed)) {
         return Err(Failure::Other(format!(
-            "job {}: run {} was begun by `fastdiff run`, which was killed before its command had ended; if the backup was made after all, say so with --run {1}, else the next run lists its changes again; nothing was changed",
+            "job {}: run {} was started by `fastdiff run`, which was killed before its command had ended; if the backup was made after all, say so with --run {1}, else the next run lists its changes again; nothing was changed",
             args.name, pending.run
         )));
     }
-    let ended = locked.commit(args.run, definition.keep, &Ending::default())?;
+    let ended = locked.commit(args.run, definition.keep, &RunResult::default())?;
     tell_of_leftover(&ended);
     Ok(DONE)
 }

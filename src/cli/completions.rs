@@ -8,13 +8,13 @@ use super::{DONE, Outcome, output_failure};
 ///
 /// For bash: fastdiff completions bash > ~/.local/share/bash-completion/completions/fastdiff
 #[derive(clap::Args)]
-pub(super) struct Args {
+pub(super) struct CompletionsArgs {
     /// The shell
     #[arg(value_enum)]
     shell: Shell,
 }
 
-pub(super) fn run(args: &Args) -> Outcome {
+pub(super) fn run(args: &CompletionsArgs) -> Outcome {
     let mut text = Vec::new();
     clap_complete::generate(args.shell, &mut super::whole(), "fastdiff", &mut text);
     std::io::Write::write_all(&mut std::io::stdout(), &text).map_err(|e| output_failure(&e, true))?;

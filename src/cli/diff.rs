@@ -2,14 +2,14 @@
 
 use std::path::PathBuf;
 
-use fastdiff::emit::{PathStyle, TextOptions};
+use fastdiff::consumers::{PathStyle, TextOptions};
 use fastdiff::{Diff, DiffOptions, Error, RemovalLimit, SnapshotProblem};
 
 use fastdiff::path::PathExt as _;
 
 use super::format::{Form, Format, Part, check_form};
-use super::list::{tell_of_renumbered, write_list};
-use super::{DIFFERENT, DONE, Failure, INCOMPLETE, Outcome, complain, open, unread};
+use super::write_list::{tell_of_renumbered, write_list};
+use super::{DIFFERENT, DONE, Failure, INCOMPLETE, Outcome, open, print_message, unread};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -36,7 +36,7 @@ incomplete, or the consumer's format cannot express the list (then nothing is pr
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
-pub(super) struct Args {
+pub(super) struct DiffArgs {
     /// The older snapshot
     old: PathBuf,
 
@@ -92,14 +92,14 @@ pub(super) struct Args {
     duplicati_db: Option<PathBuf>,
 }
 
-pub(super) fn run(args: &Args) -> Outcome {
+pub(super) fn run(args: &DiffArgs) -> Outcome {
     check(args)?;
     let old = open(&args.old).map_err(|failure| first_run(args, failure))?;
     let new = open(&args.new)?;
     if old.header().identity == new.header().identity {
-        complain("note", "both snapshots are the same, so that nothing differs");
+        print_message("note", "both snapshots are the same, so that nothing differs");
     } else if old.header().started > new.header().started {
-        complain("warning", "OLD was taken after NEW; are they swapped?");
+        print_message("warning", "OLD was taken after NEW; are they swapped?");
     }
     let options = DiffOptions {
         // What Duplicati does not know as a rename must not be hidden as one.
@@ -120,14 +120,14 @@ pub(super) fn run(args: &Args) -> Outcome {
     let emitted = write_list(&diff, form, &args.output)?;
     if diff.unknown() > 0 {
         let unread = unread(diff.unknown(), "listed as neither changed nor removed");
-        complain("warning", format_args!("{unread}; exit code {INCOMPLETE}"));
+        print_message("warning", format_args!("{unread}; exit code {INCOMPLETE}"));
         return Ok(INCOMPLETE);
     }
     Ok(if args.exit_code && !emitted.summary.is_empty() { DIFFERENT } else { DONE })
 }
 
 /// Refuses combinations that would be ignored or misread.
-fn check(args: &Args) -> Result<(), Failure> {
+fn check(args: &DiffArgs) -> Result<(), Failure> {
     let usage = |message: &str| Err(Failure::Other(message.to_owned()));
     check_form(args.emit, args.nul, args.list, args.relative)?;
     if args.suspects && args.emit != Format::Text {
@@ -140,7 +140,7 @@ fn check(args: &Args) -> Result<(), Failure> {
 }
 
 /// A first backup would hold nothing but what is listed: without a baseline there must be no list.
-fn first_run(args: &Args, failure: Failure) -> Failure {
+fn first_run(args: &DiffArgs, failure: Failure) -> Failure {
     match failure {
         Failure::Library(Error::Snapshot { path, problem: SnapshotProblem::Missing })
             if args.emit == Format::Duplicati =>

@@ -6,7 +6,7 @@ use clap::ArgMatches;
 use fastdiff::path::{PathExt as _, absolute};
 use fastdiff::{FilterOptions, Pattern};
 
-use super::{Failure, complain};
+use super::{Failure, print_message};
 
 #[derive(clap::Args)]
 #[command(next_help_heading = "What to leave out")]
@@ -62,7 +62,7 @@ impl FilterArgs {
             if let Some(below) = below {
                 let shown = Path::new(glob).shown();
                 let meant = Path::new("/").join(below);
-                complain(
+                print_message(
                     "warning",
                     format_args!(
                         "exclude pattern {shown}: patterns are relative to each root, this one should begin with {}",

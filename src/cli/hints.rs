@@ -7,7 +7,7 @@ use fastdiff::path::PathExt as _;
 use fastdiff::{HintsSource, HintsUse, ScanOptions, ScanOutcome};
 use indicatif::HumanCount;
 
-use super::{Failure, complain};
+use super::{Failure, print_message};
 
 #[derive(clap::Args)]
 #[command(next_help_heading = "Less to look at")]
@@ -62,7 +62,7 @@ fn read(file: &Path) -> std::io::Result<Vec<u8>> {
 pub(super) fn report(outcome: &ScanOutcome, quiet: bool) {
     match &outcome.hints {
         Some(HintsUse::NotUsed(reason)) => {
-            complain("warning", format_args!("the hints are not used, everything was looked at: {reason}"));
+            print_message("warning", format_args!("the hints are not used, everything was looked at: {reason}"));
         }
         Some(HintsUse::Narrowed { paths, outside }) if !quiet => {
             let outside = if *outside > 0 {
@@ -71,11 +71,11 @@ pub(super) fn report(outcome: &ScanOutcome, quiet: bool) {
                 String::new()
             };
             let hints = if *paths == 1 { "hint" } else { "hints" };
-            complain("note", format_args!("narrowed to {} {hints}{outside}", HumanCount(*paths)));
+            print_message("note", format_args!("narrowed to {} {hints}{outside}", HumanCount(*paths)));
         }
         _ => {}
     }
     if let (Some(base), false) = (&outcome.overlay_of, quiet) {
-        complain("note", format_args!("written as an overlay: it needs {} unchanged", base.shown()));
+        print_message("note", format_args!("written as an overlay: it needs {} unchanged", base.shown()));
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use fastdiff::emit::{quote, rfc3339};
+use fastdiff::consumers::{quote, rfc3339};
 use fastdiff::path::{PathExt as _, to_bytes};
 use fastdiff::{Digest, FORMAT_VERSION, Snapshot, WalkerKind};
 use indicatif::{HumanBytes, HumanCount};
@@ -16,7 +16,7 @@ use super::{DONE, Outcome, open, output_failure};
 
 /// Show what a snapshot is: roots, filters, times, counts, sizes.
 #[derive(clap::Args)]
-pub(super) struct Args {
+pub(super) struct InfoArgs {
     /// The snapshot
     snap: PathBuf,
 
@@ -25,7 +25,7 @@ pub(super) struct Args {
     json: bool,
 }
 
-pub(super) fn run(args: &Args) -> Outcome {
+pub(super) fn run(args: &InfoArgs) -> Outcome {
     let snapshot = open(&args.snap)?;
     let mut output = Output::open(None)?.harmless_on_terminals();
     let text = if args.json { as_json(&snapshot) } else { as_text(&snapshot) };

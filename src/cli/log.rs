@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use fastdiff::baseline::{Outcome as What, Run};
+use fastdiff::jobs::{LoggedRun, RunStatus as What};
 use indicatif::{HumanBytes, HumanCount};
 
 use super::output::Output;
@@ -25,7 +25,7 @@ Outcomes:
 /// Show what each run of a job saw, and what became of it.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
-pub(super) struct Args {
+pub(super) struct LogArgs {
     /// The job
     name: String,
 
@@ -37,7 +37,7 @@ pub(super) struct Args {
     state: StateArgs,
 }
 
-pub(super) fn run(args: &Args) -> Outcome {
+pub(super) fn run(args: &LogArgs) -> Outcome {
     let (_, job) = args.state.job(&args.name)?;
     let runs = job.log()?;
     let text = if args.json { as_json(&runs) } else { as_table(&runs) };
@@ -47,7 +47,7 @@ pub(super) fn run(args: &Args) -> Outcome {
     Ok(DONE)
 }
 
-fn as_json(runs: &[Run]) -> String {
+fn as_json(runs: &[LoggedRun]) -> String {
     runs.iter().fold(String::new(), |mut text, run| {
         let _ = writeln!(text, "{}", serde_json::to_string(run).unwrap_or_default());
         text
@@ -74,7 +74,7 @@ pub(super) fn local(time: &str) -> String {
     }
 }
 
-fn as_table(runs: &[Run]) -> String {
+fn as_table(runs: &[LoggedRun]) -> String {
     if runs.is_empty() {
         return "no runs\n".to_owned();
     }

@@ -12,13 +12,13 @@ use super::{Cli, DONE, Failure, Outcome, output_failure};
 ///
 /// To read it at once: fastdiff man | man -l -
 #[derive(clap::Args)]
-pub(super) struct Args {
+pub(super) struct ManArgs {
     /// Write fastdiff.1, fastdiff-snap.1, … to this directory
     #[arg(short, long, value_name = "DIR")]
     output: Option<PathBuf>,
 }
 
-pub(super) fn run(args: &Args) -> Outcome {
+pub(super) fn run(args: &ManArgs) -> Outcome {
     if let Some(dir) = &args.output {
         clap_mangen::generate_to(Cli::command(), dir)
             .map_err(|e| Failure::Other(format!("cannot write manual pages to {}: {e}", dir.shown())))?;

@@ -14,9 +14,7 @@ mod hints;
 mod hook;
 mod info;
 mod job;
-mod jobs;
-mod list;
-mod lists;
+mod job_lists;
 mod log;
 mod man;
 mod memory;
@@ -25,14 +23,15 @@ mod output;
 mod placeholders;
 mod progress;
 mod run;
-mod section;
 mod show;
 mod signals;
 mod snap;
+mod start_run;
 mod state;
 mod status;
 mod verify;
 mod walk;
+mod write_list;
 
 use std::fmt::{self, Display};
 use std::io::{self, Write as _};
@@ -91,21 +90,21 @@ pub(crate) struct Cli {
 #[derive(Subcommand)]
 #[command(defer = true)]
 enum Command {
-    Snap(snap::Args),
-    Diff(diff::Args),
-    Show(show::Args),
-    Info(info::Args),
-    Verify(verify::Args),
-    Job(job::Args),
-    Begin(begin::Args),
-    Commit(commit::Args),
-    Abort(abort::Args),
-    Status(status::Args),
-    Run(run::Args),
-    Log(log::Args),
-    Hook(hook::Args),
-    Completions(completions::Args),
-    Man(man::Args),
+    Snap(snap::SnapArgs),
+    Diff(diff::DiffArgs),
+    Show(show::ShowArgs),
+    Info(info::InfoArgs),
+    Verify(verify::VerifyArgs),
+    Job(job::JobArgs),
+    Begin(begin::BeginArgs),
+    Commit(commit::CommitArgs),
+    Abort(abort::AbortArgs),
+    Status(status::StatusArgs),
+    Run(run::RunArgs),
+    Log(log::LogArgs),
+    Hook(hook::HookArgs),
+    Completions(completions::CompletionsArgs),
+    Man(man::ManArgs),
 }
 
 /// Why a command ended early.
@@ -168,11 +167,11 @@ pub(crate) fn main() -> ExitCode {
         Ok(code) => code,
         Err(Failure::ClosedPipe) => DONE,
         Err(Failure::Other(message)) => {
-            complain("error", message);
+            print_message("error", message);
             failure_code()
         }
         Err(Failure::Library(error)) => {
-            complain("error", &error);
+            print_message("error", &error);
             if matches!(error, Error::Interrupted) {
                 signals::die_of_signal();
             }
@@ -226,7 +225,7 @@ fn harmless(text: &str) -> String {
 }
 
 /// Writes one line to standard error.
-fn complain(what: &str, message: impl Display) {
+fn print_message(what: &str, message: impl Display) {
     // Nobody is left to tell if this fails.
     let _ = writeln!(anstream::stderr(), "fastdiff: {what}: {message}");
 }

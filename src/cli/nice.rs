@@ -1,6 +1,6 @@
 //! `--nice`: the commands that walk for a backup stand back for everybody else.
 
-use super::complain;
+use super::print_message;
 
 #[derive(clap::Args)]
 pub(super) struct NiceArgs {
@@ -13,7 +13,7 @@ impl NiceArgs {
     /// Stands back if asked to. Before anything makes a thread: a thread has the priority of the one that made it.
     pub(super) fn apply(&self) {
         for failure in self.lower() {
-            complain("warning", failure);
+            print_message("warning", failure);
         }
     }
 

@@ -9,7 +9,7 @@ use fastdiff::path::{PathExt as _, absolute, to_bytes, to_path};
 use super::Failure;
 use super::config::Definition;
 use super::format::{Format, Part};
-use super::lists::parts;
+use super::job_lists::parts;
 
 const ROOT: &str = "{root}";
 

@@ -11,7 +11,7 @@ use fastdiff::path::PathExt as _;
 use fastdiff::{Monitor, Warning};
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 
-use super::{complain, signals};
+use super::{print_message, signals};
 
 /// So often the line is drawn anew.
 const REDRAW: Duration = Duration::from_millis(100);
@@ -55,15 +55,15 @@ impl Progress {
         }
         let hidden = self.warnings.load(Ordering::Relaxed).saturating_sub(SHOWN_WARNINGS);
         if hidden > 0 {
-            complain("warning", format_args!("{} more warnings", HumanCount(hidden)));
+            print_message("warning", format_args!("{} more warnings", HumanCount(hidden)));
         }
     }
 
-    fn complain(&self, what: &dyn Display) {
+    fn print_message(&self, what: &dyn Display) {
         let _one_at_a_time = self.drawing.lock().unwrap_or_else(PoisonError::into_inner);
         match &self.bar {
-            Some(bar) => bar.suspend(|| complain("warning", what)),
-            None => complain("warning", what),
+            Some(bar) => bar.suspend(|| print_message("warning", what)),
+            None => print_message("warning", what),
         }
     }
 
@@ -95,13 +95,13 @@ impl Monitor for Progress {
 
     fn warning(&self, warning: Warning) {
         if self.warnings.fetch_add(1, Ordering::Relaxed) < SHOWN_WARNINGS {
-            self.complain(&warning);
+            self.print_message(&warning);
         }
     }
 
     fn waiting(&self, path: &Path, since: Duration) {
         let seconds = since.as_secs();
-        self.complain(&format_args!(
+        self.print_message(&format_args!(
             "still waiting for {}: no answer for {seconds} s (--io-timeout gives up on it)",
             path.shown()
         ));

@@ -4,22 +4,22 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 
-use fastdiff::baseline::{Begun, Ending, Locked, Note};
+use fastdiff::jobs::{LockedJob, RunNote, RunResult, StartedRun};
 use fastdiff::path::{PathExt as _, to_bytes};
-use fastdiff::{Error, emit};
+use fastdiff::{Error, consumers};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::child::{self, Finished};
 use super::config::Definition;
 use super::hints::HintsArgs;
-use super::jobs::{self, GuardArgs};
-use super::lists::{Lists, Written};
+use super::job_lists::{Lists, Written};
 use super::nice::NiceArgs;
 use super::placeholders;
 use super::progress::Progress;
+use super::start_run::{self, GuardArgs};
 use super::state::StateArgs;
 use super::walk::WalkArgs;
-use super::{DONE, Failure, NOT_STARTED, Outcome, complain, signals};
+use super::{DONE, Failure, NOT_STARTED, Outcome, print_message, signals};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -50,7 +50,7 @@ read or listed, or the baseline could not be moved after the command had succeed
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 #[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
-pub(super) struct Args {
+pub(super) struct RunArgs {
     /// The job
     name: String,
 
@@ -90,7 +90,7 @@ pub(super) struct Args {
     command: Vec<OsString>,
 }
 
-pub(super) fn run(args: &Args) -> Outcome {
+pub(super) fn run(args: &RunArgs) -> Outcome {
     args.nice.apply();
     let (definition, job) = args.state.job(&args.name)?;
     let command = command(args, &definition)?;
@@ -99,23 +99,23 @@ pub(super) fn run(args: &Args) -> Outcome {
     args.walk.add_to(&mut request.scan);
     args.hints.add_to(&mut request.scan)?;
     args.guards.add_to(&mut request);
-    request.full = args.full.then(jobs::asked_for);
+    request.full = args.full.then(start_run::asked_for);
     request.note.insert(COMMAND.to_owned(), digest_of(&command));
-    let begun = jobs::begin(&locked, &request, &definition, args.quiet)?;
-    if begun.full.is_none() {
+    let started = start_run::begin(&locked, &request, &definition, args.quiet)?;
+    if started.full.is_none() {
         tell_of_another_command(&locked, &command);
     }
     if !args.quiet {
-        complain("note", format_args!("run {}: {}", begun.run, jobs::changes(&begun)));
+        print_message("note", format_args!("run {}: {}", started.run, start_run::changes(&started)));
     }
-    let run = begun.run;
-    let outcome = with_lists(args, &definition, &locked, begun, &command);
+    let run = started.run;
+    let outcome = with_lists(args, &definition, &locked, started, &command);
     if let Err(error) = locked.remove_lists() {
-        complain("warning", error);
+        print_message("warning", error);
     }
     if let Err(failure) = &outcome {
         // The command was not started. Nobody is to commit the run by a mistake.
-        fail(&locked, run, &Ending { exit_code: None, reason: Some(format!("not started: {failure}")) });
+        fail(&locked, run, &RunResult { exit_code: None, reason: Some(format!("not started: {failure}")) });
     }
     outcome
 }
@@ -123,8 +123,8 @@ pub(super) fn run(args: &Args) -> Outcome {
 /// Under this name a run keeps a digest of its command.
 const COMMAND: &str = "command";
 
-/// Whether a run was begun here, by its note.
-pub(super) fn is_of_run(note: &Note) -> bool {
+/// Whether a run was started here, by its note.
+pub(super) fn is_of_run(note: &RunNote) -> bool {
     note.contains_key(COMMAND)
 }
 
@@ -134,11 +134,11 @@ fn digest_of(command: &[OsString]) -> String {
 }
 
 /// What the baseline says is stored is stored where the command of then has put it.
-fn tell_of_another_command(locked: &Locked, command: &[OsString]) {
-    let committed = locked.docket().ok().flatten().and_then(|docket| docket.committed);
+fn tell_of_another_command(locked: &LockedJob, command: &[OsString]) {
+    let committed = locked.state().ok().flatten().and_then(|state| state.committed);
     let before = committed.and_then(|run| Some((run.run, run.note.get(COMMAND)?.clone())));
     if let Some((run, _)) = before.filter(|(_, before)| *before != digest_of(command)) {
-        complain(
+        print_message(
             "note",
             format_args!(
                 "the command is another than that of run {run}: where it writes to another place, that lacks what did not change since; --full lists everything"
@@ -147,45 +147,51 @@ fn tell_of_another_command(locked: &Locked, command: &[OsString]) {
     }
 }
 
-fn with_lists(args: &Args, definition: &Definition, locked: &Locked, begun: Begun, command: &[OsString]) -> Outcome {
-    let run = begun.run;
+fn with_lists(
+    args: &RunArgs,
+    definition: &Definition,
+    locked: &LockedJob,
+    started: StartedRun,
+    command: &[OsString],
+) -> Outcome {
+    let run = started.run;
     let not_started = |reason: String| -> Outcome {
-        let ending = Ending { reason: Some(format!("not started: {reason}")), ..Ending::default() };
-        complain("error", format_args!("the command is not started: {reason}"));
+        let ending = RunResult { reason: Some(format!("not started: {reason}")), ..RunResult::default() };
+        print_message("error", format_args!("the command is not started: {reason}"));
         if let Err(error) = locked.failed(Some(run), &ending) {
-            complain("warning", error);
+            print_message("warning", error);
         }
         Ok(NOT_STARTED)
     };
-    if !begun.is_complete() {
-        complain("warning", jobs::unread(&begun));
+    if !started.is_complete() {
+        print_message("warning", start_run::unread(&started));
         if !args.anyway && !definition.anyway {
             return not_started("something could not be read (--anyway starts it all the same)".to_owned());
         }
     }
-    if begun.full.is_none() && begun.summary().is_empty() && !args.always {
-        return nothing_to_do(args, definition, locked, begun, "nothing changed");
+    if started.full.is_none() && started.summary().is_empty() && !args.always {
+        return nothing_to_do(args, definition, locked, started, "nothing changed");
     }
     let dir = &locked.lists()?;
-    let lists = match Lists::write(definition, &begun, dir) {
+    let lists = match Lists::write(definition, &started, dir) {
         Ok(Written::Lists(lists)) => lists,
-        Ok(Written::Nothing) => return nothing_to_do(args, definition, locked, begun, "nothing is to be listed"),
+        Ok(Written::Nothing) => return nothing_to_do(args, definition, locked, started, "nothing is to be listed"),
         Err(Error::Refused { consumer: "duplicati", reason }) if args.anyway => {
-            complain("warning", format_args!("no list, so that Duplicati scans by itself: {reason}"));
+            print_message("warning", format_args!("no list, so that Duplicati scans by itself: {reason}"));
             Lists::empty(definition, dir)?
         }
         Err(error @ Error::Refused { .. }) => return not_started(error.to_string()),
         Err(error) => return Err(error.into()),
     };
     let mut process = Command::new(&command[0]);
-    let root = PathBuf::from(&*fastdiff::path::to_path(&emit::list_base(begun.diff())));
+    let root = PathBuf::from(&*fastdiff::path::to_path(&consumers::list_base(started.diff())));
     process.args(command[1..].iter().map(|argument| lists.fill_in(argument, &root)));
     process.envs(lists.variables());
     process.env("FASTDIFF_JOB", &definition.name).env("FASTDIFF_RUN", run.to_string());
     process.env("FASTDIFF_ROOT", root);
-    let places = if args.guards.allow_root_change { None } else { Some(begun.places()?) };
+    let places = if args.guards.allow_root_change { None } else { Some(started.mount_check()?) };
     // The snapshots need not be mapped while it runs.
-    drop(begun);
+    drop(started);
     if signals::interrupted() {
         return Err(Error::Interrupted.into());
     }
@@ -196,8 +202,8 @@ fn with_lists(args: &Args, definition: &Definition, locked: &Locked, begun: Begu
         Err(e) => {
             let code = if e.kind() == std::io::ErrorKind::NotFound { 127 } else { 126 };
             let what = format!("cannot start {}: {e}", Path::new(&command[0]).shown());
-            complain("error", &what);
-            fail(locked, run, &Ending { exit_code: Some(code), reason: Some(what) });
+            print_message("error", &what);
+            fail(locked, run, &RunResult { exit_code: Some(code), reason: Some(what) });
             return Ok(exit_code(code));
         }
     };
@@ -207,19 +213,25 @@ fn with_lists(args: &Args, definition: &Definition, locked: &Locked, begun: Begu
 }
 
 /// The baseline moves without a backup.
-fn nothing_to_do(args: &Args, definition: &Definition, locked: &Locked, begun: Begun, why: &str) -> Outcome {
-    let run = begun.run;
-    drop(begun);
-    let ending = Ending { reason: Some(format!("{why}, not started")), ..Ending::default() };
-    jobs::tell_of_leftover(&locked.commit(Some(run), definition.keep, &ending)?);
+fn nothing_to_do(
+    args: &RunArgs,
+    definition: &Definition,
+    locked: &LockedJob,
+    started: StartedRun,
+    why: &str,
+) -> Outcome {
+    let run = started.run;
+    drop(started);
+    let ending = RunResult { reason: Some(format!("{why}, not started")), ..RunResult::default() };
+    start_run::tell_of_leftover(&locked.commit(Some(run), definition.keep, &ending)?);
     if !args.quiet {
-        complain("note", format_args!("{why}: the command is not started"));
+        print_message("note", format_args!("{why}: the command is not started"));
     }
     Ok(DONE)
 }
 
 /// What the command is, and that it asks for no list that the consumer does not have.
-fn command(args: &Args, definition: &Definition) -> Result<Vec<OsString>, Failure> {
+fn command(args: &RunArgs, definition: &Definition) -> Result<Vec<OsString>, Failure> {
     let command: Vec<OsString> = match args.command.as_slice() {
         [] => definition.command.iter().map(OsString::from).collect(),
         given => given.to_vec(),
@@ -234,9 +246,9 @@ fn command(args: &Args, definition: &Definition) -> Result<Vec<OsString>, Failur
     Ok(command)
 }
 
-fn fail(locked: &Locked, run: u64, ending: &Ending) {
+fn fail(locked: &LockedJob, run: u64, ending: &RunResult) {
     if let Err(error) = locked.failed(Some(run), ending) {
-        complain("warning", error);
+        print_message("warning", error);
     }
 }
 
@@ -254,7 +266,7 @@ fn code_of(status: ExitStatus) -> i32 {
 /// The command has ended: the baseline moves, or not.
 fn end(
     definition: &Definition,
-    locked: &Locked,
+    locked: &LockedJob,
     run: u64,
     finished: &Finished,
     are_there: impl FnOnce() -> Result<(), Error>,
@@ -270,42 +282,45 @@ fn end(
         (None, None) => (Some(format!("the command was ended by signal {}", code - 128)), exit_code(code)),
     };
     if let Some(reason) = &reason {
-        complain("warning", format_args!("{reason}: run {run} is not the baseline, what it listed is listed again"));
+        print_message(
+            "warning",
+            format_args!("{reason}: run {run} is not the baseline, what it listed is listed again"),
+        );
     }
     let is_success = reason.is_none();
     let stays = |error: &Error| {
-        complain("error", format_args!("the command succeeded, but the baseline stays as it was: {error}"));
+        print_message("error", format_args!("the command succeeded, but the baseline stays as it was: {error}"));
     };
     // What it did not find it may have taken for deleted, whatever it ended with.
     if let Err(error) = are_there() {
         if is_success {
             stays(&error);
         } else {
-            complain("error", &error);
+            print_message("error", &error);
         }
-        complain("note", "what was gone may have been taken for deleted: the next list is a full one");
-        let ending = Ending { exit_code: Some(code), reason: Some(error.to_string()) };
+        print_message("note", "what was gone may have been taken for deleted: the next list is a full one");
+        let ending = RunResult { exit_code: Some(code), reason: Some(error.to_string()) };
         if let Err(error) = locked.misread(Some(run), &ending) {
-            complain("warning", error);
+            print_message("warning", error);
         }
         return if is_success { NOT_STARTED } else { result };
     }
     if !is_success {
         // The log has the code by itself.
         let reason = reason.filter(|_| finished.signal.is_some());
-        fail(locked, run, &Ending { exit_code: Some(code), reason });
+        fail(locked, run, &RunResult { exit_code: Some(code), reason });
         return result;
     }
-    match locked.commit(Some(run), definition.keep, &Ending { exit_code: Some(code), reason: None }) {
+    match locked.commit(Some(run), definition.keep, &RunResult { exit_code: Some(code), reason: None }) {
         Ok(ended) => {
-            jobs::tell_of_leftover(&ended);
+            start_run::tell_of_leftover(&ended);
             result
         }
         Err(error) => {
             stays(&error);
-            complain("note", format_args!("what run {run} listed is listed again"));
+            print_message("note", format_args!("what run {run} listed is listed again"));
             let reason = Some(format!("the command succeeded, the commit did not: {error}"));
-            fail(locked, run, &Ending { exit_code: Some(code), reason });
+            fail(locked, run, &RunResult { exit_code: Some(code), reason });
             NOT_STARTED
         }
     }

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use fastdiff::emit::{entry_json, quote, rfc3339};
+use fastdiff::consumers::{entry_json, quote, rfc3339};
 use fastdiff::path::PathExt as _;
 use fastdiff::{Entry, Flags, Kind, path};
 
@@ -14,7 +14,7 @@ use super::{DONE, Failure, Outcome, open, output_failure};
 ///
 /// Kind and mode, owner:group, size, modification time, path (quoted as git quotes names).
 #[derive(clap::Args)]
-pub(super) struct Args {
+pub(super) struct ShowArgs {
     /// The snapshot
     snap: PathBuf,
 
@@ -26,7 +26,7 @@ pub(super) struct Args {
     json: bool,
 }
 
-pub(super) fn run(args: &Args) -> Outcome {
+pub(super) fn run(args: &ShowArgs) -> Outcome {
     let snapshot = open(&args.snap)?;
     let entries = match &args.path {
         None => snapshot.entries(),

@@ -202,7 +202,7 @@ pub(super) fn opened() {
 }
 
 /// Something truncated the file while it was mapped: the next access raises SIGBUS. Turns that into
-/// the error that any other damage gives (law 6).
+/// the error that any other damage gives (promise 6).
 #[cfg(unix)]
 pub(super) fn guard(path: &Path, addresses: std::ops::Range<usize>) {
     let mut entry = Some(Guarded { addresses, message: cut_short(path) });

@@ -12,7 +12,7 @@ use super::filter::FilterArgs;
 use super::hints::{self, HintsArgs};
 use super::progress::Progress;
 use super::walk::WalkArgs;
-use super::{DONE, Failure, INCOMPLETE, Outcome, complain, open, signals, unread};
+use super::{DONE, Failure, INCOMPLETE, Outcome, open, print_message, signals, unread};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -35,7 +35,7 @@ Exit codes: 0 done; 2 failed or refused, nothing is written; 3 done, but somethi
 /// is replaced whole or not at all, and is readable by its owner alone.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
-pub(super) struct Args {
+pub(super) struct SnapArgs {
     /// Directories to scan. A symlink given here is followed, none below it is
     #[arg(required = true, value_name = "ROOT")]
     roots: Vec<PathBuf>,
@@ -68,7 +68,7 @@ pub(super) struct Args {
     quiet: bool,
 }
 
-pub(super) fn run(args: &Args, matches: &ArgMatches) -> Outcome {
+pub(super) fn run(args: &SnapArgs, matches: &ArgMatches) -> Outcome {
     if args.output == Path::new("-") {
         return Err(Failure::Other("a snapshot is a file, it cannot go to standard output (-o -); name a file".into()));
     }
@@ -90,7 +90,7 @@ pub(super) fn run(args: &Args, matches: &ArgMatches) -> Outcome {
     let outcome = outcome?;
     hints::report(&outcome, args.quiet);
     if !args.quiet {
-        complain("snapshot", format_args!("{}: {}", args.output.shown(), summary(&outcome, began.elapsed())));
+        print_message("snapshot", format_args!("{}: {}", args.output.shown(), summary(&outcome, began.elapsed())));
     }
     if outcome.is_complete() {
         return Ok(DONE);
@@ -100,7 +100,7 @@ pub(super) fn run(args: &Args, matches: &ArgMatches) -> Outcome {
     } else {
         "marked as unknown (--base OLD would take over what was known)"
     };
-    complain("warning", format_args!("{}; exit code {INCOMPLETE}", unread(outcome.counts.unknown, advice)));
+    print_message("warning", format_args!("{}; exit code {INCOMPLETE}", unread(outcome.counts.unknown, advice)));
     Ok(INCOMPLETE)
 }
 

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use fastdiff::baseline::{Job, Store};
+use fastdiff::jobs::{Job, JobStore};
 
 use super::Failure;
 use super::config::{Config, Definition};
@@ -39,14 +39,14 @@ fn home() -> Option<PathBuf> {
 
 impl StateArgs {
     /// The state of all jobs.
-    pub(super) fn store(&self) -> Result<Store, Failure> {
+    pub(super) fn store(&self) -> Result<JobStore, Failure> {
         let dir = self.named_state().or_else(|| Some(home()?.join(".local/state/fastdiff")));
         let dir = dir.filter(|dir| !dir.as_os_str().is_empty()).ok_or_else(|| {
             Failure::Other(
                 "there is no home directory to keep the state of jobs in; name a directory with --state-dir".into(),
             )
         })?;
-        Ok(Store::open(dir)?)
+        Ok(JobStore::open(dir)?)
     }
 
     /// The definitions of all jobs.

@@ -2,15 +2,15 @@
 
 use std::path::PathBuf;
 
-use fastdiff::baseline::Begun;
+use fastdiff::jobs::StartedRun;
 
 use super::format::Format;
-use super::jobs::{self, GuardArgs, watched};
-use super::list::{tell_of_renumbered, write_list};
 use super::output::Output;
+use super::start_run::{self, GuardArgs, watched};
 use super::state::StateArgs;
 use super::walk::WalkArgs;
-use super::{DIFFERENT, DONE, Failure, INCOMPLETE, Outcome, complain, output_failure};
+use super::write_list::{tell_of_renumbered, write_list};
+use super::{DIFFERENT, DONE, Failure, INCOMPLETE, Outcome, output_failure, print_message};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -23,7 +23,7 @@ Exit codes: 0 done; 1 something changed (only with --exit-code); 2 failed or ref
 /// Show what changed since the last successful backup of a job. Leaves no trace in the job's state.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
-pub(super) struct Args {
+pub(super) struct StatusArgs {
     /// The job
     name: String,
 
@@ -49,7 +49,7 @@ pub(super) struct Args {
     state: StateArgs,
 }
 
-pub(super) fn run(args: &Args) -> Outcome {
+pub(super) fn run(args: &StatusArgs) -> Outcome {
     let (definition, job) = args.state.job(&args.name)?;
     let mut request = definition.request()?;
     // For people, whatever the consumer knows. How much was removed is to be seen here.
@@ -61,40 +61,40 @@ pub(super) fn run(args: &Args) -> Outcome {
     let scratch = scratch.map_err(|e| {
         Failure::Other(format!("cannot make a temporary directory: {e}; set TMPDIR to one that can be written"))
     })?;
-    let begun = watched(false, |monitor| job.look(&request, scratch.path(), monitor))?;
-    tell_of_renumbered(begun.diff());
-    if let Some(run) = begun.replaced {
-        complain(
+    let started = watched(false, |monitor| job.look(&request, scratch.path(), monitor))?;
+    tell_of_renumbered(started.diff());
+    if let Some(run) = started.replaced {
+        print_message(
             "note",
             format_args!(
                 "{}; what it listed is listed again, as suspect where nothing differs",
-                jobs::unfinished(run, begun.has_failed)
+                start_run::unfinished(run, started.has_failed)
             ),
         );
     }
-    match &begun.full {
-        Some(reason) if !args.json => everything(&begun, &reason.to_string())?,
+    match &started.full {
+        Some(reason) if !args.json => everything(&started, &reason.to_string())?,
         reason => {
             if let Some(reason) = reason {
-                complain("note", format_args!("the next list is a full one: {reason}"));
+                print_message("note", format_args!("the next list is a full one: {reason}"));
             }
             let format = if args.json { Format::Json } else { Format::Text };
-            let mut form = jobs::form(&definition, format);
+            let mut form = start_run::form(&definition, format);
             form.text.suspects = args.suspects;
-            write_list(begun.diff(), form, &PathBuf::from("-"))?;
+            write_list(started.diff(), form, &PathBuf::from("-"))?;
         }
     }
-    if !begun.is_complete() {
-        jobs::tell_of_unread(&begun);
+    if !started.is_complete() {
+        start_run::tell_of_unread(&started);
         return Ok(INCOMPLETE);
     }
-    Ok(if args.exit_code && !begun.summary().is_empty() { DIFFERENT } else { DONE })
+    Ok(if args.exit_code && !started.summary().is_empty() { DIFFERENT } else { DONE })
 }
 
 /// Without a baseline a line instead of the whole tree.
-fn everything(begun: &Begun, reason: &str) -> Result<(), Failure> {
+fn everything(started: &StartedRun, reason: &str) -> Result<(), Failure> {
     let mut output = Output::open(None)?;
-    let entries = jobs::entries(begun.outcome.counts.entries);
+    let entries = start_run::entries(started.outcome.counts.entries);
     writeln!(output.writer(), "everything is to be listed, {entries}: {reason}")
         .map_err(|e| output_failure(&e, true))?;
     output.finish(true)

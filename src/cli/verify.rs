@@ -6,11 +6,11 @@ use indicatif::{HumanBytes, HumanCount};
 
 use fastdiff::path::PathExt as _;
 
-use super::{DONE, Outcome, complain, open};
+use super::{DONE, Outcome, open, print_message};
 
 /// Check every digest, bound, order and count of a snapshot.
 #[derive(clap::Args)]
-pub(super) struct Args {
+pub(super) struct VerifyArgs {
     /// The snapshot
     snap: PathBuf,
 
@@ -19,10 +19,10 @@ pub(super) struct Args {
     quiet: bool,
 }
 
-pub(super) fn run(args: &Args) -> Outcome {
+pub(super) fn run(args: &VerifyArgs) -> Outcome {
     let verified = open(&args.snap)?.verify()?;
     if !args.quiet {
-        complain(
+        print_message(
             "verified",
             format_args!(
                 "{}: {} entries in {} directory records, {}",

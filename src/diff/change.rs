@@ -1,6 +1,6 @@
 //! One change, as it is handed to readers and emitters.
 
-use crate::entry::{Fields, Flags, Kind, Stat};
+use crate::metadata::{Fields, Flags, Kind, Stat};
 
 /// What happened to an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -16,9 +16,9 @@ pub enum ChangeKind {
     /// It is there under another path. What lies below a renamed directory came along, and is
     /// reported only where it changed otherwise.
     Renamed,
-    /// Nothing differs, but the stamps were too young to prove that nothing changed (law 1).
+    /// Nothing differs, but the stamps were too young to prove that nothing changed (promise 1).
     Suspect,
-    /// It could not be read, or not be listed: nothing is known of it (law 2).
+    /// It could not be read, or not be listed: nothing is known of it (promise 2).
     Unknown,
 }
 

@@ -5,23 +5,23 @@ use std::sync::Arc;
 
 use super::change::ChangeKind;
 use crate::Result;
-use crate::entry::{Fields, Flags, Kind};
+use crate::metadata::{Fields, Flags, Kind};
 use crate::path::{compare, push};
 use crate::snapshot::{Device, Listing, Node, PackedNode, Pairing, Snapshot};
 
 /// A change as the merge sees it; the path is the merge's own.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Raw<'a> {
+pub(super) struct RawChange<'a> {
     pub(super) kind: ChangeKind,
     pub(super) old: Option<Node<'a>>,
     pub(super) new: Option<Node<'a>>,
     pub(super) fields: Fields,
     /// The directories that hold the entry.
-    pub(super) old_dir: Dir<'a>,
-    pub(super) new_dir: Dir<'a>,
+    pub(super) old_dir: ComparedDir<'a>,
+    pub(super) new_dir: ComparedDir<'a>,
 }
 
-impl<'a> Raw<'a> {
+impl<'a> RawChange<'a> {
     /// The file system that the old entry lies on.
     pub(super) fn old_device(&self, snapshots: Option<(&'a Snapshot, &'a Snapshot)>) -> Option<&'a Device> {
         let (old, _) = snapshots?;
@@ -41,7 +41,7 @@ impl<'a> Raw<'a> {
 
 /// A directory and its file system.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Dir<'a> {
+pub(super) struct ComparedDir<'a> {
     pub(super) row: u32,
     pub(super) device: Option<&'a Device>,
 }
@@ -51,7 +51,7 @@ pub(super) struct Dir<'a> {
 struct Half<'a> {
     listing: Listing<'a>,
     next: Option<PackedNode<'a>>,
-    dir: Dir<'a>,
+    dir: ComparedDir<'a>,
 }
 
 impl<'a> Half<'a> {
@@ -173,8 +173,8 @@ pub(super) struct Compare<'a> {
     snapshots: Option<(&'a Snapshot, &'a Snapshot)>,
     stack: Vec<Frame<'a>>,
     path: Vec<u8>,
-    second: Option<Raw<'a>>,
-    part: Part<'a>,
+    second: Option<RawChange<'a>>,
+    part: TreePart<'a>,
     /// File systems of the older snapshot whose inodes say nothing.
     renumbered: Arc<[&'a Device]>,
 }
@@ -182,19 +182,19 @@ pub(super) struct Compare<'a> {
 /// A part of the only root: its children from one name on, until before another. The root's own entry
 /// belongs to the part that has no beginning.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Part<'a> {
+pub(super) struct TreePart<'a> {
     pub(super) from: Option<&'a [u8]>,
     pub(super) until: Option<&'a [u8]>,
 }
 
-const NOWHERE: Dir<'static> = Dir { row: u32::MAX, device: None };
+const NOWHERE: ComparedDir<'static> = ComparedDir { row: u32::MAX, device: None };
 
 impl<'a> Compare<'a> {
     /// Compares all, or a part of the only root; on the `renumbered` file systems inodes do not count.
     pub(super) fn new(
         old: &'a Snapshot,
         new: &'a Snapshot,
-        part: Part<'a>,
+        part: TreePart<'a>,
         renumbered: &Arc<[&'a Device]>,
     ) -> Result<Self> {
         let renumbered = Arc::clone(renumbered);
@@ -213,7 +213,7 @@ impl<'a> Compare<'a> {
             stack: Vec::new(),
             path: Vec::new(),
             second: None,
-            part: Part::default(),
+            part: TreePart::default(),
             renumbered: Arc::default(),
         }
     }
@@ -223,11 +223,11 @@ impl<'a> Compare<'a> {
         &self.path
     }
 
-    fn enter(&mut self, old: Option<(u32, Dir<'a>)>, new: Option<(u32, Dir<'a>)>) -> Result<()> {
+    fn enter(&mut self, old: Option<(u32, ComparedDir<'a>)>, new: Option<(u32, ComparedDir<'a>)>) -> Result<()> {
         let Some((old_snapshot, new_snapshot)) = self.snapshots else { return Ok(()) };
         // The frame below that of the roots is the only root's.
-        let Part { from, until } = if self.stack.len() == 1 { self.part } else { Part::default() };
-        let half = |snapshot: &'a Snapshot, at: Option<(u32, Dir<'a>)>| -> Result<Option<Half<'a>>> {
+        let TreePart { from, until } = if self.stack.len() == 1 { self.part } else { TreePart::default() };
+        let half = |snapshot: &'a Snapshot, at: Option<(u32, ComparedDir<'a>)>| -> Result<Option<Half<'a>>> {
             let Some((row, above)) = at else { return Ok(None) };
             let device = snapshot.mounted_at(row).or(above.device);
             let mut listing = snapshot.listing(row)?;
@@ -237,7 +237,7 @@ impl<'a> Compare<'a> {
             {
                 next = listing.next_packed();
             }
-            Ok(Some(Half { listing, next, dir: Dir { row, device } }))
+            Ok(Some(Half { listing, next, dir: ComparedDir { row, device } }))
         };
         let (old, new) = (half(old_snapshot, old)?, half(new_snapshot, new)?);
         let pairing = old.as_ref().zip(new.as_ref()).map(|(o, n)| Pairing::new(&o.listing.block, &n.listing.block));
@@ -247,7 +247,7 @@ impl<'a> Compare<'a> {
     }
 
     /// The next change; none at the end.
-    pub(super) fn next(&mut self) -> Result<Option<Raw<'a>>> {
+    pub(super) fn next(&mut self) -> Result<Option<RawChange<'a>>> {
         if let Some(second) = self.second.take() {
             return Ok(Some(second));
         }
@@ -258,7 +258,7 @@ impl<'a> Compare<'a> {
             let (old_dir, new_dir) = (dir(&frame.old), dir(&frame.new));
             frame.skip_unchanged(self.snapshots)?;
             let (old, new) = frame.take();
-            let raw = |kind, fields| Raw { kind, old, new, fields, old_dir, new_dir };
+            let raw = |kind, fields| RawChange { kind, old, new, fields, old_dir, new_dir };
             let is_root = self.stack.len() == 1;
             let found = match (old, new) {
                 (Some(old), Some(new)) => {
@@ -299,7 +299,7 @@ impl<'a> Compare<'a> {
 
     /// Whether one side does not hold an entry because it is a file of our own: in the newer tree the older snapshot itself, not
     /// what took its place. What is no longer a directory of our own is added: there may be more in it by now.
-    fn is_own(&self, raw: &Raw<'_>) -> bool {
+    fn is_own(&self, raw: &RawChange<'_>) -> bool {
         let Some((old, new)) = self.snapshots else { return false };
         match raw.kind {
             ChangeKind::Removed => new.meta().is_own(&self.path),
@@ -321,10 +321,10 @@ impl<'a> Compare<'a> {
         &mut self,
         old: &Node<'a>,
         new: &Node<'a>,
-        old_dir: Dir<'a>,
-        new_dir: Dir<'a>,
-        raw: impl Fn(ChangeKind, Fields) -> Raw<'a>,
-    ) -> Result<Option<Raw<'a>>> {
+        old_dir: ComparedDir<'a>,
+        new_dir: ComparedDir<'a>,
+        raw: impl Fn(ChangeKind, Fields) -> RawChange<'a>,
+    ) -> Result<Option<RawChange<'a>>> {
         let (was, is) = (&old.child, &new.child);
         let without_stat = |flags: Flags| flags.contains(Flags::UNKNOWN) && !flags.contains(Flags::CARRIED);
         let type_changed = was.kind() != is.kind() && was.kind() != Kind::Unknown && is.kind() != Kind::Unknown;

@@ -1,33 +1,32 @@
 //! What differs between two snapshots: compared lazily in tree order, skipping equal subtrees, with
 //! renames found in a first pass over what was added and removed.
 
-mod again;
+mod cached_changes;
 mod change;
 mod compare;
+mod first_pass;
 mod guard;
 mod inodes;
-mod kept;
-mod parts;
+mod relist;
 mod renames;
 mod summary;
 
-pub(crate) use again::Again;
 pub use change::{Change, ChangeKind, Side};
 pub use guard::RemovalLimit;
-pub(crate) use guard::{is_subvolume, is_volatile, roots as same_roots};
-pub(crate) use inodes::keeps_inodes;
+pub(crate) use guard::roots as same_roots;
+pub(crate) use relist::Relist;
 pub use summary::{Summary, Tally};
 
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use self::compare::{Compare, Part, Raw};
-use self::kept::{At, Kept};
-use self::parts::Gathered;
+use self::cached_changes::{CacheCursor, CachedChanges};
+use self::compare::{Compare, RawChange, TreePart};
+use self::first_pass::FirstPass;
 use self::renames::Renames;
-use crate::entry::{Fields, Flags};
+use crate::metadata::{Fields, Flags};
 use crate::path::compare;
-use crate::snapshot::{Device, Entries, Entry, Snapshot, same_question};
+use crate::snapshot::{Device, Entries, Entry, Snapshot, same_scope};
 use crate::{Error, Result};
 
 /// How to compare.
@@ -36,9 +35,9 @@ pub struct DiffOptions {
     /// Find renames by file system, inode and birth time. Without, they are removed and added.
     pub renames: bool,
     /// Accept a root that is empty now, another directory, or on another file system, and a mount point below
-    /// one that is gone (law 8).
+    /// one that is gone (promise 8).
     pub allow_root_change: bool,
-    /// Refuse to report more removed entries than this (law 8).
+    /// Refuse to report more removed entries than this (promise 8).
     pub max_removed: Option<RemovalLimit>,
 }
 
@@ -61,7 +60,7 @@ pub struct Diff<'a> {
     unknown: u64,
     renumbered: Arc<[&'a Device]>,
     /// The changes, if there are few; else they are compared again.
-    kept: Option<Kept>,
+    kept: Option<CachedChanges>,
     /// Nothing is compared: everything counts as added.
     everything: bool,
     /// What is listed although it may not differ, in tree order.
@@ -77,7 +76,7 @@ impl<'a> Diff<'a> {
     /// [`Error::Snapshot`] for a damaged snapshot.
     pub fn new(old: &'a Snapshot, new: &'a Snapshot, options: &DiffOptions) -> Result<Self> {
         if old.header().scan_fingerprint != new.header().scan_fingerprint {
-            same_question(old.meta(), new.meta())?;
+            same_scope(old.meta(), new.meta())?;
         }
         guard::base(old, new)?;
         if !options.allow_root_change {
@@ -85,14 +84,14 @@ impl<'a> Diff<'a> {
             guard::mounts(old, new)?;
         }
         let mut renumbered: Arc<[&Device]> = Arc::default();
-        let mut gathered = Gathered::all(old, new, &renumbered, options.renames)?;
+        let mut gathered = FirstPass::all(old, new, &renumbered, options.renames)?;
         let found = gathered.renumbered.devices(old)?;
         if !found.is_empty() {
             renumbered = found.into();
             // Without inodes there are no renames.
-            gathered = Gathered::all(old, new, &renumbered, false)?;
+            gathered = FirstPass::all(old, new, &renumbered, false)?;
         }
-        let Gathered { mut removed, unknown, finder, kept, .. } = gathered;
+        let FirstPass { mut removed, unknown, finder, kept, .. } = gathered;
         let renames = finder.finish();
         removed -= renames.len() as u64;
         if let Some(limit) = options.max_removed
@@ -128,7 +127,7 @@ impl<'a> Diff<'a> {
     ///
     /// # Errors
     /// [`Error::Snapshot`] for a damaged snapshot.
-    pub(crate) fn list_again(&mut self, again: &Again) -> Result<()> {
+    pub(crate) fn list_again(&mut self, again: &Relist) -> Result<()> {
         self.again = again.changes(self.old, self.new)?;
         Ok(())
     }
@@ -187,30 +186,30 @@ impl<'a> Diff<'a> {
         let changes =
             |source| Changes { diff: self, renames, source, waiting: None, again, next: None, has_ended: false };
         if self.everything {
-            return changes(Source::Everything(Box::new(self.new.entries())));
+            return changes(DiffPass::Everything(Box::new(self.new.entries())));
         }
         match &self.kept {
-            Some(kept) => changes(Source::Kept { kept, at: At::default() }),
-            None => changes(Source::Again(Box::new(
-                Compare::new(self.old, self.new, Part::default(), &self.renumbered).map_err(Some),
+            Some(kept) => changes(DiffPass::CachedChanges { kept, at: CacheCursor::default() }),
+            None => changes(DiffPass::Relist(Box::new(
+                Compare::new(self.old, self.new, TreePart::default(), &self.renumbered).map_err(Some),
             ))),
         }
     }
 }
 
 #[derive(Debug)]
-enum Source<'a, 'd> {
-    Kept { kept: &'d Kept, at: At },
-    Again(Box<Result<Compare<'a>, Option<Error>>>),
+enum DiffPass<'a, 'd> {
+    CachedChanges { kept: &'d CachedChanges, at: CacheCursor },
+    Relist(Box<Result<Compare<'a>, Option<Error>>>),
     Everything(Box<Entries<'a>>),
 }
 
-impl<'a> Source<'a, '_> {
+impl<'a> DiffPass<'a, '_> {
     /// The next change and its path.
-    fn next(&mut self) -> Result<Option<(Raw<'a>, &[u8])>> {
+    fn next(&mut self) -> Result<Option<(RawChange<'a>, &[u8])>> {
         match self {
-            Self::Kept { kept, at } => Ok(kept.next(at)),
-            Self::Again(compare) => match compare.as_mut() {
+            Self::CachedChanges { kept, at } => Ok(kept.next(at)),
+            Self::Relist(compare) => match compare.as_mut() {
                 Ok(compare) => Ok(compare.next()?.map(|raw| (raw, compare.path()))),
                 Err(error) => error.take().map_or(Ok(None), Err),
             },
@@ -224,7 +223,7 @@ impl<'a> Source<'a, '_> {
 pub struct Changes<'a, 'd> {
     diff: &'d Diff<'a>,
     renames: Option<&'d Renames>,
-    source: Source<'a, 'd>,
+    source: DiffPass<'a, 'd>,
     waiting: Option<Change>,
     /// What is listed although it may not differ.
     again: std::iter::Peekable<std::slice::Iter<'d, Change>>,
@@ -258,7 +257,7 @@ impl Changes<'_, '_> {
         if let Some(change) = self.waiting.take() {
             return Ok(Some(change));
         }
-        if let Source::Everything(entries) = &mut self.source {
+        if let DiffPass::Everything(entries) = &mut self.source {
             let Some(entry) = entries.next().transpose()? else { return Ok(None) };
             let [added, unknown] = added(&entry);
             self.waiting = unknown;
@@ -314,7 +313,7 @@ fn added(entry: &Entry) -> [Option<Change>; 2] {
     [Some(change(ChangeKind::Added)), is_unknown.then(|| change(ChangeKind::Unknown))]
 }
 
-impl Raw<'_> {
+impl RawChange<'_> {
     fn change(&self, path: &[u8]) -> Change {
         Change {
             kind: self.kind,

@@ -7,13 +7,13 @@ use rustc_hash::FxHashMap;
 
 use super::RENAME_FIELDS;
 use super::change::{Change, ChangeKind, Side};
-use super::compare::Raw;
+use super::compare::RawChange;
 use crate::Result;
-use crate::entry::{Fields, Flags, Kind};
+use crate::metadata::{Fields, Flags, Kind};
 use crate::snapshot::Snapshot;
 
 /// Row of the directory and place there.
-type Place = (u32, u32);
+type RenamePlace = (u32, u32);
 
 /// What an old and a new entry have to share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -29,9 +29,9 @@ const NO_ROW: u32 = u32::MAX;
 
 /// An entry that was removed. There may be many: no field is larger than it has to be.
 #[derive(Debug, Clone, Copy)]
-struct Source {
+struct RenameSource {
     key: Key,
-    place: Place,
+    place: RenamePlace,
     row: u32,
     /// Where its name begins in the finder's names; it ends where a NUL is.
     name: u32,
@@ -40,9 +40,9 @@ struct Source {
 }
 
 #[derive(Debug)]
-struct Target {
+struct RenameTarget {
     key: Key,
-    place: Place,
+    place: RenamePlace,
     row: u32,
 }
 
@@ -70,7 +70,7 @@ impl Paths {
         Some((start, self.dir_ends.len() as u32 - 1))
     }
 
-    fn get(&self, source: &Source) -> Vec<u8> {
+    fn get(&self, source: &RenameSource) -> Vec<u8> {
         let at = source.dir_path as usize;
         let start = at.checked_sub(1).map_or(0, |before| self.dir_ends[before].1 as usize);
         let names = &self.names[source.name as usize..];
@@ -84,17 +84,17 @@ impl Paths {
 pub(super) struct Finder {
     devices: FxHashMap<String, u16>,
     paths: Paths,
-    removed: Vec<Source>,
-    added: Vec<Target>,
+    removed: Vec<RenameSource>,
+    added: Vec<RenameTarget>,
 }
 
 /// All renames.
 #[derive(Debug, Default)]
 pub(super) struct Renames {
     /// From the place of the new entry to the number of its source.
-    to: FxHashMap<Place, u32>,
+    to: FxHashMap<RenamePlace, u32>,
     /// The old entries that were renamed, by place.
-    sources: Vec<Source>,
+    sources: Vec<RenameSource>,
     /// From the row of a directory that was renamed to its old one.
     dirs: FxHashMap<u32, u32>,
     paths: Paths,
@@ -122,7 +122,7 @@ impl Finder {
         self.paths.names.extend_from_slice(&later.paths.names);
         self.paths.dirs.extend_from_slice(&later.paths.dirs);
         self.paths.dir_ends.extend(later.paths.dir_ends.iter().map(|(row, end)| (*row, end + dirs)));
-        self.removed.extend(later.removed.iter().map(|s| Source {
+        self.removed.extend(later.removed.iter().map(|s| RenameSource {
             name: s.name + names,
             dir_path: s.dir_path + dir_paths,
             ..*s
@@ -131,7 +131,7 @@ impl Finder {
     }
 
     /// Looks at one change.
-    pub(super) fn take(&mut self, raw: &Raw<'_>, path: &[u8], old: &Snapshot, new: &Snapshot) {
+    pub(super) fn take(&mut self, raw: &RawChange<'_>, path: &[u8], old: &Snapshot, new: &Snapshot) {
         let (node, dir, snapshot) = match (raw.kind, raw.old, raw.new) {
             (ChangeKind::Removed, Some(node), _) => (node, raw.old_dir, old),
             (ChangeKind::Added, _, Some(node)) => (node, raw.new_dir, new),
@@ -147,9 +147,9 @@ impl Finder {
         let key = Key { ino: child.stat.ino, birth: child.stat.birth, device, kind: child.kind() };
         let row = node.row.unwrap_or(NO_ROW);
         if raw.kind == ChangeKind::Added {
-            self.added.push(Target { key, place: raw.new_place(), row });
+            self.added.push(RenameTarget { key, place: raw.new_place(), row });
         } else if let Some((name, dir_path)) = self.paths.push(path, raw.old_dir.row) {
-            self.removed.push(Source { key, place: raw.old_place(), row, name, dir_path });
+            self.removed.push(RenameSource { key, place: raw.old_place(), row, name, dir_path });
         }
     }
 
@@ -186,13 +186,18 @@ impl Renames {
     }
 
     /// Whether the removed entry at a place is there under another path.
-    pub(super) fn is_source(&self, place: Place) -> bool {
+    pub(super) fn is_source(&self, place: RenamePlace) -> bool {
         self.sources.binary_search_by_key(&place, |source| source.place).is_ok()
     }
 
     /// What is reported of an added entry if it was there under another path: the rename, unless its
     /// directory's says so already, and what changed otherwise.
-    pub(super) fn changes(&self, raw: &Raw<'_>, path: &[u8], old: &Snapshot) -> Result<Option<[Option<Change>; 2]>> {
+    pub(super) fn changes(
+        &self,
+        raw: &RawChange<'_>,
+        path: &[u8],
+        old: &Snapshot,
+    ) -> Result<Option<[Option<Change>; 2]>> {
         let (Some(number), Some(node)) = (self.to.get(&raw.new_place()), raw.new) else { return Ok(None) };
         let source = &self.sources[*number as usize];
         let from = self.paths.get(source);

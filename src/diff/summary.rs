@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::change::{Change, ChangeKind};
-use crate::entry::Kind;
+use crate::metadata::Kind;
 
 /// How many entries of each kind, and how many bytes in regular files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
-use super::narrowed::{Found, Narrowed};
+use super::missed_hints::{HintFindings, MissedHints};
 use crate::Result;
-use crate::entry::{Flags, Stat, Time};
+use crate::metadata::{Flags, Stat, Time};
 use crate::path::parent;
-use crate::snapshot::{Builder, Child, Finished, Node, Row, Snapshot};
-use crate::walk::{Detail, Directory, Entry, FinishedRoot, Known, NewestRule, Passed, Remembered, Sink, WalkDevice};
+use crate::snapshot::{Builder, BuiltDir, Child, Node, Row, Snapshot};
+use crate::walk::{
+    BaseDir, BaseListing, Detail, FinishedDir, FinishedRoot, NewestRule, PatchedDir, Sink, WalkDevice, WalkEntry,
+};
 
 /// Takes finished directories from the walker to the builder, and last known states from the base.
 pub(super) struct Collector<'b> {
@@ -20,7 +22,7 @@ pub(super) struct Collector<'b> {
     /// The rows of the base's directories that held files of its own scan.
     held_own: Vec<u32>,
     /// What a narrowed walk came upon; none if it is not narrowed.
-    pub(super) narrowed: Option<Narrowed>,
+    pub(super) missed_hints: Option<MissedHints>,
     /// The directory of the base that was asked for last, by name: entries that cannot be read come in
     /// whole directories.
     last: Mutex<Option<KnownDir<'b>>>,
@@ -33,32 +35,32 @@ struct KnownDir<'b> {
 }
 
 impl<'b> Collector<'b> {
-    pub(super) fn new(base: Option<&'b Snapshot>, narrowed: Option<Narrowed>, output: &Path) -> Self {
+    pub(super) fn new(base: Option<&'b Snapshot>, missed_hints: Option<MissedHints>, output: &Path) -> Self {
         let held_own = |base: &Snapshot| {
             let own = base.meta().own_files.iter().filter_map(|path| parent(path.strip_suffix(b"/").unwrap_or(path)));
             own.filter_map(|dir| base.find_node(dir).ok()??.row).collect()
         };
         let held_own = base.map(held_own).unwrap_or_default();
         Self {
-            builder: Builder::new(base, narrowed.is_some(), output),
+            builder: Builder::new(base, missed_hints.is_some(), output),
             base,
             held_own,
-            narrowed,
+            missed_hints,
             last: Mutex::default(),
         }
     }
 
     /// What a narrowed walk came upon, when it is over.
-    pub(super) fn found(&mut self) -> Option<Found> {
-        let mut found = self.narrowed.as_ref()?.take();
+    pub(super) fn found(&mut self) -> Option<HintFindings> {
+        let mut found = self.missed_hints.as_ref()?.take();
         found.linked.extend(self.builder.gone().into_iter().map(|inode| (inode, true)));
         Some(found)
     }
 
-    fn as_known(base: &Snapshot, row: u32, child: &Child<'_>) -> Option<Known> {
+    fn as_known(base: &Snapshot, row: u32, child: &Child<'_>) -> Option<BaseDir> {
         let Row { subtree, flags: below, .. } = base.row(row).ok()?;
         let is_mount = base.mounted_at(row).is_some();
-        Some(Known { row, stat: child.stat, flags: child.flags, below, subtree, is_mount })
+        Some(BaseDir { row, stat: child.stat, flags: child.flags, below, subtree, is_mount })
     }
 
     /// The entry of the base at a path. A damaged base knows nothing; without it the entry is unknown,
@@ -80,7 +82,7 @@ impl<'b> Collector<'b> {
 
 impl Collector<'_> {
     /// The directory that holds the roots.
-    pub(super) fn top(&self, names: &[Vec<u8>], roots: &[FinishedRoot<Finished>]) -> Finished {
+    pub(super) fn top(&self, names: &[Vec<u8>], roots: &[FinishedRoot<BuiltDir>]) -> BuiltDir {
         let children = names.iter().zip(roots).map(|(name, root)| Child { name, stat: root.stat, flags: root.flags });
         let subdirs: Vec<_> = roots.iter().map(|r| r.done).collect();
         self.builder.top(children, &subdirs)
@@ -89,11 +91,11 @@ impl Collector<'_> {
     /// Where the clock of a file system is unknown, the newest stamps are racy.
     pub(super) fn flag_newest(
         &mut self,
-        top: Finished,
+        top: BuiltDir,
         devices: &[WalkDevice],
         walk: Duration,
         boundary: Time,
-    ) -> Result<Finished> {
+    ) -> Result<BuiltDir> {
         let rule = |d: &WalkDevice| d.unknown_clock.then(|| NewestRule::new(d.keeps_ctime, walk, boundary));
         let mut rules: Vec<_> = devices.iter().map(rule).collect();
         self.builder.each(|device, child| {
@@ -109,31 +111,31 @@ impl Collector<'_> {
 }
 
 impl Sink for Collector<'_> {
-    type Done = Finished;
+    type Done = BuiltDir;
 
-    fn directory(&self, directory: &Directory<'_>, subdirs: Vec<Finished>) -> Finished {
+    fn directory(&self, directory: &FinishedDir<'_>, subdirs: Vec<BuiltDir>) -> BuiltDir {
         let listing = directory.listing;
-        if let (Some(base), Some(narrowed)) = (self.base, &self.narrowed) {
-            narrowed.see(base, directory);
+        if let (Some(base), Some(missed_hints)) = (self.base, &self.missed_hints) {
+            missed_hints.see(base, directory);
         }
         let children = listing.entries.iter().map(|e| Child { name: listing.name(e), stat: e.stat, flags: e.flags });
         self.builder.directory(directory.thread, directory.device, directory.known, children, &subdirs)
     }
 
-    fn known_root(&self, number: usize) -> Option<Known> {
+    fn known_root(&self, number: usize) -> Option<BaseDir> {
         let base = self.base?;
         let node = base.listing(base.top()).ok()?.nth(number)?;
         Self::as_known(base, node.row?, &node.child)
     }
 
-    fn remembered(&self, row: u32, detail: Detail) -> Option<Remembered> {
+    fn listing_of_base(&self, row: u32, detail: Detail) -> Option<BaseListing> {
         let base = self.base?;
         let mut listing = base.listing(row).ok()?;
-        let mut remembered = Remembered {
+        let mut listing_of_base = BaseListing {
             names: listing.block.names_with_nul().to_vec(),
             lacks_own: self.held_own.contains(&row),
             flags: listing.block.flags_of_files(),
-            ..Remembered::default()
+            ..BaseListing::default()
         };
         let mut start = 0;
         while let Some(node) = listing.next_packed() {
@@ -145,39 +147,39 @@ impl Sink for Collector<'_> {
             start += node.name.len() as u32 + 1;
             match node.row {
                 Some(row) => {
-                    remembered.subdirs.push((place, Self::as_known(base, row, &listing.unpack(&node).child)?));
+                    listing_of_base.subdirs.push((place, Self::as_known(base, row, &listing.unpack(&node).child)?));
                 }
                 None => match detail {
                     Detail::Subdirs => {}
-                    Detail::Names => remembered.files.push(place),
+                    Detail::Names => listing_of_base.files.push(place),
                     Detail::Metadata => {
                         let Child { stat, flags, .. } = listing.unpack(&node).child;
-                        remembered.entries.push(Entry { name: place, stat, flags });
+                        listing_of_base.entries.push(WalkEntry { name: place, stat, flags });
                     }
                 },
             }
         }
-        Some(remembered)
+        Some(listing_of_base)
     }
 
-    fn passed(&self, directory: &Passed<'_>, subdirs: &[Finished]) -> Option<Finished> {
+    fn passed(&self, directory: &PatchedDir<'_>, subdirs: &[BuiltDir]) -> Option<BuiltDir> {
         let base = self.base?;
         let listing = base.listing(directory.row).ok()?;
         let changed =
             listing.changed(directory.files.iter().chain(directory.dirs).map(|e| (e.name.0, e.stat, e.flags)));
         let revised =
             self.builder.revised(directory.thread, directory.device, directory.row, &changed, subdirs).ok()??;
-        if let Some(narrowed) = &self.narrowed {
-            narrowed.see_changed(changed.iter().map(|c| (&c.before, &c.now)));
+        if let Some(missed_hints) = &self.missed_hints {
+            missed_hints.see_changed(changed.iter().map(|c| (&c.before, &c.now)));
         }
         Some(revised)
     }
 
     fn hint_below_symlink(&self) {
-        self.narrowed.as_ref().inspect(|narrowed| narrowed.see_symlink());
+        self.missed_hints.as_ref().inspect(|missed_hints| missed_hints.see_symlink());
     }
 
-    fn kept(&self, row: u32) -> Option<Finished> {
+    fn kept(&self, row: u32) -> Option<BuiltDir> {
         self.builder.keep(row).ok()?
     }
 
@@ -185,7 +187,7 @@ impl Sink for Collector<'_> {
         Some(self.base?.mounted_at(row)?.identity.as_str())
     }
 
-    fn last_known(&self, path: &[u8]) -> Option<(Stat, Flags, Option<Finished>)> {
+    fn last_known(&self, path: &[u8]) -> Option<(Stat, Flags, Option<BuiltDir>)> {
         let node = self.known(path)?;
         let child = node.child;
         let known = !child.flags.intersects(Flags::UNKNOWN | Flags::UNLISTED | Flags::NOT_ENTERED)

@@ -12,7 +12,7 @@
 
 use memchr::{memchr, memchr_iter};
 
-use crate::entry::{Flags, Kind, Stat, Time};
+use crate::metadata::{Flags, Kind, Stat, Time};
 
 /// The fields of a row, in file order. A time is two fields, so that whole-second file systems pay nothing
 /// for nanoseconds and no time is out of range.

@@ -10,13 +10,13 @@ use super::block::{Child, encode};
 use super::counting::counts_below;
 use super::header::{Counts, Digest, canonical, digest};
 use super::reader::{Row, Snapshot};
-use super::store::{Spill, Store, Stored};
-use crate::entry::Flags;
+use super::spill::{BlockStore, Spill, StoredBlock};
+use crate::metadata::Flags;
 use crate::{Error, Result};
 
 /// A finished directory: what its parent needs to know of it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Finished {
+pub(crate) struct BuiltDir {
     pub(super) shard: u32,
     pub(super) place: u32,
     pub(crate) digest: Digest,
@@ -34,21 +34,21 @@ pub(crate) struct Finished {
 #[derive(Debug)]
 pub(super) enum Content {
     /// Read by this scan: its block and its child directories in name order.
-    Read { block: Stored, subdirs: Box<[(u32, u32)]>, digest: Digest, flags: Flags, subtree: u32 },
+    Read { block: StoredBlock, subdirs: Box<[(u32, u32)]>, digest: Digest, flags: Flags, subtree: u32 },
     /// Taken over from the base, with all that lies below it: the row there.
     Carried(u32),
 }
 
 #[derive(Debug)]
-pub(super) struct Record {
+pub(super) struct DirRecord {
     pub(super) device: u32,
     pub(super) content: Content,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Shard {
-    pub(super) records: Vec<Record>,
-    pub(super) store: Store,
+    pub(super) records: Vec<DirRecord>,
+    pub(super) store: BlockStore,
     scratch: Vec<u8>,
 }
 
@@ -77,15 +77,15 @@ pub(crate) struct Builder<'b> {
 }
 
 impl Shard {
-    pub(super) fn carry(&mut self, number: u32, row: u32, summary: Row, counts: Counts) -> Finished {
+    pub(super) fn carry(&mut self, number: u32, row: u32, summary: Row, counts: Counts) -> BuiltDir {
         let place = self.records.len() as u32;
-        self.records.push(Record { device: u32::MAX, content: Content::Carried(row) });
+        self.records.push(DirRecord { device: u32::MAX, content: Content::Carried(row) });
         let Row { digest, subtree, flags } = summary;
-        Finished { shard: number, place, digest, subtree, flags, counts, beyond: None, of_base: Some(row) }
+        BuiltDir { shard: number, place, digest, subtree, flags, counts, beyond: None, of_base: Some(row) }
     }
 }
 
-impl Finished {
+impl BuiltDir {
     /// Which record it is.
     pub(super) fn place(&self) -> (u32, u32) {
         (self.shard, self.place)
@@ -162,8 +162,8 @@ impl<'b> Builder<'b> {
         device: u32,
         known: Option<u32>,
         children: impl Iterator<Item = Child<'a>> + Clone,
-        subdirs: &[Finished],
-    ) -> Finished {
+        subdirs: &[BuiltDir],
+    ) -> BuiltDir {
         let number = shard % self.shards.len();
         let mut shard = self.shards[number].lock().unwrap_or_else(PoisonError::into_inner);
         let shard = &mut *shard;
@@ -184,26 +184,26 @@ impl<'b> Builder<'b> {
         shard.scratch.clear();
         encode(children, &mut shard.scratch);
         if let Some((row, summary)) = known.and_then(|row| self.same_in_base(row, &shard.scratch, subdirs)) {
-            return Finished { beyond, ..shard.carry(number as u32, row, summary, counts) };
+            return BuiltDir { beyond, ..shard.carry(number as u32, row, summary, counts) };
         }
         let Shard { records, store, scratch, .. } = shard;
         let (content, finished) = self.read(store, scratch, flags, subdirs);
         let place = records.len() as u32;
-        records.push(Record { device, content });
+        records.push(DirRecord { device, content });
         if scratch.capacity() > LARGE {
             *scratch = Vec::new();
         }
-        Finished { shard: number as u32, place, counts, beyond, ..finished }
+        BuiltDir { shard: number as u32, place, counts, beyond, ..finished }
     }
 
     /// Stores a block.
     pub(super) fn read(
         &self,
-        store: &mut Store,
+        store: &mut BlockStore,
         block: &[u8],
         flags: Flags,
-        subdirs: &[Finished],
-    ) -> (Content, Finished) {
+        subdirs: &[BuiltDir],
+    ) -> (Content, BuiltDir) {
         let digest = directory_digest(block, subdirs.iter().map(|s| (s.digest, s.subtree, s.flags.bits())));
         let subtree = 1 + subdirs.iter().map(|s| s.subtree).sum::<u32>();
         let block = match store.add(block, &self.spill) {
@@ -211,17 +211,17 @@ impl<'b> Builder<'b> {
             Err(source) => {
                 let error = Error::Io { operation: "write", path: self.output.clone(), source };
                 self.fail(error);
-                Stored::default()
+                StoredBlock::default()
             }
         };
-        let places = subdirs.iter().map(Finished::place).collect();
+        let places = subdirs.iter().map(BuiltDir::place).collect();
         let content = Content::Read { block, subdirs: places, digest, flags, subtree };
         let (counts, of_base) = (Counts::default(), None);
-        (content, Finished { shard: 0, place: 0, digest, subtree, flags, counts, beyond: None, of_base })
+        (content, BuiltDir { shard: 0, place: 0, digest, subtree, flags, counts, beyond: None, of_base })
     }
 
     /// The row of the base, if it is undamaged and has this block and these child directories.
-    fn same_in_base(&self, row: u32, block: &[u8], subdirs: &[Finished]) -> Option<(u32, Row)> {
+    fn same_in_base(&self, row: u32, block: &[u8], subdirs: &[BuiltDir]) -> Option<(u32, Row)> {
         let base = self.base?;
         if base.block_bytes(row).ok()? != block {
             return None;
@@ -235,7 +235,7 @@ impl<'b> Builder<'b> {
     ///
     /// # Errors
     /// A damaged base.
-    pub(crate) fn carry(&self, row: u32) -> Result<Option<Finished>> {
+    pub(crate) fn carry(&self, row: u32) -> Result<Option<BuiltDir>> {
         let Some(base) = self.base else { return Ok(None) };
         let counts = counts_below(base, row, |_| ())?;
         let summary = base.row(row)?;
@@ -247,11 +247,11 @@ impl<'b> Builder<'b> {
     ///
     /// # Errors
     /// A damaged base.
-    pub(crate) fn keep(&self, row: u32) -> Result<Option<Finished>> {
+    pub(crate) fn keep(&self, row: u32) -> Result<Option<BuiltDir>> {
         let Some(base) = self.base.filter(|_| self.keeps) else { return Ok(None) };
         let summary = base.row(row)?;
         let mut shard = self.shards[0].lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(Some(Finished { beyond: Some(row), ..shard.carry(0, row, summary, Counts::default()) }))
+        Ok(Some(BuiltDir { beyond: Some(row), ..shard.carry(0, row, summary, Counts::default()) }))
     }
 
     /// The inodes of files with several names that were removed with their directories.
@@ -264,7 +264,7 @@ impl<'b> Builder<'b> {
     }
 
     /// Adds the directory that holds the roots.
-    pub(crate) fn top<'a>(&self, roots: impl Iterator<Item = Child<'a>> + Clone, subdirs: &[Finished]) -> Finished {
+    pub(crate) fn top<'a>(&self, roots: impl Iterator<Item = Child<'a>> + Clone, subdirs: &[BuiltDir]) -> BuiltDir {
         let mut top = self.directory(0, u32::MAX, None, roots, subdirs);
         if let Some(base) = self.base.filter(|_| self.keeps) {
             match self.beyond_base(base, base.top(), top.counts, subdirs) {

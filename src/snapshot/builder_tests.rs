@@ -1,7 +1,7 @@
 use std::path::Path;
 
-use super::{Builder, Finished};
-use crate::entry::{Flags, Kind, Stat, Time};
+use super::{Builder, BuiltDir};
+use crate::metadata::{Flags, Kind, Stat, Time};
 use crate::monitor::NoMonitor;
 use crate::snapshot::{Child, Device, Header, Meta, Snapshot};
 use crate::sys::durable::{Access, AtomicFile};
@@ -24,7 +24,7 @@ fn stat(kind: Kind, number: u64) -> Stat {
 fn build(directories: u64, limit: usize, output: &Path) {
     let builder = Builder::with_limit(None, false, output, limit);
     let file = AtomicFile::create(output, Access::Private).expect("a file");
-    let mut level: Vec<Finished> = Vec::new();
+    let mut level: Vec<BuiltDir> = Vec::new();
     let mut number = 0;
     let mut left = directories;
     while left > 0 {

@@ -6,11 +6,11 @@ use std::sync::PoisonError;
 use rustc_hash::FxHashSet;
 
 use super::block::Child;
-use super::builder::{Builder, Finished};
+use super::builder::{Builder, BuiltDir};
 use super::header::Counts;
 use super::reader::Snapshot;
 use crate::Result;
-use crate::entry::{Flags, Kind};
+use crate::metadata::{Flags, Kind};
 
 impl Counts {
     pub(crate) fn add(&mut self, child: &Child<'_>) {
@@ -59,7 +59,7 @@ impl Builder<'_> {
         base: &Snapshot,
         known: u32,
         counts: Counts,
-        subdirs: &[Finished],
+        subdirs: &[BuiltDir],
     ) -> Result<Counts> {
         let mut before = Counts::default();
         let mut rows = Vec::new();

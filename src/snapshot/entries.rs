@@ -3,7 +3,7 @@
 use super::block::Child;
 use super::listing::{Listing, Node};
 use super::reader::Snapshot;
-use crate::entry::{Flags, Kind, Stat};
+use crate::metadata::{Flags, Kind, Stat};
 use crate::path::{self, push};
 use crate::{Error, Result};
 

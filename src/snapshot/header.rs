@@ -6,7 +6,7 @@ use std::time::Duration;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::SnapshotProblem;
-use crate::entry::{Flags, Time};
+use crate::metadata::{Flags, Time};
 
 /// The first bytes of a snapshot: not text, and mangled by anything that takes it for text.
 pub const MAGIC: [u8; 8] = *b"\x8ffdsnap\n";
@@ -89,7 +89,7 @@ pub struct Header {
     /// Digest of the whole tree: equal for equal trees.
     pub root_digest: Digest,
     pub(crate) meta_digest: Digest,
-    /// Digest of the question: roots, filters, walk flags (law 7).
+    /// Digest of the scope: roots, filters, walk flags (promise 7).
     pub scan_fingerprint: Digest,
     /// Digest of the header itself: no two runs share it.
     pub identity: Digest,

@@ -41,7 +41,7 @@ pub(super) fn open_regular(path: &Path) -> Result<File> {
 
 /// The file behind a mapping, as it was before anything was read of it: whoever writes into it moves its time.
 #[derive(Debug)]
-pub(super) struct Opened {
+pub(super) struct OpenedFile {
     file: File,
     len: u64,
     /// None where the file system has no such time. The time of the last change would not do: a new name or
@@ -49,7 +49,7 @@ pub(super) struct Opened {
     modified: Mutex<Option<SystemTime>>,
 }
 
-impl Opened {
+impl OpenedFile {
     pub(super) fn new(file: File, metadata: &Metadata) -> Self {
         Self { file, len: metadata.len(), modified: Mutex::new(metadata.modified().ok()) }
     }

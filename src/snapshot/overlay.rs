@@ -19,12 +19,12 @@ pub(crate) struct OverlayMeta {
     /// Where the base lay: an absolute path.
     pub(crate) path: Vec<u8>,
     /// Every row belongs to one of them, in order.
-    pub(crate) runs: Vec<Run>,
+    pub(crate) runs: Vec<RowRun>,
 }
 
 /// Consecutive rows from one file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Archive, Serialize, Deserialize)]
-pub(crate) struct Run {
+pub(crate) struct RowRun {
     /// The row after the last one.
     pub(crate) end: u32,
     /// The number of the first one in its file.
@@ -37,7 +37,7 @@ pub(crate) struct Run {
 #[derive(Debug)]
 pub(super) struct Overlay {
     pub(super) base: Box<Snapshot>,
-    pub(super) runs: Vec<Run>,
+    pub(super) runs: Vec<RowRun>,
 }
 
 impl Overlay {

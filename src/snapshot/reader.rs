@@ -11,11 +11,11 @@ use super::block::{Block, Child};
 use super::builder::directory_digest;
 use super::header::{Digest, HEADER_LEN, Header, digest};
 use super::listing::Listing;
-use super::open::{Opened, map, open_regular};
+use super::open::{OpenedFile, map, open_regular};
 use super::overlay::Overlay;
 use super::tables::{ArchivedMeta, Device, Meta, View};
-use crate::entry::Flags;
 use crate::error::Context as _;
+use crate::metadata::Flags;
 use crate::path::push;
 use crate::{Error, Result, SnapshotProblem};
 
@@ -41,7 +41,7 @@ pub struct Snapshot {
     path: PathBuf,
     header: Header,
     meta: Meta,
-    file: Opened,
+    file: OpenedFile,
     /// The inode of the file, 0 where there is none.
     inode: u64,
     pub(super) overlay: Option<Overlay>,
@@ -121,7 +121,7 @@ impl Snapshot {
             let view = View::new(blocks, &map[index_range], rows).filter(|_| rows > 0);
             view.ok_or_else(|| Error::damaged(path, "the index cannot be read"))
         })?;
-        let (file, inode) = (Opened::new(file, &metadata), inode(&metadata));
+        let (file, inode) = (OpenedFile::new(file, &metadata), inode(&metadata));
         Ok(Self { mapped, path: path.to_owned(), header, meta, file, inode, overlay: None })
     }
 

@@ -148,11 +148,11 @@ pub(crate) struct Mount {
     pub(crate) device: u32,
 }
 
-/// Compares what two scans were asked (law 7).
+/// Compares what two scans were asked (promise 7).
 ///
 /// # Errors
 /// [`Error::Incomparable`] with every difference.
-pub(crate) fn same_question(old: &Meta, new: &Meta) -> Result<()> {
+pub(crate) fn same_scope(old: &Meta, new: &Meta) -> Result<()> {
     let roots = |m: &Meta| m.roots.iter().map(|r| to_path(r).shown().to_string()).collect::<Vec<_>>().join(", ");
     let quoted = |items: &[String]| items.iter().map(|item| format!("{item:?}")).collect::<Vec<_>>().join(", ");
     let switch = |on: bool| if on { "on" } else { "off" }.to_owned();

@@ -3,7 +3,7 @@
 use super::block::Child;
 use super::header::Counts;
 use super::reader::Snapshot;
-use crate::entry::Flags;
+use crate::metadata::Flags;
 use crate::{Error, Result, path};
 
 /// What [`Snapshot::verify`] went through.

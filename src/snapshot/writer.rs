@@ -7,11 +7,11 @@ use std::sync::PoisonError;
 
 use rustc_hash::FxHashMap;
 
-use super::builder::{Builder, Content, Finished, Record, Shard};
+use super::builder::{Builder, BuiltDir, Content, DirRecord, Shard};
 use super::header::{Digest, HEADER_LEN, Header, digest};
-use super::overlay::{OverlayMeta, Run};
+use super::overlay::{OverlayMeta, RowRun};
 use super::reader::Snapshot;
-use super::store::Store;
+use super::spill::BlockStore;
 use super::tables::{Device, Index, Meta, Mount};
 use crate::error::Context as _;
 use crate::monitor::Monitor;
@@ -27,7 +27,7 @@ impl Builder<'_> {
     #[expect(clippy::too_many_arguments, reason = "all that a snapshot is made of, once")]
     pub(crate) fn write(
         self,
-        top: Finished,
+        top: BuiltDir,
         devices: &[Device],
         mut meta: Meta,
         mut header: Header,
@@ -48,7 +48,7 @@ impl Builder<'_> {
         let over = over.map(|base| base.overlay_base().unwrap_or(base));
         let path = &file.destination().to_owned();
         file.write_all(&[0; HEADER_LEN]).context("write", path)?;
-        let mut out = Output {
+        let mut out = SnapshotOutput {
             file,
             path,
             index: Index::default(),
@@ -65,7 +65,7 @@ impl Builder<'_> {
         }
         out.directories(&shards, top, devices, base)?;
         drop(shards);
-        let Output { mut file, index, end, runs, rows, .. } = out;
+        let SnapshotOutput { mut file, index, end, runs, rows, .. } = out;
         meta.overlay = over.map(|base| OverlayMeta { base: base.header().identity, path: absolute(base), runs });
 
         header.index_offset = HEADER_LEN as u64 + end;
@@ -100,7 +100,7 @@ const MOST_OF_AN_OVERLAY: u32 = 4;
 const FEW: usize = 64;
 
 fn is_worth_it(base: &Snapshot, directories: u32, shards: &[Shard]) -> bool {
-    let is_read = |record: &&Record| matches!(record.content, Content::Read { .. });
+    let is_read = |record: &&DirRecord| matches!(record.content, Content::Read { .. });
     let read = shards.iter().flat_map(|shard| &shard.records).filter(is_read).count();
     let own = if base.overlay_base().is_some() { base.header().own_directories as usize } else { 0 };
     read + own <= FEW.max((directories / MOST_OF_AN_OVERLAY) as usize)
@@ -120,14 +120,14 @@ fn internal(path: &Path, error: &rkyv::rancor::Error) -> Error {
     Error::Io { operation: "lay out", path: path.to_owned(), source: std::io::Error::other(error.to_string()) }
 }
 
-struct Output<'a> {
+struct SnapshotOutput<'a> {
     file: AtomicFile,
     path: &'a Path,
     index: Index,
     end: u64,
     /// The file whose directories need not be written again.
     over: Option<&'a Snapshot>,
-    runs: Vec<Run>,
+    runs: Vec<RowRun>,
     /// Where the last run starts.
     runs_start: u32,
     /// Directories so far, written or not.
@@ -137,18 +137,18 @@ struct Output<'a> {
     numbers: FxHashMap<Device, u32>,
 }
 
-impl Output<'_> {
+impl SnapshotOutput<'_> {
     /// Writes all directories in post-order. Iterative: the tree may be deeper than the stack.
     fn directories(
         &mut self,
         shards: &[Shard],
-        top: Finished,
+        top: BuiltDir,
         devices: &[Device],
         base: Option<&Snapshot>,
     ) -> Result<()> {
         struct Open<'a> {
-            store: &'a Store,
-            record: &'a Record,
+            store: &'a BlockStore,
+            record: &'a DirRecord,
             next: usize,
             parent_device: u32,
         }
@@ -226,7 +226,7 @@ impl Output<'_> {
             last.end = self.rows;
         } else {
             self.runs_start = start;
-            self.runs.push(Run { end: self.rows, first, of_base: of_base.is_some() });
+            self.runs.push(RowRun { end: self.rows, first, of_base: of_base.is_some() });
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::entry::Time;
+use crate::metadata::Time;
 
 /// The local clock at the coarseness with which local file systems stamp their files, so that no
 /// stamp made later than this call is older than its answer.

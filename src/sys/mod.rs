@@ -1,7 +1,7 @@
 //! The only place that knows the operating system: read a directory, stat, name a file system, tell
 //! the time, write a file durably, stand back. No policy lives here.
 
-use crate::entry::Stat;
+use crate::metadata::Stat;
 
 pub(crate) mod clock;
 pub(crate) mod durable;
@@ -23,7 +23,7 @@ pub(crate) use stat::{stat, stat_following};
 
 /// A stat and where it was made.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Found {
+pub(crate) struct StatAt {
     pub(crate) stat: Stat,
     /// `st_dev`: good for comparing within one run, no identity beyond it.
     pub(crate) dev: u64,

@@ -11,8 +11,8 @@ use rustix::fs::{self, AtFlags, CWD, Mode, OFlags, RawDir, Statx, StatxAttribute
 use rustix::io::Errno;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::Found;
-use crate::entry::{Kind, Stat, Time};
+use super::StatAt;
+use crate::metadata::{Kind, Stat, Time};
 
 /// Room for some 500 entries a call; measured to make no difference from 4 KiB to 1 MiB.
 pub(crate) const LISTING_BUFFER: usize = 32 * 1024;
@@ -72,18 +72,18 @@ fn kind(file_type: fs::FileType) -> Option<Kind> {
 const MASK: StatxFlags = StatxFlags::BASIC_STATS.union(StatxFlags::BTIME).union(StatxFlags::MNT_ID);
 
 /// The metadata of an entry of an open directory; a symlink's own, and without mounting anything.
-pub(crate) fn stat_child(dir: &Dir, name: &CStr) -> io::Result<Found> {
+pub(crate) fn stat_child(dir: &Dir, name: &CStr) -> io::Result<StatAt> {
     let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
     Ok(found(&fs::statx(dir, name, flags, MASK)?))
 }
 
 /// The metadata of an open file.
-pub(crate) fn stat_open(file: &Dir) -> io::Result<Found> {
+pub(crate) fn stat_open(file: &Dir) -> io::Result<StatAt> {
     Ok(found(&fs::statx(file, c"", AtFlags::EMPTY_PATH, MASK)?))
 }
 
 /// The metadata of a path.
-pub(crate) fn stat_path(path: &Path, follow: bool) -> io::Result<Found> {
+pub(crate) fn stat_path(path: &Path, follow: bool) -> io::Result<StatAt> {
     let flags = if follow { AtFlags::empty() } else { AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT };
     Ok(found(&fs::statx(CWD, path, flags, MASK)?))
 }
@@ -93,7 +93,7 @@ pub(crate) fn sync_filesystem(file: &Dir) -> io::Result<()> {
     Ok(fs::syncfs(file)?)
 }
 
-fn found(s: &Statx) -> Found {
+fn found(s: &Statx) -> StatAt {
     let time = |t: fs::StatxTimestamp| Time::new(t.tv_sec, t.tv_nsec);
     let birth = if s.stx_mask & StatxFlags::BTIME.bits() == 0 {
         0
@@ -103,7 +103,7 @@ fn found(s: &Statx) -> Found {
         bytes[8..].copy_from_slice(&s.stx_btime.tv_nsec.to_le_bytes());
         xxh3_64(&bytes) as u32
     };
-    Found {
+    StatAt {
         stat: Stat {
             mode: s.stx_mode,
             nlink: s.stx_nlink,

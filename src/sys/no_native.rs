@@ -6,8 +6,8 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::path::Path;
 
-use super::Found;
-use crate::entry::Kind;
+use super::StatAt;
+use crate::metadata::Kind;
 
 pub(crate) const LISTING_BUFFER: usize = 0;
 
@@ -35,11 +35,11 @@ pub(crate) fn list(
     unsupported()
 }
 
-pub(crate) fn stat_child(_dir: &Dir, _name: &CStr) -> io::Result<Found> {
+pub(crate) fn stat_child(_dir: &Dir, _name: &CStr) -> io::Result<StatAt> {
     unsupported()
 }
 
-pub(crate) fn stat_open(_dir: &Dir) -> io::Result<Found> {
+pub(crate) fn stat_open(_dir: &Dir) -> io::Result<StatAt> {
     unsupported()
 }
 

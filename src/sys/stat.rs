@@ -3,24 +3,24 @@
 use std::io;
 use std::path::Path;
 
-use super::Found;
+use super::StatAt;
 
 /// The metadata of `path` itself.
-pub(crate) fn stat(path: &Path) -> io::Result<Found> {
+pub(crate) fn stat(path: &Path) -> io::Result<StatAt> {
     implementation::stat(path, false)
 }
 
 /// The metadata of what `path` leads to.
-pub(crate) fn stat_following(path: &Path) -> io::Result<Found> {
+pub(crate) fn stat_following(path: &Path) -> io::Result<StatAt> {
     implementation::stat(path, true)
 }
 
 #[cfg(target_os = "linux")]
 mod implementation {
-    use super::{Found, Path, io};
+    use super::{Path, StatAt, io};
     use crate::sys::native;
 
-    pub(super) fn stat(path: &Path, follow: bool) -> io::Result<Found> {
+    pub(super) fn stat(path: &Path, follow: bool) -> io::Result<StatAt> {
         native::stat_path(path, follow)
     }
 }
@@ -30,12 +30,12 @@ mod implementation {
     use std::fs;
     use std::os::unix::fs::MetadataExt as _;
 
-    use super::{Found, Path, io};
-    use crate::entry::{Stat, Time};
+    use super::{Path, StatAt, io};
+    use crate::metadata::{Stat, Time};
 
-    pub(super) fn stat(path: &Path, follow: bool) -> io::Result<Found> {
+    pub(super) fn stat(path: &Path, follow: bool) -> io::Result<StatAt> {
         let m = if follow { fs::metadata(path)? } else { fs::symlink_metadata(path)? };
-        Ok(Found {
+        Ok(StatAt {
             stat: Stat {
                 mode: m.mode() as u16,
                 nlink: m.nlink() as u32,
@@ -59,11 +59,11 @@ mod implementation {
     use std::fs;
     use std::time::{SystemTime, UNIX_EPOCH};
 
-    use super::{Found, Path, io};
-    use crate::entry::{Kind, Stat, Time};
+    use super::{Path, StatAt, io};
+    use crate::metadata::{Kind, Stat, Time};
 
     /// Without inode and ctime: size and mtime alone tell a change. See the README's platform table.
-    pub(super) fn stat(path: &Path, follow: bool) -> io::Result<Found> {
+    pub(super) fn stat(path: &Path, follow: bool) -> io::Result<StatAt> {
         let m = if follow { fs::metadata(path)? } else { fs::symlink_metadata(path)? };
         let kind = if m.is_dir() {
             Kind::Dir
@@ -75,7 +75,7 @@ mod implementation {
         let mtime = m.modified().map_or(Time::default(), time);
         let mode = kind.mode_bits() | if m.permissions().readonly() { 0o444 } else { 0o644 };
         let stat = Stat { mode, nlink: 1, size: m.len(), mtime, ctime: mtime, ..Stat::default() };
-        Ok(Found { stat, dev: 0, mount: 0, automount: false })
+        Ok(StatAt { stat, dev: 0, mount: 0, automount: false })
     }
 
     fn time(t: SystemTime) -> Time {

@@ -4,8 +4,8 @@ use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use super::racy::RacyRule;
-use crate::entry::Time;
-use crate::sys::filesystem::FileSystem;
+use crate::metadata::Time;
+use crate::sys::filesystem::{FileSystem, FsType};
 
 /// How far a server's clock may be behind ours before its stamps are trusted too early, where its
 /// time cannot be asked.
@@ -18,7 +18,7 @@ pub(crate) struct WalkDevice {
     pub(crate) identity: String,
     /// The boundary by its own clock.
     pub(crate) boundary: Time,
-    pub(crate) met: Met,
+    pub(crate) rules: FsRules,
     /// It keeps a change time that no program can set.
     pub(crate) keeps_ctime: bool,
     /// Its clock is neither ours nor could be asked.
@@ -28,7 +28,7 @@ pub(crate) struct WalkDevice {
 /// What a directory takes from the file system that it lies on.
 #[derive(Debug, Clone, Copy)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact about a file system")]
-pub(crate) struct Met {
+pub(crate) struct FsRules {
     /// Its number.
     pub(crate) device: u32,
     pub(crate) rule: RacyRule,
@@ -59,8 +59,12 @@ impl Devices {
     ///
     /// # Errors
     /// That of `describe`.
-    pub(crate) fn meet<E>(&self, dev: u64, describe: impl FnOnce() -> Result<FileSystem, E>) -> Result<Met, E> {
-        let find = |known: &[(u64, WalkDevice)]| known.iter().find(|(d, _)| *d == dev).map(|(_, device)| device.met);
+    pub(crate) fn rules_for<E>(
+        &self,
+        dev: u64,
+        describe: impl FnOnce() -> Result<FileSystem, E>,
+    ) -> Result<FsRules, E> {
+        let find = |known: &[(u64, WalkDevice)]| known.iter().find(|(d, _)| *d == dev).map(|(_, device)| device.rules);
         if let Some(found) = find(&self.known.read().unwrap_or_else(PoisonError::into_inner)) {
             return Ok(found);
         }
@@ -69,25 +73,26 @@ impl Devices {
         if let Some(found) = find(&known) {
             return Ok(found);
         }
-        let unknown_clock = !fs.has_local_clock() && fs.own_time.is_none();
-        let boundary = if fs.has_local_clock() {
+        let facts = FsType(&fs.kind);
+        let unknown_clock = !facts.has_local_clock() && fs.own_time.is_none();
+        let boundary = if facts.has_local_clock() {
             self.boundary
         } else {
             fs.own_time.unwrap_or_else(|| self.boundary.saturating_sub(CLOCK_MARGIN))
         };
-        let keeps_ctime = fs.keeps_ctime();
+        let keeps_ctime = facts.keeps_ctime();
         let rule = RacyRule::new(boundary, self.window, keeps_ctime);
-        let met = Met {
+        let rules = FsRules {
             device: known.len() as u32,
             rule,
-            may_automount: fs.may_automount(),
-            stamps_prove_names: fs.stamps_prove_names(),
-            changes_are_local: fs.changes_are_local(),
+            may_automount: facts.may_automount(),
+            stamps_prove_names: facts.stamps_prove_names(),
+            changes_are_local: facts.changes_are_local(),
             racy_at_the_end: unknown_clock,
         };
         let FileSystem { kind, identity, .. } = fs;
-        known.push((dev, WalkDevice { kind, identity, boundary, met, keeps_ctime, unknown_clock }));
-        Ok(met)
+        known.push((dev, WalkDevice { kind, identity, boundary, rules, keeps_ctime, unknown_clock }));
+        Ok(rules)
     }
 
     /// Whether a file system goes by this name, which says nothing if it is empty.

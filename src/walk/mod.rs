@@ -3,24 +3,24 @@
 //! known here.
 
 mod devices;
-mod narrow;
+mod hint_filter;
 mod native;
-mod patience;
 mod portable;
 mod racy;
+mod timeout;
 
 use std::cmp::Ordering;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-pub(crate) use devices::{Devices, Met, WalkDevice};
-pub(crate) use narrow::Narrow;
-pub(crate) use patience::ask;
+pub(crate) use devices::{Devices, FsRules, WalkDevice};
+pub(crate) use hint_filter::HintFilter;
 pub(crate) use racy::{NewestRule, default_window};
+pub(crate) use timeout::with_timeout;
 
-use crate::entry::{Flags, Kind, Stat, Time};
 use crate::filter::Filter;
+use crate::metadata::{Flags, Kind, Stat, Time};
 use crate::monitor::Monitor;
 use crate::{Error, Result, sys};
 
@@ -42,7 +42,7 @@ fn push_name(names: &mut Vec<u8>, name: &[u8]) -> Name {
 
 /// One child of a finished directory.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Entry {
+pub(crate) struct WalkEntry {
     pub(crate) name: Name,
     pub(crate) stat: Stat,
     pub(crate) flags: Flags,
@@ -50,20 +50,20 @@ pub(crate) struct Entry {
 
 /// A finished directory, its children sorted by name.
 #[derive(Debug, Default)]
-pub(crate) struct Listing {
+pub(crate) struct DirListing {
     /// All names, each followed by NUL.
     pub(crate) names: Arc<Vec<u8>>,
-    pub(crate) entries: Vec<Entry>,
+    pub(crate) entries: Vec<WalkEntry>,
 }
 
-impl Listing {
-    pub(crate) fn name(&self, entry: &Entry) -> &[u8] {
+impl DirListing {
+    pub(crate) fn name(&self, entry: &WalkEntry) -> &[u8] {
         name(&self.names, entry.name)
     }
 
-    /// Puts child directories, sorted by name, among the files, without room for a second list. A name that was listed
+    /// Puts child directories, sorted by name, among the files, without room for a extra list. A name that was listed
     /// twice, and meant two things, is the directory's.
-    fn merge(&mut self, dirs: &[Entry]) {
+    fn merge(&mut self, dirs: &[WalkEntry]) {
         let (mut files, mut left) = (self.entries.len(), dirs.len());
         self.entries.extend_from_slice(dirs);
         let mut at = self.entries.len();
@@ -106,7 +106,7 @@ pub(crate) enum Looked {
 
 /// A directory whose children are all known.
 #[derive(Debug)]
-pub(crate) struct Directory<'a> {
+pub(crate) struct FinishedDir<'a> {
     /// Tells the threads apart.
     pub(crate) thread: usize,
     pub(crate) device: u32,
@@ -115,12 +115,12 @@ pub(crate) struct Directory<'a> {
     pub(crate) looked: Looked,
     /// The time of the last change of the directory itself.
     pub(crate) changed: Time,
-    pub(crate) listing: &'a Listing,
+    pub(crate) listing: &'a DirListing,
 }
 
 /// What an earlier snapshot knows of a directory.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Known {
+pub(crate) struct BaseDir {
     /// By what the sink knows it.
     pub(crate) row: u32,
     /// Its metadata as they were before it was listed then.
@@ -134,7 +134,7 @@ pub(crate) struct Known {
     pub(crate) is_mount: bool,
 }
 
-/// How much of a directory is remembered.
+/// How much of a directory is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Detail {
     /// Its child directories.
@@ -147,28 +147,28 @@ pub(crate) enum Detail {
 
 /// A directory that holds the names that an earlier snapshot knows.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Passed<'a> {
+pub(crate) struct PatchedDir<'a> {
     /// Tells the threads apart.
     pub(crate) thread: usize,
     pub(crate) device: u32,
     /// By what the earlier snapshot knows it.
     pub(crate) row: u32,
     /// Some of the entries that are no directories, in order, as they are now.
-    pub(crate) files: &'a [Entry],
+    pub(crate) files: &'a [WalkEntry],
     /// All its child directories.
-    pub(crate) dirs: &'a [Entry],
+    pub(crate) dirs: &'a [WalkEntry],
 }
 
 /// The names in a directory as an earlier snapshot knows them, in order.
 #[derive(Debug, Default)]
-pub(crate) struct Remembered {
+pub(crate) struct BaseListing {
     /// Each followed by NUL.
     pub(crate) names: Vec<u8>,
     /// Those of all that are no directories, if asked for.
     pub(crate) files: Vec<Name>,
     /// The same with their metadata, if asked for.
-    pub(crate) entries: Vec<Entry>,
-    pub(crate) subdirs: Vec<(Name, Known)>,
+    pub(crate) entries: Vec<WalkEntry>,
+    pub(crate) subdirs: Vec<(Name, BaseDir)>,
     /// All flags of what is no directory.
     pub(crate) flags: Flags,
     /// Files of the earlier scan's own were left out, which may count now.
@@ -181,17 +181,17 @@ pub(crate) trait Sink: Sync {
     type Done: Copy + Send + 'static;
 
     /// A directory is finished: its children, and what its child directories became, in the same order.
-    fn directory(&self, directory: &Directory<'_>, subdirs: Vec<Self::Done>) -> Self::Done;
+    fn directory(&self, directory: &FinishedDir<'_>, subdirs: Vec<Self::Done>) -> Self::Done;
 
     /// What an earlier snapshot knows of a root.
-    fn known_root(&self, number: usize) -> Option<Known>;
+    fn known_root(&self, number: usize) -> Option<BaseDir>;
 
     /// What a directory holds that an earlier snapshot knows; none if that cannot be relied on.
-    fn remembered(&self, row: u32, detail: Detail) -> Option<Remembered>;
+    fn listing_of_base(&self, row: u32, detail: Detail) -> Option<BaseListing>;
 
     /// A directory of which only some entries were looked at: what they and its child directories are now, and what the
     /// latter became. None if it has to be told with all its entries.
-    fn passed(&self, directory: &Passed<'_>, subdirs: &[Self::Done]) -> Option<Self::Done>;
+    fn passed(&self, directory: &PatchedDir<'_>, subdirs: &[Self::Done]) -> Option<Self::Done>;
 
     /// Something below a symlink was named by a hint.
     fn hint_below_symlink(&self);
@@ -215,7 +215,7 @@ pub(crate) struct FinishedRoot<D> {
 }
 
 /// What to walk and how.
-pub(crate) struct Plan<'a> {
+pub(crate) struct WalkPlan<'a> {
     /// Absolute and normal.
     pub(crate) roots: &'a [PathBuf],
     pub(crate) filter: &'a Filter,
@@ -225,7 +225,7 @@ pub(crate) struct Plan<'a> {
     /// How long one call may last before its directory is given up; for the native walker.
     pub(crate) io_timeout: Option<Duration>,
     /// Looks only at what these name; for the native walker.
-    pub(crate) narrow: Option<&'a Narrow>,
+    pub(crate) hint_filter: Option<&'a HintFilter>,
     /// Files of our own that are left out: the directory (device and inode) and a test of the name.
     pub(crate) own: &'a [OwnFile],
 }
@@ -255,7 +255,7 @@ impl OwnFile {
     }
 }
 
-impl Plan<'_> {
+impl WalkPlan<'_> {
     /// Our own files in one directory.
     fn own_in(&self, dev: u64, ino: u64) -> impl Iterator<Item = &OwnFile> {
         self.own.iter().filter(move |o| o.dev == dev && o.ino == ino)
@@ -286,7 +286,7 @@ pub(crate) fn root_error(path: &Path, error: &std::io::Error) -> Error {
 
 /// Walks with the portable walker.
 pub(crate) fn portable<S: Sink>(
-    plan: &Plan<'_>,
+    plan: &WalkPlan<'_>,
     devices: &Devices,
     sink: &S,
     monitor: &dyn Monitor,
@@ -296,7 +296,7 @@ pub(crate) fn portable<S: Sink>(
 
 /// Walks with the system's own calls, where it has them.
 pub(crate) fn native<S: Sink>(
-    plan: &Plan<'_>,
+    plan: &WalkPlan<'_>,
     devices: &Devices,
     sink: &S,
     monitor: &dyn Monitor,
@@ -311,7 +311,7 @@ mod tests {
     #[test]
     fn directories_are_merged_in_order_and_take_the_place_of_a_file_of_their_name() {
         let names = Arc::new((b'a'..=b'f').flat_map(|name| [name, 0]).collect::<Vec<_>>());
-        let entry = |letter: u8, ino| Entry {
+        let entry = |letter: u8, ino| WalkEntry {
             name: (u32::from(letter - b'a') * 2, 1),
             stat: Stat { ino, ..Stat::default() },
             flags: Flags::empty(),
@@ -319,8 +319,10 @@ mod tests {
         for (files, dirs) in
             [("", ""), ("ace", ""), ("", "bd"), ("ace", "bdf"), ("abcdef", "ace"), ("cd", "abef"), ("ab", "ab")]
         {
-            let mut listing =
-                Listing { names: Arc::clone(&names), entries: files.bytes().map(|letter| entry(letter, 1)).collect() };
+            let mut listing = DirListing {
+                names: Arc::clone(&names),
+                entries: files.bytes().map(|letter| entry(letter, 1)).collect(),
+            };
             listing.merge(&dirs.bytes().map(|letter| entry(letter, 2)).collect::<Vec<_>>());
             let merged: Vec<_> = listing.entries.iter().map(|e| (listing.name(e)[0], e.stat.ino)).collect();
             let all: std::collections::BTreeMap<_, _> =

@@ -1,4 +1,4 @@
-//! The racy rule (law 1): which stamps are too young to prove that an entry will not change again
+//! The racy rule (promise 1): which stamps are too young to prove that an entry will not change again
 //! without a new stamp.
 //!
 //! The idea is git's "racy git problem": a file that changes twice within one tick of the clock keeps
@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use crate::entry::{Stat, Time};
+use crate::metadata::{Stat, Time};
 use crate::sys::clock;
 
 /// Never shorter by default than the coarsest stamps known (FAT: two seconds).
@@ -17,11 +17,11 @@ const SHORTEST: Duration = Duration::from_secs(2);
 /// What the kernel's write-back takes to begin where it does not tell.
 const USUAL_WRITE_BACK: Duration = Duration::from_secs(35);
 
-/// A stamp without nanoseconds is taken as one of a file system that keeps two-second stamps (FAT).
+/// A stamp without nanoseconds is taken as one of a file system that keeps two-extra stamps (FAT).
 const COARSEST_GRANULE: Duration = Duration::from_secs(2);
 
 /// How much of time a stamp stands for. File systems cut the time off at what they can keep: FAT at two
-/// seconds or ten milliseconds, many FUSE ones at a second, NTFS at 100 ns. It need not be known which one
+/// seconds or ten milliseconds, many FUSE ones at a extra, NTFS at 100 ns. It need not be known which one
 /// this is: the zeros at a stamp's end tell. A stamp with such zeros by chance costs one more look.
 pub(crate) fn granule(stamp: Time) -> Duration {
     if stamp.nsec == 0 {
@@ -66,7 +66,7 @@ fn latest(stamp: Time) -> Time {
     stamp.saturating_add(granule(stamp).saturating_sub(Duration::from_nanos(1)))
 }
 
-/// The second rule, for file systems whose clock cannot be asked: the newest stamp that a walk saw tells
+/// The extra rule, for file systems whose clock cannot be asked: the newest stamp that a walk saw tells
 /// what time it was there at the least. An entry whose stamp may be of the time of the walk is racy, by
 /// whatever the clocks differ. (borg's rule for its files cache, widened by how long the walk took.)
 #[derive(Debug, Clone, Copy)]

@@ -1,4 +1,4 @@
-//! The laws on the file system that `TMPDIR` lies on, whatever it is: each test asks first what it can do, and asks of
+//! The promises on the file system that `TMPDIR` lies on, whatever it is: each test asks first what it can do, and asks of
 //! it no more. `tools/test-fs` and `tools/test-vm` run these on every file system that they can mount.
 
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! Law 1 where stamps cannot tell: changes in the tick of the stat, with equal size and restored mtime, through a
+//! Promise 1 where stamps cannot tell: changes in the tick of the stat, with equal size and restored mtime, through a
 //! mapping, during a long write. Files and directories that look the same as others are in `lookalikes`.
 
 mod lookalikes;

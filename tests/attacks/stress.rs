@@ -1,4 +1,4 @@
-//! Law 1 under fire: a tree changes all the time while snapshots of it are taken and compared in a loop, and a
+//! Promise 1 under fire: a tree changes all the time while snapshots of it are taken and compared in a loop, and a
 //! mirror is told nothing but what the lists say. Whenever the tree comes to rest, the mirror has to be equal to it
 //! after two more rounds.
 

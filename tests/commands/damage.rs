@@ -1,4 +1,4 @@
-//! Law 6: a damaged snapshot is never believed: what each command has to say of one. What damage there is
+//! Promise 6: a damaged snapshot is never believed: what each command has to say of one. What damage there is
 //! and that it is found: tests/attacks/damage.rs.
 
 use std::fs::OpenOptions;

@@ -1,4 +1,4 @@
-//! `diff`: refusals. Other questions (law 7), an emptied root, too many removals (law 8), swapped
+//! `diff`: refusals. Other questions (promise 7), an emptied root, too many removals (promise 8), swapped
 //! snapshots.
 
 use crate::testenv::TestEnv;

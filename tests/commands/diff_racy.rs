@@ -1,4 +1,4 @@
-//! Law 1 as the diff tells it: what was too young to be sure of is suspect until it was seen stable.
+//! Promise 1 as the diff tells it: what was too young to be sure of is suspect until it was seen stable.
 
 use crate::testenv::TestEnv;
 

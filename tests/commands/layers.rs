@@ -9,13 +9,13 @@ use crate::rust_files;
 
 /// From the ground up; what stands on one line are siblings.
 const FLOORS: [&[&str]; 8] = [
-    &["path", "entry"],
+    &["path", "metadata", "units"],
     &["error"],
-    &["filter", "hints", "monitor"],
+    &["filter", "sources", "monitor"],
     &["sys"],
-    &["walk", "snapshot", "duplicati"],
+    &["walk", "snapshot"],
     &["scan", "diff"],
-    &["emit", "baseline", "watch"],
+    &["consumers", "jobs"],
     &["main", "cli"],
 ];
 

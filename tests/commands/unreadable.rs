@@ -1,4 +1,4 @@
-//! Law 2: what cannot be read is unknown, not removed; with a base its last known state is kept.
+//! Promise 2: what cannot be read is unknown, not removed; with a base its last known state is kept.
 
 use crate::testenv::{Run, TestEnv, shown};
 

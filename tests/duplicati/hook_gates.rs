@@ -1,7 +1,7 @@
 //! Each reason for which there must be no list. After a full scan that went well there is one again, where the reason is
 //! gone; and no version ever differs from the tree.
 
-use fastdiff::baseline::Store;
+use fastdiff::jobs::JobStore;
 use serde_json::json;
 
 use super::hook::{Ending, Hooked};
@@ -224,10 +224,10 @@ fn a_version_that_was_deleted_after_its_run_was_settled_scans_once() {
 #[test]
 fn the_state_of_another_machine_scans_once() {
     let mut hooked = Hooked::new().going();
-    // Its docket is the only file that names the machine.
-    let docket = hooked.env.path("state/jobs/documents/docket");
-    std::fs::write(&docket, b"{\"format\":2,\"digest\":\"\",\"docket\":{}}").unwrap();
-    once(&mut hooked, "docket cannot be relied on");
+    // Its state file is the only file that names the machine.
+    let state = hooked.env.path("state/jobs/documents/state.json");
+    std::fs::write(&state, b"{\"format\":3,\"digest\":\"\",\"state\":{}}").unwrap();
+    once(&mut hooked, "state file cannot be relied on");
 }
 
 #[test]
@@ -256,11 +256,11 @@ fn a_baseline_that_the_hook_did_not_make_scans_once() {
 fn a_baseline_that_is_damaged_or_gone_scans_once() {
     for damage in [true, false] {
         let mut hooked = Hooked::new().going();
-        let store = Store::open(hooked.env.path("state")).unwrap();
+        let store = JobStore::open(hooked.env.path("state")).unwrap();
         // Settled, so that the file is the baseline and not what is pending.
         let list = hooked.before().listed();
         hooked.run(&list, Ending::Nothing);
-        let committed = store.job("documents").unwrap().docket().unwrap().unwrap().committed.unwrap();
+        let committed = store.job("documents").unwrap().state().unwrap().unwrap().committed.unwrap();
         let file = store.dir().join("jobs/documents").join(committed.file);
         if damage {
             let bytes = std::fs::read(&file).unwrap();

@@ -49,7 +49,7 @@ fn odd_paths_stand_in_the_script_as_they_are() {
     let name = odd.join("script");
     let told = start(&hooked, name.to_str().unwrap());
     assert_eq!(told.refused(), "there is no baseline yet");
-    assert!(odd.join("state/jobs/documents/docket").exists());
+    assert!(odd.join("state/jobs/documents/state.json").exists());
 }
 
 #[test]

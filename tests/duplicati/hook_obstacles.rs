@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use fastdiff::baseline::Store;
+use fastdiff::jobs::JobStore;
 use rusqlite::Connection;
 
 use super::hook::{Ending, Hooked, Told};
@@ -112,7 +112,7 @@ fn a_locked_database_is_said_and_leaves_the_changes_for_the_next_time() {
 #[test]
 fn another_run_of_the_job_is_said() {
     let mut hooked = Hooked::new().going();
-    let store = Store::open(hooked.env.path("state")).unwrap();
+    let store = JobStore::open(hooked.env.path("state")).unwrap();
     let locked = store.job("documents").unwrap().lock().unwrap();
     let told = hooked.before();
     assert!(told.refused().contains("another run of it is under way"), "{:?}", told.log);

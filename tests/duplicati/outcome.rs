@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use fastdiff::duplicati::{DatabaseProblem, JobDatabase, Note, RunOutcome, Settings, Settled, settle};
+use fastdiff::consumers::duplicati::{DatabaseProblem, HookNote, JobDatabase, RunOutcome, Settings, Settled, settle};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
@@ -39,9 +39,9 @@ impl Runs {
     }
 
     /// What a hook notes before the run that is to come.
-    fn note(&self) -> Note {
+    fn note(&self) -> HookNote {
         let since = self.records.operations.last().map(|row| row.time);
-        Note { since, ..Note::before_run(&self.file(), &self.open(), &Settings::default()).unwrap() }
+        HookNote { since, ..HookNote::before_run(&self.file(), &self.open(), &Settings::default()).unwrap() }
     }
 
     /// A run with this result, which leaves a version or none.
@@ -54,12 +54,12 @@ impl Runs {
         operation
     }
 
-    fn settle(&self, note: &Note) -> Settled {
+    fn settle(&self, note: &HookNote) -> Settled {
         settle(note, &self.file(), &self.open()).unwrap()
     }
 
     #[track_caller]
-    fn aborted(&self, note: &Note) -> String {
+    fn aborted(&self, note: &HookNote) -> String {
         match self.settle(note) {
             Settled::Abort(why) => why,
             Settled::Commit(_) => panic!("this must not move the baseline"),
@@ -76,7 +76,7 @@ fn a_success_moves_the_baseline_and_is_noted_with_its_version() {
     let Settled::Commit(committed) = runs.settle(&note) else { panic!("a success") };
     let newest = runs.open().newest_version().unwrap().unwrap();
     assert_eq!((newest.operation, Some(newest.row)), (operation, committed.version));
-    assert_eq!(Note { version: note.version, ..committed }, note, "nothing else is noted anew");
+    assert_eq!(HookNote { version: note.version, ..committed }, note, "nothing else is noted anew");
 }
 
 #[test]
@@ -166,7 +166,7 @@ fn another_database_is_noticed() {
     assert!(matches!(runs.settle(&note), Settled::Commit(_)));
     let whole = runs.records.clone();
     // Moved.
-    let moved = Note { database: "/elsewhere.sqlite".into(), ..note.clone() };
+    let moved = HookNote { database: "/elsewhere.sqlite".into(), ..note.clone() };
     assert!(runs.aborted(&moved).contains("moved from /elsewhere.sqlite"));
     // Made anew: other times under the same numbers, first or later ones.
     for row in 0..2 {
@@ -183,11 +183,14 @@ fn another_database_is_noticed() {
     }
     // Put back from a copy: the run is older than what it is said to be for.
     runs.records = whole;
-    let later = Note { since: note.since.map(|time| time + 1_000), ..note.clone() };
+    let later = HookNote { since: note.since.map(|time| time + 1_000), ..note.clone() };
     assert!(runs.aborted(&later).contains("copy"));
-    assert!(runs.aborted(&Note { since: None, ..note.clone() }).contains("cut off before it had answered"));
+    assert!(runs.aborted(&HookNote { since: None, ..note.clone() }).contains("cut off before it had answered"));
     // The noted operation is not there.
-    let unknown = Note { newest: note.newest.map(|row| fastdiff::duplicati::Row { id: row.id + 50, ..row }), ..note };
+    let unknown = HookNote {
+        newest: note.newest.map(|row| fastdiff::consumers::duplicati::JobRow { id: row.id + 50, ..row }),
+        ..note
+    };
     assert!(runs.aborted(&unknown).contains("made anew"));
 }
 
@@ -195,8 +198,8 @@ fn another_database_is_noticed() {
 fn a_run_of_a_database_that_was_new_gives_it_its_first_operation() {
     let runs = Runs::new();
     let database = runs.open();
-    let note = Note::without_database(&runs.file(), &Settings::default());
-    let note = Note { since: Some(0), ..note };
+    let note = HookNote::without_database(&runs.file(), &Settings::default());
+    let note = HookNote { since: Some(0), ..note };
     let Settled::Commit(committed) = settle(&note, &runs.file(), &database).unwrap() else { panic!("a success") };
     assert_eq!(Some(committed.first), database.first_operation().unwrap());
     assert_eq!(committed.version, database.newest_version().unwrap().map(|version| version.row));

@@ -1,4 +1,4 @@
-//! Law 5 for Duplicati: where a list would mislead it, there is none. Standard output is empty, the exit code
+//! Promise 5 for Duplicati: where a list would mislead it, there is none. Standard output is empty, the exit code
 //! is 3, the message says which path or file it was, and Duplicati scans everything by itself.
 
 use std::ffi::OsStr;

@@ -1,7 +1,7 @@
 //! What a job's walk takes from earlier snapshots: its own and those of other jobs over the same tree, and never what
 //! could be older than its baseline.
 
-use fastdiff::baseline::{Begun, Ending, Job, Locked, Request, Store};
+use fastdiff::jobs::{Job, JobStore, LockedJob, RunRequest, RunResult, StartedRun};
 use fastdiff::{ChangeKind, HintsSource, HintsUse, NoMonitor, ScanOptions};
 
 use fuser::Errno;
@@ -9,24 +9,24 @@ use fuser::Errno;
 use super::Jobs;
 use crate::testenv::faultfs::{Fault, FaultFs, Phase, SECOND, Stamps};
 
-fn request(jobs: &Jobs) -> Request {
+fn request(jobs: &Jobs) -> RunRequest {
     let mut scan = ScanOptions::new([jobs.env.path("tree")]);
     scan.racy_window = Some(std::time::Duration::ZERO);
     jobs.env.settle();
-    Request::new(scan, "test")
+    RunRequest::new(scan, "test")
 }
 
 fn job(jobs: &Jobs, name: &str) -> Job {
-    Store::open(jobs.env.path("state")).unwrap().job(name).unwrap()
+    JobStore::open(jobs.env.path("state")).unwrap().job(name).unwrap()
 }
 
-fn begin(jobs: &Jobs, locked: &Locked) -> Begun {
+fn begin(jobs: &Jobs, locked: &LockedJob) -> StartedRun {
     locked.begin(&request(jobs), &NoMonitor).unwrap()
 }
 
-fn committed(jobs: &Jobs, locked: &Locked) -> Begun {
+fn committed(jobs: &Jobs, locked: &LockedJob) -> StartedRun {
     let begun = begin(jobs, locked);
-    locked.commit(Some(begun.run), 1, &Ending::default()).unwrap();
+    locked.commit(Some(begun.run), 1, &RunResult::default()).unwrap();
     begun
 }
 

@@ -32,9 +32,9 @@ fn the_run_that_is_committed_can_be_named() {
         jobs.run(["abort", "j", "--run=2"]).failure(2),
         @"fastdiff: error: job j: run 2 is not pending, run 3 is; nothing was changed"
     );
-    assert_eq!(jobs.docket()["committed"]["run"], 1);
+    assert_eq!(jobs.job_state()["committed"]["run"], 1);
     jobs.run(["commit", "j", "--run=3"]).success();
-    assert_eq!(jobs.docket()["committed"]["run"], 3);
+    assert_eq!(jobs.job_state()["committed"]["run"], 3);
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn what_runs_listed_that_did_not_succeed_is_listed_again_as_it_is_now() {
     assert_eq!(list, "M\t.\nD\tbrief\nT\tdir\nS\tdir/inside\n", "a mirror may have lost dir/inside and hold brief");
     jobs.commit();
     assert_eq!(jobs.list(), "");
-    assert_eq!(jobs.files(), ["1.snap", "4.snap", "5.snap", "docket"], "nothing of them stays");
+    assert_eq!(jobs.files(), ["1.snap", "4.snap", "5.snap", "state.json"], "nothing of them stays");
 }
 
 #[test]
@@ -125,7 +125,7 @@ fn a_root_that_is_empty_now_is_refused_after_another_definition_too() {
     jobs.env.remove("tree/a");
     let run = jobs.begin(&["--no-list"]);
     assert!(run.code == Some(2) && run.stderr.contains("held entries before and is empty now"), "{}", run.stderr);
-    assert!(jobs.docket()["pending"].is_null());
+    assert!(jobs.job_state()["pending"].is_null());
     let run = jobs.begin(&["--no-list", "--allow-root-change"]);
     assert!(run.code == Some(0) && run.stderr.contains("the definition changed"), "{}", run.stderr);
 }
@@ -141,7 +141,7 @@ fn a_commit_after_a_run_that_was_refused_does_not_mean_the_one_before() {
     assert_eq!(jobs.begin(&[]).code, Some(2));
     let line = jobs.run(["commit", "j"]).failure(2);
     assert!(line.contains("run 2 is pending, and one that was to follow it was refused since"), "{line}");
-    assert_eq!(jobs.docket()["committed"]["run"], 1);
+    assert_eq!(jobs.job_state()["committed"]["run"], 1);
     jobs.env.rename("elsewhere", "tree");
     let run = jobs.begin(&["--emit=name-status", "--relative"]);
     assert!(run.stdout.contains("A\tb\n"), "{}", run.stdout);
@@ -168,8 +168,8 @@ fn a_refused_list_leaves_nothing_pending() {
     assert!(line.contains("held entries before and is empty now"), "{line}");
     let line = jobs.begin(&["--allow-root-change", "--max-delete=2"]).failure(2);
     assert!(line.contains("3 entries were removed, more than --max-delete 2 allows"), "{line}");
-    assert!(jobs.docket()["pending"].is_null());
-    assert_eq!(jobs.files(), ["1.snap", "docket"]);
+    assert!(jobs.job_state()["pending"].is_null());
+    assert_eq!(jobs.files(), ["1.snap", "state.json"]);
     assert_eq!(jobs.begin(&["--allow-root-change"]).code, Some(0));
     jobs.define("consumer = \"name-status\"\nmax-delete = \"50%\"");
     let line = jobs.begin(&["--allow-root-change"]).failure(2);
@@ -200,13 +200,13 @@ fn former_baselines_are_kept_as_the_definition_says_and_can_be_compared() {
         jobs.settle();
         assert!(jobs.files().len() <= 4, "{:?}", jobs.files());
     }
-    assert_eq!(jobs.files(), ["3.snap", "4.snap", "5.snap", "docket"]);
+    assert_eq!(jobs.files(), ["3.snap", "4.snap", "5.snap", "state.json"]);
     let (old, new) = (jobs.state("3.snap"), jobs.state("5.snap"));
     let changes = jobs.env.changes(old.to_str().unwrap(), new.to_str().unwrap());
     assert_eq!(changes, "M .\nA 4\nA 5\n");
     jobs.define("consumer = \"name-status\"\nkeep = 0");
     jobs.settle();
-    assert_eq!(jobs.files(), ["6.snap", "docket"]);
+    assert_eq!(jobs.files(), ["6.snap", "state.json"]);
 }
 
 #[test]
@@ -225,7 +225,7 @@ fn a_list_goes_to_a_file_whole_or_not_at_all_and_duplicati_gets_no_full_list() {
     jobs.env.write("tree/co:lon", "");
     let run = jobs.begin(&[]);
     assert_eq!((run.code, run.stdout.as_str()), (Some(3), ""), "{}", run.stderr);
-    assert_eq!(jobs.docket()["pending"]["run"], 3, "Duplicati scans, and that may succeed");
+    assert_eq!(jobs.job_state()["pending"]["run"], 3, "Duplicati scans, and that may succeed");
 }
 
 #[test]
@@ -237,7 +237,7 @@ fn a_list_that_is_written_into_the_tree_is_no_part_of_the_walk_before() {
     assert_eq!(jobs.list(), "M .\nA list\n", "and nothing of its making");
     let line = jobs.begin(&["-o", "missing/list"]).failure(2);
     assert!(line.contains("missing"), "{line}");
-    assert_eq!(jobs.docket()["pending"]["run"], 3, "refused before the walk");
+    assert_eq!(jobs.job_state()["pending"]["run"], 3, "refused before the walk");
 }
 
 #[test]

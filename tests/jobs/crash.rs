@@ -124,10 +124,10 @@ impl Rig {
         steps
     }
 
-    /// After a cut: what the docket says is true, the next list holds what no success covered, and all goes on.
+    /// After a cut: what the state file says is true, the next list holds what no success covered, and all goes on.
     fn check(&self, committed_before: u64, told: &str) {
         let jobs = &self.jobs;
-        let committed = jobs.docket()["committed"]["run"].as_u64().unwrap();
+        let committed = jobs.job_state()["committed"]["run"].as_u64().unwrap();
         let is_covered = committed > committed_before;
         jobs.env.settle();
         let next = jobs.run(["begin", "j", "-q", "--racy-window=0", "--relative"]);
@@ -147,16 +147,16 @@ impl Rig {
         jobs.commit();
         assert_eq!(jobs.list(), "", "{told}");
         jobs.commit();
-        let number = jobs.docket()["committed"]["run"].as_u64().unwrap();
+        let number = jobs.job_state()["committed"]["run"].as_u64().unwrap();
         let files = [format!("{}.snap", number - 1), format!("{number}.snap")];
-        let mut expected: Vec<_> = files.into_iter().chain(["docket".to_owned()]).collect();
+        let mut expected: Vec<_> = files.into_iter().chain(["state.json".to_owned()]).collect();
         expected.sort();
         assert_eq!(jobs.files(), expected, "{told}: something stays");
     }
 
     fn committed(&self) -> u64 {
         self.put_back();
-        self.jobs.docket()["committed"]["run"].as_u64().unwrap()
+        self.jobs.job_state()["committed"]["run"].as_u64().unwrap()
     }
 }
 
@@ -184,7 +184,7 @@ fn cut_everywhere(cut: &Cut) {
         let run = rig.traced(&["-o", "/dev/null", "-e", &trace, "-e", &inject], cut.args);
         let told = format!("{} cut at {call} {number}", cut.what);
         killed += usize::from(run.signal == Some(9) || run.code == Some(137));
-        let is_committed = rig.jobs.docket()["committed"]["run"].as_u64().unwrap() > before;
+        let is_committed = rig.jobs.job_state()["committed"]["run"].as_u64().unwrap() > before;
         if cut.what.starts_with("a run") && is_committed {
             assert!(rig.jobs.env.path("applied").exists(), "{told}: committed, and the consumer did not succeed");
         }
@@ -203,7 +203,7 @@ fn fail_everywhere(cut: &Cut, error: &str) {
         let inject = format!("inject={call}:error={error}:when={number}");
         let run = rig.traced(&["-o", "/dev/null", "-e", &trace, "-e", &inject], cut.args);
         let told = format!("{} with {error} at {call} {number}: {}", cut.what, run.stderr);
-        let is_committed = rig.jobs.docket()["committed"]["run"].as_u64().unwrap() > before;
+        let is_committed = rig.jobs.job_state()["committed"]["run"].as_u64().unwrap() > before;
         let failed = run.code != Some(0);
         if cut.what == "commit" && !failed {
             assert!(is_committed, "{told}");
@@ -282,5 +282,5 @@ fn leftovers_of_all_kinds_are_removed_by_the_next_run() {
         fs::write(path, "left").unwrap();
     }
     assert_eq!(jobs.start(&["--always", "--", "true"]).code, Some(0));
-    assert_eq!(jobs.files(), ["1.snap", "2.snap", "docket"]);
+    assert_eq!(jobs.files(), ["1.snap", "2.snap", "state.json"]);
 }

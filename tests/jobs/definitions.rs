@@ -205,9 +205,9 @@ fn a_bad_job_is_in_nobody_elses_way() {
 fn a_state_that_cannot_be_read_is_not_taken_for_none() {
     let jobs = Jobs::new();
     jobs.settle();
-    std::fs::write(jobs.state("docket"), "{").unwrap();
+    std::fs::write(jobs.state("state.json"), "{").unwrap();
     let listed = jobs.run(["job", "list"]);
-    assert!(listed.stderr.contains("warning: job j: its docket"), "{}", listed.stderr);
+    assert!(listed.stderr.contains("warning: job j: its state file"), "{}", listed.stderr);
     assert!(listed.stdout.contains("unknown"), "{}", listed.stdout);
 }
 

@@ -1,10 +1,10 @@
-//! Jobs as their user meets them: definitions, two-phase runs, what is in their way, schedules, and law 3.
+//! Jobs as their user meets them: definitions, two-phase runs, what is in their way, schedules, and promise 3.
 
 mod base;
 mod begin;
 mod crash;
 mod definitions;
-mod law;
+mod mirror;
 mod nice;
 mod places;
 mod real;
@@ -86,7 +86,7 @@ impl Jobs {
     /// Commits the run that is pending.
     #[track_caller]
     pub(super) fn commit(&self) {
-        let run = self.docket()["pending"]["run"].to_string();
+        let run = self.job_state()["pending"]["run"].to_string();
         self.run(["commit", "j", "--run", &run]).success();
     }
 
@@ -121,10 +121,10 @@ impl Jobs {
         names
     }
 
-    /// What the docket says, without looking at its digest.
-    pub(super) fn docket(&self) -> serde_json::Value {
-        let docket: serde_json::Value = serde_json::from_slice(&fs::read(self.state("docket")).unwrap()).unwrap();
-        docket["docket"].clone()
+    /// What the state file says, without looking at its digest.
+    pub(super) fn job_state(&self) -> serde_json::Value {
+        let state: serde_json::Value = serde_json::from_slice(&fs::read(self.state("state.json")).unwrap()).unwrap();
+        state["state"].clone()
     }
 
     /// The runs of the log: number, outcome, exit code.

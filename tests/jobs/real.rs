@@ -8,7 +8,7 @@ use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::TestRunner;
 
 use super::Jobs;
-use super::law::{Copied, truth};
+use super::mirror::{Copied, truth};
 use crate::properties::edits::{Tree, changing, making};
 use crate::properties::names::any_name;
 

@@ -32,8 +32,8 @@ fn the_command_gets_its_lists_as_files_and_variables_which_are_gone_afterwards()
     --x=[ROOT]/state/jobs/j/lists/deleted {other} j 2 [ROOT]/tree
     ");
     assert_eq!((run.code, run.stderr.as_str()), (Some(24), ""), "24 is success for rsync");
-    assert_eq!(jobs.files(), ["1.snap", "2.snap", "docket"]);
-    assert_eq!(jobs.docket()["committed"]["run"], 2);
+    assert_eq!(jobs.files(), ["1.snap", "2.snap", "state.json"]);
+    assert_eq!(jobs.job_state()["committed"]["run"], 2);
 }
 
 #[test]
@@ -46,9 +46,9 @@ fn the_baseline_moves_on_the_codes_that_mean_success_and_on_no_others() {
         jobs.env.write("tree/a", number.to_string());
         let run = jobs.start(&["--", "sh", "-c", &format!("exit {code}")]);
         assert_eq!(run.code, Some(i32::from(code)));
-        let docket = jobs.docket();
-        let is_committed = docket["committed"]["run"] == number;
-        assert_eq!(is_committed, docket["pending"].is_null());
+        let state = jobs.job_state();
+        let is_committed = state["committed"]["run"] == number;
+        assert_eq!(is_committed, state["pending"].is_null());
         assert_ne!(
             is_committed,
             run.stderr.contains("is not the baseline, what it listed is listed again"),
@@ -83,7 +83,7 @@ fn a_command_that_cannot_be_started_moves_nothing() {
     let run = jobs.start(&["--", "./text"]);
     assert_eq!(run.code, Some(126));
     assert!(run.stderr.contains("error: cannot start ./text: Permission denied"), "{}", run.stderr);
-    assert!(jobs.docket()["committed"].is_null());
+    assert!(jobs.job_state()["committed"].is_null());
     assert_eq!(
         jobs.log().iter().map(|(_, outcome, code)| (outcome.as_str(), *code)).collect::<Vec<_>>(),
         [("failed", Some(127)), ("failed", Some(126))]
@@ -97,7 +97,7 @@ fn a_command_that_a_signal_ends_moves_nothing() {
     let run = jobs.start(&["--", "sh", "-c", "kill -9 $$"]);
     assert_eq!(run.code, Some(137));
     assert!(run.stderr.contains("the command was ended by signal 9: run 1 is not the baseline"), "{}", run.stderr);
-    assert!(jobs.docket()["committed"].is_null());
+    assert!(jobs.job_state()["committed"].is_null());
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn a_signal_is_passed_on_and_the_end_of_the_command_awaited_and_taken_for_a_fail
     kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(143));
     assert!(jobs.env.path("ended").exists(), "its end was awaited");
-    assert!(jobs.docket()["committed"].is_null());
+    assert!(jobs.job_state()["committed"].is_null());
     assert_eq!(jobs.log()[0].1, "failed");
 }
 
@@ -135,7 +135,7 @@ fn an_interrupt_from_the_terminal_is_not_passed_on_twice() {
     fs::write(jobs.env.path("stop"), "").unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(5));
     assert_eq!(jobs.env.read("count"), b"1\n");
-    assert!(jobs.docket()["committed"].is_null());
+    assert!(jobs.job_state()["committed"].is_null());
 }
 
 #[test]
@@ -160,7 +160,7 @@ fn nothing_changed_means_that_the_command_is_not_started_but_on_request() {
     let run = jobs.run(["run", "j", "--racy-window=0"]);
     assert_eq!((run.code, run.stdout.as_str()), (Some(0), ""));
     assert!(run.stderr.ends_with("note: nothing changed: the command is not started\n"), "{}", run.stderr);
-    assert_eq!(jobs.docket()["committed"]["run"], 2, "the baseline moves all the same");
+    assert_eq!(jobs.job_state()["committed"]["run"], 2, "the baseline moves all the same");
     assert_eq!(jobs.start(&["--always"]).success(), "started\n");
 }
 
@@ -170,7 +170,7 @@ fn an_empty_list_is_given_to_nobody_who_would_misread_it() {
         let jobs = Jobs::with(&format!("consumer = \"{consumer}\"\ncommand = [\"sh\", \"-c\", \"echo started\"]"));
         jobs.settle();
         assert_eq!(jobs.start(&["--always"]).success(), "", "{consumer}");
-        assert_eq!(jobs.docket()["committed"]["run"], 2);
+        assert_eq!(jobs.job_state()["committed"]["run"], 2);
     }
     for consumer in ["rsync", "rclone", "tar", "text", "json", "paths", "name-status"] {
         let jobs = Jobs::with(&format!("consumer = \"{consumer}\"\ncommand = [\"sh\", \"-c\", \"echo started\"]"));
@@ -188,7 +188,7 @@ fn what_restic_has_no_name_for_is_no_reason_to_start_it() {
     let run = jobs.run(["run", "j", "--racy-window=0"]);
     assert_eq!((run.code, run.stdout.as_str()), (Some(0), ""));
     assert!(run.stderr.ends_with("note: nothing is to be listed: the command is not started\n"), "{}", run.stderr);
-    assert_eq!(jobs.docket()["committed"]["run"], 2);
+    assert_eq!(jobs.job_state()["committed"]["run"], 2);
 }
 
 #[test]
@@ -205,10 +205,10 @@ fn a_list_that_cannot_be_made_starts_nothing_and_duplicati_only_on_request() {
     let run = jobs.start(&[]);
     assert_eq!((run.code, run.stdout.as_str()), (Some(125), ""));
     assert!(run.stderr.contains("error: the command is not started: no list for duplicati: "), "{}", run.stderr);
-    assert_eq!(jobs.docket()["committed"]["run"], 2);
+    assert_eq!(jobs.job_state()["committed"]["run"], 2);
     let run = jobs.start(&["--anyway"]);
     assert_eq!((run.code, run.stdout.as_str()), (Some(0), "started\n"), "{}", run.stderr);
-    assert_eq!(jobs.docket()["committed"]["run"], 4);
+    assert_eq!(jobs.job_state()["committed"]["run"], 4);
 
     let jobs = Jobs::with("consumer = \"rclone\"\ncommand = [\"echo\", \"started\"]");
     jobs.env.write("tree/x/in", "");
@@ -236,11 +236,11 @@ fn an_incomplete_list_starts_nothing_unless_asked_to() {
         "{}",
         run.stderr
     );
-    assert_eq!(jobs.docket()["committed"]["run"], 1);
+    assert_eq!(jobs.job_state()["committed"]["run"], 1);
     assert_eq!(jobs.log()[1].1, "failed");
     let run = faulty(&["--anyway"]).unwrap();
     assert_eq!((run.code, run.stdout.as_str()), (Some(0), "started\n"), "{}", run.stderr);
-    assert_eq!(jobs.docket()["committed"]["run"], 3);
+    assert_eq!(jobs.job_state()["committed"]["run"], 3);
     jobs.define("consumer = \"paths\"\nanyway = true\ncommand = [\"sh\", \"-c\", \"echo started\"]");
     jobs.env.write("tree/d/b", "2");
     let run = faulty(&[]).unwrap();
@@ -340,12 +340,12 @@ fn a_commit_that_fails_after_the_command_succeeded_is_told_as_that() {
     jobs.env.write("tree/a", "");
     jobs.settle();
     jobs.env.write("tree/b", "");
-    // The docket is replaced twice in a run: when it begins, and when it is committed.
+    // The state file is replaced twice in a run: when it begins, and when it is committed.
     let fault = "rename,renameat,renameat2:error=ENOSPC:when=3";
     let Some(run) = jobs.with_fault(fault, &[], &["run", "j", "-q", "--racy-window=0", "--", "true"]) else { return };
     assert_eq!(run.code, Some(125), "{}", run.stderr);
     assert!(run.stderr.contains("error: the command succeeded, but the baseline stays as it was: "), "{}", run.stderr);
-    assert_eq!(jobs.docket()["committed"]["run"], 1);
+    assert_eq!(jobs.job_state()["committed"]["run"], 1);
     assert_eq!(jobs.begin(&["--relative"]).stdout, "M\t.\nA\tb\n");
 }
 

@@ -5,23 +5,23 @@ use std::fs;
 
 use super::Jobs;
 
-/// Writes the docket anew with something changed, and its digest made right.
+/// Writes the state file anew with something changed, and its digest made right.
 fn rewrite(jobs: &Jobs, change: impl FnOnce(&mut serde_json::Value)) {
-    let mut docket = jobs.docket();
-    change(&mut docket);
+    let mut state = jobs.job_state();
+    change(&mut state);
     // As the program lays it out: fields in their order.
     let mut ordered = Vec::new();
-    let text = fs::read_to_string(jobs.state("docket")).unwrap();
-    for key in ["machine", "next", "committed", "pending", "aborted", "kept", "unsettled", "lost"] {
+    let text = fs::read_to_string(jobs.state("state.json")).unwrap();
+    for key in ["machine", "next", "committed", "pending", "aborted", "kept", "unconfirmed", "lost"] {
         assert!(text.contains(&format!("\"{key}\"")), "{key} is no field any more");
-        let value = match &docket[key] {
+        let value = match &state[key] {
             serde_json::Value::Object(generation) => {
                 let keys = [
                     "run",
                     "file",
                     "identity",
                     "definition",
-                    "question",
+                    "scope",
                     "began",
                     "note",
                     "replaced",
@@ -38,7 +38,7 @@ fn rewrite(jobs: &Jobs, change: impl FnOnce(&mut serde_json::Value)) {
     }
     let body = format!("{{{}}}", ordered.join(","));
     let digest = format!("{:032x}", xxhash_rust::xxh3::xxh3_128(body.as_bytes()));
-    fs::write(jobs.state("docket"), format!("{{\"format\":2,\"digest\":\"{digest}\",\"docket\":{body}}}")).unwrap();
+    fs::write(jobs.state("state.json"), format!("{{\"format\":3,\"digest\":\"{digest}\",\"state\":{body}}}")).unwrap();
 }
 
 /// The reason of a full list of a tree with the file `a`, which must hold everything and be fit to be committed.
@@ -108,47 +108,52 @@ fn another_snapshot_under_the_name_of_the_baseline_is_not_believed() {
     jobs.env.snap("other.snap");
     fs::copy(jobs.env.path("other.snap"), jobs.state("1.snap")).unwrap();
     let reason = reason(&jobs);
-    assert!(reason.ends_with("cannot be relied on (is damaged (it is another one than the docket names))"), "{reason}");
+    assert!(
+        reason.ends_with("cannot be relied on (is damaged (it is another one than the state file names))"),
+        "{reason}"
+    );
 }
 
 #[test]
-fn a_damaged_docket_leads_to_a_full_list_and_commits_nothing() {
-    for damage in ["", "{", "{}", "null", "[2]", "{\"format\":2,\"digest\":\"\",\"docket\":{}}", "\u{0}\u{0}"] {
+fn a_damaged_state_file_leads_to_a_full_list_and_commits_nothing() {
+    for damage in ["", "{", "{}", "null", "[3]", "{\"format\":3,\"digest\":\"\",\"state\":{}}", "\u{0}\u{0}"] {
         let jobs = job_with_a_baseline();
         jobs.begin(&[]);
-        fs::write(jobs.state("docket"), damage).unwrap();
+        fs::write(jobs.state("state.json"), damage).unwrap();
         let line = jobs.run(["commit", "j"]).failure(2);
         assert!(
-            line.contains("its docket [ROOT]/state/jobs/j/docket is damaged (it cannot be read); begin the job again"),
+            line.contains(
+                "its state file [ROOT]/state/jobs/j/state.json is damaged (it cannot be read); begin the job again"
+            ),
             "{line}"
         );
         jobs.run(["abort", "j"]).failure(2);
-        assert_eq!(reason(&jobs), "the job's docket cannot be relied on (it cannot be read)");
-        assert_eq!(jobs.docket()["committed"]["run"], 4, "no number comes twice");
+        assert_eq!(reason(&jobs), "the job's state file cannot be relied on (it cannot be read)");
+        assert_eq!(jobs.job_state()["committed"]["run"], 4, "no number comes twice");
     }
     let jobs = job_with_a_baseline();
-    fs::write(jobs.state("docket"), "{\"format\":1}").unwrap();
-    assert_eq!(reason(&jobs), "the job's docket cannot be relied on (an older fastdiff wrote it)");
+    fs::write(jobs.state("state.json"), "{\"format\":1}").unwrap();
+    assert_eq!(reason(&jobs), "the job's state file cannot be relied on (an older fastdiff wrote it)");
     let jobs = job_with_a_baseline();
-    let text = fs::read_to_string(jobs.state("docket")).unwrap();
-    fs::write(jobs.state("docket"), text.replace("\"next\": 2", "\"next\": 3")).unwrap();
-    assert_eq!(reason(&jobs), "the job's docket cannot be relied on (it does not match its digest)");
+    let text = fs::read_to_string(jobs.state("state.json")).unwrap();
+    fs::write(jobs.state("state.json"), text.replace("\"next\": 2", "\"next\": 3")).unwrap();
+    assert_eq!(reason(&jobs), "the job's state file cannot be relied on (it does not match its digest)");
 }
 
 #[test]
-fn a_docket_of_a_future_version_is_left_alone() {
+fn a_state_file_of_a_future_version_is_left_alone() {
     let jobs = job_with_a_baseline();
-    let future = "{\"format\":3,\"anything\":[]}";
-    fs::write(jobs.state("docket"), future).unwrap();
+    let future = "{\"format\":4,\"anything\":[]}";
+    fs::write(jobs.state("state.json"), future).unwrap();
     for args in [&["begin", "j"][..], &["commit", "j"], &["abort", "j"], &["status", "j"]] {
         let line = jobs.run(args).failure(2);
         assert_eq!(
             line,
-            "fastdiff: error: job j: its docket [ROOT]/state/jobs/j/docket has format 3, this program reads format 2; use a newer fastdiff"
+            "fastdiff: error: job j: its state file [ROOT]/state/jobs/j/state.json has format 4, this program reads format 3; use a newer fastdiff"
         );
     }
     jobs.run(["run", "j", "--", "true"]).failure(125);
-    assert_eq!(fs::read_to_string(jobs.state("docket")).unwrap(), future);
+    assert_eq!(fs::read_to_string(jobs.state("state.json")).unwrap(), future);
     assert!(jobs.state("1.snap").exists());
 }
 
@@ -156,9 +161,9 @@ fn a_docket_of_a_future_version_is_left_alone() {
 fn the_state_of_another_machine_leads_to_a_full_list() {
     let jobs = job_with_a_baseline();
     rewrite(&jobs, |_| {});
-    assert_eq!(jobs.list(), "", "the test writes dockets that are believed");
+    assert_eq!(jobs.list(), "", "the test writes state files that are believed");
     jobs.run(["abort", "j"]).success();
-    rewrite(&jobs, |docket| docket["machine"] = "another".into());
+    rewrite(&jobs, |state| state["machine"] = "another".into());
     assert_eq!(reason(&jobs), "the state is that of another machine");
 }
 
@@ -174,10 +179,10 @@ fn a_pending_snapshot_that_is_damaged_or_gone_does_not_become_the_baseline() {
         ),
         "{line}"
     );
-    assert_eq!(jobs.docket()["committed"]["run"], 1);
+    assert_eq!(jobs.job_state()["committed"]["run"], 1);
     assert!(reason(&jobs).starts_with("what a run that did not succeed listed is not known any more (of run 2: "));
     jobs.begin(&[]);
-    let pending = jobs.docket()["pending"]["file"].as_str().unwrap().to_owned();
+    let pending = jobs.job_state()["pending"]["file"].as_str().unwrap().to_owned();
     fs::remove_file(jobs.state(&pending)).unwrap();
     jobs.run(["commit", "j"]).failure(2);
     assert!(reason(&jobs).starts_with("what a run that did not succeed listed is not known any more (of run "));
@@ -191,7 +196,7 @@ fn what_earlier_runs_listed_is_not_believed_if_it_is_damaged() {
         jobs.begin(&[]);
         jobs.env.remove("tree/b");
         jobs.begin(&[]);
-        let file = jobs.docket()["unsettled"]["file"].as_str().unwrap().to_owned();
+        let file = jobs.job_state()["unconfirmed"]["file"].as_str().unwrap().to_owned();
         match damage {
             Some(text) => fs::write(jobs.state(&file), text).unwrap(),
             None => fs::remove_file(jobs.state(&file)).unwrap(),

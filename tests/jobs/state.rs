@@ -14,7 +14,7 @@ fn the_state_is_its_owners_alone() {
     for dir in ["state", "state/jobs", "state/jobs/j"] {
         assert_eq!(mode_of(&jobs.env.path(dir)), 0o700, "{dir}");
     }
-    for file in ["docket", "lock", "log.jsonl", "1.snap", "2.snap"] {
+    for file in ["state.json", "lock", "log.jsonl", "1.snap", "2.snap"] {
         assert_eq!(mode_of(&jobs.state(file)), 0o600, "{file}");
     }
 }
@@ -65,7 +65,7 @@ fn two_runs_of_one_job_do_not_go_at_once_and_of_two_jobs_they_do() {
     assert_eq!(jobs.run(["run", "k", "-q", "--", "true"]).code, Some(0));
     fs::write(jobs.env.path("stop"), "").unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(0));
-    assert_eq!(jobs.docket()["committed"]["run"], 1);
+    assert_eq!(jobs.job_state()["committed"]["run"], 1);
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn a_killed_run_leaves_no_lock_but_nothing_begins_beside_its_command_and_its_cha
     child.wait().unwrap();
     let line = jobs.run(["commit", "j"]).failure(2);
     assert!(
-        line.contains("run 2 was begun by `fastdiff run`, which was killed before its command had ended"),
+        line.contains("run 2 was started by `fastdiff run`, which was killed before its command had ended"),
         "{line}"
     );
     // What it stores late may be older than what the next run would have stored by then.
@@ -149,7 +149,7 @@ fn a_read_only_state_directory_is_one_line_and_changes_nothing() {
         jobs.run(["log", "j"]).success();
         jobs.run(["job", "show", "j"]).success();
     });
-    assert_eq!(jobs.docket()["committed"]["run"], 1);
+    assert_eq!(jobs.job_state()["committed"]["run"], 1);
 }
 
 #[test]
@@ -171,7 +171,7 @@ fn a_full_state_directory_is_one_line_and_loses_no_change() {
             // All is full but so many pages.
             let room = rustix::fs::statvfs(jobs.env.path("state")).unwrap().f_bavail;
             fs::write(&filler, vec![0; (usize::try_from(room).unwrap().saturating_sub(free)) * 4096]).unwrap();
-            let committed = jobs.docket()["committed"]["run"].clone();
+            let committed = jobs.job_state()["committed"]["run"].clone();
             let run = jobs.start(&["--", "sh", "-c", "grep -q /new \"$FASTDIFF_ALL\""]);
             if run.code == Some(125) {
                 refused += 1;
@@ -180,7 +180,7 @@ fn a_full_state_directory_is_one_line_and_loses_no_change() {
                     "{}",
                     run.stderr
                 );
-                assert_eq!(jobs.docket()["committed"]["run"], committed);
+                assert_eq!(jobs.job_state()["committed"]["run"], committed);
                 continue;
             }
             assert_eq!(run.code, Some(0), "{free} pages: {}", run.stderr);
@@ -189,7 +189,7 @@ fn a_full_state_directory_is_one_line_and_loses_no_change() {
             break;
         }
         assert!(refused > 3, "{refused} runs found no room");
-        assert!(jobs.state("docket").exists());
+        assert!(jobs.state("state.json").exists());
     });
 }
 
@@ -201,14 +201,14 @@ fn a_clock_that_was_set_back_hides_nothing() {
     let request = || {
         let mut scan = fastdiff::ScanOptions::new([jobs.env.path("tree")]);
         scan.racy_window = Some(std::time::Duration::ZERO);
-        fastdiff::baseline::Request::new(scan, "test")
+        fastdiff::jobs::RunRequest::new(scan, "test")
     };
-    let job = fastdiff::baseline::Store::open(jobs.env.path("state")).unwrap().job("x").unwrap();
+    let job = fastdiff::jobs::JobStore::open(jobs.env.path("state")).unwrap().job("x").unwrap();
     let locked = job.lock().unwrap();
     let mut ahead = request();
     ahead.scan.boundary = Some(fastdiff::Time::new(4_000_000_000, 0));
     let begun = locked.begin(&ahead, &fastdiff::NoMonitor).unwrap();
-    locked.commit(Some(begun.run), 1, &fastdiff::baseline::Ending::default()).unwrap();
+    locked.commit(Some(begun.run), 1, &fastdiff::jobs::RunResult::default()).unwrap();
     jobs.env.write("tree/a", "2");
     jobs.env.write("tree/b", "");
     let begun = locked.begin(&request(), &fastdiff::NoMonitor).unwrap();

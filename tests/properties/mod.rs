@@ -1,4 +1,4 @@
-//! The laws against a plain model: random small trees on a real file system, random edits, and a list of
+//! The promises against a plain model: random small trees on a real file system, random edits, and a list of
 //! paths with their metadata in memory. The file system is that of TMPDIR.
 
 pub(crate) mod edits;

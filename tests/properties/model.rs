@@ -69,7 +69,7 @@ pub(crate) fn ancestors(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     slashes.map(|(at, _)| &path[..at]).filter(|above| !above.is_empty())
 }
 
-/// The rule of law 1: the stamp of the last change is not older than the boundary less the window, where a
+/// The rule of promise 1: the stamp of the last change is not older than the boundary less the window, where a
 /// stamp of whole seconds may stand for anything until two seconds later, and one that ends in zeros for
 /// anything until their first digit counts.
 pub(crate) fn is_racy(stat: &Stat, boundary: Time, window: Duration) -> bool {

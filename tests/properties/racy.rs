@@ -1,4 +1,4 @@
-//! Law 1: what changed at the boundary or later is flagged, and comes again with the next list.
+//! Promise 1: what changed at the boundary or later is flagged, and comes again with the next list.
 
 use std::time::Duration;
 

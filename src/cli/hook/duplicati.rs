@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use fastdiff::baseline::{Begun, Ending, Locked, Request};
-use fastdiff::duplicati::{DatabaseProblem, JobDatabase, Note, Settings, Settled, baseline_gate, common_gate, settle};
-use fastdiff::emit::{DuplicatiList, DuplicatiOptions};
+use fastdiff::consumers::duplicati::{
+    DatabaseProblem, DuplicatiList, DuplicatiOptions, HookNote, JobDatabase, Settings, Settled, baseline_gate,
+    common_gate, settle,
+};
+use fastdiff::jobs::{LockedJob, RunRequest, RunResult, StartedRun};
 use fastdiff::path::PathExt as _;
 use fastdiff::{Error, Monitor, Warning};
 use indicatif::HumanCount;
@@ -32,7 +34,7 @@ const MARGIN: Duration = Duration::from_secs(5);
 /// Print the change list for the backup that Duplicati is about to make.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
-pub(super) struct Args {
+pub(super) struct HookDuplicatiArgs {
     /// The job; its roots are the sources of the backup
     #[arg(long, value_name = "NAME")]
     job: String,
@@ -71,7 +73,7 @@ pub(super) const IDLE: u8 = 77;
 struct Answer {
     what: What,
     run: u64,
-    note: Note,
+    note: HookNote,
     /// When the walk had ended.
     walked: SystemTime,
 }
@@ -85,7 +87,7 @@ enum What {
     Skip,
 }
 
-pub(super) fn run(args: &Args) -> u8 {
+pub(super) fn run(args: &HookDuplicatiArgs) -> u8 {
     let began = Instant::now();
     let settings = Settings::read(|name| std::env::var_os(name));
     if !settings.is_before_backup() {
@@ -142,12 +144,12 @@ fn wait_for_the_end() {
 
 /// A job and how much of it is kept.
 struct Held {
-    locked: Locked,
+    locked: LockedJob,
     keep: usize,
 }
 
 fn give(Answer { what, run, note, walked }: Answer, job: &Held) -> u8 {
-    // A row of the job database has whole seconds: that of a run which is begun after this has a later one than that of any
+    // A row of the job database has whole seconds: that of a run which is started after this has a later one than that of any
     // run which read something before the walk had ended.
     let since = wait_for_another_second(walked);
     if !voice::take() {
@@ -155,7 +157,7 @@ fn give(Answer { what, run, note, walked }: Answer, job: &Held) -> u8 {
         return DONE;
     }
     if let What::Skip = what {
-        let ending = Ending { exit_code: None, reason: Some("nothing changed, the backup was skipped".into()) };
+        let ending = RunResult { exit_code: None, reason: Some("nothing changed, the backup was skipped".into()) };
         // If that fails the old baseline is as good.
         let _ = job.locked.commit(Some(run), job.keep, &ending);
         voice::say("nothing changed since the last backup: it is skipped");
@@ -163,7 +165,7 @@ fn give(Answer { what, run, note, walked }: Answer, job: &Held) -> u8 {
         return IDLE;
     }
     // Written before the list is: a list that nobody knows of would be taken for a full scan.
-    let note = Note { since: Some(since), listed: matches!(what, What::List(_)), ..note };
+    let note = HookNote { since: Some(since), listed: matches!(what, What::List(_)), ..note };
     let noted = job.locked.annotate(Some(run), note.to_map()).map_err(|e| e.to_string());
     let has_arrived = match noted.and_then(|()| if let What::Scan(why) = &what { Err(why.clone()) } else { Ok(()) }) {
         Ok(()) => voice::write(if let What::List(options) = &what { options } else { &[] }),
@@ -186,7 +188,7 @@ fn wait_for_another_second(then: SystemTime) -> i64 {
 }
 
 /// What to tell Duplicati, or why there is no list.
-fn answer(args: &Args, settings: &Settings, until: Instant) -> Result<(Answer, Held), String> {
+fn answer(args: &HookDuplicatiArgs, settings: &Settings, until: Instant) -> Result<(Answer, Held), String> {
     let (definition, job) = args.state.job(&args.job).map_err(said)?;
     if definition.consumer != Format::Duplicati {
         let consumer = definition.consumer.name();
@@ -215,21 +217,27 @@ fn answer(args: &Args, settings: &Settings, until: Instant) -> Result<(Answer, H
 
     request.note = note.to_map();
     request.full = full;
-    let begun = begin(&held.locked, request, until)?;
+    let started = begin(&held.locked, request, until)?;
     let walked = SystemTime::now();
     // No run has come between the baseline and now.
     let is_clean = before.is_none() && is_newest;
-    let what = what(args, settings, file, &begun, is_clean).unwrap_or_else(What::Scan);
-    Ok((Answer { what, run: begun.run, note, walked }, held))
+    let what = what(args, settings, file, &started, is_clean).unwrap_or_else(What::Scan);
+    Ok((Answer { what, run: started.run, note, walked }, held))
 }
 
 /// What Duplicati is told after a walk, or why it is to scan.
-fn what(args: &Args, settings: &Settings, file: PathBuf, begun: &Begun, is_clean: bool) -> Result<What, String> {
-    if let Some(reason) = &begun.full {
+fn what(
+    args: &HookDuplicatiArgs,
+    settings: &Settings,
+    file: PathBuf,
+    started: &StartedRun,
+    is_clean: bool,
+) -> Result<What, String> {
+    if let Some(reason) = &started.full {
         return Err(reason.to_string());
     }
     let options = DuplicatiOptions { database: Some(file), exact: true, unstored: settings.unstored()? };
-    let list = DuplicatiList::new(begun.diff(), &options).map_err(|e| match e {
+    let list = DuplicatiList::new(started.diff(), &options).map_err(|e| match e {
         Error::Refused { reason, .. } => {
             reason.trim_end_matches("; without a list Duplicati scans everything, which is safe").to_owned()
         }
@@ -238,12 +246,12 @@ fn what(args: &Args, settings: &Settings, file: PathBuf, begun: &Begun, is_clean
     if list.is_long && settings.has_later_script() {
         return Err("the list is so long that Duplicati could not start the script that is to follow the backup: remove run-script-after and run-script-post-backup from its options".into());
     }
-    if args.skip_idle && list.is_idle && is_clean && begun.is_complete() {
+    if args.skip_idle && list.is_idle && is_clean && started.is_complete() {
         return Ok(What::Skip);
     }
     let mut bytes = Vec::new();
     list.write(&mut bytes).map_err(|e| e.to_string())?;
-    report(&list, begun);
+    report(&list, started);
     // What a failed run stored is not known: a file may look as it did then and be another.
     if (list.needs_reading || !is_clean) && !settings.disables_filetime_check() {
         voice::say(
@@ -271,19 +279,19 @@ fn outcome(
     settings: &Settings,
     file: Option<&Path>,
     database: &Result<Option<JobDatabase>, String>,
-) -> Result<Option<Note>, String> {
+) -> Result<Option<HookNote>, String> {
     let told = |e: Error| e.to_string();
-    let docket = match held.locked.docket() {
+    let state = match held.locked.state() {
         // What is wrong with it is said by whoever begins.
         Err(Error::Job { .. }) | Ok(None) => return Ok(None),
         other => other.map_err(told)?,
     };
-    let Some(pending) = docket.and_then(|docket| docket.pending) else { return Ok(None) };
+    let Some(pending) = state.and_then(|state| state.pending) else { return Ok(None) };
     let run = Some(pending.run);
-    let note = Note::from_map(&pending.note);
+    let note = HookNote::from_map(&pending.note);
     let settled = match (&note, database, file) {
         _ if settings.has_own_list() => Settled::Abort("the backup has a list of its own".into()),
-        (None, ..) => Settled::Abort("it was not begun by this hook".into()),
+        (None, ..) => Settled::Abort("it was not started by this hook".into()),
         (Some(note), Ok(Some(database)), Some(file)) => {
             settle(note, file, database).unwrap_or_else(|e| Settled::Abort(e.to_string()))
         }
@@ -293,13 +301,13 @@ fn outcome(
     match settled {
         Settled::Commit(note) => {
             held.locked.annotate(run, note.to_map()).map_err(told)?;
-            let ended = held.locked.commit(run, held.keep, &Ending::default()).map_err(told)?;
+            let ended = held.locked.commit(run, held.keep, &RunResult::default()).map_err(told)?;
             voice::say(format_args!("the last backup succeeded: run {} is the baseline", ended.run));
             Ok(None)
         }
         Settled::Abort(why) => {
             voice::say(format_args!("the changes of run {} come again: {why}", pending.run));
-            held.locked.abort(run, &Ending { exit_code: None, reason: Some(why) }).map_err(told)?;
+            held.locked.abort(run, &RunResult { exit_code: None, reason: Some(why) }).map_err(told)?;
             Ok(note)
         }
     }
@@ -308,50 +316,50 @@ fn outcome(
 /// The note of this run, why its list has to be a full one, and whether the newest version is that of the baseline.
 fn gate(
     held: &Held,
-    before: Option<&Note>,
+    before: Option<&HookNote>,
     file: &Path,
     database: Option<&JobDatabase>,
     settings: &Settings,
-) -> Result<(Note, Option<String>, bool), String> {
+) -> Result<(HookNote, Option<String>, bool), String> {
     let Some(database) = database else {
         let why = format!("there is no job database {} yet", file.shown());
-        return Ok((Note::without_database(file, settings), Some(why), false));
+        return Ok((HookNote::without_database(file, settings), Some(why), false));
     };
-    let committed = held.locked.docket().ok().flatten().and_then(|docket| docket.committed);
-    let committed = committed.and_then(|generation| Note::from_map(&generation.note));
-    let told = |e: fastdiff::duplicati::DatabaseError| e.to_string();
-    let now = Note::before_run(file, database, settings).map_err(told)?;
+    let committed = held.locked.state().ok().flatten().and_then(|state| state.committed);
+    let committed = committed.and_then(|generation| HookNote::from_map(&generation.note));
+    let told = |e: fastdiff::consumers::duplicati::DatabaseError| e.to_string();
+    let now = HookNote::before_run(file, database, settings).map_err(told)?;
     let full = baseline_gate(committed.as_ref(), before, &now, database).map_err(told)?;
     let is_newest = committed.is_some_and(|note| note.version == now.version);
     Ok((now, full, is_newest))
 }
 
 /// Walks. Where the comparison is refused a full scan follows, before which the snapshot was taken: it is kept for that.
-fn begin(locked: &Locked, mut request: Request, until: Instant) -> Result<Begun, String> {
-    let monitor = Quiet { until, unread: Mutex::new(None) };
-    let begun = match locked.begin(&request, &monitor) {
+fn begin(locked: &LockedJob, mut request: RunRequest, until: Instant) -> Result<StartedRun, String> {
+    let monitor = DeadlineMonitor { until, unread: Mutex::new(None) };
+    let started = match locked.begin(&request, &monitor) {
         Err(e @ (Error::RootChanged { .. } | Error::TooManyRemoved { .. })) => {
             request.full = Some(e.to_string());
             locked.begin(&request, &monitor)
         }
         other => other,
     };
-    let begun = begun.map_err(|e| e.to_string())?;
+    let started = started.map_err(|e| e.to_string())?;
     if let Some((count, example)) = monitor.unread.into_inner().unwrap_or_else(PoisonError::into_inner) {
         voice::say(format_args!(
             "{} could not be read and keep what the last version holds of them: {example}",
             HumanCount(count)
         ));
     }
-    Ok(begun)
+    Ok(started)
 }
 
 /// Says how much is listed, and what there is to know of it.
-fn report(list: &DuplicatiList, begun: &Begun) {
+fn report(list: &DuplicatiList, started: &StartedRun) {
     if list.is_idle {
         voice::say("nothing changed; a file is listed all the same, since an empty list would be a full scan");
     } else {
-        let seen = begun.seen();
+        let seen = started.seen();
         voice::say(format_args!(
             "a list of what changed since the last backup: {} added, {} modified, {} removed, {} suspect",
             HumanCount(seen.added),
@@ -366,12 +374,12 @@ fn report(list: &DuplicatiList, begun: &Begun) {
 }
 
 /// Watches the time, and counts what could not be read.
-struct Quiet {
+struct DeadlineMonitor {
     until: Instant,
     unread: Mutex<Option<(u64, String)>>,
 }
 
-impl Monitor for Quiet {
+impl Monitor for DeadlineMonitor {
     fn warning(&self, warning: Warning) {
         if warning.is_incomplete() {
             let mut unread = self.unread.lock().unwrap_or_else(PoisonError::into_inner);

@@ -2,14 +2,14 @@
 
 use std::fmt::Write as _;
 
-use fastdiff::baseline::{Docket, Run};
+use fastdiff::jobs::{JobState, LoggedRun};
 use serde_json::json;
 
 use super::super::config::Definition;
 use super::super::log::{local, word};
 use super::super::output::Output;
 use super::super::state::StateArgs;
-use super::super::{DONE, FAILED, Failure, Outcome, complain, harmless, output_failure};
+use super::super::{DONE, FAILED, Failure, Outcome, harmless, output_failure, print_message};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -19,7 +19,7 @@ Examples:
 /// List the jobs.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
-pub(in crate::cli) struct Args {
+pub(in crate::cli) struct JobListArgs {
     /// One JSON object a line
     #[arg(long)]
     json: bool,
@@ -29,32 +29,32 @@ pub(in crate::cli) struct Args {
 }
 
 /// What is known of a job.
-struct Known {
+struct KnownJob {
     /// An error if it cannot be read, which was said.
-    docket: Result<Option<Docket>, ()>,
-    last: Option<Run>,
+    state: Result<Option<JobState>, ()>,
+    last: Option<LoggedRun>,
 }
 
-pub(in crate::cli) fn run(args: &Args) -> Outcome {
+pub(in crate::cli) fn run(args: &JobListArgs) -> Outcome {
     let (store, config) = (args.state.store()?, args.state.config()?);
-    let mut jobs: Vec<(Definition, Known)> = Vec::new();
+    let mut jobs: Vec<(Definition, KnownJob)> = Vec::new();
     let mut code = DONE;
     for name in config.names() {
         let job = store.job(&name)?;
         // What the log cannot tell is not worth an error here.
         let last = job.log().ok().and_then(|mut runs| runs.pop());
-        let docket = match job.docket() {
-            Ok(docket) => Ok(docket),
+        let state = match job.state() {
+            Ok(state) => Ok(state),
             Err(error) => {
-                complain("warning", error);
+                print_message("warning", error);
                 Err(())
             }
         };
         match config.required(&name) {
-            Ok(definition) => jobs.push((definition, Known { docket, last })),
+            Ok(definition) => jobs.push((definition, KnownJob { state, last })),
             // The others are jobs all the same.
             Err(Failure::Other(error)) => {
-                complain("error", error);
+                print_message("error", error);
                 code = FAILED;
             }
             Err(other) => return Err(other),
@@ -62,7 +62,7 @@ pub(in crate::cli) fn run(args: &Args) -> Outcome {
     }
     let text = if args.json {
         jobs.iter().fold(String::new(), |mut text, (definition, known)| {
-            let mut job = as_json(definition, known.docket.as_ref().ok().and_then(Option::as_ref));
+            let mut job = as_json(definition, known.state.as_ref().ok().and_then(Option::as_ref));
             job["last_run"] = json!(known.last);
             let _ = writeln!(text, "{job}");
             text
@@ -78,11 +78,10 @@ pub(in crate::cli) fn run(args: &Args) -> Outcome {
     Ok(code)
 }
 
-fn as_table(jobs: &[(Definition, Known)]) -> String {
+fn as_table(jobs: &[(Definition, KnownJob)]) -> String {
     let mut rows = vec![["name", "consumer", "last success", "last run", "roots"].map(str::to_owned)];
     for (definition, known) in jobs {
-        let committed =
-            known.docket.as_ref().map(|docket| docket.as_ref().and_then(|docket| docket.committed.as_ref()));
+        let committed = known.state.as_ref().map(|state| state.as_ref().and_then(|state| state.committed.as_ref()));
         let roots: Vec<_> = definition.roots.iter().map(|root| root.display().to_string()).collect();
         let last = match committed {
             Ok(Some(run)) => local(&run.began),
@@ -96,13 +95,13 @@ fn as_table(jobs: &[(Definition, Known)]) -> String {
 }
 
 /// "12 failed, exit code 11".
-fn outcome(run: &Run) -> String {
+fn outcome(run: &LoggedRun) -> String {
     let code = run.exit_code.filter(|code| *code != 0).map(|code| format!(", exit code {code}")).unwrap_or_default();
     format!("{} {}{code}", run.run, word(run.outcome))
 }
 
-/// A definition, and what the docket says of it.
-pub(super) fn as_json(definition: &Definition, docket: Option<&Docket>) -> serde_json::Value {
+/// A definition, and what the state says of it.
+pub(super) fn as_json(definition: &Definition, state: Option<&JobState>) -> serde_json::Value {
     json!({
         "name": definition.name,
         "roots": definition.roots,
@@ -118,8 +117,8 @@ pub(super) fn as_json(definition: &Definition, docket: Option<&Docket>) -> serde
         "success": definition.success_codes(),
         "anyway": definition.anyway,
         "command": definition.command,
-        "committed": docket.and_then(|docket| docket.committed.as_ref()),
-        "pending": docket.and_then(|docket| docket.pending.as_ref()),
-        "kept": docket.map(|docket| docket.kept.as_slice()).unwrap_or_default(),
+        "committed": state.and_then(|state| state.committed.as_ref()),
+        "pending": state.and_then(|state| state.pending.as_ref()),
+        "kept": state.map(|state| state.kept.as_slice()).unwrap_or_default(),
     })
 }

@@ -3,12 +3,12 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use fastdiff::baseline::{Docket, Generation};
+use fastdiff::jobs::{JobState, RunRecord};
 
 use super::super::config::Definition;
 use super::super::output::Output;
 use super::super::state::StateArgs;
-use super::super::{DONE, Outcome, complain, harmless, output_failure};
+use super::super::{DONE, Outcome, harmless, output_failure, print_message};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -20,7 +20,7 @@ The snapshots that it names can be compared by `fastdiff diff`, also while the j
 /// Show a job: what it is asked, and which snapshots there are.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
-pub(in crate::cli) struct Args {
+pub(in crate::cli) struct JobShowArgs {
     /// The job
     name: String,
 
@@ -32,18 +32,18 @@ pub(in crate::cli) struct Args {
     state: StateArgs,
 }
 
-pub(in crate::cli) fn run(args: &Args) -> Outcome {
+pub(in crate::cli) fn run(args: &JobShowArgs) -> Outcome {
     let (definition, job) = args.state.job(&args.name)?;
-    let docket = job.docket().unwrap_or_else(|error| {
-        complain("warning", &error);
+    let state = job.state().unwrap_or_else(|error| {
+        print_message("warning", &error);
         None
     });
     let text = if args.json {
-        let mut shown = super::list::as_json(&definition, docket.as_ref());
+        let mut shown = super::list::as_json(&definition, state.as_ref());
         shown["state"] = serde_json::json!(job.dir());
         format!("{shown}\n")
     } else {
-        as_text(&definition, docket.as_ref(), job.dir())
+        as_text(&definition, state.as_ref(), job.dir())
     };
     let mut output = Output::open(None)?.harmless_on_terminals();
     output.writer().write_all(text.as_bytes()).map_err(|e| output_failure(&e, !args.json))?;
@@ -51,7 +51,7 @@ pub(in crate::cli) fn run(args: &Args) -> Outcome {
     Ok(DONE)
 }
 
-fn as_text(definition: &Definition, docket: Option<&Docket>, dir: &Path) -> String {
+fn as_text(definition: &Definition, state: Option<&JobState>, dir: &Path) -> String {
     let mut text = String::new();
     let mut line = |what: &str, value: String| {
         if !value.is_empty() {
@@ -62,7 +62,7 @@ fn as_text(definition: &Definition, docket: Option<&Docket>, dir: &Path) -> Stri
         paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" ")
     };
     let switch = |on: bool| if on { "true".to_owned() } else { String::new() };
-    let generation = |generation: &Generation| {
+    let generation = |generation: &RunRecord| {
         format!("run {} of {}: {}", generation.run, generation.began, dir.join(&generation.file).display())
     };
     line("name", definition.name.clone());
@@ -83,10 +83,10 @@ fn as_text(definition: &Definition, docket: Option<&Docket>, dir: &Path) -> Stri
         definition.command.iter().map(|word| super::schedule::quote::shell(word)).collect::<Vec<_>>().join(" "),
     );
     line("state", dir.display().to_string());
-    let named = |run: Option<&Generation>| run.map_or_else(|| "none".to_owned(), generation);
-    line("committed", named(docket.and_then(|docket| docket.committed.as_ref())));
-    line("pending", named(docket.and_then(|docket| docket.pending.as_ref())));
-    for kept in docket.map(|docket| docket.kept.as_slice()).unwrap_or_default() {
+    let named = |run: Option<&RunRecord>| run.map_or_else(|| "none".to_owned(), generation);
+    line("committed", named(state.and_then(|state| state.committed.as_ref())));
+    line("pending", named(state.and_then(|state| state.pending.as_ref())));
+    for kept in state.map(|state| state.kept.as_slice()).unwrap_or_default() {
         line("kept", generation(kept));
     }
     text

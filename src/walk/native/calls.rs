@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 
 use rustc_hash::FxHashMap;
 
-use super::super::patience::{Patience, no_answer};
+use super::super::timeout::{CallTimer, timeout_error};
 use super::super::{Name, name};
-use super::node::{Node, lock};
+use super::open_dir::{OpenDir, lock};
 use super::threads::thread;
 use crate::monitor::Monitor;
 use crate::path::to_path;
@@ -32,12 +32,12 @@ const MOST_LEFT_BEHIND: u32 = 512;
 
 /// How far a thread is, for whoever waits for it.
 #[derive(Debug, Default)]
-pub(super) struct Progress {
+pub(super) struct CallProgress {
     calls: AtomicU64,
     name: AtomicU64,
 }
 
-impl Progress {
+impl CallProgress {
     /// The next call is about a name in the directory. Only the thread that makes the calls says so.
     #[inline]
     pub(super) fn about(&self, (start, len): Name) {
@@ -64,13 +64,13 @@ impl Progress {
 
 /// What a thread is at.
 #[derive(Debug)]
-struct Current<D> {
-    node: Arc<Node<D>>,
+struct CurrentCall<D> {
+    node: Arc<OpenDir<D>>,
     names: Arc<Vec<u8>>,
-    progress: Arc<Progress>,
+    progress: Arc<CallProgress>,
 }
 
-impl<D> Current<D> {
+impl<D> CurrentCall<D> {
     fn path(&self) -> PathBuf {
         let path = match self.progress.current() {
             Some(place) => self.node.path_of(name(&self.names, place)),
@@ -81,43 +81,43 @@ impl<D> Current<D> {
 }
 
 #[derive(Debug)]
-struct Slot<D> {
-    current: Mutex<Option<Current<D>>>,
+struct CallSlot<D> {
+    current: Mutex<Option<CurrentCall<D>>>,
     /// Where calls are made by the walk's own threads.
-    progress: Arc<Progress>,
+    progress: Arc<CallProgress>,
 }
 
 /// The calls of all threads of a walk.
 #[derive(Debug)]
-pub(super) struct Calls<D> {
+pub(super) struct WalkCalls<D> {
     timeout: Option<Duration>,
-    slots: Box<[Slot<D>]>,
+    slots: Box<[CallSlot<D>]>,
     /// Whether any call ever went without an answer.
     any_hung: AtomicBool,
-    hung: Mutex<Hung>,
+    hung: Mutex<HungCalls>,
 }
 
 /// Calls without an answer.
 #[derive(Debug, Default)]
-struct Hung {
+struct HungCalls {
     in_a_row: FxHashMap<u64, u32>,
     in_all: u32,
 }
 
-type Job = Box<dyn FnOnce() + Send>;
+type HelperCall = Box<dyn FnOnce() + Send>;
 
 thread_local! {
     /// Makes the calls of this thread of the walk, and may be left behind.
-    static HELPER: RefCell<Option<Sender<Job>>> = const { RefCell::new(None) };
+    static HELPER: RefCell<Option<Sender<HelperCall>>> = const { RefCell::new(None) };
 }
 
 /// Hands a job to this thread's helper.
-fn hand_over(job: Job) -> io::Result<()> {
+fn hand_over(job: HelperCall) -> io::Result<()> {
     HELPER.with_borrow_mut(|helper| {
         let jobs = if let Some(jobs) = helper {
             jobs
         } else {
-            let (sender, jobs) = mpsc::channel::<Job>();
+            let (sender, jobs) = mpsc::channel::<HelperCall>();
             // It ends when the walk's thread ends, or has left it behind.
             std::thread::Builder::new().name("walk-call".into()).spawn(move || jobs.iter().for_each(|job| job()))?;
             helper.insert(sender)
@@ -126,9 +126,9 @@ fn hand_over(job: Job) -> io::Result<()> {
     })
 }
 
-impl<D: Send + 'static> Calls<D> {
+impl<D: Send + 'static> WalkCalls<D> {
     pub(super) fn new(threads: usize, timeout: Option<Duration>) -> Self {
-        let slot = |_| Slot { current: Mutex::new(None), progress: Arc::default() };
+        let slot = |_| CallSlot { current: Mutex::new(None), progress: Arc::default() };
         Self {
             timeout,
             slots: (0..threads).map(slot).collect(),
@@ -143,14 +143,14 @@ impl<D: Send + 'static> Calls<D> {
     /// That of the work; `TimedOut` if one call did not return in time, or if the file system is given up.
     pub(super) fn make<T: Send + 'static>(
         &self,
-        node: &Arc<Node<D>>,
+        node: &Arc<OpenDir<D>>,
         names: &Arc<Vec<u8>>,
-        work: impl FnOnce(&Progress) -> io::Result<T> + Send + 'static,
+        work: impl FnOnce(&CallProgress) -> io::Result<T> + Send + 'static,
     ) -> io::Result<T> {
         let slot = &self.slots[thread() % self.slots.len()];
         let progress = if self.timeout.is_some() { Arc::default() } else { Arc::clone(&slot.progress) };
         progress.about_directory();
-        let current = Current { node: Arc::clone(node), names: Arc::clone(names), progress: Arc::clone(&progress) };
+        let current = CurrentCall { node: Arc::clone(node), names: Arc::clone(names), progress: Arc::clone(&progress) };
         *lock(&slot.current) = Some(current);
         let result = match self.timeout {
             None => work(&progress),
@@ -164,9 +164,9 @@ impl<D: Send + 'static> Calls<D> {
         &self,
         timeout: Duration,
         device: u64,
-        slot: &Slot<D>,
-        progress: &Arc<Progress>,
-        work: impl FnOnce(&Progress) -> io::Result<T> + Send + 'static,
+        slot: &CallSlot<D>,
+        progress: &Arc<CallProgress>,
+        work: impl FnOnce(&CallProgress) -> io::Result<T> + Send + 'static,
     ) -> io::Result<T> {
         if self.is_given_up(device) {
             return Err(io::Error::new(io::ErrorKind::TimedOut, "its file system does not answer"));
@@ -194,8 +194,8 @@ impl<D: Send + 'static> Calls<D> {
                 Err(RecvTimeoutError::Timeout) => {
                     HELPER.with_borrow_mut(Option::take);
                     self.count_hung(device);
-                    let path = lock(&slot.current).as_ref().map(Current::path).unwrap_or_default();
-                    return Err(no_answer(timeout, &path));
+                    let path = lock(&slot.current).as_ref().map(CurrentCall::path).unwrap_or_default();
+                    return Err(timeout_error(timeout, &path));
                 }
             }
         }
@@ -225,20 +225,20 @@ impl<D: Send + 'static> Calls<D> {
     }
 
     /// Says which calls last, until the walk is over.
-    pub(super) fn watch(&self, monitor: &dyn Monitor, over: &Over) {
-        let mut seen: Vec<(u64, Option<Patience>)> = self.slots.iter().map(|_| (0, None)).collect();
+    pub(super) fn watch(&self, monitor: &dyn Monitor, over: &WalkOver) {
+        let mut seen: Vec<(u64, Option<CallTimer>)> = self.slots.iter().map(|_| (0, None)).collect();
         while !over.wait(LOOK) {
-            for (slot, (calls, patience)) in self.slots.iter().zip(&mut seen) {
+            for (slot, (calls, timer)) in self.slots.iter().zip(&mut seen) {
                 let current = lock(&slot.current);
                 let Some(now) = &*current else {
-                    *patience = None;
+                    *timer = None;
                     continue;
                 };
                 if *calls != now.progress.calls() {
                     *calls = now.progress.calls();
-                    *patience = None;
+                    *timer = None;
                 }
-                if let Some(waited) = patience.get_or_insert_default().is_worth_a_word() {
+                if let Some(waited) = timer.get_or_insert_default().should_report() {
                     let path = now.path();
                     drop(current);
                     monitor.waiting(&path, waited);
@@ -250,12 +250,12 @@ impl<D: Send + 'static> Calls<D> {
 
 /// Tells the watcher that the walk is over.
 #[derive(Debug, Default)]
-pub(super) struct Over {
+pub(super) struct WalkOver {
     over: Mutex<bool>,
     changed: Condvar,
 }
 
-impl Over {
+impl WalkOver {
     /// Waits so long; true if the walk is over.
     pub(super) fn wait(&self, long: Duration) -> bool {
         let over = lock(&self.over);
@@ -264,7 +264,7 @@ impl Over {
 }
 
 /// Says so when it is dropped, also by a panic.
-pub(super) struct AtEnd<'a>(pub(super) &'a Over);
+pub(super) struct AtEnd<'a>(pub(super) &'a WalkOver);
 
 impl Drop for AtEnd<'_> {
     fn drop(&mut self) {

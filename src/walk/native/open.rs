@@ -8,23 +8,23 @@ use std::sync::atomic::Ordering;
 
 use rayon::Scope;
 
-use super::super::narrow::Look;
-use super::super::{Met, Name, Sink, ask, name, root_error};
-use super::node::{Node, Opened};
+use super::super::hint_filter::Look;
+use super::super::{FsRules, Name, Sink, name, root_error, with_timeout};
+use super::open_dir::{OpenDir, OpenedDir};
 use super::read::c_name;
-use super::state::Outcome;
-use super::{Task, Walker};
-use crate::entry::{Flags, Kind};
+use super::state::ChildOutcome;
+use super::{NativeWalk, Task};
+use crate::metadata::{Flags, Kind};
 use crate::sys::native::{self, Dir};
-use crate::sys::{Found, filesystem};
+use crate::sys::{StatAt, filesystem};
 use crate::{Cause, Result};
 
-impl<S: Sink> Walker<'_, S> {
+impl<S: Sink> NativeWalk<'_, S> {
     /// Opens a root.
-    pub(super) fn open_root(&self, number: usize, path: &Path) -> Result<Arc<Node<S::Done>>> {
+    pub(super) fn open_root(&self, number: usize, path: &Path) -> Result<Arc<OpenDir<S::Done>>> {
         let root = path.to_owned();
         let settle = self.plan.settle;
-        let opened = ask(path, self.plan.io_timeout, self.monitor, move || {
+        let opened = with_timeout(path, self.plan.io_timeout, self.monitor, move || {
             let fd = native::open_root(&root)?;
             let found = native::stat_open(&fd)?;
             Ok((fd, found))
@@ -34,32 +34,32 @@ impl<S: Sink> Walker<'_, S> {
         // The boundary first, then the write-back: what is stored in between is then racy.
         let described = Arc::clone(&fd);
         let describe = || {
-            ask(path, self.plan.io_timeout, self.monitor, move || {
+            with_timeout(path, self.plan.io_timeout, self.monitor, move || {
                 Ok(filesystem::describe_open(&described, found.mount))
             })
         };
-        let met = self.devices.meet(found.dev, describe).map_err(|e| root_error(path, &e))?;
+        let rules = self.devices.rules_for(found.dev, describe).map_err(|e| root_error(path, &e))?;
         if settle {
             let synced = Arc::clone(&fd);
-            ask(path, None, self.monitor, move || native::sync_filesystem(&synced))
+            with_timeout(path, None, self.monitor, move || native::sync_filesystem(&synced))
                 .map_err(|e| root_error(path, &e))?;
         }
-        let look = self.plan.narrow.map_or(Look::Whole, |narrow| narrow.root(number));
-        let recalled = self.recall(&found, &met, None, self.sink.known_root(number), look);
+        let look = self.plan.hint_filter.map_or(Look::Whole, |hint_filter| hint_filter.root(number));
+        let reuse = self.reuse(&found, &rules, None, self.sink.known_root(number), look);
         self.open.fetch_add(1, Ordering::Relaxed);
-        Ok(Arc::new(Node::root(number, path, Opened { found, met }, recalled, fd)))
+        Ok(Arc::new(OpenDir::root(number, path, OpenedDir { found, rules }, reuse, fd)))
     }
 
-    /// Opens a child directory and reads it, or leaves that to the second crew.
+    /// Opens a child directory and reads it, or leaves that to the extra pool.
     pub(super) fn enter<'s>(&'s self, scope: &Scope<'s>, task: Task<S::Done>)
     where
         S::Done: 's,
     {
-        let Err((parent, slot)) = self.second.take(task) else { return };
+        let Err((parent, slot)) = self.extra.take(task) else { return };
         let parent = &parent;
         if self.cancelled.load(Ordering::Relaxed) {
             self.child_opened(parent);
-            return self.deliver(parent, slot, Outcome::Gone);
+            return self.deliver(parent, slot, ChildOutcome::Gone);
         }
         let (names, place, known) = parent.subdir(slot);
         let opened = self.open_child(parent, &names, place);
@@ -68,21 +68,21 @@ impl<S: Sink> Walker<'_, S> {
             Ok((fd, opened)) => {
                 let name = c_name(&names, place);
                 let look = self.look_at(parent, name.to_bytes(), &opened.found, known.as_ref());
-                let recalled = self.recall(&opened.found, &opened.met, Some(parent.opened.found.dev), known, look);
-                if let Some(done) = self.kept(&opened.found, &recalled) {
+                let reuse = self.reuse(&opened.found, &opened.rules, Some(parent.opened.found.dev), known, look);
+                if let Some(done) = self.kept(&opened.found, &reuse) {
                     let flags = parent.opened.flags(&opened.found) - Flags::FOREIGN;
-                    return self.deliver(parent, slot, Outcome::Dir { stat: opened.found.stat, flags, done });
+                    return self.deliver(parent, slot, ChildOutcome::Dir { stat: opened.found.stat, flags, done });
                 }
                 self.open.fetch_add(1, Ordering::Relaxed);
                 let name = name.into();
-                self.read(scope, Arc::new(Node::child(parent, slot, name, opened, recalled, fd)));
+                self.read(scope, Arc::new(OpenDir::child(parent, slot, name, opened, reuse, fd)));
             }
             Err(outcome) => self.deliver(parent, slot, outcome),
         }
     }
 
     /// The open directory; it may have to be opened again.
-    pub(super) fn directory(&self, node: &Arc<Node<S::Done>>) -> io::Result<Arc<Dir>> {
+    pub(super) fn directory(&self, node: &Arc<OpenDir<S::Done>>) -> io::Result<Arc<Dir>> {
         if let Some(open) = node.open_dir() {
             return Ok(open);
         }
@@ -93,28 +93,28 @@ impl<S: Sink> Walker<'_, S> {
     /// Opens a child directory, or says what it is instead.
     fn open_child(
         &self,
-        parent: &Arc<Node<S::Done>>,
+        parent: &Arc<OpenDir<S::Done>>,
         names: &Arc<Vec<u8>>,
         place: Name,
-    ) -> Result<(Arc<Dir>, Opened), Outcome<S::Done>> {
+    ) -> Result<(Arc<Dir>, OpenedDir), ChildOutcome<S::Done>> {
         let name = name(names, place);
         let above = parent.opened;
         let dir = self.directory(parent).map_err(|e| self.unreadable(parent, name, None, e))?;
-        let look_first = self.automounts || above.met.may_automount;
+        let look_first = self.automounts || above.rules.may_automount;
         let (above_node, all_names) = (Arc::clone(parent), Arc::clone(names));
         let attempt = self.calls.make(parent, names, move |progress| {
             progress.about(place);
             let attempt = || attempt(&above_node, &dir, c_name(&all_names, place), look_first);
             Ok(match attempt() {
-                // Listed and not found: it may have been away for a moment.
+                // ReadOutcome and not found: it may have been away for a moment.
                 Attempt::Failed(e, None) if e.kind() == io::ErrorKind::NotFound => attempt(),
                 attempt => attempt,
             })
         });
         let (fd, found) = match attempt.map_err(|e| self.unreadable(parent, name, None, e))? {
-            Attempt::Opened(fd, found) => (Arc::new(fd), found),
+            Attempt::OpenedDir(fd, found) => (Arc::new(fd), found),
             Attempt::Automount(found) => return Err(self.not_entered(parent, &found)),
-            Attempt::Gone => return Err(Outcome::Gone),
+            Attempt::Gone => return Err(ChildOutcome::Gone),
             Attempt::Failed(_, Some(found)) if found.stat.kind() != Kind::Dir => {
                 return Err(Self::other(parent, &found));
             }
@@ -127,25 +127,25 @@ impl<S: Sink> Walker<'_, S> {
             self.warn(parent, name, Cause::Loop);
             return Err(self.not_entered(parent, &found));
         }
-        let met = if found.dev == above.found.dev {
-            above.met
+        let rules = if found.dev == above.found.dev {
+            above.rules
         } else {
             self.meet(parent, names, place, &fd, &found).map_err(|e| self.unreadable(parent, name, Some(found), e))?
         };
-        Ok((fd, Opened { found, met }))
+        Ok((fd, OpenedDir { found, rules }))
     }
 
     /// A child directory lies on another file system than its parent.
     fn meet(
         &self,
-        parent: &Arc<Node<S::Done>>,
+        parent: &Arc<OpenDir<S::Done>>,
         names: &Arc<Vec<u8>>,
         place: Name,
         fd: &Arc<Dir>,
-        found: &Found,
-    ) -> io::Result<Met> {
+        found: &StatAt,
+    ) -> io::Result<FsRules> {
         let (described, mount) = (Arc::clone(fd), found.mount);
-        let met = self.devices.meet(found.dev, || {
+        let rules = self.devices.rules_for(found.dev, || {
             self.calls.make(parent, names, move |progress| {
                 progress.about(place);
                 Ok(filesystem::describe_open(&described, mount))
@@ -158,27 +158,27 @@ impl<S: Sink> Walker<'_, S> {
                 native::sync_filesystem(&synced)
             })?;
         }
-        Ok(met)
+        Ok(rules)
     }
 }
 
 /// What came of opening a child directory.
 enum Attempt {
-    Opened(Dir, Found),
+    OpenedDir(Dir, StatAt),
     /// Opening it would mount something.
-    Automount(Found),
+    Automount(StatAt),
     /// It is not there any more, and not listed any more.
     Gone,
     /// And what a stat says then.
-    Failed(io::Error, Option<Found>),
+    Failed(io::Error, Option<StatAt>),
 }
 
 /// Whether something else is to be mounted in the place of a mount: a direct one of autofs says so by its type alone.
-fn waits_for_a_mount<D>(parent: &Node<D>, found: &Found) -> bool {
+fn waits_for_a_mount<D>(parent: &OpenDir<D>, found: &StatAt) -> bool {
     found.mount != parent.opened.found.mount && filesystem::is_automount(found.mount)
 }
 
-fn attempt<D>(parent: &Node<D>, dir: &Dir, name: &CStr, look_first: bool) -> Attempt {
+fn attempt<D>(parent: &OpenDir<D>, dir: &Dir, name: &CStr, look_first: bool) -> Attempt {
     let open = || {
         let fd = native::open_child(dir, name)?;
         let found = native::stat_open(&fd)?;
@@ -189,7 +189,7 @@ fn attempt<D>(parent: &Node<D>, dir: &Dir, name: &CStr, look_first: bool) -> Att
         Ok(Some(found)) if found.automount || waits_for_a_mount(parent, &found) => return Attempt::Automount(found),
         Err(e) => e,
         Ok(_) => match open() {
-            Ok((fd, found)) => return Attempt::Opened(fd, found),
+            Ok((fd, found)) => return Attempt::OpenedDir(fd, found),
             Err(e) => e,
         },
     };

@@ -14,15 +14,15 @@ use rayon::iter::{IndexedParallelIterator as _, ParallelIterator as _};
 use rayon::slice::ParallelSliceMut as _;
 use rustc_hash::FxHashSet;
 
-use super::super::{Entry, Looked, Name, Remembered, Sink, is_own, name, push_name, unknown};
-use super::Walker;
-use super::calls::Progress;
-use super::node::Node;
-use super::state::{Ended, Outcome, Subdir};
-use super::stated::Stated;
+use super::super::{BaseListing, Looked, Name, Sink, WalkEntry, is_own, name, push_name, unknown};
+use super::NativeWalk;
+use super::calls::CallProgress;
+use super::open_dir::OpenDir;
+use super::state::{ChildOutcome, ListingEnd, Subdir};
+use super::stats::Stats;
 
-use crate::entry::{Flags, Kind};
 use crate::filter::{CACHEDIR_SIGNATURE, CACHEDIR_TAG, Marker};
+use crate::metadata::{Flags, Kind};
 use crate::path::{push, to_path};
 use crate::sys::native::{self, Dir};
 use crate::{Cause, Warning};
@@ -43,7 +43,7 @@ thread_local! {
 
 /// What a listing came to.
 #[derive(Default)]
-struct Listed {
+struct ReadOutcome {
     names: Vec<u8>,
     subdirs: Vec<Name>,
     files: Vec<Name>,
@@ -51,15 +51,15 @@ struct Listed {
     excluded: bool,
 }
 
-impl<S: Sink> Walker<'_, S> {
+impl<S: Sink> NativeWalk<'_, S> {
     /// Reads an open directory and leaves the rest to whoever finishes last.
-    pub(super) fn read<'s>(&'s self, scope: &Scope<'s>, node: Arc<Node<S::Done>>)
+    pub(super) fn read<'s>(&'s self, scope: &Scope<'s>, node: Arc<OpenDir<S::Done>>)
     where
         S::Done: 's,
     {
         if self.monitor.cancelled() {
             self.cancelled.store(true, Ordering::Relaxed);
-            node.set_ended(Ended::Gone);
+            node.set_ended(ListingEnd::Gone);
         } else {
             match self.directory(&node) {
                 Ok(dir) => self.read_open(scope, &node, &dir),
@@ -72,26 +72,26 @@ impl<S: Sink> Walker<'_, S> {
         self.climb(node);
     }
 
-    fn read_open<'s>(&'s self, scope: &Scope<'s>, node: &Arc<Node<S::Done>>, dir: &Arc<Dir>)
+    fn read_open<'s>(&'s self, scope: &Scope<'s>, node: &Arc<OpenDir<S::Done>>, dir: &Arc<Dir>)
     where
         S::Done: 's,
     {
         if let Some(to_enter) = self.entries_of_base(node, dir) {
             return self.spawn_all(scope, node, to_enter);
         }
-        if let Some(remembered) = self.names_without_listing(node)
-            && self.read_remembered(scope, node, dir, remembered)
+        if let Some(listing_of_base) = self.names_without_listing(node)
+            && self.read_remembered(scope, node, dir, listing_of_base)
         {
             return;
         }
         let mut listed = match self.list(node, dir) {
             Ok(Some(listed)) => listed,
             // A removed directory that is still open lists as ENOENT.
-            Ok(None) => return node.set_ended(Ended::Gone),
+            Ok(None) => return node.set_ended(ListingEnd::Gone),
             Err(e) => return self.cut(node, e),
         };
         if !node.is_root() && (listed.excluded || listed.cache_tag && self.is_tagged(node, dir)) {
-            return node.set_ended(Ended::Excluded);
+            return node.set_ended(ListingEnd::Excluded);
         }
         sort(&mut listed.subdirs, &listed.names);
         sort(&mut listed.files, &listed.names);
@@ -113,7 +113,7 @@ impl<S: Sink> Walker<'_, S> {
         self.monitor.directory(&|| node.shown_path(), total as u64);
     }
 
-    fn spawn_all<'s>(&'s self, scope: &Scope<'s>, node: &Arc<Node<S::Done>>, slots: Vec<usize>)
+    fn spawn_all<'s>(&'s self, scope: &Scope<'s>, node: &Arc<OpenDir<S::Done>>, slots: Vec<usize>)
     where
         S::Done: 's,
     {
@@ -122,11 +122,11 @@ impl<S: Sink> Walker<'_, S> {
         }
     }
 
-    fn spawn<'s>(&'s self, scope: &Scope<'s>, node: &Arc<Node<S::Done>>, slot: usize)
+    fn spawn<'s>(&'s self, scope: &Scope<'s>, node: &Arc<OpenDir<S::Done>>, slot: usize)
     where
         S::Done: 's,
     {
-        if let Err(task) = self.second.take((Arc::clone(node), slot)) {
+        if let Err(task) = self.extra.take((Arc::clone(node), slot)) {
             scope.spawn(move |scope| self.enter(scope, task));
         }
     }
@@ -135,14 +135,14 @@ impl<S: Sink> Walker<'_, S> {
     fn read_remembered<'s>(
         &'s self,
         scope: &Scope<'s>,
-        node: &Arc<Node<S::Done>>,
+        node: &Arc<OpenDir<S::Done>>,
         dir: &Arc<Dir>,
-        remembered: Remembered,
+        listing_of_base: BaseListing,
     ) -> bool
     where
         S::Done: 's,
     {
-        let Remembered { names, files, subdirs, .. } = remembered;
+        let BaseListing { names, files, subdirs, .. } = listing_of_base;
         let names = Arc::new(names);
         let total = files.len() + subdirs.len();
         // The files first: no child directory is entered by a name that has to be doubted.
@@ -150,7 +150,8 @@ impl<S: Sink> Walker<'_, S> {
         if stated.as_ref().is_ok_and(|stated| !stated.missing.is_empty() || !stated.late.is_empty()) {
             return false;
         }
-        let subdirs = subdirs.into_iter().map(|(name, known)| Subdir { name, outcome: Outcome::Pending(Some(known)) });
+        let subdirs =
+            subdirs.into_iter().map(|(name, known)| Subdir { name, outcome: ChildOutcome::Pending(Some(known)) });
         let to_enter = node.listed(&names, subdirs.collect());
         self.spawn_all(scope, node, to_enter);
         match stated {
@@ -162,17 +163,17 @@ impl<S: Sink> Walker<'_, S> {
     }
 
     /// Puts the files of a directory in place.
-    fn take<'s>(&'s self, scope: &Scope<'s>, node: &Arc<Node<S::Done>>, names: &Arc<Vec<u8>>, stated: Stated)
+    fn take<'s>(&'s self, scope: &Scope<'s>, node: &Arc<OpenDir<S::Done>>, names: &Arc<Vec<u8>>, stated: Stats)
     where
         S::Done: 's,
     {
-        let Stated { mut entries, late, failed, .. } = stated;
+        let Stats { mut entries, late, failed, .. } = stated;
         if !failed.is_empty() {
             entries.extend(failed.into_iter().filter_map(|(place, e)| self.unread(node, names, place, e)));
             entries.sort_unstable_by(|a, b| name(names, a.name).cmp(name(names, b.name)));
         }
-        let unhinted =
-            self.plan.narrow.is_some_and(|narrow| !narrow.is_hinted(node.look)) && !Self::comes_from_left_out(node);
+        let unhinted = self.plan.hint_filter.is_some_and(|hint_filter| !hint_filter.is_hinted(node.look))
+            && !Self::comes_from_left_out(node);
         self.look_for_symlinks(node, names, &entries);
         node.set_entries(entries, if unhinted { Looked::Unhinted } else { Looked::Asked });
         for name in late {
@@ -181,13 +182,13 @@ impl<S: Sink> Walker<'_, S> {
     }
 
     /// The listing broke off: what was seen of it is not relied on.
-    fn cut(&self, node: &Node<S::Done>, error: io::Error) {
+    fn cut(&self, node: &OpenDir<S::Done>, error: io::Error) {
         self.monitor.warning(Warning { path: node.shown_path(), cause: Cause::Unlisted(error) });
-        node.set_ended(Ended::Cut);
+        node.set_ended(ListingEnd::Cut);
     }
 
     /// Lists a directory and leaves out what the filter says; none if it was removed meanwhile.
-    fn list(&self, node: &Arc<Node<S::Done>>, dir: &Arc<Dir>) -> io::Result<Option<Listed>> {
+    fn list(&self, node: &Arc<OpenDir<S::Done>>, dir: &Arc<Dir>) -> io::Result<Option<ReadOutcome>> {
         let (open, listing) = (Arc::clone(dir), Arc::clone(node));
         let raw =
             self.calls.make(node, &Arc::default(), move |progress| match RawListing::read(&open, Some(progress)) {
@@ -199,7 +200,7 @@ impl<S: Sink> Walker<'_, S> {
         let found = &node.opened.found;
         let own: Vec<_> = self.plan.own_in(found.dev, found.stat.ino).collect();
         let mut relative = if filter.has_patterns() { Some(node.relative()) } else { None };
-        let mut listed = Listed::default();
+        let mut listed = ReadOutcome::default();
         for (place, kind) in raw.entries {
             let bytes = name(&raw.names, place);
             match filter.marker(bytes) {
@@ -224,7 +225,7 @@ impl<S: Sink> Walker<'_, S> {
         Ok(Some(listed))
     }
 
-    fn is_tagged(&self, node: &Arc<Node<S::Done>>, dir: &Arc<Dir>) -> bool {
+    fn is_tagged(&self, node: &Arc<OpenDir<S::Done>>, dir: &Arc<Dir>) -> bool {
         const LEN: usize = CACHEDIR_SIGNATURE.len();
         let open = Arc::clone(dir);
         match self.calls.make(node, &Arc::default(), move |_| native::read_start::<LEN>(&open, c"CACHEDIR.TAG")) {
@@ -241,24 +242,24 @@ impl<S: Sink> Walker<'_, S> {
     /// Stats the files, by several threads if there are many.
     pub(super) fn stat_all(
         &self,
-        node: &Arc<Node<S::Done>>,
+        node: &Arc<OpenDir<S::Done>>,
         dir: &Arc<Dir>,
         names: &Arc<Vec<u8>>,
         files: &Arc<Vec<Name>>,
-    ) -> io::Result<Stated> {
+    ) -> io::Result<Stats> {
         if files.is_empty() {
-            return Ok(Stated::default());
+            return Ok(Stats::default());
         }
         let stat = |range: Range<usize>| {
             let (dir, own_names, files, above) = (Arc::clone(dir), Arc::clone(names), Arc::clone(files), node.opened);
             self.calls
-                .make(node, names, move |progress| Ok(Stated::of(&above, &dir, &own_names, &files[range], progress)))
+                .make(node, names, move |progress| Ok(Stats::of(&above, &dir, &own_names, &files[range], progress)))
         };
         if files.len() <= SPLIT {
             return stat(0..files.len());
         }
-        // Each piece has its place among the entries: there may be too many for a second list.
-        let unread = Entry { name: files[0], stat: unknown(Kind::Unknown), flags: Flags::UNKNOWN };
+        // Each piece has its place among the entries: there may be too many for a extra list.
+        let unread = WalkEntry { name: files[0], stat: unknown(Kind::Unknown), flags: Flags::UNKNOWN };
         let mut entries = vec![unread; files.len()];
         let mut pieces = Vec::new();
         for (number, part) in entries.chunks_mut(PART).enumerate() {
@@ -266,14 +267,14 @@ impl<S: Sink> Walker<'_, S> {
                 let from = number * PART + piece * PIECE;
                 Ok(stat(from..from + place.len())?.moved_to(place))
             });
-            pieces.append(&mut self.second.divide(|| of_part.collect::<io::Result<Vec<_>>>())?);
+            pieces.append(&mut self.extra.divide(|| of_part.collect::<io::Result<Vec<_>>>())?);
         }
-        Ok(Stated::joined(entries, PIECE, pieces))
+        Ok(Stats::joined(entries, PIECE, pieces))
     }
 
     /// An entry whose metadata cannot be read: as it was last known. Nothing if that was a directory: whatever
     /// it is now, all that lay below is kept until that can be told.
-    fn unread(&self, node: &Arc<Node<S::Done>>, names: &[u8], place: Name, error: io::Error) -> Option<Entry> {
+    fn unread(&self, node: &Arc<OpenDir<S::Done>>, names: &[u8], place: Name, error: io::Error) -> Option<WalkEntry> {
         let path = node.path_of(name(names, place));
         self.monitor.warning(Warning { path: to_path(&path).into_owned(), cause: Cause::Unread(error) });
         let (stat, flags) = match self.sink.last_known(&path) {
@@ -286,17 +287,17 @@ impl<S: Sink> Walker<'_, S> {
                 return None;
             }
         };
-        Some(Entry { name: place, stat, flags })
+        Some(WalkEntry { name: place, stat, flags })
     }
 
-    /// Names that were listed and could not be found are gone only if a second listing does not have them
+    /// Names that were listed and could not be found are gone only if a extra listing does not have them
     /// either: absence is proved by a listing, never by a stat.
     fn look_again(
         &self,
-        node: &Arc<Node<S::Done>>,
+        node: &Arc<OpenDir<S::Done>>,
         dir: &Arc<Dir>,
         names: &Arc<Vec<u8>>,
-        stated: &mut Stated,
+        stated: &mut Stats,
     ) -> io::Result<()> {
         let missing = std::mem::take(&mut stated.missing);
         let (dir, own_names, above) = (Arc::clone(dir), Arc::clone(names), node.opened);
@@ -312,11 +313,11 @@ impl<S: Sink> Walker<'_, S> {
             let left: Vec<_> = missing.into_iter().filter(still_there).collect();
             Ok(match listed {
                 // Nothing more is known of these.
-                Err(e) if !left.is_empty() => Stated {
+                Err(e) if !left.is_empty() => Stats {
                     failed: left.into_iter().map(|place| (place, io::Error::from(e.kind()))).collect(),
-                    ..Stated::default()
+                    ..Stats::default()
                 },
-                _ => Stated::of(&above, &dir, &own_names, &left, progress),
+                _ => Stats::of(&above, &dir, &own_names, &left, progress),
             })
         })?;
         stated.entries.extend(again.entries);
@@ -337,7 +338,7 @@ pub(super) struct RawListing {
 }
 
 impl RawListing {
-    pub(super) fn read(dir: &Dir, progress: Option<&Progress>) -> io::Result<Self> {
+    pub(super) fn read(dir: &Dir, progress: Option<&CallProgress>) -> io::Result<Self> {
         let mut raw = Self::default();
         let mut too_large = false;
         BUFFER.with_borrow_mut(|buffer| {

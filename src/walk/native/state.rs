@@ -1,13 +1,13 @@
 //! What is known of the children of a directory while it is read.
 
-use super::super::{Known, Listing, Looked, Name};
-use crate::entry::{Flags, Stat};
+use super::super::{BaseDir, DirListing, Looked, Name};
+use crate::metadata::{Flags, Stat};
 
 /// What became of a child that was listed as a directory.
 #[derive(Debug)]
-pub(super) enum Outcome<D> {
+pub(super) enum ChildOutcome<D> {
     /// Not entered yet; what an earlier snapshot knows of it.
-    Pending(Option<Known>),
+    Pending(Option<BaseDir>),
     /// Vanished since it was listed.
     Gone,
     /// Left out for a marker in it.
@@ -28,15 +28,15 @@ pub(super) enum Outcome<D> {
 #[derive(Debug)]
 pub(super) struct Subdir<D> {
     pub(super) name: Name,
-    pub(super) outcome: Outcome<D>,
+    pub(super) outcome: ChildOutcome<D>,
 }
 
 /// How the listing of a directory ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum Ended {
+pub(super) enum ListingEnd {
     /// At its end.
     #[default]
-    Listed,
+    ReadOutcome,
     /// By an error.
     Cut,
     /// The directory was removed meanwhile.
@@ -47,25 +47,25 @@ pub(super) enum Ended {
 
 /// What is known of a directory's children.
 #[derive(Debug)]
-pub(super) struct State<D> {
+pub(super) struct DirState<D> {
     /// The names of all children, and the entries of those that are no directories, by name.
-    pub(super) listing: Listing,
+    pub(super) listing: DirListing,
     /// By name, but for those that were listed as something else.
     pub(super) subdirs: Vec<Subdir<D>>,
     pub(super) sorted: bool,
-    pub(super) ended: Ended,
+    pub(super) ended: ListingEnd,
     pub(super) looked: Looked,
     /// The entries are only those that were looked at; the others are as they were.
     pub(super) passed: bool,
 }
 
-impl<D> Default for State<D> {
+impl<D> Default for DirState<D> {
     fn default() -> Self {
         Self {
-            listing: Listing::default(),
+            listing: DirListing::default(),
             subdirs: Vec::new(),
             sorted: true,
-            ended: Ended::Listed,
+            ended: ListingEnd::ReadOutcome,
             looked: Looked::default(),
             passed: false,
         }

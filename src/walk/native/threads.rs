@@ -1,6 +1,6 @@
 //! How many threads walk. As many as there are processors are enough while every call is answered from memory; more
 //! would only get into each other's way. Calls that wait for a disk or a server keep no processor busy, and more of them
-//! at a time are answered sooner. So there is a second crew, which comes when the processors of the first are idle, and takes
+//! at a time are answered sooner. So there is a extra pool, which comes when the processors of the first are idle, and takes
 //! over everything that is still to be read. It stays: on a walk from memory sixteen threads are hardly slower than two, so
 //! that it is not worth telling idle processors from those that other programs use. A short walk is over before it would come.
 
@@ -26,13 +26,13 @@ const MOST_ROTATING: usize = 4;
 /// So often it is looked whether the processors are idle.
 const LOOK: Duration = Duration::from_millis(8);
 
-/// The second crew comes when they were so many times in a row.
+/// The extra pool comes when they were so many times in a row.
 const LOOKS: u32 = 2;
 
 /// The processors are idle if less than this part of them is used.
 const IDLE: f64 = 0.8;
 
-/// How many threads the first crew has, and how many the second.
+/// How many threads the first pool has, and how many the extra.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Threads {
     pub(super) first: usize,
@@ -61,18 +61,18 @@ impl Threads {
 }
 
 thread_local! {
-    /// The number of the first thread of this thread's crew.
-    static CREW: Cell<usize> = const { Cell::new(0) };
+    /// The number of the first thread of this thread's pool.
+    static POOL: Cell<usize> = const { Cell::new(0) };
 }
 
 /// The number of this thread among those of both crews.
 pub(super) fn thread() -> usize {
-    CREW.get() + rayon::current_thread_index().unwrap_or(0)
+    POOL.get() + rayon::current_thread_index().unwrap_or(0)
 }
 
-fn crew(number: usize, first: usize) -> Result<ThreadPool, ThreadPoolBuildError> {
+fn pool(number: usize, first: usize) -> Result<ThreadPool, ThreadPoolBuildError> {
     let pool = ThreadPoolBuilder::new().num_threads(number).thread_name(move |i| format!("walk-{}", first + i));
-    pool.start_handler(move |_| CREW.set(first)).build()
+    pool.start_handler(move |_| POOL.set(first)).build()
 }
 
 impl Threads {
@@ -81,15 +81,15 @@ impl Threads {
         self.first + self.most
     }
 
-    /// The first crew.
+    /// The first pool.
     ///
     /// # Errors
     /// When threads cannot be started.
-    pub(super) fn first_crew(self) -> Result<ThreadPool, ThreadPoolBuildError> {
-        crew(self.first, 0)
+    pub(super) fn first_pool(self) -> Result<ThreadPool, ThreadPoolBuildError> {
+        pool(self.first, 0)
     }
 
-    /// Waits until the processors are idle; false if the first crew is done before that.
+    /// Waits until the processors are idle; false if the first pool is done before that.
     fn wait_until_idle<T>(self, tasks: &Receiver<Option<T>>) -> bool {
         let Some(mut used) = load::processor_time() else { return false };
         let (mut then, mut idle) = (Instant::now(), 0);
@@ -108,27 +108,27 @@ impl Threads {
     }
 }
 
-/// The second crew, which takes over tasks of the first.
+/// The extra pool, which takes over tasks of the first.
 #[derive(Debug)]
-pub(super) struct Second<T> {
+pub(super) struct ExtraPool<T> {
     pool: OnceLock<ThreadPool>,
     tasks: Sender<Option<T>>,
 }
 
-impl<T: Send> Second<T> {
+impl<T: Send> ExtraPool<T> {
     /// It has not come yet; what will be handed to it comes out of the receiver.
     pub(super) fn new() -> (Self, Receiver<Option<T>>) {
         let (tasks, handed) = mpsc::channel();
         (Self { pool: OnceLock::new(), tasks }, handed)
     }
 
-    /// Hands a task of the first crew over.
+    /// Hands a task of the first pool over.
     ///
     /// # Errors
     /// The task, if there is nobody to take it.
     #[inline]
     pub(super) fn take(&self, task: T) -> Result<(), T> {
-        if self.pool.get().is_none() || CREW.get() > 0 {
+        if self.pool.get().is_none() || POOL.get() > 0 {
             return Err(task);
         }
         match self.tasks.send(Some(task)) {
@@ -137,7 +137,7 @@ impl<T: Send> Second<T> {
         }
     }
 
-    /// Does work that is divided among all threads of the crew that is at work.
+    /// Does work that is divided among all threads of the pool that is at work.
     pub(super) fn divide<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
         match self.pool.get() {
             Some(pool) => pool.install(work),
@@ -145,8 +145,8 @@ impl<T: Send> Second<T> {
         }
     }
 
-    /// Comes if it is worth it, and does what is handed to it until the first crew is done.
-    pub(super) fn come<'s>(
+    /// Comes if it is worth it, and does what is handed to it until the first pool is done.
+    pub(super) fn run_if_idle<'s>(
         &'s self,
         threads: Threads,
         handed: &Receiver<Option<T>>,
@@ -158,7 +158,7 @@ impl<T: Send> Second<T> {
             return;
         }
         // Where there is no room for it the first one goes on.
-        let Ok(pool) = crew(threads.most, threads.first) else { return };
+        let Ok(pool) = pool(threads.most, threads.first) else { return };
         self.pool.get_or_init(|| pool).in_place_scope(|scope| {
             while let Ok(Some(task)) = handed.recv() {
                 scope.spawn(move |scope| run(scope, task));
@@ -167,10 +167,10 @@ impl<T: Send> Second<T> {
     }
 }
 
-/// Tells the second crew when it is dropped, also by a panic, that nothing more will be handed to it.
-pub(super) struct FirstIsDone<'a, T>(pub(super) &'a Second<T>);
+/// Tells the extra pool when it is dropped, also by a panic, that nothing more will be handed to it.
+pub(super) struct FirstPoolDone<'a, T>(pub(super) &'a ExtraPool<T>);
 
-impl<T> Drop for FirstIsDone<'_, T> {
+impl<T> Drop for FirstPoolDone<'_, T> {
     fn drop(&mut self) {
         // It may have gone by itself.
         let _ = self.0.tasks.send(None);
@@ -200,14 +200,14 @@ mod tests {
         assert!(Threads::new(None, true, false).first >= MOST_LOCAL);
     }
 
-    /// A task of a crew: waits as for a disk, and then there are two more until enough are done.
-    fn task<'s>(second: &'s Second<u32>, scope: &Scope<'s>, seen: &'s Seen, depth: u32) {
+    /// A task of a pool: waits as for a disk, and then there are two more until enough are done.
+    fn task<'s>(extra: &'s ExtraPool<u32>, scope: &Scope<'s>, seen: &'s Seen, depth: u32) {
         std::thread::sleep(Duration::from_millis(1));
         seen.tasks.fetch_add(1, Ordering::Relaxed);
         seen.by_second.fetch_or(thread() >= 2, Ordering::Relaxed);
         for depth in (0..depth).rev().take(2) {
-            if let Err(depth) = second.take(depth) {
-                scope.spawn(move |scope| task(second, scope, seen, depth));
+            if let Err(depth) = extra.take(depth) {
+                scope.spawn(move |scope| task(extra, scope, seen, depth));
             }
         }
     }
@@ -221,14 +221,14 @@ mod tests {
     #[test]
     fn the_second_crew_takes_over_what_the_first_has_not_begun() {
         let threads = Threads { first: 2, most: 8 };
-        let (second, handed) = Second::new();
+        let (extra, handed) = ExtraPool::new();
         let seen = Seen::default();
         std::thread::scope(|own| {
-            let (second, seen) = (&second, &seen);
-            let come = move || second.come(threads, &handed, |scope, depth| task(second, scope, seen, depth));
+            let (extra, seen) = (&extra, &seen);
+            let come = move || extra.run_if_idle(threads, &handed, |scope, depth| task(extra, scope, seen, depth));
             own.spawn(come);
-            let _done = FirstIsDone(second);
-            threads.first_crew().expect("threads").scope(|scope| task(second, scope, seen, 14));
+            let _done = FirstPoolDone(extra);
+            threads.first_pool().expect("threads").scope(|scope| task(extra, scope, seen, 14));
         });
         // Each task of depth n has those of depth n-1 and n-2 below it.
         let tasks = (0..14).fold((1, 2), |(a, b), _| (b, a + b + 1)).0;
@@ -239,9 +239,9 @@ mod tests {
     #[test]
     fn where_nothing_waits_there_is_one_crew() {
         let threads = Threads { first: 3, most: 3 };
-        let (second, handed) = Second::<()>::new();
-        second.come(threads, &handed, |_, ()| unreachable!("nothing was handed over"));
-        assert!(second.take(()).is_err());
-        assert_eq!(second.divide(|| 5), 5);
+        let (extra, handed) = ExtraPool::<()>::new();
+        extra.run_if_idle(threads, &handed, |_, ()| unreachable!("nothing was handed over"));
+        assert!(extra.take(()).is_err());
+        assert_eq!(extra.divide(|| 5), 5);
     }
 }

@@ -10,23 +10,23 @@ use jwalk::DirEntry;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::super::{OwnFile, is_own};
-use crate::entry::Kind;
 use crate::filter::{CACHEDIR_SIGNATURE, Filter, Marker};
+use crate::metadata::Kind;
 use crate::path::{push, to_bytes};
 use crate::sys::filesystem::{self, FileSystem};
-use crate::sys::{self, Found, native};
+use crate::sys::{self, StatAt, native};
 use crate::{Cause, Warning};
 
 /// What jwalk keeps with a directory that it will read.
 #[derive(Debug)]
 pub(super) struct Ahead {
     pub(super) relative: Vec<u8>,
-    pub(super) found: Found,
+    pub(super) found: StatAt,
     pub(super) above: Option<Arc<Ahead>>,
 }
 
 impl Ahead {
-    fn shows(&self, found: &Found) -> bool {
+    fn shows(&self, found: &StatAt) -> bool {
         std::iter::successors(Some(self), |a| a.above.as_deref())
             .any(|a| (a.found.dev, a.found.stat.ino) == (found.dev, found.stat.ino))
     }
@@ -34,24 +34,24 @@ impl Ahead {
 
 /// What jwalk keeps with an entry.
 #[derive(Default)]
-pub(super) enum Seen {
+pub(super) enum SeenEntry {
     #[default]
     Nothing,
-    Stat(Found),
+    Stat(StatAt),
     /// A directory that is left closed; true if it shows one of its ancestors.
-    Closed(Found, bool),
+    Closed(StatAt, bool),
     Unread(io::Error),
     /// Not an entry: the directory is left out.
     Excluded,
 }
 
-impl fmt::Debug for Seen {
+impl fmt::Debug for SeenEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Seen")
     }
 }
 
-pub(super) type State = (Option<Arc<Ahead>>, Seen);
+pub(super) type ReadState = (Option<Arc<Ahead>>, SeenEntry);
 
 /// What the other threads need; jwalk lets them borrow nothing.
 pub(super) struct Rules {
@@ -59,13 +59,13 @@ pub(super) struct Rules {
     pub(super) filter: Filter,
     pub(super) own: Vec<OwnFile>,
     pub(super) settle: bool,
-    pub(super) met: Arc<Mutex<FxHashMap<u64, FileSystem>>>,
+    pub(super) file_systems: Arc<Mutex<FxHashMap<u64, FileSystem>>>,
     pub(super) warnings: Arc<Mutex<Vec<Warning>>>,
 }
 
 impl Rules {
     /// Runs in jwalk's threads: stats what one directory holds and decides what is entered.
-    pub(super) fn look(&self, path: &Path, ahead: &Arc<Ahead>, children: &mut Vec<jwalk::Result<DirEntry<State>>>) {
+    pub(super) fn look(&self, path: &Path, ahead: &Arc<Ahead>, children: &mut Vec<jwalk::Result<DirEntry<ReadState>>>) {
         let own: Vec<_> =
             self.own.iter().filter(|o| (o.dev, o.ino) == (ahead.found.dev, ahead.found.stat.ino)).collect();
         if path != self.root
@@ -82,7 +82,7 @@ impl Rules {
                 let name = to_bytes(Path::new(&entry.file_name)).into_owned();
                 let kept = !is_own(own.iter().copied(), &name) && self.keep(path, &name, ahead, entry, false);
                 is_missing |=
-                    kept && matches!(&entry.client_state, Seen::Unread(e) if e.kind() == io::ErrorKind::NotFound);
+                    kept && matches!(&entry.client_state, SeenEntry::Unread(e) if e.kind() == io::ErrorKind::NotFound);
                 kept
             }
         });
@@ -92,7 +92,7 @@ impl Rules {
         let listed = listed(path);
         let is_listed = |name: &[u8]| listed.as_ref().map_or(true, |names| names.contains(name));
         children.retain_mut(|child| match child {
-            Ok(entry) if matches!(&entry.client_state, Seen::Unread(e) if e.kind() == io::ErrorKind::NotFound) => {
+            Ok(entry) if matches!(&entry.client_state, SeenEntry::Unread(e) if e.kind() == io::ErrorKind::NotFound) => {
                 let name = to_bytes(Path::new(&entry.file_name)).into_owned();
                 (is_listed(&name) || !is_still(path, &ahead.found)) && self.keep(path, &name, ahead, entry, true)
             }
@@ -101,7 +101,7 @@ impl Rules {
     }
 
     /// The place of the child that leaves its directory out, now marked as such.
-    fn excluding(&self, path: &Path, children: &mut [jwalk::Result<DirEntry<State>>]) -> Option<usize> {
+    fn excluding(&self, path: &Path, children: &mut [jwalk::Result<DirEntry<ReadState>>]) -> Option<usize> {
         for (at, child) in children.iter_mut().enumerate() {
             let Ok(entry) = child else { continue };
             let name = to_bytes(Path::new(&entry.file_name)).into_owned();
@@ -119,7 +119,7 @@ impl Rules {
                 },
             };
             if excluded {
-                entry.client_state = Seen::Excluded;
+                entry.client_state = SeenEntry::Excluded;
                 entry.read_children = None;
                 return Some(at);
             }
@@ -128,7 +128,7 @@ impl Rules {
     }
 
     /// Stats one child; false if it is left out or gone.
-    fn keep(&self, path: &Path, name: &[u8], ahead: &Arc<Ahead>, entry: &mut DirEntry<State>, again: bool) -> bool {
+    fn keep(&self, path: &Path, name: &[u8], ahead: &Arc<Ahead>, entry: &mut DirEntry<ReadState>, again: bool) -> bool {
         let seen = sys::stat(&path.join(&entry.file_name));
         let mut relative = ahead.relative.clone();
         push(&mut relative, name);
@@ -138,15 +138,15 @@ impl Rules {
         }
         entry.client_state = match seen {
             // It is looked at once more.
-            Err(e) if e.kind() == io::ErrorKind::NotFound && !again => Seen::Unread(e),
+            Err(e) if e.kind() == io::ErrorKind::NotFound && !again => SeenEntry::Unread(e),
             Err(e) => {
                 // Its own entry says what is wrong; jwalk need not try.
                 entry.read_children = None;
-                Seen::Unread(e)
+                SeenEntry::Unread(e)
             }
             Ok(found) if found.stat.kind() != Kind::Dir => {
                 entry.read_children = None;
-                Seen::Stat(found)
+                SeenEntry::Stat(found)
             }
             Ok(found) => {
                 let crosses = found.dev != ahead.found.dev || found.mount != ahead.found.mount;
@@ -156,16 +156,16 @@ impl Rules {
                     found.automount || found.mount != ahead.found.mount && sys::filesystem::is_automount(found.mount);
                 if waits || is_loop || found.dev != ahead.found.dev && self.filter.one_file_system() {
                     entry.read_children = None;
-                    Seen::Closed(found, is_loop)
+                    SeenEntry::Closed(found, is_loop)
                 } else if let Err(e) = self.meet(&path.join(&entry.file_name), &found, ahead) {
                     entry.read_children = None;
-                    Seen::Unread(e)
+                    SeenEntry::Unread(e)
                 } else {
                     if let Some(children) = &mut entry.read_children {
                         children.client_read_state =
                             Some(Some(Arc::new(Ahead { relative, found, above: Some(Arc::clone(ahead)) })));
                     }
-                    Seen::Stat(found)
+                    SeenEntry::Stat(found)
                 }
             }
         };
@@ -173,15 +173,15 @@ impl Rules {
     }
 
     /// Before a directory of another file system than its parent's is read: its clock, then its write-back.
-    fn meet(&self, path: &Path, found: &Found, above: &Ahead) -> io::Result<()> {
+    fn meet(&self, path: &Path, found: &StatAt, above: &Ahead) -> io::Result<()> {
         if found.dev == above.found.dev {
             return Ok(());
         }
-        let is_met = |met: &FxHashMap<_, _>| met.contains_key(&found.dev);
-        if !is_met(&self.met.lock().unwrap_or_else(PoisonError::into_inner)) {
+        let is_met = |rules: &FxHashMap<_, _>| rules.contains_key(&found.dev);
+        if !is_met(&self.file_systems.lock().unwrap_or_else(PoisonError::into_inner)) {
             // Outside of the lock: a server may take its time.
             let described = filesystem::describe(path, found.mount);
-            self.met.lock().unwrap_or_else(PoisonError::into_inner).entry(found.dev).or_insert(described);
+            self.file_systems.lock().unwrap_or_else(PoisonError::into_inner).entry(found.dev).or_insert(described);
         }
         if self.settle { settle(path) } else { Ok(()) }
     }
@@ -193,7 +193,7 @@ pub(super) fn settle(path: &Path) -> io::Result<()> {
 }
 
 /// Whether a path still leads to the directory that was found there.
-pub(super) fn is_still(path: &Path, found: &Found) -> bool {
+pub(super) fn is_still(path: &Path, found: &StatAt) -> bool {
     sys::stat_following(path).is_ok_and(|now| (now.dev, now.stat.ino) == (found.dev, found.stat.ino))
 }
 
@@ -204,7 +204,7 @@ fn listed(dir: &Path) -> io::Result<FxHashSet<Vec<u8>>> {
 
 /// Whether a name that was listed and not found is gone: only if the directory is still there under its path, and
 /// does not list it any more. Absence is proved by a listing, never by a stat.
-pub(super) fn is_gone(dir: &Path, found: &Found, name: &[u8]) -> bool {
+pub(super) fn is_gone(dir: &Path, found: &StatAt, name: &[u8]) -> bool {
     listed(dir).is_ok_and(|names| !names.contains(name)) && is_still(dir, found)
 }
 

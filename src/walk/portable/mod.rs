@@ -16,20 +16,22 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jwalk::{DirEntry, Parallelism, WalkDirGeneric};
 use rustc_hash::FxHashMap;
 
-use self::look::{Ahead, Rules, Seen, State, is_gone, is_still, settle};
+use self::look::{Ahead, ReadState, Rules, SeenEntry, is_gone, is_still, settle};
 use super::racy::RacyRule;
-use super::{Devices, Directory, Entry, FinishedRoot, Listing, Plan, Sink, push_name, root_error, unknown};
-use crate::entry::{Flags, Kind, Stat};
+use super::{
+    Devices, DirListing, FinishedDir, FinishedRoot, Sink, WalkEntry, WalkPlan, push_name, root_error, unknown,
+};
+use crate::metadata::{Flags, Kind, Stat};
 use crate::monitor::Monitor;
 use crate::path::to_bytes;
 use crate::sys::filesystem::{self, FileSystem};
-use crate::sys::{self, Found};
+use crate::sys::{self, StatAt};
 use crate::{Cause, Error, Result, Warning};
 
 /// A directory that is being gathered.
 struct Gathering<D> {
     path: PathBuf,
-    found: Found,
+    found: StatAt,
     device: u32,
     rule: RacyRule,
     children: BTreeMap<Vec<u8>, (Stat, Flags)>,
@@ -42,29 +44,29 @@ struct Gathering<D> {
 
 /// Walks all roots, one after the other.
 pub(super) fn walk<S: Sink>(
-    plan: &Plan<'_>,
+    plan: &WalkPlan<'_>,
     devices: &Devices,
     sink: &S,
     monitor: &dyn Monitor,
 ) -> Result<Vec<FinishedRoot<S::Done>>> {
     plan.roots
         .iter()
-        .map(|root| Walk { plan, devices, sink, monitor, stack: Vec::new(), met: Arc::default() }.root(root))
+        .map(|root| PortableWalk { plan, devices, sink, monitor, stack: Vec::new(), rules: Arc::default() }.root(root))
         .collect()
 }
 
-struct Walk<'a, S: Sink> {
-    plan: &'a Plan<'a>,
+struct PortableWalk<'a, S: Sink> {
+    plan: &'a WalkPlan<'a>,
     devices: &'a Devices,
     sink: &'a S,
     monitor: &'a dyn Monitor,
     stack: Vec<Gathering<S::Done>>,
     /// File systems below the root as they were before anything of them was read: their own clock counts
     /// from then on.
-    met: Arc<Mutex<FxHashMap<u64, FileSystem>>>,
+    rules: Arc<Mutex<FxHashMap<u64, FileSystem>>>,
 }
 
-impl<S: Sink> Walk<'_, S> {
+impl<S: Sink> PortableWalk<'_, S> {
     fn root(mut self, root: &Path) -> Result<FinishedRoot<S::Done>> {
         let found = sys::stat_following(root).map_err(|e| root_error(root, &e))?;
         // Says now what would otherwise only be a directory that could not be listed.
@@ -81,11 +83,11 @@ impl<S: Sink> Walk<'_, S> {
             filter: self.plan.filter.clone(),
             own: self.plan.own.to_vec(),
             settle: self.plan.settle,
-            met: Arc::clone(&self.met),
+            file_systems: Arc::clone(&self.rules),
             warnings: Arc::clone(&warnings),
         };
         let threads = self.plan.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
-        let entries = WalkDirGeneric::<State>::new(root)
+        let entries = WalkDirGeneric::<ReadState>::new(root)
             .skip_hidden(false)
             .follow_links(false)
             .parallelism(parallelism(threads)?)
@@ -126,24 +128,24 @@ impl<S: Sink> Walk<'_, S> {
         Ok(FinishedRoot { stat, flags, done })
     }
 
-    fn root_entry(&mut self, entry: &DirEntry<State>) {
+    fn root_entry(&mut self, entry: &DirEntry<ReadState>) {
         if let Some(e) = entry.read_children.as_ref().and_then(|c| c.error()) {
             self.unlisted(entry.path(), io_error(e));
             self.stack[0].cut = true;
         }
     }
 
-    fn open(&mut self, path: PathBuf, found: Found) {
+    fn open(&mut self, path: PathBuf, found: StatAt) {
         let above = self.stack.last().filter(|g| g.found.dev == found.dev);
         let (device, rule) = if let Some(above) = above {
             (above.device, above.rule)
         } else {
             let describe = || {
-                let met = self.met.lock().unwrap_or_else(PoisonError::into_inner).get(&found.dev).cloned();
-                Ok::<_, Infallible>(met.unwrap_or_else(|| filesystem::describe(&path, found.mount)))
+                let rules = self.rules.lock().unwrap_or_else(PoisonError::into_inner).get(&found.dev).cloned();
+                Ok::<_, Infallible>(rules.unwrap_or_else(|| filesystem::describe(&path, found.mount)))
             };
-            let Ok(met) = self.devices.meet(found.dev, describe);
-            (met.device, met.rule)
+            let Ok(rules) = self.devices.rules_for(found.dev, describe);
+            (rules.device, rules.rule)
         };
         self.stack.push(Gathering {
             path,
@@ -158,18 +160,18 @@ impl<S: Sink> Walk<'_, S> {
         });
     }
 
-    fn entry(&mut self, entry: DirEntry<State>) {
+    fn entry(&mut self, entry: DirEntry<ReadState>) {
         self.close_to(entry.depth);
         let Some(dir) = self.stack.last_mut() else { return };
         let path = entry.path();
         let name = to_bytes(Path::new(&entry.file_name)).into_owned();
         match entry.client_state {
             // jwalk hands out nothing that was not looked at; if it did, it would be unknown.
-            Seen::Nothing => {
+            SeenEntry::Nothing => {
                 dir.children.insert(name, (unknown(Kind::Unknown), Flags::UNKNOWN));
             }
-            Seen::Excluded => dir.excluded = true,
-            Seen::Unread(e) if entry.file_type.is_dir() => {
+            SeenEntry::Excluded => dir.excluded = true,
+            SeenEntry::Unread(e) if entry.file_type.is_dir() => {
                 let device = dir.device;
                 self.unlisted(path.clone(), e);
                 let mut flags = Flags::UNLISTED | Flags::UNKNOWN;
@@ -182,7 +184,7 @@ impl<S: Sink> Walk<'_, S> {
                 };
                 self.add(name, stat, flags, done);
             }
-            Seen::Unread(e) => {
+            SeenEntry::Unread(e) => {
                 self.monitor.warning(Warning { path: path.clone(), cause: Cause::Unread(e) });
                 let carried = |last: Flags| last & Flags::RACY | Flags::UNKNOWN | Flags::CARRIED;
                 match self.sink.last_known(&to_bytes(&path)) {
@@ -192,13 +194,13 @@ impl<S: Sink> Walk<'_, S> {
                     None => drop(dir.children.insert(name, (unknown(Kind::Unknown), Flags::UNKNOWN))),
                 }
             }
-            Seen::Stat(found) if found.stat.kind() != Kind::Dir => {
+            SeenEntry::Stat(found) if found.stat.kind() != Kind::Dir => {
                 let mut flags = racy(dir.rule, &found.stat);
                 flags.set(Flags::FOREIGN, found.dev != dir.found.dev);
                 dir.subdirs.remove(&name);
                 dir.children.insert(name, (found.stat, flags));
             }
-            Seen::Stat(found) => {
+            SeenEntry::Stat(found) => {
                 let error = match &entry.read_children {
                     Some(c) => c.error().map(io_error),
                     None => Some(io::Error::other("it became a directory while its parent was read")),
@@ -216,7 +218,7 @@ impl<S: Sink> Walk<'_, S> {
                     }
                 }
             }
-            Seen::Closed(found, is_loop) => {
+            SeenEntry::Closed(found, is_loop) => {
                 let flags = racy(dir.rule, &found.stat) | Flags::NOT_ENTERED;
                 let device = dir.device;
                 if is_loop {
@@ -250,13 +252,13 @@ impl<S: Sink> Walk<'_, S> {
         done
     }
 
-    fn done(&self, device: u32, listing: &Listing, subdirs: Vec<S::Done>) -> S::Done {
+    fn done(&self, device: u32, listing: &DirListing, subdirs: Vec<S::Done>) -> S::Done {
         let (looked, changed) = Default::default();
-        self.sink.directory(&Directory { thread: 0, device, known: None, looked, changed, listing }, subdirs)
+        self.sink.directory(&FinishedDir { thread: 0, device, known: None, looked, changed, listing }, subdirs)
     }
 
     fn empty(&self, device: u32) -> S::Done {
-        self.done(device, &Listing::default(), Vec::new())
+        self.done(device, &DirListing::default(), Vec::new())
     }
 
     fn add(&mut self, name: Vec<u8>, stat: Stat, flags: Flags, done: S::Done) {
@@ -296,11 +298,11 @@ impl<S: Sink> Walk<'_, S> {
         let mut entries = Vec::new();
         if !dir.cut {
             for (name, (stat, flags)) in dir.children {
-                entries.push(Entry { name: push_name(&mut names, &name), stat, flags });
+                entries.push(WalkEntry { name: push_name(&mut names, &name), stat, flags });
             }
         }
         let total = entries.len() as u64;
-        let listing = Listing { names: Arc::new(names), entries };
+        let listing = DirListing { names: Arc::new(names), entries };
         let done = self.done(dir.device, &listing, dir.subdirs.into_values().collect());
         self.monitor.directory(&|| dir.path.clone(), total);
         done

@@ -20,7 +20,7 @@ use super::super::config::Definition;
 use super::super::format::Format;
 use super::super::placeholders;
 use super::super::state::StateArgs;
-use super::super::{DONE, Failure, Outcome, complain, output_failure};
+use super::super::{DONE, Failure, Outcome, output_failure, print_message};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -37,7 +37,7 @@ those that the command needs in the command (-- env NAME=VALUE restic …).";
 /// On Unix it is a script: pipe it to sh. Nothing is installed before.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
-pub(in crate::cli) struct Args {
+pub(in crate::cli) struct JobScheduleArgs {
     /// The job, which needs a command
     name: String,
 
@@ -97,7 +97,7 @@ struct Schedule<'a> {
     success: Vec<i32>,
 }
 
-pub(in crate::cli) fn run(args: &Args) -> Outcome {
+pub(in crate::cli) fn run(args: &JobScheduleArgs) -> Outcome {
     let (definition, _) = args.state.job(&args.name)?;
     // Under a timer nobody is there to wonder.
     let command: Vec<_> = definition.command.iter().map(std::ffi::OsString::from).collect();
@@ -112,7 +112,7 @@ fn refusal(job: &str, reason: &str) -> Failure {
 }
 
 impl<'a> Schedule<'a> {
-    fn new(definition: &Definition, args: &'a Args) -> Result<Self, String> {
+    fn new(definition: &Definition, args: &'a JobScheduleArgs) -> Result<Self, String> {
         if definition.command.is_empty() {
             return Err(match definition.consumer {
                 Format::Duplicati => {
@@ -156,7 +156,7 @@ fn print(schedule: &Schedule, with: With) -> Result<(), Failure> {
     let text = text.map_err(|e| refusal(schedule.job, &e))?;
     std::io::stdout().write_all(text.as_bytes()).map_err(|e| output_failure(&e, true))?;
     if with == With::Windows {
-        complain("install", windows::installation(schedule));
+        print_message("install", windows::installation(schedule));
     }
     Ok(())
 }

@@ -1,0 +1,280 @@
+//! The definitions of jobs: a TOML file, edited without losing comments. Whatever is wrong in it is one line that names
+//! the file, the job and the key.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum as _;
+use fastdiff::jobs::{RunRequest, check_name};
+use fastdiff::path::PathExt as _;
+use fastdiff::{DiffOptions, FilterOptions, Pattern, RemovalLimit, ScanOptions};
+use toml_edit::{Array, DocumentMut, Item, Table, value};
+
+mod parse;
+
+use self::parse::Section;
+use super::Failure;
+use super::format::Format;
+
+/// Finished snapshots that are kept beside the committed one if nothing else is said.
+pub(super) const DEFAULT_KEEP: usize = 1;
+
+/// The most that can be asked for.
+pub(super) const MOST_KEPT: usize = 10_000;
+
+/// The file with the definitions.
+pub(super) struct Config {
+    path: PathBuf,
+    document: DocumentMut,
+}
+
+/// What is asked of a job.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Definition {
+    pub(super) name: String,
+    pub(super) roots: Vec<PathBuf>,
+    pub(super) consumer: Format,
+    pub(super) exclude: Vec<String>,
+    /// Their patterns come before those of `exclude`: the last that matches decides.
+    pub(super) exclude_from: Vec<PathBuf>,
+    pub(super) exclude_caches: bool,
+    pub(super) exclude_if_present: Vec<String>,
+    pub(super) one_file_system: bool,
+    pub(super) keep: usize,
+    pub(super) max_delete: Option<RemovalLimit>,
+    pub(super) duplicati_db: Option<PathBuf>,
+    /// None for what the consumer's codes are by default.
+    pub(super) success: Option<Vec<i32>>,
+    /// Start the command also if something could not be read.
+    pub(super) anyway: bool,
+    pub(super) command: Vec<String>,
+}
+
+impl Config {
+    /// Reads the file; one that does not exist defines nothing.
+    pub(super) fn load(path: &Path) -> Result<Self, Failure> {
+        let text = match std::fs::read_to_string(path) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => String::new(),
+            other => other.map_err(|e| Failure::Other(format!("cannot read {}: {e}", path.shown())))?,
+        };
+        let document = text.parse::<DocumentMut>().map_err(|e| {
+            let line = e.span().map_or(1, |span| 1 + text[..span.start.min(text.len())].matches('\n').count());
+            let what = e.message().replace('\n', ", ");
+            Failure::Other(format!("{}: line {line}: {}", path.shown(), what.trim().escape_debug()))
+        })?;
+        let config = Self { path: path.to_owned(), document };
+        config.check_top()?;
+        Ok(config)
+    }
+
+    /// The file.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn check_top(&self) -> Result<(), Failure> {
+        let wrong = |what: String| Err(Failure::Other(format!("{}: {what}", self.path.shown())));
+        for (key, item) in self.document.iter() {
+            if key != "jobs" {
+                return wrong(format!("key {}: is not known here; jobs are tables [jobs.NAME]", key.escape_debug()));
+            }
+            if !item.is_table_like() {
+                return wrong("key jobs: has to be tables [jobs.NAME]".into());
+            }
+        }
+        for name in self.names() {
+            if let Err(e) = check_name(&name) {
+                return wrong(e.to_string());
+            }
+        }
+        Ok(())
+    }
+
+    fn jobs(&self) -> Option<&dyn toml_edit::TableLike> {
+        self.document.get("jobs")?.as_table_like()
+    }
+
+    /// The names of the jobs, in the order of the file.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.jobs().into_iter().flat_map(|jobs| jobs.iter()).map(|(name, _)| name.to_owned()).collect()
+    }
+
+    /// The definition of a job, if there is one.
+    pub(super) fn definition(&self, name: &str) -> Result<Option<Definition>, Failure> {
+        let Some(item) = self.jobs().and_then(|jobs| jobs.get(name)) else { return Ok(None) };
+        Section::new(&self.path, name, item)?.definition().map(Some)
+    }
+
+    /// The definition of a job, which has to be there.
+    pub(super) fn required(&self, name: &str) -> Result<Definition, Failure> {
+        self.definition(name)?.ok_or_else(|| {
+            Failure::Other(format!(
+                "job {name} is not defined in {}; `fastdiff job list` shows those that are, `fastdiff job add` adds one",
+                self.path.shown()
+            ))
+        })
+    }
+
+    /// Adds a job that is not there yet.
+    pub(super) fn add(&mut self, definition: &Definition) -> Result<(), Failure> {
+        let Definition { name, .. } = definition;
+        if self.jobs().is_some_and(|jobs| jobs.contains_key(name)) {
+            return Err(Failure::Other(format!(
+                "job {name} is defined in {} already; edit it there, or `fastdiff job remove` it first",
+                self.path.shown()
+            )));
+        }
+        let jobs = self.document.entry("jobs").or_insert_with(|| {
+            let mut jobs = Table::new();
+            jobs.set_implicit(true);
+            Item::Table(jobs)
+        });
+        if let Some(jobs) = jobs.as_table_like_mut() {
+            jobs.insert(name, Item::Table(definition.table()?));
+        }
+        Ok(())
+    }
+
+    /// Removes a job; false if it was not there.
+    pub(super) fn remove(&mut self, name: &str) -> bool {
+        let jobs = self.document.get_mut("jobs").and_then(Item::as_table_like_mut);
+        jobs.and_then(|jobs| jobs.remove(name)).is_some()
+    }
+
+    /// Replaces the file, whole or not at all. A symlink stays one, and who may read it may read it then.
+    pub(super) fn save(&self) -> Result<(), Failure> {
+        let path = self.path.canonicalize().unwrap_or_else(|_| self.path.clone());
+        let failed = |e: std::io::Error| Failure::Other(format!("cannot write {}: {e}", path.shown()));
+        let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        std::fs::create_dir_all(dir).map_err(failed)?;
+        let mut builder = tempfile::Builder::new();
+        let mut file = builder.prefix(".fastdiff-").suffix(".tmp").tempfile_in(dir).map_err(failed)?;
+        if let Ok(before) = std::fs::metadata(&path) {
+            file.as_file().set_permissions(before.permissions()).map_err(failed)?;
+        }
+        file.write_all(self.document.to_string().as_bytes()).map_err(failed)?;
+        file.as_file().sync_all().map_err(failed)?;
+        file.persist(&path).map_err(|e| failed(e.error))?;
+        Ok(())
+    }
+}
+
+/// Text for the file.
+fn text(path: &Path) -> Result<&str, Failure> {
+    path.to_str().ok_or_else(|| {
+        Failure::Other(format!("{} is not UTF-8, which a definition cannot hold; rename it", path.shown()))
+    })
+}
+
+impl Definition {
+    /// As it stands in the file: what is as usual is left out.
+    fn table(&self) -> Result<Table, Failure> {
+        let mut table = Table::new();
+        let texts = |items: &[String]| value(items.iter().map(String::as_str).collect::<Array>());
+        let paths = |paths: &[PathBuf]| -> Result<Item, Failure> {
+            Ok(value(paths.iter().map(|path| text(path)).collect::<Result<Array, Failure>>()?))
+        };
+        table.insert("roots", paths(&self.roots)?);
+        if self.consumer != Format::default() {
+            table.insert("consumer", value(self.consumer.name()));
+        }
+        if !self.exclude_from.is_empty() {
+            table.insert("exclude-from", paths(&self.exclude_from)?);
+        }
+        if !self.exclude.is_empty() {
+            table.insert("exclude", texts(&self.exclude));
+        }
+        if self.exclude_caches {
+            table.insert("exclude-caches", value(true));
+        }
+        if !self.exclude_if_present.is_empty() {
+            table.insert("exclude-if-present", texts(&self.exclude_if_present));
+        }
+        if self.one_file_system {
+            table.insert("one-file-system", value(true));
+        }
+        if self.keep != DEFAULT_KEEP {
+            table.insert("keep", value(i64::try_from(self.keep).unwrap_or(i64::MAX)));
+        }
+        if let Some(limit) = self.max_delete {
+            table.insert("max-delete", value(limit.to_string()));
+        }
+        if let Some(file) = &self.duplicati_db {
+            table.insert("duplicati-db", value(text(file)?));
+        }
+        if let Some(success) = &self.success {
+            table.insert("success", value(success.iter().map(|code| i64::from(*code)).collect::<Array>()));
+        }
+        if self.anyway {
+            table.insert("anyway", value(true));
+        }
+        if !self.command.is_empty() {
+            table.insert("command", texts(&self.command));
+        }
+        Ok(table)
+    }
+
+    /// What paths of a list are relative to: the root, of several roots that of all directories.
+    pub(super) fn base(&self) -> PathBuf {
+        match self.roots.as_slice() {
+            [root] => fastdiff::path::absolute(root, Path::new("/")),
+            _ => PathBuf::from("/"),
+        }
+    }
+
+    /// The exit codes of the command that mean success.
+    pub(super) fn success_codes(&self) -> &[i32] {
+        self.success.as_deref().unwrap_or(match self.consumer {
+            Format::Duplicati => &[0, 1],
+            Format::Rsync => &[0, 24],
+            _ => &[0],
+        })
+    }
+
+    /// What its walk leaves out; files with patterns are read now.
+    pub(super) fn filter(&self) -> Result<FilterOptions, Failure> {
+        let mut patterns = Vec::new();
+        for file in &self.exclude_from {
+            let content = std::fs::read_to_string(file).map_err(|e| {
+                Failure::Other(format!("job {}: key exclude-from: cannot read {}: {e}", self.name, file.shown()))
+            })?;
+            patterns.extend(Pattern::lines(&content, file));
+        }
+        patterns.extend(self.exclude.iter().map(Pattern::new));
+        let filter = FilterOptions {
+            patterns,
+            exclude_caches: self.exclude_caches,
+            exclude_if_present: self.exclude_if_present.clone(),
+            one_file_system: self.one_file_system,
+        };
+        let refused = |e| match e {
+            fastdiff::Error::Pattern { pattern, from: None, reason } => {
+                Failure::Other(format!("job {}: key exclude: pattern {pattern:?}: {reason}", self.name))
+            }
+            other => other.into(),
+        };
+        filter.check().map_err(refused)?;
+        Ok(filter)
+    }
+
+    /// What a run of it asks for.
+    pub(super) fn request(&self) -> Result<RunRequest, Failure> {
+        let mut scan = ScanOptions::new(&self.roots);
+        scan.filter = self.filter()?;
+        let mut request = RunRequest::new(scan, self.consumer.name());
+        request.diff = DiffOptions {
+            // What the consumer does not know as a rename must not be hidden as one.
+            renames: self.consumer.knows_renames(),
+            max_removed: self.max_delete,
+            ..DiffOptions::default()
+        };
+        Ok(request)
+    }
+}
+
+impl Format {
+    /// The word of the command line.
+    pub(super) fn name(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+}

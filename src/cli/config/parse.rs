@@ -1,0 +1,174 @@
+//! Reads the table of one job: every key is known and of its type, or one line says which is not.
+
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum as _;
+use fastdiff::RemovalLimit;
+use fastdiff::path::PathExt as _;
+use toml_edit::{Item, TableLike, Value};
+
+use super::{DEFAULT_KEEP, Definition, MOST_KEPT};
+use crate::cli::Failure;
+use crate::cli::filter::parse_name;
+use crate::cli::format::Format;
+
+const KEYS: [&str; 13] = [
+    "roots",
+    "consumer",
+    "exclude",
+    "exclude-from",
+    "exclude-caches",
+    "exclude-if-present",
+    "one-file-system",
+    "keep",
+    "max-delete",
+    "duplicati-db",
+    "success",
+    "anyway",
+    "command",
+];
+
+/// The table of a job.
+pub(in crate::cli) struct Section<'a> {
+    file: &'a Path,
+    name: &'a str,
+    table: &'a dyn TableLike,
+}
+
+impl<'a> Section<'a> {
+    /// Looks at the keys alone.
+    pub(in crate::cli) fn new(file: &'a Path, name: &'a str, item: &'a Item) -> Result<Self, Failure> {
+        let Some(table) = item.as_table_like() else {
+            return Err(Failure::Other(format!("{}: job {name}: has to be a table [jobs.{name}]", file.shown())));
+        };
+        let section = Self { file, name, table };
+        match table.iter().find(|(key, _)| !KEYS.contains(key)) {
+            Some((key, _)) => {
+                let known = KEYS.join(", ");
+                Err(section.wrong(&key.escape_debug().to_string(), &format!("is not known; the keys are {known}")))
+            }
+            None => Ok(section),
+        }
+    }
+
+    fn wrong(&self, key: &str, what: &str) -> Failure {
+        Failure::Other(format!("{}: job {}: key {key}: {what}", self.file.shown(), self.name))
+    }
+
+    fn value(&self, key: &str) -> Option<&'a Item> {
+        self.table.get(key)
+    }
+
+    fn flag(&self, key: &str) -> Result<bool, Failure> {
+        let Some(item) = self.value(key) else { return Ok(false) };
+        item.as_bool().ok_or_else(|| self.wrong(key, "has to be true or false"))
+    }
+
+    fn text(&self, key: &str) -> Result<Option<&'a str>, Failure> {
+        let Some(item) = self.value(key) else { return Ok(None) };
+        item.as_str().map(Some).ok_or_else(|| self.wrong(key, "has to be a text in quotation marks"))
+    }
+
+    /// The items of a list; none if it is not there.
+    fn list<T>(&self, key: &str, what: &str, item: impl Fn(&'a Value) -> Option<T>) -> Result<Vec<T>, Failure> {
+        let Some(found) = self.value(key) else { return Ok(Vec::new()) };
+        let items = found.as_array().map(|array| array.iter().map(item).collect::<Option<Vec<T>>>());
+        items.flatten().ok_or_else(|| self.wrong(key, &format!("has to be a list of {what}")))
+    }
+
+    fn texts(&self, key: &str) -> Result<Vec<String>, Failure> {
+        self.list(key, "texts in quotation marks", |value| value.as_str().map(str::to_owned))
+    }
+
+    fn path(&self, key: &str, text: &str) -> Result<PathBuf, Failure> {
+        if text.contains('\0') || !Path::new(text).is_absolute() {
+            let shown = Path::new(text).shown().to_string();
+            return Err(self.wrong(key, &format!("{shown} is no absolute path; begin it with a slash")));
+        }
+        Ok(PathBuf::from(text))
+    }
+
+    fn paths(&self, key: &str) -> Result<Vec<PathBuf>, Failure> {
+        self.texts(key)?.iter().map(|text| self.path(key, text)).collect()
+    }
+
+    fn consumer(&self) -> Result<Format, Failure> {
+        let Some(text) = self.text("consumer")? else { return Ok(Format::default()) };
+        Format::from_str(text, false).map_err(|_| {
+            let known: Vec<_> = Format::value_variants().iter().map(|format| format.name()).collect();
+            let what = format!("{:?} is none of {}", text, known.join(", "));
+            self.wrong("consumer", &what)
+        })
+    }
+
+    fn max_delete(&self) -> Result<Option<RemovalLimit>, Failure> {
+        let Some(item) = self.value("max-delete") else { return Ok(None) };
+        let text = match (item.as_integer(), item.as_str()) {
+            (Some(number), _) => number.to_string(),
+            (_, Some(text)) => text.to_owned(),
+            _ => return Err(self.wrong("max-delete", "has to be a number, or a percentage in quotation marks")),
+        };
+        text.parse().map(Some).map_err(|e: String| self.wrong("max-delete", &e))
+    }
+
+    fn keep(&self) -> Result<usize, Failure> {
+        let Some(item) = self.value("keep") else { return Ok(DEFAULT_KEEP) };
+        let number = item.as_integer().and_then(|number| usize::try_from(number).ok());
+        number
+            .filter(|number| *number <= MOST_KEPT)
+            .ok_or_else(|| self.wrong("keep", &format!("has to be a number from 0 to {MOST_KEPT}")))
+    }
+
+    fn success(&self) -> Result<Option<Vec<i32>>, Failure> {
+        let code = |value: &Value| i32::try_from(value.as_integer()?).ok().filter(|code| (0..=255).contains(code));
+        let codes = self.list("success", "exit codes from 0 to 255", code)?;
+        match self.value("success") {
+            Some(_) if codes.is_empty() => Err(self.wrong("success", "is empty, so that no run could ever succeed")),
+            found => Ok(found.map(|_| codes)),
+        }
+    }
+
+    /// The whole definition.
+    pub(in crate::cli) fn definition(&self) -> Result<Definition, Failure> {
+        let roots = self.paths("roots")?;
+        if roots.is_empty() {
+            return Err(self.wrong("roots", "is missing or empty; name a directory"));
+        }
+        let exclude_if_present = self.texts("exclude-if-present")?;
+        for name in &exclude_if_present {
+            parse_name(name).map_err(|what| self.wrong("exclude-if-present", &what))?;
+        }
+        let command = self.texts("command")?;
+        if self.value("command").is_some() && command.first().is_none_or(String::is_empty) {
+            return Err(self.wrong("command", "is empty; name a program"));
+        }
+        if command.iter().any(|argument| argument.contains('\0')) {
+            return Err(self.wrong("command", "holds a NUL, which no program can be given"));
+        }
+        let consumer = self.consumer()?;
+        let duplicati_db = match self.text("duplicati-db")? {
+            Some(_) if consumer != Format::Duplicati => {
+                return Err(self.wrong("duplicati-db", "is for the consumer duplicati only"));
+            }
+            Some("none") => Some(PathBuf::from("none")),
+            Some(text) => Some(self.path("duplicati-db", text)?),
+            None => None,
+        };
+        Ok(Definition {
+            name: self.name.to_owned(),
+            roots,
+            consumer,
+            exclude: self.texts("exclude")?,
+            exclude_from: self.paths("exclude-from")?,
+            exclude_caches: self.flag("exclude-caches")?,
+            exclude_if_present,
+            one_file_system: self.flag("one-file-system")?,
+            keep: self.keep()?,
+            max_delete: self.max_delete()?,
+            duplicati_db,
+            success: self.success()?,
+            anyway: self.flag("anyway")?,
+            command,
+        })
+    }
+}

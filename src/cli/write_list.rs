@@ -1,0 +1,110 @@
+//! Writes the list of a diff to where it is to go.
+
+use std::io::{self, IsTerminal as _, Write};
+use std::path::{Path, PathBuf};
+
+use fastdiff::consumers::Emitted;
+use fastdiff::{Diff, Error};
+
+use super::format::{Form, Format};
+use super::output::Output;
+use super::{Failure, output_failure, print_message, signals};
+
+/// Writes a list, and says what there is to say of it.
+pub(super) fn write_list(diff: &Diff<'_>, form: Form, destination: &PathBuf) -> Result<Emitted, Failure> {
+    let output = Output::open(Some(destination))?;
+    write_list_to(diff, form, output, destination)
+}
+
+/// The same for a destination that was opened before.
+pub(super) fn write_list_to(
+    diff: &Diff<'_>,
+    mut form: Form,
+    mut output: Output,
+    destination: &Path,
+) -> Result<Emitted, Failure> {
+    if form.format != Format::Text {
+        output = output.harmless_on_terminals();
+    }
+    if !output.is_standard() {
+        signals::catch();
+    }
+    let for_people = form.format == Format::Text;
+    let is_standard = output.is_standard();
+    form.text.color = is_standard && for_people && colored();
+    let mut checked = Checked { diff, out: output.writer(), piece: Vec::with_capacity(PIECE), broken: None };
+    let emitted = form.write(diff, &mut checked).and_then(|emitted| match checked.flush() {
+        Ok(()) => Ok(emitted),
+        Err(source) => Err(Error::Io { operation: "write", path: "the list".into(), source }),
+    });
+    let emitted = emitted.map_err(|e| checked.broken.take().unwrap_or(e)).map_err(|e| match e.io_error() {
+        Some(io) if is_standard && e.path() == Some(Path::new("the list")) => output_failure(io, for_people),
+        _ => Failure::Library(about(e, destination)),
+    })?;
+    output.finish(for_people)?;
+    for note in &emitted.notes {
+        print_message("note", note);
+    }
+    Ok(emitted)
+}
+
+/// Passes a list on in pieces, each as long as what it was made from is as it was: what has gone into a pipe is not
+/// taken back.
+struct Checked<'o, 'd, 's> {
+    diff: &'d Diff<'s>,
+    out: &'o mut dyn Write,
+    piece: Vec<u8>,
+    /// Why it was not passed on.
+    broken: Option<Error>,
+}
+
+/// In bytes: a list of a usual size is one.
+const PIECE: usize = 1 << 16;
+
+impl Write for Checked<'_, '_, '_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.piece.len() + bytes.len() > PIECE {
+            self.flush()?;
+        }
+        self.piece.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if let Err(error) = self.diff.check_unchanged() {
+            self.broken = Some(error);
+            return Err(io::Error::other("a snapshot was changed"));
+        }
+        self.out.write_all(&self.piece)?;
+        self.piece.clear();
+        self.out.flush()
+    }
+}
+
+/// Says where a changed inode alone does not count.
+pub(super) fn tell_of_renumbered(diff: &Diff<'_>) {
+    for device in diff.renumbered() {
+        print_message(
+            "warning",
+            format_args!(
+                "{} gave its entries other inode numbers than before: a changed inode alone is not listed there, and no renames are found",
+                device.identity.escape_debug()
+            ),
+        );
+    }
+}
+
+/// A failed write is about the destination.
+pub(super) fn about(error: Error, destination: &Path) -> Error {
+    match error {
+        Error::Io { operation, path, source } if path == Path::new("the list") => {
+            Error::Io { operation, path: destination.to_owned(), source }
+        }
+        other => other,
+    }
+}
+
+/// Whether standard output takes colours: it is a terminal and nobody asked for none.
+fn colored() -> bool {
+    io::stdout().is_terminal() && anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never
+}

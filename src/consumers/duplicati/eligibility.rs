@@ -1,0 +1,241 @@
+//! The gates in front of a list for Duplicati. Each gives the reason why there must be none; a needless full scan costs time, a
+//! list that is wrong loses a change.
+
+use std::path::{Path, PathBuf};
+
+use super::database::{DatabaseError, JobDatabase, Version};
+use super::filters::{filters_differ, sources_differ};
+use super::note::{HookNote, NO_ROW};
+use super::outcome::RunOutcome;
+use super::settings::{Settings, shown};
+use super::version::DuplicatiVersion;
+use crate::filter::FilterOptions;
+use crate::path::PathExt as _;
+
+/// What became of the run that a pending snapshot was for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Settled {
+    /// It succeeded: the snapshot is the new baseline, with this note.
+    Commit(HookNote),
+    /// It did not, or nobody can say: the baseline stays where it is; why.
+    Abort(String),
+}
+
+/// Finds out whether the run that a pending snapshot was for succeeded. It has to be the only one since: of another, of which
+/// the hook was not told or did not answer in time, nobody knows what it was asked to back up.
+///
+/// # Errors
+/// What is wrong with the database.
+pub fn settle(note: &HookNote, file: &Path, database: &JobDatabase) -> Result<Settled, DatabaseError> {
+    let abort = |why: String| Ok(Settled::Abort(why));
+    if let Some(why) = other_database(note, file, database)? {
+        return abort(why);
+    }
+    let Some(since) = note.since else {
+        return abort("the hook was cut off before it had answered".into());
+    };
+    let runs = database.backups_since(note.newest.map_or(0, |row| row.id))?;
+    let run = match runs.as_slice() {
+        [] => return abort("no backup has run since".into()),
+        [run] => run,
+        _ => return abort(format!("{} backups have run since, not all of them asked this hook", runs.len())),
+    };
+    if run.row.time < since {
+        return abort("the last backup began before the hook had walked its sources, or the job database was put back from a copy, or the clock was set back".into());
+    }
+    match &run.outcome {
+        RunOutcome::Success => {}
+        RunOutcome::Failed(why) => return abort(format!("the last backup was no success: {why}")),
+        RunOutcome::Unfinished => return abort("the last backup was cut off: it left no result".into()),
+    }
+    let Some(newest) = database.newest_version()? else {
+        return abort("the backup has no version".into());
+    };
+    if !newest.is_full {
+        return abort("the newest version is a partial one".into());
+    }
+    // A run that had nothing to store leaves no version: the one from before is as good.
+    let is_there = newest.operation == run.row.id || !run.found_changes && Some(newest.row) == note.version;
+    if !is_there {
+        return abort("the version that the last backup made is gone".into());
+    }
+    // A run of a database that was new then has given it its first operation.
+    let first = database.first_operation()?.unwrap_or(NO_ROW);
+    // A full scan is all that a new version of Duplicati calls for.
+    let duplicati = if note.listed { note.duplicati } else { database.duplicati_version()? };
+    Ok(Settled::Commit(HookNote { first, version: Some(newest.row), duplicati, ..note.clone() }))
+}
+
+/// Why the database is another than the noted one.
+fn other_database(
+    note: &HookNote,
+    file: &std::path::Path,
+    database: &JobDatabase,
+) -> Result<Option<String>, DatabaseError> {
+    if note.database.to_string_lossy() != file.to_string_lossy() {
+        return Ok(Some(format!("the job database has moved from {} to {}", note.database.shown(), file.shown())));
+    }
+    let is_new = note.first == NO_ROW;
+    let is_same = database.first_operation()? == Some(note.first);
+    let has_newest = match note.newest {
+        Some(newest) => database.has_operation(newest)?,
+        None => true,
+    };
+    if !(is_new || is_same && has_newest) {
+        let why = "the job database was made anew, put back from a copy, or comes from another machine";
+        return Ok(Some(why.to_owned()));
+    }
+    Ok(None)
+}
+
+/// Why no list can be given to this backup at all, whatever the baseline. `roots` and `filter` are the job's,
+/// `left_out` is what its walk leaves out without being told.
+pub fn common_gate(
+    settings: &Settings,
+    filter: &FilterOptions,
+    roots: &[PathBuf],
+    left_out: &[PathBuf],
+) -> Option<String> {
+    if settings.sources.is_empty() {
+        return Some("Duplicati did not say what its sources are (DUPLICATI__LOCALPATH is empty)".into());
+    }
+    if let Some(difference) = sources_differ(&settings.sources, roots) {
+        return Some(format!(
+            "the sources are not the roots of the job ({difference}): make the job anew with the roots {}",
+            shown(&settings.sources)
+        ));
+    }
+    let policy = |name: &str| settings.option(name).unwrap_or_default().trim().to_ascii_lowercase();
+    if policy("symlink_policy") == "follow" {
+        return Some(
+            "--symlink-policy=follow backs up what lies outside of the sources, where nobody looks for changes".into(),
+        );
+    }
+    if !matches!(policy("hardlink_policy").as_str(), "" | "all") {
+        return Some("--hardlink-policy other than all depends on the order of a full scan".into());
+    }
+    if settings.switch("exclude_empty_folders") {
+        return Some(
+            "--exclude-empty-folders takes every listed folder for empty whose files are not listed too".into(),
+        );
+    }
+    if let Err(why) = settings.size_limit() {
+        return Some(why);
+    }
+    filters_differ(settings, filter, roots, left_out)
+}
+
+/// Why Duplicati's version is not one that takes a list.
+pub(super) fn version_gate(version: Option<DuplicatiVersion>) -> Option<String> {
+    match version {
+        None => {
+            Some(format!("no run has left Duplicati's version yet; {} or later is needed", DuplicatiVersion::FIRST))
+        }
+        Some(version) if !version.takes_lists() => Some(format!(
+            "Duplicati {version} damages a backup that is given a list; {} or later is needed",
+            DuplicatiVersion::FIRST
+        )),
+        Some(_) => None,
+    }
+}
+
+/// Why no list can be made from a committed baseline with this note; none of a baseline that came from elsewhere.
+/// `before` is the note of the last run, if that did not succeed, and `now` the one of the run that is to come.
+///
+/// # Errors
+/// What is wrong with the database.
+pub fn baseline_gate(
+    note: Option<&HookNote>,
+    before: Option<&HookNote>,
+    now: &HookNote,
+    database: &JobDatabase,
+) -> Result<Option<String>, DatabaseError> {
+    if let Some(why) = version_gate(now.duplicati) {
+        return Ok(Some(why));
+    }
+    let Some(newest) = database.newest_version()? else {
+        return Ok(Some("the backup has no version yet".into()));
+    };
+    if !newest.is_full {
+        return Ok(Some("the newest version is what is left of a run that was cut off".into()));
+    }
+    if database.newest_backup()?.is_some_and(|run| run.outcome == RunOutcome::Unfinished) {
+        return Ok(Some("the last backup was cut off: Duplicati completes first what it left".into()));
+    }
+    let Some(note) = note else {
+        return Ok(Some("the baseline was not made by this hook".into()));
+    };
+    if let Some(why) = other_database(note, &now.database, database)? {
+        return Ok(Some(why));
+    }
+    if note.options != now.options {
+        return Ok(Some("the filters or other options of the backup that decide what it holds have changed".into()));
+    }
+    if note.duplicati != now.duplicati {
+        let shown = |version: Option<DuplicatiVersion>| version.map_or("an unknown version".into(), |v| v.to_string());
+        return Ok(Some(format!("Duplicati has changed from {} to {}", shown(note.duplicati), shown(now.duplicati))));
+    }
+    if note.version == Some(newest.row) || is_of_list(before, newest, database)? {
+        return Ok(None);
+    }
+    let is_there = note.version.map(|version| database.has_version(version)).transpose()?.unwrap_or_default();
+    Ok(Some(if is_there {
+        "the newest version was not made from the baseline by a list: a run without one may have left out what it could not read".into()
+    } else {
+        "the version that the baseline belongs to was deleted".into()
+    }))
+}
+
+/// Whether the newest version was made by the last run from a list, or that run made none: then it carries over all that is
+/// not in the list, which comes again. A full scan that did not succeed carries over nothing, not even what it could not
+/// read.
+fn is_of_list(before: Option<&HookNote>, newest: Version, database: &JobDatabase) -> Result<bool, DatabaseError> {
+    let Some(before) = before.filter(|note| note.listed) else { return Ok(false) };
+    let runs = database.backups_since(before.newest.map_or(0, |row| row.id))?;
+    Ok(match runs.as_slice() {
+        [] => before.version == Some(newest.row),
+        [run] => newest.operation == run.row.id || before.version == Some(newest.row),
+        _ => false,
+    })
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::super::settings::tests::settings;
+    use super::*;
+
+    #[test]
+    fn only_versions_that_work_get_a_list() {
+        let gate = |text| version_gate(DuplicatiVersion::parse(text));
+        assert!(gate("").is_some_and(|why| why.contains("2.2.0.104 or later")));
+        assert!(gate("2.2.0.3").is_some_and(|why| why.contains("2.2.0.3 damages")));
+        assert_eq!(gate("2.2.0.104"), None);
+        assert_eq!(gate("2.3.0.4"), None);
+    }
+
+    #[test]
+    fn the_common_gate_names_the_option() {
+        let filter = FilterOptions { exclude_if_present: vec!["CACHEDIR.TAG".into()], ..FilterOptions::default() };
+        let roots = [PathBuf::from("/a")];
+        let gate = |variables: &[(&str, &str)]| {
+            let all: Vec<_> = [("LOCALPATH", "/a/")].iter().chain(variables).copied().collect();
+            common_gate(&settings(&all), &filter, &roots, &[])
+        };
+        assert_eq!(gate(&[]), None);
+        assert_eq!(gate(&[("symlink_policy", "Store"), ("hardlink_policy", "All")]), None);
+        assert_eq!(gate(&[("symlink_policy", "Ignore"), ("exclude_empty_folders", "false")]), None);
+        for (name, value, part) in [
+            ("symlink_policy", "Follow", "--symlink-policy"),
+            ("hardlink_policy", "First", "--hardlink-policy"),
+            ("hardlink_policy", "None", "--hardlink-policy"),
+            ("exclude_empty_folders", "true", "--exclude-empty-folders"),
+            ("skip_files_larger_than", "big", "--skip-files-larger-than"),
+            ("filter", "+x", "+x"),
+        ] {
+            assert!(gate(&[(name, value)]).is_some_and(|why| why.contains(part)), "{name}={value}");
+        }
+        let other = common_gate(&settings(&[("LOCALPATH", "/a:/b")]), &filter, &roots, &[]).expect("another source");
+        assert!(other.contains("/b is no root") && other.contains("the roots /a, /b"), "{other}");
+        assert!(common_gate(&settings(&[]), &filter, &roots, &[]).is_some_and(|why| why.contains("LOCALPATH")));
+    }
+}

@@ -1,0 +1,132 @@
+//! What a job keeps of Duplicati beside a snapshot: enough to learn later what became of the run that it was for, and
+//! whether the database still is the one that it was.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::database::{DatabaseError, JobDatabase, JobRow};
+use super::settings::Settings;
+use super::version::DuplicatiVersion;
+
+/// Kept with the pending snapshot, and with the committed one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HookNote {
+    /// The database's path, as Duplicati named it.
+    pub database: PathBuf,
+    /// A run that began in this second (Unix time) or later has read nothing before the walk had ended: of an earlier one the
+    /// snapshot may hold what it did not see. None until the hook has answered.
+    pub since: Option<i64>,
+    /// Its first operation.
+    pub first: JobRow,
+    /// The operation that was the newest when the snapshot was taken; none in a new database.
+    pub newest: Option<JobRow>,
+    /// The version of the backup that the next run carries over: at first the newest of then, and when the run has
+    /// succeeded what was the newest of it.
+    pub version: Option<JobRow>,
+    /// The digest of the options that decide what a version holds.
+    pub options: String,
+    /// A list was printed, so that the run carries over the rest from that version.
+    pub listed: bool,
+    /// Duplicati's version.
+    pub duplicati: Option<DuplicatiVersion>,
+}
+
+impl HookNote {
+    /// Of the state before a run.
+    ///
+    /// # Errors
+    /// What is wrong with the database.
+    pub fn before_run(file: &Path, database: &JobDatabase, settings: &Settings) -> Result<Self, DatabaseError> {
+        let newest = database.newest_operation()?;
+        Ok(Self {
+            database: file.to_owned(),
+            since: None,
+            first: database.first_operation()?.unwrap_or(NO_ROW),
+            newest,
+            version: database.newest_version()?.map(|version| version.row),
+            options: settings.digest(),
+            listed: false,
+            duplicati: database.duplicati_version()?,
+        })
+    }
+
+    /// Of a database that is not there yet.
+    pub fn without_database(file: &Path, settings: &Settings) -> Self {
+        let (database, options) = (file.to_owned(), settings.digest());
+        let (since, newest, version, duplicati) = (None, None, None, None);
+        Self { database, since, first: NO_ROW, newest, version, options, listed: false, duplicati }
+    }
+
+    /// As the strings that a job keeps.
+    pub fn to_map(&self) -> BTreeMap<String, String> {
+        let row = |row: Option<JobRow>| row.map(|row| row.to_string()).unwrap_or_default();
+        let database = self.database.to_string_lossy().into_owned();
+        let duplicati = self.duplicati.map(|version| version.to_string()).unwrap_or_default();
+        [
+            ("database", database),
+            ("since", self.since.map(|time| time.to_string()).unwrap_or_default()),
+            ("first-operation", self.first.to_string()),
+            ("newest-operation", row(self.newest)),
+            ("version", row(self.version)),
+            ("options", self.options.clone()),
+            ("listed", self.listed.to_string()),
+            ("duplicati", duplicati),
+        ]
+        .into_iter()
+        .map(|(key, value)| (key.to_owned(), value))
+        .collect()
+    }
+
+    /// From those strings; none if they are of something else.
+    pub fn from_map(map: &BTreeMap<String, String>) -> Option<Self> {
+        let row = |key: &str| {
+            let text = map.get(key)?;
+            if text.is_empty() { Some(None) } else { JobRow::parse(text).map(Some) }
+        };
+        Some(Self {
+            database: PathBuf::from(map.get("database")?),
+            since: match map.get("since")?.as_str() {
+                "" => None,
+                time => Some(time.parse().ok()?),
+            },
+            first: row("first-operation")??,
+            newest: row("newest-operation")?,
+            version: row("version")?,
+            options: map.get("options")?.clone(),
+            listed: map.get("listed")?.parse().ok()?,
+            duplicati: DuplicatiVersion::parse(map.get("duplicati")?),
+        })
+    }
+}
+
+/// Of a database without operations.
+pub(super) const NO_ROW: JobRow = JobRow { id: 0, time: 0 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_is_written_and_read_alike() {
+        let row = |id| JobRow { id, time: id + 100 };
+        let whole = HookNote {
+            database: "/d b/x.sqlite".into(),
+            since: Some(1_700_000_000),
+            first: row(1),
+            newest: Some(row(9)),
+            version: Some(row(4)),
+            options: "ab".into(),
+            listed: true,
+            duplicati: Some(DuplicatiVersion::FIRST),
+        };
+        assert_eq!(HookNote::from_map(&whole.to_map()), Some(whole.clone()));
+        let empty = HookNote { since: None, newest: None, version: None, duplicati: None, ..whole.clone() };
+        assert_eq!(HookNote::from_map(&empty.to_map()), Some(empty));
+        for key in whole.to_map().keys() {
+            let mut less = whole.to_map();
+            less.remove(key);
+            assert_eq!(HookNote::from_map(&less), None, "without {key}");
+        }
+        assert_eq!(HookNote::from_map(&BTreeMap::new()), None);
+    }
+}

@@ -1,0 +1,227 @@
+//! What became of the runs of a backup, from the rows that each leaves in the job database.
+
+use serde::Deserialize;
+
+use super::database::{DatabaseError, JobDatabase, JobRow};
+use super::version::DuplicatiVersion;
+
+/// A run of a backup.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BackupRun {
+    /// Its row.
+    pub row: JobRow,
+    /// What became of it.
+    pub outcome: RunOutcome,
+    /// It had something to put into a version.
+    pub found_changes: bool,
+}
+
+/// What became of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RunOutcome {
+    /// All went well; whatever was there to be backed up is in its version.
+    Success,
+    /// It ended, but something was left out, or may have been; why.
+    Failed(String),
+    /// It left no result: it was killed, or it runs still.
+    Unfinished,
+}
+
+/// The message of a row of type `Result`. What is missing in it is not taken for well.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ResultRow {
+    main_operation: Option<String>,
+    parsed_result: Option<String>,
+    interrupted: Option<bool>,
+    partial_backup: Option<bool>,
+    dryrun: Option<bool>,
+    files_with_error: Option<i64>,
+    #[serde(default)]
+    added_files: i64,
+    #[serde(default)]
+    modified_files: i64,
+    #[serde(default)]
+    deleted_files: i64,
+    #[serde(default)]
+    added_folders: i64,
+    #[serde(default)]
+    modified_folders: i64,
+    #[serde(default)]
+    deleted_folders: i64,
+    #[serde(default)]
+    added_symlinks: i64,
+    #[serde(default)]
+    modified_symlinks: i64,
+    #[serde(default)]
+    deleted_symlinks: i64,
+}
+
+/// The one field of any operation's result.
+#[derive(Deserialize)]
+struct VersionField {
+    #[serde(rename = "Version")]
+    version: Option<String>,
+}
+
+impl ResultRow {
+    /// `Warning` is not enough: a file that was not read has its old content in the version.
+    fn outcome(&self) -> RunOutcome {
+        let failed = |why: &str| RunOutcome::Failed(why.to_owned());
+        if self.main_operation.as_deref() != Some("Backup") {
+            return failed("its result is not that of a backup");
+        }
+        match self.parsed_result.as_deref() {
+            Some("Success") => {}
+            Some(other) => return RunOutcome::Failed(format!("it ended with {other}")),
+            None => return failed("its result does not say how it ended"),
+        }
+        for (value, what) in [
+            (self.interrupted, "it was interrupted"),
+            (self.partial_backup, "it made only a partial backup"),
+            (self.dryrun, "it was a dry run"),
+        ] {
+            match value {
+                Some(false) => {}
+                Some(true) => return failed(what),
+                None => return RunOutcome::Failed(format!("its result does not say whether {what}")),
+            }
+        }
+        match self.files_with_error {
+            Some(0) => RunOutcome::Success,
+            Some(n) => RunOutcome::Failed(format!("{n} files could not be read")),
+            None => failed("its result does not say whether files could not be read"),
+        }
+    }
+
+    fn found_changes(&self) -> bool {
+        let counts = [
+            self.added_files,
+            self.modified_files,
+            self.deleted_files,
+            self.added_folders,
+            self.modified_folders,
+            self.deleted_folders,
+            self.added_symlinks,
+            self.modified_symlinks,
+            self.deleted_symlinks,
+        ];
+        counts.iter().any(|count| *count != 0)
+    }
+}
+
+impl JobDatabase {
+    /// The newest operation of whatever kind.
+    ///
+    /// # Errors
+    /// What is wrong with the database.
+    pub fn newest_operation(&self) -> Result<Option<JobRow>, DatabaseError> {
+        self.operation("ORDER BY ID DESC")
+    }
+
+    /// The oldest operation: another one means that the database was made anew.
+    ///
+    /// # Errors
+    /// What is wrong with the database.
+    pub fn first_operation(&self) -> Result<Option<JobRow>, DatabaseError> {
+        self.operation("ORDER BY ID")
+    }
+
+    fn operation(&self, order: &str) -> Result<Option<JobRow>, DatabaseError> {
+        let rows = self.operations(&format!("{order} LIMIT 1"), [])?;
+        Ok(rows.into_iter().next())
+    }
+
+    /// Whether an operation is still there.
+    ///
+    /// # Errors
+    /// What is wrong with the database.
+    pub fn has_operation(&self, operation: JobRow) -> Result<bool, DatabaseError> {
+        let found: Option<i64> = self.ask("SELECT Timestamp FROM Operation WHERE ID = ?", [operation.id])?;
+        Ok(found == Some(operation.time))
+    }
+
+    /// The backups after an operation, oldest first.
+    ///
+    /// # Errors
+    /// What is wrong with the database.
+    pub fn backups_since(&self, operation: i64) -> Result<Vec<BackupRun>, DatabaseError> {
+        let rows = self.operations("WHERE Description = 'Backup' AND ID > ? ORDER BY ID", [operation])?;
+        rows.into_iter().map(|row| self.run(row)).collect()
+    }
+
+    /// The newest backup.
+    ///
+    /// # Errors
+    /// What is wrong with the database.
+    pub fn newest_backup(&self) -> Result<Option<BackupRun>, DatabaseError> {
+        let rows = self.operations("WHERE Description = 'Backup' ORDER BY ID DESC LIMIT 1", [])?;
+        rows.into_iter().next().map(|row| self.run(row)).transpose()
+    }
+
+    fn operations(&self, rest: &str, parameters: impl rusqlite::Params) -> Result<Vec<JobRow>, DatabaseError> {
+        let read = || -> rusqlite::Result<Vec<JobRow>> {
+            let mut query = self.connection.prepare(&format!("SELECT ID, Timestamp FROM Operation {rest}"))?;
+            query.query_map(parameters, |row| Ok(JobRow { id: row.get(0)?, time: row.get(1)? }))?.collect()
+        };
+        read().map_err(|e| self.error(&e))
+    }
+
+    fn run(&self, row: JobRow) -> Result<BackupRun, DatabaseError> {
+        let sql = "SELECT Message FROM LogData WHERE OperationID = ? AND Type = 'Result' ORDER BY ID DESC LIMIT 1";
+        let message: Option<String> = self.ask(sql, [row.id])?;
+        let (outcome, found_changes) = match message.map(|m| serde_json::from_str::<ResultRow>(&m)) {
+            None => (RunOutcome::Unfinished, true),
+            Some(Ok(result)) => (result.outcome(), result.found_changes()),
+            Some(Err(e)) => (RunOutcome::Failed(format!("its result cannot be understood: {e}")), true),
+        };
+        Ok(BackupRun { row, outcome, found_changes })
+    }
+
+    /// The version of Duplicati that wrote the newest result; none if there is none that names it.
+    ///
+    /// # Errors
+    /// What is wrong with the database.
+    pub fn duplicati_version(&self) -> Result<Option<DuplicatiVersion>, DatabaseError> {
+        // Results of other operations need not name it: a few are looked at.
+        let sql = "SELECT Message FROM LogData WHERE Type = 'Result' ORDER BY ID DESC LIMIT 100";
+        let read = || -> rusqlite::Result<Vec<String>> {
+            self.connection.prepare(sql)?.query_map([], |row| row.get(0))?.collect()
+        };
+        let messages = read().map_err(|e| self.error(&e))?;
+        Ok(messages.iter().find_map(|message| {
+            let field: VersionField = serde_json::from_str(message).ok()?;
+            DuplicatiVersion::parse(&field.version?)
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(json: &str) -> ResultRow {
+        serde_json::from_str(json).expect("a result")
+    }
+
+    #[test]
+    fn a_result_that_does_not_say_all_is_no_success() {
+        let whole = r#"{"MainOperation":"Backup","ParsedResult":"Success","Interrupted":false,"PartialBackup":false,"Dryrun":false,"FilesWithError":0}"#;
+        assert_eq!(read(whole).outcome(), RunOutcome::Success);
+        assert!(!read(whole).found_changes());
+        let all: serde_json::Map<String, serde_json::Value> = serde_json::from_str(whole).expect("a map");
+        for field in all.keys() {
+            let mut less = all.clone();
+            less.remove(field);
+            let result = read(&serde_json::Value::Object(less).to_string());
+            assert!(matches!(result.outcome(), RunOutcome::Failed(_)), "without {field}");
+        }
+    }
+
+    #[test]
+    fn any_count_of_changes_counts() {
+        for field in ["AddedFiles", "ModifiedFolders", "DeletedSymlinks"] {
+            assert!(read(&format!("{{\"{field}\":1}}")).found_changes(), "{field}");
+        }
+    }
+}

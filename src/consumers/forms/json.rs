@@ -1,0 +1,154 @@
+//! `json`: one object a line. docs/change.schema.json describes it.
+
+use std::io::Write;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::Serialize;
+
+use super::super::{Emitted, PathStyle, for_each_change, written};
+use crate::Result;
+use crate::diff::{Change, ChangeKind, Diff, Side};
+use crate::metadata::{Flags, Stat, Time};
+
+#[derive(Serialize)]
+struct Line<'a> {
+    change: &'a str,
+    kind: &'a str,
+    path: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path_b64: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from_b64: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    fields: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    old: Option<Metadata>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    new: Option<Metadata>,
+}
+
+#[derive(Serialize)]
+struct Metadata {
+    kind: &'static str,
+    size: u64,
+    mtime: String,
+    ctime: String,
+    inode: String,
+    mode: String,
+    uid: u32,
+    gid: u32,
+    nlink: u32,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    flags: Vec<&'static str>,
+}
+
+/// One entry of `show --json`.
+#[derive(Serialize)]
+struct EntryLine {
+    path: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path_b64: Option<String>,
+    #[serde(flatten)]
+    metadata: Metadata,
+}
+
+/// A time in RFC 3339, in UTC with nanoseconds. A time outside of the years −9999 to 9999, which
+/// RFC 3339 cannot express, is written as `@` and its seconds since 1970.
+pub fn rfc3339(time: Time) -> String {
+    match jiff::Timestamp::new(time.sec, time.nsec.cast_signed()) {
+        Ok(t) => t.strftime("%Y-%m-%dT%H:%M:%S.%9fZ").to_string(),
+        Err(_) => format!("@{}.{:09}", time.sec, time.nsec),
+    }
+}
+
+/// The text of a path, and its bytes if the text is not all of it.
+fn text(path: &[u8]) -> (String, Option<String>) {
+    match std::str::from_utf8(path) {
+        Ok(text) => (text.to_owned(), None),
+        Err(_) => (String::from_utf8_lossy(path).into_owned(), Some(STANDARD.encode(path))),
+    }
+}
+
+impl Metadata {
+    fn new(stat: &Stat, flags: Flags) -> Self {
+        const FLAGS: [(Flags, &str); 6] = [
+            (Flags::RACY, "racy"),
+            (Flags::UNKNOWN, "unknown"),
+            (Flags::UNLISTED, "unlisted"),
+            (Flags::NOT_ENTERED, "not-entered"),
+            (Flags::CARRIED, "carried"),
+            (Flags::FOREIGN, "foreign"),
+        ];
+        Self {
+            kind: stat.kind().name(),
+            size: stat.size,
+            mtime: rfc3339(stat.mtime),
+            ctime: rfc3339(stat.ctime),
+            inode: stat.ino.to_string(),
+            mode: format!("{:04o}", stat.mode & 0o7777),
+            uid: stat.uid,
+            gid: stat.gid,
+            nlink: stat.nlink,
+            flags: FLAGS.iter().filter(|(flag, _)| flags.contains(*flag)).map(|(_, name)| *name).collect(),
+        }
+    }
+
+    fn of(side: Option<Side>) -> Option<Self> {
+        side.map(|s| Self::new(&s.stat, s.flags))
+    }
+}
+
+fn line<'a>(change: &Change, style: &PathStyle) -> Line<'a> {
+    let (path, path_b64) = text(&style.shown(&change.path));
+    let (from, from_b64) = change.from.as_ref().map(|from| text(&style.shown(from))).unzip();
+    Line {
+        change: change.kind.name(),
+        kind: change.entry_kind().name(),
+        path,
+        path_b64,
+        from,
+        from_b64: from_b64.flatten(),
+        fields: change.fields.names().collect(),
+        scope: (change.kind == ChangeKind::Modified)
+            .then(|| if change.is_metadata_only() { "metadata" } else { "content" }),
+        old: Metadata::of(change.old),
+        new: Metadata::of(change.new),
+    }
+}
+
+/// Writes one JSON object a line.
+///
+/// # Errors
+/// A damaged snapshot, or what writing gives.
+pub fn json(diff: &Diff<'_>, style: &PathStyle, out: &mut dyn Write) -> Result<Emitted> {
+    let emitted = for_each_change(diff, |change| {
+        serde_json::to_writer(&mut *out, &line(change, style))?;
+        out.write_all(b"\n")
+    })?;
+    written(out.flush())?;
+    Ok(emitted)
+}
+
+/// One entry of a snapshot as a JSON object.
+pub fn entry_json(entry: &crate::Entry) -> String {
+    let (path, path_b64) = text(&entry.path);
+    let line = EntryLine { path, path_b64, metadata: Metadata::new(&entry.stat, entry.flags) };
+    serde_json::to_string(&line).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_nanoseconds_and_their_own_form_where_the_standard_ends() {
+        assert_eq!(rfc3339(Time::new(0, 1)), "1970-01-01T00:00:00.000000001Z");
+        assert_eq!(rfc3339(Time::new(-1, 500_000_000)), "1969-12-31T23:59:59.500000000Z");
+        assert_eq!(rfc3339(Time::new(i64::MAX, 7)), "@9223372036854775807.000000007");
+    }
+}

@@ -1,0 +1,145 @@
+//! `text`: the list for people, with a closing summary.
+
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+
+use super::super::quote::quote_for_people;
+use super::super::{Emitted, PathStyle, for_each_change, written};
+use crate::Result;
+use crate::diff::{Change, ChangeKind, Diff, Summary, Tally};
+use crate::metadata::Kind;
+use crate::units::{HumanBytes, HumanCount};
+
+/// How the list for people looks.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct TextOptions {
+    /// Write the colours of a terminal.
+    pub color: bool,
+    /// List suspects one by one instead of only counting them.
+    pub suspects: bool,
+}
+
+/// Writes one change a line and a summary.
+///
+/// # Errors
+/// A damaged snapshot, or what writing gives.
+pub fn text(diff: &Diff<'_>, style: &PathStyle, options: TextOptions, out: &mut dyn Write) -> Result<Emitted> {
+    let emitted = for_each_change(diff, |change| {
+        if change.kind == ChangeKind::Suspect && !options.suspects {
+            return Ok(());
+        }
+        line(change, style, options, out)
+    })?;
+    written(summary(&emitted.summary, options, out).and_then(|()| out.flush()))?;
+    Ok(emitted)
+}
+
+fn color(kind: ChangeKind) -> Style {
+    let color = match kind {
+        ChangeKind::Added => AnsiColor::Green,
+        ChangeKind::Removed | ChangeKind::Unknown => AnsiColor::Red,
+        ChangeKind::Modified => AnsiColor::Yellow,
+        ChangeKind::TypeChanged => AnsiColor::Magenta,
+        ChangeKind::Renamed => AnsiColor::Cyan,
+        ChangeKind::Suspect => AnsiColor::BrightBlack,
+    };
+    color.on_default()
+}
+
+fn line(change: &Change, style: &PathStyle, options: TextOptions, out: &mut dyn Write) -> io::Result<()> {
+    let paint = if options.color { color(change.kind) } else { Style::new() };
+    write!(out, "{paint}{}{paint:#}  ", change.kind.letter())?;
+    let slash: &[u8] = if change.entry_kind() == Kind::Dir { b"/" } else { b"" };
+    let mut path = |path: &[u8]| -> io::Result<()> {
+        let shown = style.shown(path);
+        let slash = if shown.ends_with(b"/") { b"" } else { slash };
+        out.write_all(&quote_for_people(&[&*shown, slash].concat()))
+    };
+    if let Some(from) = &change.from {
+        path(from)?;
+        out.write_all(" → ".as_bytes())?;
+        let mut path = |path: &[u8]| out.write_all(&quote_for_people(&[&*style.shown(path), slash].concat()));
+        path(&change.path)?;
+    } else {
+        path(&change.path)?;
+    }
+    match (change.kind, change.old, change.new) {
+        (ChangeKind::Added, _, Some(new)) if new.kind() == Kind::File => {
+            write!(out, "  ({})", HumanBytes(new.stat.size))?;
+        }
+        (ChangeKind::Modified, ..) => {
+            let label = if change.is_metadata_only() { "metadata: " } else { "" };
+            let fields: Vec<_> = change.fields.names().collect();
+            write!(out, "  ({label}{})", fields.join(", "))?;
+        }
+        (ChangeKind::TypeChanged, Some(old), Some(new)) => write!(out, "  ({} → {})", old.kind(), new.kind())?,
+        (ChangeKind::Suspect, ..) => write!(out, "  (changed too recently to tell)")?,
+        (ChangeKind::Unknown, ..) => write!(out, "  (could not be read)")?,
+        _ => {}
+    }
+    out.write_all(b"\n")
+}
+
+fn counted(count: u64, one: &str, many: &str) -> Option<String> {
+    (count > 0).then(|| format!("{} {}", HumanCount(count), if count == 1 { one } else { many }))
+}
+
+fn parts(tally: &Tally) -> String {
+    let parts: Vec<_> = [
+        counted(tally.files, "file", "files"),
+        counted(tally.dirs, "directory", "directories"),
+        counted(tally.symlinks, "symlink", "symlinks"),
+        counted(tally.other, "other", "others"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let bytes = if tally.files > 0 { format!(", {}", HumanBytes(tally.bytes)) } else { String::new() };
+    format!("{}{bytes}", parts.join(", "))
+}
+
+fn summary(summary: &Summary, options: TextOptions, out: &mut dyn Write) -> io::Result<()> {
+    const KINDS: [(ChangeKind, &str); 5] = [
+        (ChangeKind::Added, "added"),
+        (ChangeKind::Modified, "modified"),
+        (ChangeKind::Removed, "removed"),
+        (ChangeKind::TypeChanged, "changed kind"),
+        (ChangeKind::Renamed, "renamed"),
+    ];
+    if summary.is_empty() {
+        return writeln!(out, "no changes");
+    }
+    let listed = KINDS.iter().any(|(kind, _)| summary.of(*kind).entries() > 0)
+        || summary.of(ChangeKind::Unknown).entries() > 0
+        || options.suspects;
+    if listed {
+        writeln!(out)?;
+    }
+    for (kind, word) in KINDS {
+        let tally = summary.of(kind);
+        if tally.entries() == 0 {
+            continue;
+        }
+        let paint = if options.color { color(kind) } else { Style::new() };
+        write!(out, "{paint}{} {word}{paint:#}: {}", HumanCount(tally.entries()), parts(&tally))?;
+        if kind == ChangeKind::Modified && summary.metadata_only() > 0 {
+            write!(out, "; {} of them in their metadata alone", HumanCount(summary.metadata_only()))?;
+        }
+        writeln!(out)?;
+    }
+    let suspects = summary.of(ChangeKind::Suspect).entries();
+    if suspects > 0 {
+        writeln!(
+            out,
+            "{} suspect: changed so shortly before the old snapshot that a later change may not show{}",
+            HumanCount(suspects),
+            if options.suspects { "" } else { " (--suspects lists them)" }
+        )?;
+    }
+    let unknown = summary.of(ChangeKind::Unknown).entries();
+    if unknown > 0 {
+        writeln!(out, "{} unknown: could not be read, and count as neither changed nor removed", HumanCount(unknown))?;
+    }
+    Ok(())
+}

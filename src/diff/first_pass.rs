@@ -1,0 +1,155 @@
+//! The first pass over all differences, by several threads where there is much to compare.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use super::cached_changes::{CacheBudget, CachedChanges};
+use super::change::ChangeKind;
+use super::compare::{Compare, TreePart};
+use super::inodes::Renumbered;
+use super::renames::Finder;
+use crate::Result;
+use crate::metadata::Fields;
+use crate::snapshot::{Device, Snapshot};
+
+/// Fewer directories are compared sooner than a thread is woken.
+const WORTH_TWO: u32 = 4_000;
+
+/// More threads would wait for memory.
+const MOST_THREADS: usize = 8;
+
+/// Into so many parts the tree is divided for each thread: they differ in what they hold of changes.
+const PARTS_A_THREAD: u32 = 8;
+
+/// What the first pass found.
+#[derive(Debug)]
+pub(super) struct FirstPass {
+    pub(super) removed: u64,
+    pub(super) unknown: u64,
+    pub(super) finder: Finder,
+    pub(super) renumbered: Renumbered,
+    /// None if they are too many.
+    pub(super) kept: Option<CachedChanges>,
+}
+
+impl FirstPass {
+    /// Goes over all differences; on the `renumbered` file systems inodes do not count.
+    pub(super) fn all<'a>(
+        old: &'a Snapshot,
+        new: &'a Snapshot,
+        renumbered: &Arc<[&'a Device]>,
+        renames: bool,
+    ) -> Result<Self> {
+        let room = CacheBudget::default();
+        let of = |part| Self::of_part(old, new, part, renumbered, renames, &room);
+        let threads = thread::available_parallelism().map_or(1, |n| n.get().min(MOST_THREADS));
+        let parts = divide(old, new, threads as u32 * PARTS_A_THREAD)?;
+        let next = AtomicUsize::new(0);
+        let work = || {
+            let mut found = Vec::new();
+            while let Some(part) = parts.get(next.fetch_add(1, Ordering::Relaxed)) {
+                found.push((part.from, of(*part)));
+            }
+            found
+        };
+        let mut found = thread::scope(|scope| {
+            let helpers = 1..threads.min(parts.len());
+            // Where no thread is to be had this one does it all.
+            let helpers: Vec<_> = helpers
+                .map_while(|_| thread::Builder::new().name("compare".into()).spawn_scoped(scope, work).ok())
+                .collect();
+            let mut found = work();
+            for helper in helpers {
+                found.extend(helper.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+            }
+            found
+        });
+        found.sort_unstable_by_key(|(from, _)| *from);
+        let mut parts = found.into_iter().map(|(_, part)| part);
+        let first = parts.next().unwrap_or_else(|| of(TreePart::default()))?;
+        parts.try_fold(first, |all, part| Ok(all.and(part?)))
+    }
+
+    fn of_part<'a>(
+        old: &'a Snapshot,
+        new: &'a Snapshot,
+        part: TreePart<'a>,
+        renumbered: &Arc<[&'a Device]>,
+        renames: bool,
+        room: &CacheBudget,
+    ) -> Result<Self> {
+        let mut gathered = Self {
+            removed: 0,
+            unknown: 0,
+            finder: Finder::new(old, new),
+            renumbered: Renumbered::default(),
+            kept: Some(CachedChanges::new()),
+        };
+        let mut compare = Compare::new(old, new, part, renumbered)?;
+        while let Some(raw) = compare.next()? {
+            if gathered.kept.as_mut().is_some_and(|kept| !kept.push(&raw, compare.path(), room)) {
+                gathered.kept = None;
+            }
+            match raw.kind {
+                ChangeKind::Removed => gathered.removed += 1,
+                ChangeKind::Unknown => gathered.unknown += 1,
+                ChangeKind::Modified if raw.fields.contains(Fields::INODE) => {
+                    if let Some(device) = raw.old_device(Some((old, new))) {
+                        gathered.renumbered.count(old, device);
+                    }
+                }
+                _ => {}
+            }
+            if renames {
+                gathered.finder.take(&raw, compare.path(), old, new);
+            }
+        }
+        Ok(gathered)
+    }
+
+    /// This part and the later one.
+    fn and(mut self, later: Self) -> Self {
+        self.removed += later.removed;
+        self.unknown += later.unknown;
+        self.finder.append(later.finder);
+        self.renumbered.append(&later.renumbered);
+        self.kept = match (self.kept, later.kept) {
+            (Some(mut kept), Some(more)) => {
+                kept.append(more);
+                Some(kept)
+            }
+            _ => None,
+        };
+        self
+    }
+}
+
+/// Divides what lies below the only root into about so many parts of like size, in tree order. One part if there are
+/// several roots or little to compare.
+fn divide<'a>(old: &Snapshot, new: &'a Snapshot, parts: u32) -> Result<Vec<TreePart<'a>>> {
+    let whole = vec![TreePart::default()];
+    let top = new.row(new.top())?;
+    if top.subtree < WORTH_TWO || old.header().root_digest == new.header().root_digest {
+        return Ok(whole);
+    }
+    let mut roots = new.listing(new.top())?;
+    let (Some(root), None) = (roots.next(), roots.next()) else { return Ok(whole) };
+    let Some(row) = root.row else { return Ok(whole) };
+    let enough = new.row(row)?.subtree / parts;
+    let mut divided = whole;
+    let mut directories = 0;
+    for node in new.listing(row)? {
+        if let Some(child) = node.row {
+            if directories >= enough {
+                if let Some(last) = divided.last_mut() {
+                    last.until = Some(node.child.name);
+                }
+                divided.push(TreePart { from: Some(node.child.name), until: None });
+                directories = 0;
+            }
+            directories += new.row(child)?.subtree;
+        }
+    }
+    Ok(divided)
+}

@@ -1,0 +1,246 @@
+//! The log of a job: what each run saw and what became of it. A line when a run begins and one when it ends; a line that
+//! was cut by a crash is passed over.
+
+use std::fs::OpenOptions;
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::diff::{ChangeKind, Summary};
+use crate::error::Context as _;
+use crate::sys::durable::{Access, AtomicFile};
+use crate::{Error, Result};
+
+const FILE: &str = "log.jsonl";
+
+/// Past this length the older half is dropped.
+const LONGEST: u64 = 2 << 20;
+
+/// What a run saw.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RunCounts {
+    /// Entries in the tree.
+    pub entries: u64,
+    /// Why everything was listed; none for a list of what changed.
+    pub full: Option<String>,
+    /// Entries that were added.
+    pub added: u64,
+    /// Entries that were modified, or are of another kind now.
+    pub modified: u64,
+    /// Entries that were removed.
+    pub removed: u64,
+    /// Entries that were renamed; what lay below a renamed directory does not count.
+    pub renamed: u64,
+    /// Entries that may have changed.
+    pub suspect: u64,
+    /// Entries that could not be read.
+    pub unknown: u64,
+    /// Bytes in the regular files among what was added, modified, renamed or is suspect.
+    pub bytes: u64,
+}
+
+impl RunCounts {
+    pub(super) fn new(summary: &Summary, entries: u64, full: Option<String>) -> Self {
+        use ChangeKind::{Added, Modified, Removed, Renamed, Suspect, TypeChanged, Unknown};
+        let count = |kind| summary.of(kind).entries();
+        Self {
+            entries,
+            full,
+            added: count(Added),
+            modified: count(Modified) + count(TypeChanged),
+            removed: count(Removed),
+            renamed: count(Renamed),
+            suspect: count(Suspect),
+            unknown: count(Unknown),
+            bytes: [Added, Modified, TypeChanged, Renamed, Suspect]
+                .into_iter()
+                .map(|kind| summary.of(kind).bytes)
+                .sum(),
+        }
+    }
+}
+
+/// What became of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RunStatus {
+    /// Its consumer succeeded; it became the baseline.
+    Committed,
+    /// Its consumer failed, or was not started.
+    Failed,
+    /// It was given up.
+    Aborted,
+    /// The next run began, and nobody had said what became of this one.
+    Replaced,
+    /// It is not known yet.
+    Pending,
+    /// The walk failed or a guard refused it, so that it never began. The next one has the same number.
+    Refused,
+}
+
+/// How a run ended, for the log.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RunResult {
+    /// The exit code of the consumer, 128 and the number of the signal if one ended it.
+    pub exit_code: Option<i32>,
+    /// Anything else that is to be known.
+    pub reason: Option<String>,
+}
+
+/// A run as the log tells it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LoggedRun {
+    /// Its number.
+    pub run: u64,
+    /// When it began: RFC 3339, in UTC.
+    pub began: String,
+    /// When it ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended: Option<String>,
+    /// What became of it.
+    pub outcome: RunStatus,
+    /// The exit code of its consumer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<i32>,
+    /// Why it ended so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// What it saw.
+    #[serde(flatten)]
+    pub seen: RunCounts,
+}
+
+impl LoggedRun {
+    fn new(run: u64, began: String, outcome: RunStatus, seen: RunCounts) -> Self {
+        Self { run, began, ended: None, outcome, exit_code: None, reason: None, seen }
+    }
+}
+
+/// A line.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "lowercase")]
+pub(super) enum Event {
+    StartedRun {
+        run: u64,
+        at: String,
+        #[serde(flatten)]
+        seen: RunCounts,
+    },
+    ClosedRun {
+        run: u64,
+        at: String,
+        outcome: RunStatus,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        exit_code: Option<i32>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+    Refused {
+        run: u64,
+        at: String,
+        reason: String,
+    },
+}
+
+impl Event {
+    /// A run did not come to begin at this moment.
+    pub(super) fn refused(run: u64, error: &Error) -> Self {
+        Self::Refused { run, at: now(), reason: error.to_string() }
+    }
+
+    /// A run ended at this moment.
+    pub(super) fn ended(run: u64, outcome: RunStatus, ending: &RunResult) -> Self {
+        let RunResult { exit_code, reason } = ending.clone();
+        Self::ClosedRun { run, at: now(), outcome, exit_code, reason }
+    }
+}
+
+/// This moment: RFC 3339, in UTC, whole seconds.
+fn now() -> String {
+    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// Adds a line.
+pub(super) fn append(dir: &Path, event: &Event) -> Result<()> {
+    let path = dir.join(FILE);
+    let mut options = OpenOptions::new();
+    options.read(true).append(true).create(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600);
+    }
+    let mut line = serde_json::to_vec(event).map_err(std::io::Error::from).context("write", &path)?;
+    line.push(b'\n');
+    let mut write = || -> std::io::Result<u64> {
+        let mut file = options.open(&path)?;
+        let len = file.seek(SeekFrom::End(0))?;
+        if len > 0 {
+            let mut last = [0];
+            file.seek(SeekFrom::End(-1))?;
+            file.read_exact(&mut last)?;
+            if last != *b"\n" {
+                line.insert(0, b'\n');
+            }
+        }
+        file.write_all(&line)?;
+        Ok(len)
+    };
+    if write().context("write", &path)? > LONGEST { halve(&path) } else { Ok(()) }
+}
+
+/// Drops the older half of the lines.
+fn halve(path: &Path) -> Result<()> {
+    let bytes = std::fs::read(path).context("read", path)?;
+    let middle = bytes.len() / 2;
+    let start = memchr::memchr(b'\n', &bytes[middle..]).map_or(bytes.len(), |at| middle + at + 1);
+    let mut file = AtomicFile::create(path, Access::Private)?;
+    file.write_all(&bytes[start..]).context("write", path)?;
+    file.commit()
+}
+
+/// The runs of a log, oldest first.
+pub(super) fn read(dir: &Path, pending: Option<u64>) -> Result<Vec<LoggedRun>> {
+    let path = dir.join(FILE);
+    let bytes = match std::fs::read(&path) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        other => other.context("read", &path)?,
+    };
+    let mut runs: Vec<LoggedRun> = Vec::new();
+    let lines = bytes.split(|b| *b == b'\n').filter_map(|line| serde_json::from_slice(line).ok());
+    for event in lines {
+        match event {
+            Event::StartedRun { run, at, seen } => {
+                // A crash before the state was written gives its number to the next run.
+                runs.retain(|earlier| earlier.run != run || earlier.outcome == RunStatus::Refused);
+                runs.push(LoggedRun::new(run, at, RunStatus::Pending, seen));
+            }
+            Event::Refused { run, at, reason } => {
+                // If it was about to begin, the state knows nothing of it.
+                runs.retain(|earlier| earlier.run != run || earlier.outcome == RunStatus::Refused);
+                let refused = LoggedRun::new(run, at.clone(), RunStatus::Refused, RunCounts::default());
+                runs.push(LoggedRun { ended: Some(at), reason: Some(reason), ..refused });
+            }
+            Event::ClosedRun { run, at, outcome, exit_code, reason } => {
+                let mut started = runs.iter_mut().rev().filter(|found| found.outcome != RunStatus::Refused);
+                if let Some(found) = started.find(|found| found.run == run) {
+                    let is_known = !matches!(found.outcome, RunStatus::Pending);
+                    // That the next run began says nothing new of one that failed.
+                    if !(is_known && outcome == RunStatus::Replaced) {
+                        found.ended = Some(at);
+                        (found.outcome, found.exit_code, found.reason) = (outcome, exit_code, reason);
+                    }
+                }
+            }
+        }
+    }
+    // The last words of a run may have been lost in a crash.
+    for run in &mut runs {
+        if run.outcome == RunStatus::Pending && pending != Some(run.run) {
+            run.outcome = RunStatus::Replaced;
+        }
+    }
+    Ok(runs)
+}

@@ -1,0 +1,57 @@
+//! Jobs: the snapshot of the last successful backup, and how it moves (promise 3). No list is written here; what a consumer
+//! takes is written by [`consumers`](crate::consumers).
+//!
+//! A [`JobStore`] is a directory with the state of all jobs of a user. A [`Job`] is locked while it is run. [`LockedJob::begin`]
+//! walks, compares with the baseline and leaves the new snapshot *pending*; when the consumer of the list has succeeded,
+//! [`LockedJob::commit`] makes that the baseline. Until then every list holds the same changes again, whatever crashes.
+//!
+//! ```
+//! use fastdiff::jobs::{RunResult, RunRequest, JobStore};
+//! use fastdiff::{NoMonitor, ScanOptions};
+//!
+//! # fn backup(_: &fastdiff::Diff<'_>) -> bool { true }
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let dir = tempfile::tempdir()?;
+//! # let (tree, state) = (dir.path().join("tree"), dir.path().join("state.json"));
+//! # std::fs::create_dir(&tree)?;
+//! let job = JobStore::open(&state)?.job("documents")?;
+//! let locked = job.lock()?;
+//! let request = RunRequest::new(ScanOptions::new([&tree]), "my-backup-tool");
+//!
+//! let started = locked.begin(&request, &NoMonitor)?;
+//! if let Some(reason) = &started.full {
+//!     // The list holds everything, and names nothing that was deleted.
+//!     println!("a full backup: {reason}");
+//! }
+//! if started.is_complete() && backup(started.diff()) {
+//!     locked.commit(Some(started.run), 1, &RunResult::default())?;
+//! }
+//! # drop(started);
+//! std::fs::write(tree.join("letter.txt"), "Dear reader")?;
+//! let started = locked.begin(&request, &NoMonitor)?;
+//! assert!(started.full.is_none());
+//! assert!(started.diff().changes().any(|change| change.is_ok_and(|change| change.path.ends_with(b"letter.txt"))));
+//! # Ok(())
+//! # }
+//! ```
+
+mod clean_up;
+mod command;
+mod compared;
+mod full_reason;
+mod lock;
+mod locked_job;
+mod log;
+mod mount_check;
+mod start;
+mod state;
+mod store;
+mod unconfirmed;
+
+pub use full_reason::FullReason;
+pub use locked_job::{ClosedRun, LockedJob};
+pub use log::{LoggedRun, RunCounts, RunResult, RunStatus};
+pub use mount_check::MountCheck;
+pub use start::{RunRequest, StartedRun};
+pub use state::{JobState, RunNote, RunRecord, Unconfirmed};
+pub use store::{Job, JobStore, check_name};

@@ -1,0 +1,98 @@
+//! Where a run walked: its roots and what is mounted below them, to see afterwards whether the consumer read the same.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::metadata::Flags;
+use crate::monitor::Monitor;
+use crate::path::{parent, to_path};
+use crate::snapshot::{Device, Snapshot};
+use crate::sys::filesystem::{self, FsType, are_subvolumes_of_one};
+use crate::sys::{stat, stat_following};
+use crate::walk::with_timeout;
+use crate::{Error, Result};
+
+/// The roots of a walk and the mount points below them.
+///
+/// A consumer that finds a disk unmounted takes what is listed there for deleted and may still succeed. So whoever
+/// starts it looks at them once more before the baseline moves.
+#[derive(Debug, Clone)]
+pub struct MountCheck(Vec<MountPlace>);
+
+#[derive(Debug, Clone)]
+struct MountPlace {
+    path: PathBuf,
+    is_root: bool,
+    /// 0 where it may be another one at the next look.
+    inode: u64,
+    /// Empty where the system does not tell.
+    file_system: String,
+}
+
+impl MountCheck {
+    /// Costs a listing of each directory on the way to a mount point.
+    ///
+    /// # Errors
+    /// A damaged snapshot.
+    pub(super) fn of(snapshot: &Snapshot) -> Result<Self> {
+        let mut places = Vec::new();
+        let roots: Vec<_> = snapshot.listing(snapshot.top())?.filter_map(|node| node.row).collect();
+        let is_nested = |row: &u32| !roots.contains(row) && *row != snapshot.top();
+        for row in roots.iter().copied().chain(snapshot.mount_rows().filter(is_nested)) {
+            let Some(device) = snapshot.device_of(row) else { continue };
+            let path = snapshot.path_of(row)?;
+            let Some(node) = snapshot.find_node(&path)? else { continue };
+            // What was not walked was not there to be read.
+            if node.child.flags.intersects(Flags::UNKNOWN | Flags::UNLISTED | Flags::CARRIED | Flags::NOT_ENTERED) {
+                continue;
+            }
+            if is_nested(&row) {
+                let above = parent(&path).map(|above| snapshot.find_node(above)).transpose()?.flatten();
+                let above = above.and_then(|node| snapshot.device_of(node.row?));
+                // Containers and packages come and go; a subvolume is removed like a directory.
+                let is_part_of = |above: &Device| {
+                    are_subvolumes_of_one((&device.kind, &device.identity), (&above.kind, &above.identity))
+                };
+                if FsType(&device.kind).is_volatile() || above.is_some_and(is_part_of) {
+                    continue;
+                }
+            }
+            places.push(MountPlace {
+                path: to_path(&path).into_owned(),
+                is_root: !is_nested(&row),
+                inode: if FsType(&device.kind).keeps_inodes() { node.child.stat.ino } else { 0 },
+                file_system: device.identity.clone(),
+            });
+        }
+        Ok(Self(places))
+    }
+
+    /// Makes sure that each is the directory that was walked. Waits for an answer no longer than that, if given.
+    ///
+    /// # Errors
+    /// [`Error::RootChanged`] if one is gone, another directory, lies on another file system, or does not answer.
+    pub fn check(&self, io_timeout: Option<Duration>, monitor: &dyn Monitor) -> Result<()> {
+        self.0.iter().try_for_each(|place| {
+            let asked = place.clone();
+            let found = with_timeout(&place.path, io_timeout, monitor, move || asked.look());
+            let changed = found.unwrap_or_else(|e| Some(format!("was walked, but then: {e}")));
+            changed.map_or(Ok(()), |reason| Err(Error::RootChanged { path: place.path.clone(), reason }))
+        })
+    }
+}
+
+impl MountPlace {
+    /// What is another than it was.
+    fn look(&self) -> std::io::Result<Option<String>> {
+        // A root may be a symlink. Nothing is mounted by looking at a mount point.
+        let found = if self.is_root { stat_following(&self.path)? } else { stat(&self.path)? };
+        let is_known =
+            self.file_system.is_empty() || filesystem::is_known_as(&self.path, found.mount, &self.file_system);
+        if !is_known {
+            let now = filesystem::describe(&self.path, found.mount).identity;
+            return Ok(Some(format!("was walked on {}, and lies on {now} now", self.file_system)));
+        }
+        let is_same = self.inode == 0 || found.stat.ino == 0 || found.stat.ino == self.inode;
+        Ok((!is_same).then(|| "is another directory than the one that was walked".to_owned()))
+    }
+}

@@ -1,0 +1,233 @@
+//! The state: the small file that names a job's snapshots and what each of them is. It is replaced whole, so that one
+//! rename moves the baseline.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::Context as _;
+use crate::path::PathExt as _;
+use crate::snapshot::{Digest, digest};
+use crate::sys::durable::{Access, AtomicFile};
+use crate::{Error, JobProblem, Result};
+
+/// The format that this program writes and reads.
+const FORMAT: u64 = 3;
+
+/// What a consumer wants to remember of a run: it becomes pending with it and is committed with it.
+pub type RunNote = BTreeMap<String, String>;
+
+/// A run that left a snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunRecord {
+    /// The number of the run.
+    pub run: u64,
+    /// The name of the snapshot file in the job's directory.
+    pub file: String,
+    /// The identity of that snapshot, in hexadecimal.
+    pub identity: String,
+    /// The digest of roots, filters and consumer.
+    pub definition: String,
+    /// The digest of roots and filters alone: snapshots that share it can be compared.
+    pub scope: String,
+    /// When the walk began: RFC 3339, in UTC.
+    pub began: String,
+    /// What the consumer wants to remember.
+    #[serde(default)]
+    pub note: RunNote,
+    /// A run that was pending when it began, and of which nobody had said what became of it: its consumer may still be at
+    /// work.
+    #[serde(default)]
+    pub replaced: Option<u64>,
+    /// Its consumer is known to have failed.
+    #[serde(default)]
+    pub failed: bool,
+    /// A run that was to follow it was refused: whose list a backup was made from since then is not plain.
+    #[serde(default)]
+    pub followed: bool,
+}
+
+/// A file with paths that lists of runs named that did not succeed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unconfirmed {
+    /// The name of the file in the job's directory.
+    pub file: String,
+    /// The digest of its bytes, in hexadecimal.
+    pub digest: String,
+}
+
+/// What a state says.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JobState {
+    /// The machine that it belongs to.
+    pub machine: String,
+    /// The number of the next run.
+    pub next: u64,
+    /// The baseline: the last run whose consumer succeeded.
+    pub committed: Option<RunRecord>,
+    /// A run of which it is not known yet.
+    pub pending: Option<RunRecord>,
+    /// A run that was given up: it is not pending any more, but what it listed is listed again by the next one.
+    pub aborted: Option<RunRecord>,
+    /// Former baselines, newest first.
+    pub kept: Vec<RunRecord>,
+    /// What earlier runs listed that did not succeed: their consumers may have made something of it.
+    pub unconfirmed: Option<Unconfirmed>,
+    /// What they listed is not known any more, for this reason: only a full list covers it.
+    pub lost: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct AnyFormat {
+    format: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SignedState<D> {
+    format: u64,
+    digest: String,
+    state: D,
+}
+
+/// A digest in hexadecimal.
+pub(super) fn hex(digest: &Digest) -> String {
+    digest.iter().fold(String::with_capacity(32), |mut text, byte| {
+        text.extend([byte >> 4, byte & 15].map(|half| char::from_digit(u32::from(half), 16).unwrap_or('?')));
+        text
+    })
+}
+
+impl JobState {
+    /// An empty state of this machine.
+    pub(super) fn new() -> Self {
+        Self { machine: crate::sys::machine::identity(), next: 1, ..Self::default() }
+    }
+
+    /// Reads a state; none if there is none.
+    ///
+    /// # Errors
+    /// [`JobProblem::State`] if it is damaged, [`JobProblem::StateVersion`] if it is of another version.
+    pub(super) fn read(path: &Path, job: &str) -> Result<Option<Self>> {
+        let bytes = match std::fs::read(path) {
+            Err(e) if matches!(e.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
+                return Ok(None);
+            }
+            other => other.context("read", path)?,
+        };
+        Self::parse(&bytes, path, job).map(Some)
+    }
+
+    /// What the bytes of a state say.
+    fn parse(bytes: &[u8], path: &Path, job: &str) -> Result<Self> {
+        let file = || path.shown().to_string();
+        let damaged = |reason: &str| Error::job(job, JobProblem::State { file: file(), reason: reason.to_owned() });
+        let format = serde_json::from_slice::<AnyFormat>(bytes).map_err(|_| damaged("it cannot be read"))?.format;
+        if format > FORMAT {
+            return Err(Error::job(job, JobProblem::StateVersion { file: file(), found: format, expected: FORMAT }));
+        }
+        if format < FORMAT {
+            return Err(damaged("an older fastdiff wrote it"));
+        }
+        let signed: SignedState<Self> = serde_json::from_slice(bytes).map_err(|_| damaged("it cannot be read"))?;
+        if signed.digest != signed.state.digest() {
+            return Err(damaged("it does not match its digest"));
+        }
+        Ok(signed.state)
+    }
+
+    /// Replaces the state at `path` durably. Once it has its name that is done, even if the directory cannot be synced:
+    /// a power cut could only bring the former one back, by which changes are listed again.
+    pub(super) fn write(&self, path: &Path) -> Result<()> {
+        let signed = SignedState { format: FORMAT, digest: self.digest(), state: self };
+        let mut file = AtomicFile::create(path, Access::Private)?;
+        serde_json::to_writer_pretty(&mut file, &signed).map_err(std::io::Error::from).context("write", path)?;
+        file.write_all(b"\n").context("write", path)?;
+        file.commit().or_else(|error| match Self::read(path, "") {
+            Ok(Some(read)) if read == *self => Ok(()),
+            _ => Err(error),
+        })
+    }
+
+    fn digest(&self) -> String {
+        hex(&digest(&serde_json::to_vec(self).unwrap_or_default()))
+    }
+
+    /// The last run, if it did not succeed.
+    pub(super) fn unfinished(&self) -> Option<&RunRecord> {
+        self.pending.as_ref().or(self.aborted.as_ref())
+    }
+
+    /// Whether that one is known to have failed, or was given up.
+    pub(super) fn has_failed(&self) -> bool {
+        self.pending.as_ref().map_or(self.aborted.is_some(), |pending| pending.failed)
+    }
+
+    /// All generations, the baseline and what is pending first.
+    pub fn generations(&self) -> impl Iterator<Item = &RunRecord> {
+        self.committed.iter().chain(&self.pending).chain(&self.aborted).chain(&self.kept)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state() -> JobState {
+        let record = |run| RunRecord {
+            run,
+            file: format!("{run}.snap"),
+            identity: "1".into(),
+            definition: "2".into(),
+            scope: "3".into(),
+            began: "2026-01-02T03:04:05Z".into(),
+            note: RunNote::from([("k".into(), "v".into())]),
+            replaced: None,
+            failed: false,
+            followed: false,
+        };
+        JobState { next: 4, committed: Some(record(2)), pending: Some(record(3)), ..JobState::new() }
+    }
+
+    #[test]
+    fn a_docket_is_read_as_it_was_written() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let path = dir.path().join("state.json");
+        assert_eq!(JobState::read(&path, "x").expect("none is fine"), None);
+        state().write(&path).expect("write");
+        assert_eq!(JobState::read(&path, "x").expect("read"), Some(state()));
+    }
+
+    #[test]
+    fn every_flipped_bit_of_a_docket_is_found_or_changes_nothing() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let path = dir.path().join("state.json");
+        state().write(&path).expect("write");
+        let whole = std::fs::read(&path).expect("read");
+        for bit in 0..whole.len() * 8 {
+            let mut bytes = whole.clone();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            match JobState::parse(&bytes, &path, "x") {
+                Ok(read) => assert_eq!(read, state(), "bit {bit}"),
+                Err(Error::Job { problem: JobProblem::State { .. } | JobProblem::StateVersion { .. }, .. }) => {}
+                Err(other) => panic!("bit {bit}: {other}"),
+            }
+        }
+    }
+
+    #[test]
+    fn every_cut_docket_is_found() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let path = dir.path().join("state.json");
+        state().write(&path).expect("write");
+        let whole = std::fs::read(&path).expect("read");
+        // Without its last byte, a line break, it is still whole.
+        for len in 0..whole.len() - 1 {
+            assert!(JobState::parse(&whole[..len], &path, "x").is_err(), "{len} bytes");
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! What runs listed that did not succeed. Their consumers may have made something of it: what such a list added and is
+//! gone now has to be deleted, what it deleted and is back has to be copied, although it is as the baseline has it.
+
+use std::io::Write as _;
+use std::path::Path;
+
+use super::start::{open_run, told};
+use super::state::{JobState, Unconfirmed, hex};
+use crate::Result;
+use crate::diff::{Diff, DiffOptions, Relist};
+use crate::error::Context as _;
+use crate::monitor::Monitor;
+use crate::snapshot::{Snapshot, digest};
+use crate::sys::durable::{Access, AtomicFile};
+
+/// What has to be listed again by a run that is compared with `baseline`.
+///
+/// # Errors
+/// Why that is not known any more, in words.
+pub(super) fn gather(
+    dir: &Path,
+    state: &JobState,
+    baseline: &Snapshot,
+    monitor: &dyn Monitor,
+) -> Result<Relist, String> {
+    if let Some(why) = &state.lost {
+        return Err(why.clone());
+    }
+    let mut again = match &state.unconfirmed {
+        Some(unconfirmed) => read(dir, unconfirmed)?,
+        None => Relist::default(),
+    };
+    let Some(unfinished) = state.unfinished() else { return Ok(again) };
+    let run = unfinished.run;
+    if state.committed.as_ref().is_some_and(|committed| committed.definition != unfinished.definition) {
+        return Err(format!("run {run} had another definition"));
+    }
+    let told = |e: crate::Error| format!("of run {run}: {}", told(&e));
+    let listed = open_run(dir, unfinished, monitor).map_err(told)?;
+    let options = DiffOptions { renames: false, allow_root_change: true, max_removed: None };
+    let diff = Diff::new(baseline, &listed, &options).map_err(told)?;
+    again.add(&diff).map_err(told)?;
+    Ok(again)
+}
+
+fn read(dir: &Path, unconfirmed: &Unconfirmed) -> Result<Relist, String> {
+    let bytes = std::fs::read(dir.join(&unconfirmed.file)).map_err(|e| format!("{}: {e}", unconfirmed.file))?;
+    let is_whole = hex(&digest(&bytes)) == unconfirmed.digest;
+    Relist::from_bytes(&bytes).filter(|_| is_whole).ok_or_else(|| format!("{} is damaged", unconfirmed.file))
+}
+
+/// Writes the paths beside the snapshot of a run; none if there are none.
+pub(super) fn write(dir: &Path, run: u64, again: &Relist) -> Result<Option<Unconfirmed>> {
+    if again.len() == 0 {
+        return Ok(None);
+    }
+    let file = format!("{run}.again");
+    let (path, bytes) = (dir.join(&file), again.to_bytes());
+    let mut out = AtomicFile::create(&path, Access::Private)?;
+    out.write_all(&bytes).context("write", &path)?;
+    out.commit()?;
+    Ok(Some(Unconfirmed { file, digest: hex(&digest(&bytes)) }))
+}

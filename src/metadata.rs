@@ -1,0 +1,283 @@
+//! What a stat gives us about one entry: kind, times, the fingerprint and its fields. No system calls.
+
+use std::fmt;
+
+/// The kind of an entry, from the type bits of its mode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Dir,
+    /// A symbolic link; never followed.
+    Symlink,
+    /// A named pipe.
+    Fifo,
+    /// A socket.
+    Socket,
+    /// A character device.
+    CharDevice,
+    /// A block device.
+    BlockDevice,
+    /// None of the above, or not known because the stat failed.
+    Unknown,
+}
+
+impl Kind {
+    /// From the type bits of `st_mode`.
+    pub fn from_mode(mode: u16) -> Self {
+        match mode & 0o170_000 {
+            0o100_000 => Self::File,
+            0o040_000 => Self::Dir,
+            0o120_000 => Self::Symlink,
+            0o010_000 => Self::Fifo,
+            0o140_000 => Self::Socket,
+            0o020_000 => Self::CharDevice,
+            0o060_000 => Self::BlockDevice,
+            _ => Self::Unknown,
+        }
+    }
+
+    /// The type bits of `st_mode`.
+    pub fn mode_bits(self) -> u16 {
+        match self {
+            Self::File => 0o100_000,
+            Self::Dir => 0o040_000,
+            Self::Symlink => 0o120_000,
+            Self::Fifo => 0o010_000,
+            Self::Socket => 0o140_000,
+            Self::CharDevice => 0o020_000,
+            Self::BlockDevice => 0o060_000,
+            Self::Unknown => 0,
+        }
+    }
+
+    /// The word used in JSON and messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::File => "file",
+            Self::Dir => "directory",
+            Self::Symlink => "symlink",
+            Self::Fifo => "fifo",
+            Self::Socket => "socket",
+            Self::CharDevice => "char-device",
+            Self::BlockDevice => "block-device",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A time of the file system: seconds since 1970 (negative before) and nanoseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct Time {
+    /// Seconds since the epoch.
+    pub sec: i64,
+    /// Nanoseconds, 0 to 999,999,999.
+    pub nsec: u32,
+}
+
+impl Time {
+    /// A time from its two parts.
+    pub const fn new(sec: i64, nsec: u32) -> Self {
+        Self { sec, nsec }
+    }
+
+    /// This time less a duration; at the end of the range it stays there.
+    #[must_use]
+    pub fn saturating_sub(self, duration: std::time::Duration) -> Self {
+        let sec = self.sec.checked_sub_unsigned(duration.as_secs());
+        let time = match self.nsec.checked_sub(duration.subsec_nanos()) {
+            Some(nsec) => sec.map(|sec| Self { sec, nsec }),
+            None => sec
+                .and_then(|sec| sec.checked_sub(1))
+                .map(|sec| Self { sec, nsec: self.nsec + 1_000_000_000 - duration.subsec_nanos() }),
+        };
+        time.unwrap_or(Self { sec: i64::MIN, nsec: 0 })
+    }
+
+    /// This time plus a duration; at the end of the range it stays there.
+    #[must_use]
+    pub fn saturating_add(self, duration: std::time::Duration) -> Self {
+        let nsec = u64::from(self.nsec) + u64::from(duration.subsec_nanos());
+        let sec = self.sec.checked_add_unsigned(duration.as_secs());
+        match sec.and_then(|sec| sec.checked_add_unsigned(nsec / 1_000_000_000)) {
+            Some(sec) => Self { sec, nsec: (nsec % 1_000_000_000) as u32 },
+            None => Self { sec: i64::MAX, nsec: 999_999_999 },
+        }
+    }
+}
+
+/// The metadata of one entry. Equality of two is what "unchanged" means, racy entries aside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Stat {
+    /// Type and permission bits, as `st_mode`.
+    pub mode: u16,
+    /// Number of hard links.
+    pub nlink: u32,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// Inode number on its file system.
+    pub ino: u64,
+    /// Size in bytes, as `st_size`.
+    pub size: u64,
+    /// Time of the last change of the content.
+    pub mtime: Time,
+    /// Time of the last change of content or metadata.
+    pub ctime: Time,
+    /// A digest of the birth time, 0 where there is none. It tells a reused inode from a renamed
+    /// entry and takes no part in what "unchanged" means.
+    pub birth: u32,
+}
+
+impl Stat {
+    /// The kind, from the mode.
+    pub fn kind(&self) -> Kind {
+        Kind::from_mode(self.mode)
+    }
+
+    /// The fields in which `self` and `other` differ.
+    pub fn differing(&self, other: &Self) -> Fields {
+        let mut fields = Fields::empty();
+        fields.set(Fields::KIND, self.mode & 0o170_000 != other.mode & 0o170_000);
+        fields.set(Fields::SIZE, self.size != other.size);
+        fields.set(Fields::MTIME, self.mtime != other.mtime);
+        fields.set(Fields::CTIME, self.ctime != other.ctime);
+        fields.set(Fields::INODE, self.ino != other.ino);
+        fields.set(Fields::MODE, self.mode & 0o7777 != other.mode & 0o7777);
+        fields.set(Fields::UID, self.uid != other.uid);
+        fields.set(Fields::GID, self.gid != other.gid);
+        fields.set(Fields::NLINK, self.nlink != other.nlink);
+        fields
+    }
+}
+
+bitflags::bitflags! {
+    /// A set of fields of a [`Stat`].
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+    pub struct Fields: u16 {
+        /// The type bits of the mode.
+        const KIND = 1;
+        /// Size in bytes.
+        const SIZE = 1 << 1;
+        /// Modification time.
+        const MTIME = 1 << 2;
+        /// Change time.
+        const CTIME = 1 << 3;
+        /// Inode number.
+        const INODE = 1 << 4;
+        /// Permission bits.
+        const MODE = 1 << 5;
+        /// Owner.
+        const UID = 1 << 6;
+        /// Group.
+        const GID = 1 << 7;
+        /// Link count.
+        const NLINK = 1 << 8;
+    }
+}
+
+impl Fields {
+    /// The words used in JSON and text, in this order.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        const NAMES: [(Fields, &str); 9] = [
+            (Fields::KIND, "kind"),
+            (Fields::SIZE, "size"),
+            (Fields::MTIME, "mtime"),
+            (Fields::CTIME, "ctime"),
+            (Fields::INODE, "inode"),
+            (Fields::MODE, "mode"),
+            (Fields::UID, "uid"),
+            (Fields::GID, "gid"),
+            (Fields::NLINK, "nlink"),
+        ];
+        NAMES.into_iter().filter(move |(field, _)| self.contains(*field)).map(|(_, name)| name)
+    }
+
+    /// Whether these differences can be told to be of the metadata alone: the owner, the mode or
+    /// the link count changed (which moves the ctime), and nothing that moves with the content.
+    /// A ctime that moved without such a reason may hide a content change with its mtime put back.
+    pub fn metadata_only(self) -> bool {
+        let metadata = Self::MODE | Self::UID | Self::GID | Self::NLINK;
+        self.intersects(metadata) && (metadata | Self::CTIME).contains(self)
+    }
+}
+
+bitflags::bitflags! {
+    /// What the scan has to say of an entry beside its metadata.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+    pub struct Flags: u8 {
+        /// Its stamps are too young to prove that it did not change since (promise 1).
+        const RACY = 1;
+        /// Its metadata could not be read; without `CARRIED` only name and kind mean anything.
+        const UNKNOWN = 1 << 1;
+        /// A directory whose listing could not be read to its end.
+        const UNLISTED = 1 << 2;
+        /// A directory that was left closed on purpose: another file system, an automount, a loop.
+        const NOT_ENTERED = 1 << 3;
+        /// What could not be read was taken over from the base snapshot.
+        const CARRIED = 1 << 4;
+        /// On another file system than its directory, without being a directory (a file mount).
+        const FOREIGN = 1 << 5;
+        /// Of all below a directory, never of an entry itself: a file has several names.
+        const LINKED = 1 << 6;
+        /// A directory without one of its child directories, which was left out for what that holds (a marker): nothing but a
+        /// look into it tells whether that is still so.
+        const LEFT_OUT = 1 << 7;
+    }
+}
+
+impl Flags {
+    /// The flags that keep a subtree from being skipped, equal digest or not.
+    pub const NEVER_SKIPPED: Self = Self::RACY.union(Self::UNKNOWN).union(Self::UNLISTED).union(Self::NOT_ENTERED);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn subtraction_borrows_a_second() {
+        let t = Time::new(10, 200).saturating_sub(Duration::new(3, 300));
+        assert_eq!(t, Time::new(6, 999_999_900));
+    }
+
+    #[test]
+    fn subtraction_stays_at_the_end_of_the_range() {
+        let t = Time::new(i64::MIN, 0).saturating_sub(Duration::new(1, 1));
+        assert_eq!(t, Time::new(i64::MIN, 0));
+    }
+
+    #[test]
+    fn addition_carries_and_stays_at_the_end_of_the_range() {
+        assert_eq!(Time::new(1, 999_999_999).saturating_add(Duration::new(1, 2)), Time::new(3, 1));
+        let last = Time::new(i64::MAX, 999_999_999);
+        assert_eq!(last.saturating_add(Duration::from_nanos(1)), last);
+        assert_eq!(Time::new(i64::MAX - 1, 5).saturating_add(Duration::MAX), last);
+    }
+
+    #[test]
+    fn a_lone_ctime_change_may_be_content() {
+        assert!(!Fields::CTIME.metadata_only());
+        assert!((Fields::CTIME | Fields::MODE).metadata_only());
+        assert!(!(Fields::CTIME | Fields::MODE | Fields::SIZE).metadata_only());
+    }
+
+    #[test]
+    fn kinds_survive_the_mode() {
+        for bits in 0..16_u16 {
+            let kind = Kind::from_mode(bits << 12);
+            if kind != Kind::Unknown {
+                assert_eq!(kind.mode_bits(), bits << 12);
+            }
+        }
+    }
+}
