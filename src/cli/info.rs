@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use fastdiff::emit::{quote, rfc3339};
+use fastdiff::consumers::{quote, rfc3339};
 use fastdiff::path::{PathExt as _, to_bytes};
 use fastdiff::{Digest, FORMAT_VERSION, Snapshot, WalkerKind};
 use indicatif::{HumanBytes, HumanCount};

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use fastdiff::emit::{entry_json, quote, rfc3339};
+use fastdiff::consumers::{entry_json, quote, rfc3339};
 use fastdiff::path::PathExt as _;
 use fastdiff::{Entry, Flags, Kind, path};
 

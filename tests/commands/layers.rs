@@ -9,13 +9,13 @@ use crate::rust_files;
 
 /// From the ground up; what stands on one line are siblings.
 const FLOORS: [&[&str]; 8] = [
-    &["path", "metadata"],
+    &["path", "metadata", "units"],
     &["error"],
     &["filter", "sources", "monitor"],
     &["sys"],
-    &["walk", "snapshot", "duplicati"],
+    &["walk", "snapshot"],
     &["scan", "diff"],
-    &["emit", "jobs"],
+    &["consumers", "jobs"],
     &["main", "cli"],
 ];
 

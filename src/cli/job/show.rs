@@ -20,7 +20,7 @@ The snapshots that it names can be compared by `fastdiff diff`, also while the j
 /// Show a job: what it is asked, and which snapshots there are.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
-pub(in crate::cli) struct Args {
+pub(in crate::cli) struct JobShowArgs {
     /// The job
     name: String,
 
@@ -32,7 +32,7 @@ pub(in crate::cli) struct Args {
     state: StateArgs,
 }
 
-pub(in crate::cli) fn run(args: &Args) -> Outcome {
+pub(in crate::cli) fn run(args: &JobShowArgs) -> Outcome {
     let (definition, job) = args.state.job(&args.name)?;
     let state = job.state().unwrap_or_else(|error| {
         print_message("warning", &error);
