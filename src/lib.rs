@@ -47,6 +47,7 @@ mod scan;
 mod snapshot;
 mod sources;
 mod sys;
+pub mod terminal;
 mod units;
 mod walk;
 

@@ -8,7 +8,6 @@ mod json;
 mod list;
 mod name_status;
 mod paths;
-mod quote;
 mod rclone;
 mod restic;
 mod rsync;
@@ -25,7 +24,6 @@ pub use json::{entry_json, json, rfc3339};
 pub use list::{ListPart, list_base};
 pub use name_status::name_status;
 pub use paths::paths;
-pub use quote::quote;
 pub use rclone::rclone;
 pub use restic::restic;
 pub use rsync::rsync;
@@ -34,6 +32,7 @@ pub use text::{TextOptions, text};
 
 use crate::diff::{Diff, Summary};
 use crate::error::Context as _;
+use crate::terminal::quote;
 use crate::{Error, Result};
 
 /// How paths are written.
