@@ -96,7 +96,8 @@ pub struct Change {
 }
 
 impl Change {
-    /// The path for the standard library. Costs nothing on Unix. Elsewhere a path that is not UTF-8 is converted lossily.
+    /// The path for the standard library. Costs nothing on Unix. Elsewhere a path that is not UTF-8 is converted
+    /// lossily.
     pub fn as_path(&self) -> Cow<'_, Path> {
         to_path(&self.path)
     }

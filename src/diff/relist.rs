@@ -1,5 +1,5 @@
-//! Paths that are listed again whether they differ or not: an earlier list named them, and it is unknown what its reader
-//! did with them.
+//! Paths that are listed again whether they differ or not: an earlier list named them, and it is unknown what its
+//! reader did with them.
 
 use rustc_hash::FxHashMap;
 
@@ -9,8 +9,8 @@ use crate::metadata::{Flags, Kind, Stat};
 use crate::path::{compare, is_within, parent};
 use crate::snapshot::{Node, Snapshot};
 
-/// Paths in tree order, each with the kind that it had when it was listed. A path that was listed with several kinds is there
-/// once for each.
+/// Paths in tree order, each with the kind that it had when it was listed. A path that was listed with several kinds
+/// is there once for each.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Relist {
     paths: Vec<(Vec<u8>, Kind)>,
@@ -73,9 +73,9 @@ impl Relist {
         Some(Self { paths })
     }
 
-    /// The changes that list the paths again in a diff of `old` and `new`. An entry is suspect if both snapshots have it,
-    /// and removed if neither has it. If it was listed with a kind that it does not have now, its kind changed: the
-    /// reader may have stored it as the other kind. An entry that could not be read is not listed.
+    /// The changes that list the paths again in a diff of `old` and `new`. An entry is suspect if both snapshots have
+    /// it, and removed if neither has it. If it was listed with a kind that it does not have now, its kind changed:
+    /// the reader may have stored it as the other kind. An entry that could not be read is not listed.
     ///
     /// # Errors
     /// A damaged snapshot.
