@@ -46,6 +46,7 @@ mod scan;
 mod snapshot;
 mod sources;
 mod sys;
+pub mod terminal;
 mod units;
 mod walk;
 

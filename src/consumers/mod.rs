@@ -6,7 +6,6 @@ pub mod duplicati;
 mod file;
 mod forms;
 mod list;
-mod quote;
 mod rclone;
 mod restic;
 mod rsync;
@@ -19,7 +18,6 @@ pub use borg::borg;
 pub use file::ListFile;
 pub use forms::{TextOptions, entry_json, json, name_status, paths, rfc3339, text};
 pub use list::{ListPart, list_base};
-pub use quote::quote;
 pub use rclone::rclone;
 pub use restic::restic;
 pub use rsync::rsync;
@@ -27,6 +25,7 @@ pub use tar::tar;
 
 use crate::diff::{Diff, Summary};
 use crate::error::Context as _;
+use crate::terminal::quote;
 use crate::{Error, Result};
 
 /// How paths are written.

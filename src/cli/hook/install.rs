@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::Subcommand;
 use fastdiff::consumers::duplicati::{Settings, filters_differ};
 use fastdiff::path::{PathExt as _, absolute};
+use fastdiff::terminal::is_harmless;
 
 use super::super::format::Format;
 use super::super::state::StateArgs;
@@ -117,7 +118,7 @@ fn duplicati(args: &HookInstallDuplicatiArgs) -> Outcome {
 
 /// A path as a script can say it.
 fn in_a_script(path: &Path) -> Result<String, Failure> {
-    let fine = path.to_str().filter(|text| !text.chars().any(char::is_control));
+    let fine = path.to_str().filter(|text| is_harmless(text));
     fine.map(str::to_owned)
         .ok_or_else(|| Failure::Other(format!("{} cannot stand in a script; rename it", path.shown())))
 }

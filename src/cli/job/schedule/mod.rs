@@ -4,7 +4,6 @@
 mod cron;
 mod every;
 mod launchd;
-pub(in crate::cli) mod quote;
 mod systemd;
 mod windows;
 
@@ -14,6 +13,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use fastdiff::path::PathExt as _;
+use fastdiff::terminal::is_harmless;
 
 use self::every::Every;
 use super::super::config::Definition;
@@ -165,7 +165,7 @@ fn print(schedule: &Schedule, with: With) -> Result<(), Failure> {
 fn text(what: &str, value: impl AsRef<OsStr>) -> Result<String, String> {
     let value = value.as_ref();
     match value.to_str() {
-        Some(text) if !text.chars().any(char::is_control) => Ok(text.to_owned()),
+        Some(text) if is_harmless(text) => Ok(text.to_owned()),
         _ => Err(format!(
             "{what} is not UTF-8 or has a control character in it, which no schedule can hold: {}",
             Path::new(value).shown()
