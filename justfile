@@ -27,8 +27,8 @@ test-faults *TESTS:
     tools/test-faults "$@"
 
 # The integration tests as a user without rights; needs root to become one
-test-unprivileged:
-    tools/test-unprivileged
+test-unprivileged *TESTS:
+    tools/test-unprivileged "$@"
 
 # The tests that walk under ThreadSanitizer; needs the nightly compiler with its rust-src
 test-tsan *TESTS:
@@ -63,8 +63,9 @@ build:
     cargo build --release --workspace
 
 # Snapshots DIR; from the second time on, shows what changed since the last time
+[no-cd]
 try DIR:
-    tools/try "$1"
+    {{ quote(justfile_directory() / "tools/try") }} "$1"
 
 # Everything .ci/run does after its installs
 ci:

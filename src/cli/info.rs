@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use fastdiff::emit::rfc3339;
+use fastdiff::consumers::rfc3339;
 use fastdiff::path::{PathExt as _, to_bytes};
 use fastdiff::terminal::quote;
 use fastdiff::{Digest, FORMAT_VERSION, Snapshot, WalkerKind};

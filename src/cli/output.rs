@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 
 use fastdiff::Error;
-use fastdiff::emit::ListFile;
+use fastdiff::consumers::ListFile;
 use fastdiff::terminal::HarmlessLines;
 
 use super::{Failure, output_failure, signals};

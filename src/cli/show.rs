@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use fastdiff::emit::{entry_json, rfc3339};
+use fastdiff::consumers::{entry_json, rfc3339};
 use fastdiff::path::PathExt as _;
 use fastdiff::terminal::quote;
 use fastdiff::{Entry, Flags, Kind, path};

@@ -13,8 +13,7 @@ mod summary;
 
 pub use change::{Change, ChangeKind, Side};
 pub use guard::RemovalLimit;
-pub(crate) use guard::{is_subvolume, is_volatile, roots as same_roots};
-pub(crate) use inodes::keeps_inodes;
+pub(crate) use guard::roots as same_roots;
 pub(crate) use relist::Relist;
 pub use summary::{Summary, Tally};
 

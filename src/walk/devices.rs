@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::racy::RacyRule;
 use crate::metadata::Time;
-use crate::sys::filesystem::FileSystem;
+use crate::sys::filesystem::{FileSystem, FsType};
 
 /// How far a server's clock may be behind ours before its stamps are trusted too early, where its
 /// time cannot be asked.
@@ -73,20 +73,21 @@ impl Devices {
         if let Some(found) = find(&known) {
             return Ok(found);
         }
-        let unknown_clock = !fs.has_local_clock() && fs.own_time.is_none();
-        let boundary = if fs.has_local_clock() {
+        let facts = FsType(&fs.kind);
+        let unknown_clock = !facts.has_local_clock() && fs.own_time.is_none();
+        let boundary = if facts.has_local_clock() {
             self.boundary
         } else {
             fs.own_time.unwrap_or_else(|| self.boundary.saturating_sub(CLOCK_MARGIN))
         };
-        let keeps_ctime = fs.keeps_ctime();
+        let keeps_ctime = facts.keeps_ctime();
         let rule = RacyRule::new(boundary, self.window, keeps_ctime);
         let rules = FsRules {
             device: known.len() as u32,
             rule,
-            may_automount: fs.may_automount(),
-            stamps_prove_names: fs.stamps_prove_names(),
-            changes_are_local: fs.changes_are_local(),
+            may_automount: facts.may_automount(),
+            stamps_prove_names: facts.stamps_prove_names(),
+            changes_are_local: facts.changes_are_local(),
             racy_at_the_end: unknown_clock,
         };
         let FileSystem { kind, identity, .. } = fs;

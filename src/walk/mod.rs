@@ -134,7 +134,7 @@ pub(crate) struct BaseDir {
     pub(crate) is_mount: bool,
 }
 
-/// How much of a directory is listing_of_base.
+/// How much of a directory is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Detail {
     /// Its child directories.

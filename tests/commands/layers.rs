@@ -14,9 +14,9 @@ const FLOORS: [&[&str]; 9] = [
     &["error"],
     &["filter", "sources", "monitor"],
     &["sys"],
-    &["walk", "snapshot", "duplicati"],
+    &["walk", "snapshot"],
     &["scan", "diff"],
-    &["emit", "jobs"],
+    &["consumers", "jobs"],
     &["main", "cli"],
 ];
 

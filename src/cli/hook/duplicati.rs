@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use fastdiff::duplicati::{
-    DatabaseProblem, HookNote, JobDatabase, Settings, Settled, baseline_gate, common_gate, settle,
+use fastdiff::consumers::duplicati::{
+    DatabaseProblem, DuplicatiList, DuplicatiOptions, HookNote, JobDatabase, Settings, Settled, baseline_gate,
+    common_gate, settle,
 };
-use fastdiff::emit::{DuplicatiList, DuplicatiOptions};
 use fastdiff::jobs::{LockedJob, RunRequest, RunResult, StartedRun};
 use fastdiff::path::PathExt as _;
 use fastdiff::{Error, Monitor, Warning};
@@ -327,7 +327,7 @@ fn gate(
     };
     let committed = held.locked.state().ok().flatten().and_then(|state| state.committed);
     let committed = committed.and_then(|generation| HookNote::from_map(&generation.note));
-    let told = |e: fastdiff::duplicati::DatabaseError| e.to_string();
+    let told = |e: fastdiff::consumers::duplicati::DatabaseError| e.to_string();
     let now = HookNote::before_run(file, database, settings).map_err(told)?;
     let full = baseline_gate(committed.as_ref(), before, &now, database).map_err(told)?;
     let is_newest = committed.is_some_and(|note| note.version == now.version);

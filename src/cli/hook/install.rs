@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Subcommand;
-use fastdiff::duplicati::{Settings, filters_differ};
+use fastdiff::consumers::duplicati::{Settings, filters_differ};
 use fastdiff::path::{PathExt as _, absolute};
 use fastdiff::terminal::is_harmless;
 

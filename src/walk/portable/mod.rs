@@ -83,7 +83,7 @@ impl<S: Sink> PortableWalk<'_, S> {
             filter: self.plan.filter.clone(),
             own: self.plan.own.to_vec(),
             settle: self.plan.settle,
-            rules: Arc::clone(&self.rules),
+            file_systems: Arc::clone(&self.rules),
             warnings: Arc::clone(&warnings),
         };
         let threads = self.plan.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));

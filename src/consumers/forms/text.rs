@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 
-use super::{Emitted, PathStyle, for_each_change, written};
+use super::super::{Emitted, PathStyle, for_each_change, written};
 use crate::Result;
 use crate::diff::{Change, ChangeKind, Diff, Summary, Tally};
 use crate::metadata::Kind;

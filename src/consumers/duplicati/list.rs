@@ -4,16 +4,15 @@
 //! what happens to one that is not listed, was found in Duplicati's source and by running it; each rule
 //! below says which.
 
-mod spelling;
-
 use std::collections::{BTreeSet, HashSet};
 use std::io::Write;
 use std::path::PathBuf;
 
-use self::spelling::{is_stored_as_spelled, link_spelling, with_slash};
-use super::{Emitted, quote, written};
+use super::super::{Emitted, quote, written};
+use super::database::{JobDatabase, StoredPaths};
+use super::spelling::{is_stored_as_spelled, link_spelling, with_slash};
+use super::unstored::Unstored;
 use crate::diff::{Change, ChangeKind, Diff};
-use crate::duplicati::{JobDatabase, StoredPaths, Unstored};
 use crate::metadata::{Flags, Kind};
 use crate::path::{is_within, parent, to_path};
 use crate::{Error, Result};
