@@ -45,7 +45,7 @@ impl PathStyle {
     /// # Errors
     /// [`Error::Root`] if the snapshots have more than one root.
     pub fn relative(diff: &Diff<'_>) -> Result<Self> {
-        match diff.old().meta().roots.as_slice() {
+        match diff.older().meta().roots.as_slice() {
             [root] => Ok(Self { root: Some(root.clone()) }),
             roots => Err(Error::Root {
                 path: crate::path::to_path(roots.last().map_or(&[][..], Vec::as_slice)).into_owned(),
