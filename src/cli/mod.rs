@@ -7,13 +7,16 @@ mod child;
 mod commit;
 mod completions;
 mod config;
+mod consumer_help;
 mod diff;
 mod filter;
 mod format;
 mod hints;
+#[cfg(feature = "duplicati")]
 mod hook;
 mod info;
 mod job;
+mod job_database;
 mod job_lists;
 mod log;
 mod man;
@@ -102,6 +105,7 @@ enum Command {
     Status(status::StatusArgs),
     Run(run::RunArgs),
     Log(log::LogArgs),
+    #[cfg(feature = "duplicati")]
     Hook(hook::Args),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
@@ -136,6 +140,7 @@ impl From<Error> for Failure {
 type Outcome = Result<u8, Failure>;
 
 pub(crate) fn main() -> ExitCode {
+    #[cfg(feature = "duplicati")]
     if hook::is_called() {
         return hook::called();
     }
@@ -159,6 +164,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Status(args) => status::run(&args),
         Command::Run(args) => run::run(&args),
         Command::Log(args) => log::run(&args),
+        #[cfg(feature = "duplicati")]
         Command::Hook(args) => hook::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
@@ -171,7 +177,10 @@ pub(crate) fn main() -> ExitCode {
             failure_code()
         }
         Err(Failure::Library(error)) => {
-            print_message("error", &error);
+            match format::advice(&error) {
+                Some(advice) => print_message("error", format_args!("{error}; {advice}")),
+                None => print_message("error", &error),
+            }
             if matches!(error, Error::Interrupted) {
                 signals::die_of_signal();
             }

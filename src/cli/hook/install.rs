@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Subcommand;
-use fastdiff::consumers::duplicati::{Settings, filters_differ};
+use fastdiff::consumers::Consumer as _;
+use fastdiff::consumers::duplicati::{Duplicati, Settings, filters_differ};
 use fastdiff::path::{PathExt as _, absolute};
 
-use super::super::format::Format;
 use super::super::state::StateArgs;
 use super::super::walk::parse_timeout;
 use super::super::{DONE, Failure, Outcome, output_failure, print_message};
@@ -79,7 +79,7 @@ pub(super) fn run(args: &Args) -> Outcome {
 
 fn duplicati(args: &DuplicatiArgs) -> Outcome {
     let (definition, job) = args.state.job(&args.job)?;
-    if definition.consumer != Format::Duplicati {
+    if definition.consumer.name() != Duplicati.name() {
         return Err(Failure::Other(format!(
             "job {} is for {}; add one with --consumer duplicati",
             args.job,
