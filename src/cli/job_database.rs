@@ -3,10 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
-use fastdiff::consumers::DatabaseChoice;
+use fastdiff::consumers::{Consumer, DatabaseChoice};
 
 use super::Failure;
-use super::format::Format;
 
 /// The key in the definition of a job.
 pub(super) const KEY: &str = "duplicati-db";
@@ -68,7 +67,7 @@ impl DatabaseArgs {
     /// What was said of it for a consumer. `whole` makes the path of a file absolute.
     pub(super) fn choice(
         &self,
-        consumer: Format,
+        consumer: &dyn Consumer,
         whole: impl FnOnce(&Path) -> Result<PathBuf, Failure>,
     ) -> Result<DatabaseChoice, Failure> {
         match self.given() {

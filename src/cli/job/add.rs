@@ -90,7 +90,7 @@ pub(in crate::cli) fn run(args: &Args, matches: &ArgMatches) -> Outcome {
     if args.filter.exclude_from.iter().any(|file| file == Path::new("-")) {
         return Err(Failure::Other("a job cannot read --exclude-from standard input at each run; name a file".into()));
     }
-    let database = args.database.choice(args.consumer, from_here)?;
+    let database = args.database.choice(&*args.consumer, from_here)?;
     if args.command.first().is_some_and(String::is_empty) {
         return Err(Failure::Other("the command is empty; name a program behind --".into()));
     }
