@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use fastdiff::emit::{PathStyle, TextOptions};
+use fastdiff::consumers::{PathStyle, TextOptions};
 use fastdiff::{Diff, DiffOptions, Error, RemovalLimit, SnapshotProblem};
 
 use fastdiff::path::PathExt as _;

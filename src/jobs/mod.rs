@@ -1,5 +1,5 @@
 //! Jobs: the snapshot of the last successful backup, and how it moves (promise 3). No list is written here; what a consumer
-//! takes is written by [`emit`](crate::emit).
+//! takes is written by [`consumers`](crate::consumers).
 //!
 //! A [`JobStore`] is a directory with the state of all jobs of a user. A [`Job`] is locked while it is run. [`LockedJob::begin`]
 //! walks, compares with the baseline and leaves the new snapshot *pending*; when the consumer of the list has succeeded,

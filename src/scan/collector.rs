@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::missed_hints::{HintFindings, MissedHints};
 use crate::Result;
-use crate::metadata::Time;
+use crate::metadata::{DeviceNumber, Time};
 use crate::snapshot::{Builder, BuiltDir, Child, Snapshot};
 use crate::walk::{FinishedDir, FinishedRoot, NewestRule, PatchedDir, Sink, WalkDevice};
 
@@ -25,7 +25,7 @@ impl<'b> Collector<'b> {
     /// What the walk found out about the hints, when it is over.
     pub(super) fn hint_findings(&mut self) -> Option<HintFindings> {
         let mut findings = self.missed_hints.as_ref()?.take();
-        findings.linked.extend(self.builder.gone().into_iter().map(|inode| (inode, true)));
+        findings.linked.extend(self.builder.take_removed_links().into_iter().map(|inode| (inode, true)));
         Some(findings)
     }
 }
@@ -49,12 +49,12 @@ impl Collector<'_> {
         let rule = |d: &WalkDevice| d.unknown_clock.then(|| NewestRule::new(d.keeps_ctime, walk, boundary));
         let mut rules: Vec<_> = devices.iter().map(rule).collect();
         self.builder.each(|device, child| {
-            if let Some(Some(rule)) = rules.get_mut(device as usize) {
+            if let Some(Some(rule)) = rules.get_mut(device.index()) {
                 rule.see(&child.stat);
             }
         })?;
-        let is_racy = |device: u32, child: &Child<'_>| {
-            rules.get(device as usize).and_then(Option::as_ref).is_some_and(|rule| rule.is_racy(&child.stat))
+        let is_racy = |device: DeviceNumber, child: &Child<'_>| {
+            rules.get(device.index()).and_then(Option::as_ref).is_some_and(|rule| rule.is_racy(&child.stat))
         };
         self.builder.flag_racy(top, is_racy)
     }
@@ -76,8 +76,10 @@ impl Sink for Collector<'_> {
         let listing = self.base?.listing(directory.row).ok()?;
         let changed =
             listing.changed(directory.files.iter().chain(directory.dirs).map(|e| (e.name.0, e.stat, e.flags)));
-        let patched =
-            self.builder.revised(directory.thread, directory.device, directory.row, &changed, subdirs).ok()??;
+        let patched = self
+            .builder
+            .patch_directory(directory.thread, directory.device, directory.row, &changed, subdirs)
+            .ok()??;
         if let Some(missed_hints) = &self.missed_hints {
             missed_hints.see_changed(changed.iter().map(|c| (&c.before, &c.now)));
         }

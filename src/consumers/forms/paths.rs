@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::{Emitted, PathStyle, for_each_change, put, written};
+use super::super::{Emitted, PathStyle, for_each_change, put, written};
 use crate::diff::{ChangeKind, Diff};
 use crate::{Error, Result};
 
@@ -19,7 +19,7 @@ pub fn paths(diff: &Diff<'_>, style: &PathStyle, nul: bool, out: &mut dyn Write)
         for change in diff.changes() {
             let change = change?;
             if wanted(change.kind) && change.path.contains(&b'\n') {
-                let name = String::from_utf8_lossy(&super::quote(&change.path)).into_owned();
+                let name = String::from_utf8_lossy(&super::super::quote(&change.path)).into_owned();
                 return Err(Error::Refused {
                     consumer: "paths",
                     reason: format!("a name with a newline cannot stand on a line: {name}; use -z, or the form json"),
