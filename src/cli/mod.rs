@@ -2,18 +2,22 @@
 //! standard error, lists to standard output.
 
 mod abort;
+mod after_help;
 mod begin;
 mod child;
 mod commit;
 mod completions;
 mod config;
+mod consumer_help;
 mod diff;
 mod filter;
 mod format;
 mod hints;
+#[cfg(feature = "duplicati")]
 mod hook;
 mod info;
 mod job;
+mod job_database;
 mod job_lists;
 mod log;
 mod man;
@@ -104,6 +108,7 @@ enum Command {
     Status(status::StatusArgs),
     Run(run::RunArgs),
     Log(log::LogArgs),
+    #[cfg(feature = "duplicati")]
     Hook(hook::HookArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
@@ -138,6 +143,7 @@ impl From<Error> for Failure {
 type Outcome = Result<u8, Failure>;
 
 pub(crate) fn main() -> ExitCode {
+    #[cfg(feature = "duplicati")]
     if hook::is_called() {
         return hook::called();
     }
@@ -161,6 +167,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Status(args) => status::run(&args),
         Command::Run(args) => run::run(&args),
         Command::Log(args) => log::run(&args),
+        #[cfg(feature = "duplicati")]
         Command::Hook(args) => hook::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
@@ -173,7 +180,10 @@ pub(crate) fn main() -> ExitCode {
             failure_code()
         }
         Err(Failure::Library(error)) => {
-            print_message("error", &error);
+            match format::advice(&error) {
+                Some(advice) => print_message("error", format_args!("{error}; {advice}")),
+                None => print_message("error", &error),
+            }
             if matches!(error, Error::Interrupted) {
                 signals::die_of_signal();
             }
@@ -199,7 +209,7 @@ fn matches() -> Result<ArgMatches, clap::Error> {
 fn whole() -> clap::Command {
     let mut command = Cli::command();
     command.build();
-    command
+    after_help::wrapped_by_clap(command)
 }
 
 /// Says what is wrong with the arguments, or what was asked for, and ends. An argument may be the name of a file that
