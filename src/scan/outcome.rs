@@ -31,7 +31,7 @@ impl ScanOutcome {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HintsUse {
     /// The scan read only what they name, and what is always read.
-    Narrowed {
+    Used {
         /// How many paths they name.
         paths: u64,
         /// How many of these lie outside of the roots.
