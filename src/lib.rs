@@ -46,6 +46,8 @@ mod scan;
 mod snapshot;
 mod sources;
 mod sys;
+pub mod terminal;
+mod units;
 mod walk;
 
 pub use diff::{Change, ChangeKind, Changes, Diff, DiffOptions, RemovalLimit, Side, Summary, Tally};

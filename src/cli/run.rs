@@ -179,8 +179,11 @@ fn with_lists(
     let lists = match Lists::write(definition, &started, dir) {
         Ok(Written::Lists(lists)) => lists,
         Ok(Written::Nothing) => return nothing_to_do(args, definition, locked, started, "nothing is to be listed"),
-        Err(Error::Refused { consumer, reason }) if args.anyway && definition.consumer.scans_by_itself() => {
-            print_message("warning", format_args!("no list, so that {consumer} scans by itself: {reason}"));
+        Err(Error::Refused { reason, .. }) if args.anyway && definition.consumer.scans_by_itself() => {
+            print_message(
+                "warning",
+                format_args!("no list, so that {} scans by itself: {reason}", definition.consumer.title()),
+            );
             Lists::empty(definition, dir)?
         }
         Err(error @ Error::Refused { .. }) => return not_started(error.to_string()),

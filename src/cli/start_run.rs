@@ -7,8 +7,8 @@ use indicatif::HumanCount;
 
 use super::config::Definition;
 use super::hints;
-use super::job::schedule::quote::shell;
 use super::progress::Progress;
+use super::quote::shell;
 use super::snap::counted;
 use super::write_list::tell_of_renumbered;
 use super::{Failure, INCOMPLETE, print_message, signals};
@@ -90,7 +90,7 @@ pub(super) fn unfinished(run: u64, has_failed: bool) -> String {
 fn advice(definition: &Definition, reason: &FullReason, is_untried: bool) -> String {
     match definition.consumer.full_list(&definition.roots) {
         FullList::NotWritten => {
-            format!("; nothing is printed, so that {} scans by itself", definition.consumer.name())
+            format!("; nothing is printed, so that {} scans by itself", definition.consumer.title())
         }
         // After a first run that failed, the destination may hold something that is gone now.
         _ if is_untried && matches!(reason, FullReason::First) => String::new(),

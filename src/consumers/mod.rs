@@ -11,7 +11,6 @@ pub mod duplicati;
 mod file;
 mod forms;
 mod list;
-mod quote;
 mod rclone;
 mod restic;
 mod rsync;
@@ -28,7 +27,6 @@ pub use consumer::{
 pub use file::ListFile;
 pub use forms::{Json, NameStatus, Paths, Text, TextOptions, entry_json, rfc3339};
 pub use list::{ChangeLists, ListForm, ListPart, ListedPath, Spell, Spelled, asked_part, check_not_empty, list_base};
-pub use quote::quote;
 pub use rclone::Rclone;
 pub use restic::Restic;
 pub use rsync::Rsync;
@@ -36,6 +34,7 @@ pub use tar::Tar;
 
 use crate::diff::{Diff, Summary};
 use crate::error::Context as _;
+use crate::terminal::quote;
 use crate::{Error, Result};
 
 /// The backup programs.
@@ -92,7 +91,7 @@ impl PathStyle {
     /// # Errors
     /// [`Error::Root`] if the snapshots have more than one root.
     pub fn relative(diff: &Diff<'_>) -> Result<Self> {
-        match diff.old().meta().roots.as_slice() {
+        match diff.older().meta().roots.as_slice() {
             [root] => Ok(Self { root: Some(root.clone()) }),
             roots => Err(Error::Root {
                 path: crate::path::to_path(roots.last().map_or(&[][..], Vec::as_slice)).into_owned(),

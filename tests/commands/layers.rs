@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use crate::rust_files;
 
 /// From the ground up; what stands on one line are siblings.
-const FLOORS: [&[&str]; 8] = [
+const FLOORS: [&[&str]; 9] = [
+    &["terminal", "units"],
     &["path", "metadata"],
     &["error"],
     &["filter", "sources", "monitor"],

@@ -34,7 +34,7 @@ const MARGIN: Duration = Duration::from_secs(5);
 /// Print the change list for the backup that Duplicati is about to make.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
-pub(super) struct Args {
+pub(super) struct HookDuplicatiArgs {
     /// The job; its roots are the sources of the backup
     #[arg(long, value_name = "NAME")]
     job: String,
@@ -87,7 +87,7 @@ enum What {
     Skip,
 }
 
-pub(super) fn run(args: &Args) -> u8 {
+pub(super) fn run(args: &HookDuplicatiArgs) -> u8 {
     let began = Instant::now();
     let settings = Settings::read(|name| std::env::var_os(name));
     if !settings.is_before_backup() {
@@ -188,7 +188,7 @@ fn wait_for_another_second(then: SystemTime) -> i64 {
 }
 
 /// What to tell Duplicati, or why there is no list.
-fn answer(args: &Args, settings: &Settings, until: Instant) -> Result<(Answer, Held), String> {
+fn answer(args: &HookDuplicatiArgs, settings: &Settings, until: Instant) -> Result<(Answer, Held), String> {
     let (definition, job) = args.state.job(&args.job).map_err(said)?;
     let consumer = definition.consumer.name();
     if consumer != Duplicati.name() {
@@ -228,7 +228,13 @@ fn answer(args: &Args, settings: &Settings, until: Instant) -> Result<(Answer, H
 }
 
 /// What Duplicati is told after a walk, or why it is to scan.
-fn what(args: &Args, settings: &Settings, file: PathBuf, started: &StartedRun, is_clean: bool) -> Result<What, String> {
+fn what(
+    args: &HookDuplicatiArgs,
+    settings: &Settings,
+    file: PathBuf,
+    started: &StartedRun,
+    is_clean: bool,
+) -> Result<What, String> {
     if let Some(reason) = &started.full {
         return Err(reason.to_string());
     }
