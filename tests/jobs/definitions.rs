@@ -263,7 +263,7 @@ fn what_could_never_run_is_not_added() {
     assert!(add(&["tree", "--consumer=rsync", "--", "rsync", "-a", "x/", "y/"]).contains("write {root}/"));
     assert!(add(&["tree", "--", "cat", "{Al}"]).contains("the command holds {Al}; did you mean {all}?"));
     assert!(add(&["tree", "--exclude-from=-"]).contains("cannot read --exclude-from standard input at each run"));
-    assert!(add(&["tree", "--duplicati-db=x"]).contains("--duplicati-db is for --consumer duplicati only"));
+    assert!(add(&["tree", "--duplicati-db=x"]).contains("--duplicati-db is for duplicati only"));
     let asked = add(&["tree", "--consumer=restic", "--", "cat", "{deleted}"]);
     assert!(asked.contains("asks for {deleted}, which the consumer restic does not have"), "{asked}");
     assert!(add(&["tree", "--", ""]).contains("the command is empty"));
