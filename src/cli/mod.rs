@@ -2,6 +2,7 @@
 //! standard error, lists to standard output.
 
 mod abort;
+mod after_help;
 mod begin;
 mod child;
 mod commit;
@@ -208,7 +209,7 @@ fn matches() -> Result<ArgMatches, clap::Error> {
 fn whole() -> clap::Command {
     let mut command = Cli::command();
     command.build();
-    command
+    after_help::wrapped_by_clap(command)
 }
 
 /// Says what is wrong with the arguments, or what was asked for, and ends. An argument may be the name of a file that
