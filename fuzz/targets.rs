@@ -59,7 +59,9 @@ fn read(data: &[u8]) {
     let whole = Snapshot::open(file_of_whole.path()).expect("a whole snapshot");
     for (old, new) in [(&snapshot, &whole), (&whole, &snapshot), (&snapshot, &snapshot)] {
         for (renames, allow_root_change) in [(true, true), (false, false)] {
-            let listed = compared(old, new, &DiffOptions { renames, allow_root_change, max_removed: None });
+            let mut options = DiffOptions::default();
+            (options.renames, options.allow_root_change) = (renames, allow_root_change);
+            let listed = compared(old, new, &options);
             if let Err(Error::Snapshot { problem, .. }) = listed {
                 assert!(verified.is_err(), "verify overlooks what the list of changes finds: {problem}");
             }
@@ -73,7 +75,9 @@ fn compared(old: &Snapshot, new: &Snapshot, options: &DiffOptions) -> Result<()>
     let out = &mut std::io::sink();
     let style = PathStyle::absolute();
     consumers::json(&diff, &style, out)?;
-    consumers::text(&diff, &style, TextOptions { color: true, suspects: true }, out)?;
+    let mut text = TextOptions::default();
+    (text.color, text.suspects) = (true, true);
+    consumers::text(&diff, &style, text, out)?;
     consumers::name_status(&diff, &style, true, out)?;
     // These may refuse a name; what they do before counts.
     for refused in [

@@ -29,6 +29,7 @@ const MOST_THREADS: usize = 1024;
 
 /// What to scan and how. `ScanOptions::new(["/home/me"])` and the defaults are right for most.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct ScanOptions {
     /// The directories to scan. Relative ones are made absolute; a symlink is followed.
     pub roots: Vec<PathBuf>,
@@ -91,6 +92,7 @@ impl ScanOptions {
 
 /// Hints as they come from a watcher; docs/hints.md describes the forms.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct HintsSource {
     /// Where they come from, for messages.
     pub name: PathBuf,
@@ -100,8 +102,16 @@ pub struct HintsSource {
     pub trust: bool,
 }
 
+impl HintsSource {
+    /// Hints that have to say themselves what they are complete since.
+    pub fn new(name: impl Into<PathBuf>, bytes: Vec<u8>) -> Self {
+        Self { name: name.into(), bytes, trust: false }
+    }
+}
+
 /// What became of the hints.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum HintsUse {
     /// Only what they name was looked at, and what has to be in any case.
     Narrowed {
@@ -118,6 +128,7 @@ pub enum HintsUse {
 
 /// What a scan came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ScanOutcome {
     /// Counts by kind.
     pub counts: Counts,

@@ -101,19 +101,20 @@ pub(super) fn run(args: &DiffArgs) -> Outcome {
     } else if old.header().started > new.header().started {
         print_message("warning", "OLD was taken after NEW; are they swapped?");
     }
-    let options = DiffOptions {
-        // What Duplicati does not know as a rename must not be hidden as one.
-        renames: !args.no_renames && args.emit.knows_renames(),
-        allow_root_change: args.allow_root_change,
-        max_removed: args.max_delete,
-    };
+    let mut options = DiffOptions::default();
+    // What Duplicati does not know as a rename must not be hidden as one.
+    options.renames = !args.no_renames && args.emit.knows_renames();
+    options.allow_root_change = args.allow_root_change;
+    options.max_removed = args.max_delete;
     let diff = Diff::new(&old, &new, &options)?;
     tell_of_renumbered(&diff);
+    let mut text = TextOptions::default();
+    text.suspects = args.suspects;
     let form = Form {
         style: if args.relative { PathStyle::relative(&diff)? } else { PathStyle::absolute() },
         nul: args.nul,
         part: args.list,
-        text: TextOptions { color: false, suspects: args.suspects },
+        text,
         duplicati_db: args.duplicati_db.clone(),
         ..Form::new(args.emit)
     };

@@ -109,7 +109,7 @@ pub(super) struct Form {
 impl Form {
     /// The usual one.
     pub(super) fn new(format: Format) -> Self {
-        let (style, text) = (PathStyle::absolute(), TextOptions { color: false, suspects: false });
+        let (style, text) = (PathStyle::absolute(), TextOptions::default());
         Self { format, style, nul: false, part: None, text, duplicati_db: None }
     }
 
@@ -122,7 +122,9 @@ impl Form {
             Format::Json => consumers::json(diff, &self.style, out),
             Format::Paths => consumers::paths(diff, &self.style, self.nul, out),
             Format::Duplicati => {
-                duplicati(diff, &DuplicatiOptions { database: self.database()?, ..Default::default() }, out)
+                let mut options = DuplicatiOptions::default();
+                options.database = self.database()?;
+                duplicati(diff, &options, out)
             }
             Format::Rsync => consumers::rsync(diff, part, out),
             Format::Rclone => consumers::rclone(diff, part, self.nul, out),

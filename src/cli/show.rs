@@ -80,7 +80,7 @@ fn kind_letter(kind: Kind) -> char {
         Kind::Socket => 's',
         Kind::CharDevice => 'c',
         Kind::BlockDevice => 'b',
-        Kind::Unknown => '?',
+        _ => '?',
     }
 }
 

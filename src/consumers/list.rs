@@ -14,6 +14,7 @@ use crate::{Error, Result};
 
 /// Which part of a change list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum ListPart {
     /// What is to be read: added, modified, of another kind, suspect.
     Changed,

@@ -66,6 +66,7 @@ impl PathStyle {
 
 /// What was written.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct Emitted {
     /// Counts by kind of change.
     pub summary: Summary,

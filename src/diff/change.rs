@@ -4,6 +4,7 @@ use crate::metadata::{Fields, Flags, Kind, Stat};
 
 /// What happened to an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum ChangeKind {
     /// It was not there before.
     Added,
@@ -52,6 +53,7 @@ impl ChangeKind {
 
 /// An entry in one of the two snapshots.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Side {
     /// Its metadata.
     pub stat: Stat,
@@ -68,6 +70,7 @@ impl Side {
 
 /// One change.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Change {
     /// What happened.
     pub kind: ChangeKind,

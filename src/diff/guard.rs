@@ -11,6 +11,7 @@ use crate::{Error, Result};
 
 /// How many removed entries are accepted.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub enum RemovalLimit {
     /// A number of entries.
     Entries(u64),

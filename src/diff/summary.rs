@@ -7,6 +7,7 @@ use crate::metadata::Kind;
 
 /// How many entries of each kind, and how many bytes in regular files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct Tally {
     /// Regular files.
     pub files: u64,

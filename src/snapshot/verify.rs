@@ -8,6 +8,7 @@ use crate::{Error, Result, path};
 
 /// What [`Snapshot::verify`] went through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Verified {
     /// Directory records.
     pub directories: u64,

@@ -40,11 +40,9 @@ impl Rounds {
         database::write(&self.job, &file);
         let diff = Diff::new(&self.baseline, now, &options(false)).expect("two snapshots of one tree");
         let mut out = Vec::new();
-        let result = duplicati(
-            &diff,
-            &DuplicatiOptions { database: with_database.then_some(file), ..Default::default() },
-            &mut out,
-        );
+        let mut options = DuplicatiOptions::default();
+        options.database = with_database.then_some(file);
+        let result = duplicati(&diff, &options, &mut out);
         assert!(result.is_ok() || out.is_empty(), "a refusal comes before the list");
         result.map(|_| out)
     }

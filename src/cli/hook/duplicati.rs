@@ -236,7 +236,10 @@ fn what(
     if let Some(reason) = &started.full {
         return Err(reason.to_string());
     }
-    let options = DuplicatiOptions { database: Some(file), exact: true, unstored: settings.unstored()? };
+    let mut options = DuplicatiOptions::default();
+    options.database = Some(file);
+    options.exact = true;
+    options.unstored = settings.unstored()?;
     let list = DuplicatiList::new(started.diff(), &options).map_err(|e| match e {
         Error::Refused { reason, .. } => {
             reason.trim_end_matches("; without a list Duplicati scans everything, which is safe").to_owned()
