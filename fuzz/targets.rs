@@ -4,8 +4,10 @@
 use std::io::Write as _;
 use std::path::Path;
 
-use fastdiff::consumers::duplicati::{DuplicatiOptions, duplicati};
-use fastdiff::consumers::{self, PathStyle, TextOptions};
+use fastdiff::consumers::duplicati::Duplicati;
+use fastdiff::consumers::{
+    Consumer as _, DatabaseChoice, Json, ListOptions, NameStatus, PathStyle, Paths, Text, TextOptions, entry_json,
+};
 use fastdiff::{Diff, DiffOptions, Error, Result, Snapshot};
 
 /// The lengths of the header, of the part that its digest covers, and of what a directory's digest covers of a
@@ -49,7 +51,7 @@ fn read(data: &[u8]) {
         }
     }
     for entry in entries.iter().flatten() {
-        std::hint::black_box(consumers::entry_json(entry));
+        std::hint::black_box(entry_json(entry));
     }
     if let Ok(Some(below)) = snapshot.entries_below(b"/tmp/fastdiff-corpus/tree") {
         below.for_each(drop);
@@ -73,24 +75,24 @@ fn read(data: &[u8]) {
 fn compared(old: &Snapshot, new: &Snapshot, options: &DiffOptions) -> Result<()> {
     let diff = Diff::new(old, new, options)?;
     let out = &mut std::io::sink();
-    let style = PathStyle::absolute();
-    consumers::json(&diff, &style, out)?;
+    let (plain, nul) = (ListOptions::default(), ListOptions::default().with_nul(true));
     let mut text = TextOptions::default();
     (text.color, text.suspects) = (true, true);
-    consumers::text(&diff, &style, text, out)?;
-    consumers::name_status(&diff, &style, true, out)?;
+    Json.write(&diff, &plain, out)?;
+    Text.write(&diff, &plain.clone().with_text(text), out)?;
+    NameStatus.write(&diff, &nul, out)?;
     // These may refuse a name; what they do before counts.
     for refused in [
-        consumers::name_status(&diff, &style, false, out),
-        consumers::paths(&diff, &style, false, out),
-        duplicati(&diff, &DuplicatiOptions::default(), out),
+        NameStatus.write(&diff, &plain, out),
+        Paths.write(&diff, &plain, out),
+        Duplicati.write(&diff, &plain.clone().with_database(DatabaseChoice::Without), out),
     ] {
         if let Err(error @ Error::Snapshot { .. }) = refused {
             return Err(error);
         }
     }
     if let Ok(style) = PathStyle::relative(&diff) {
-        consumers::paths(&diff, &style, true, out)?;
+        Paths.write(&diff, &nul.with_style(style), out)?;
     }
     Ok(())
 }

@@ -8,13 +8,16 @@ mod child;
 mod commit;
 mod completions;
 mod config;
+mod consumer_help;
 mod diff;
 mod filter;
 mod format;
 mod hints;
+#[cfg(feature = "duplicati")]
 mod hook;
 mod info;
 mod job;
+mod job_database;
 mod job_lists;
 mod log;
 mod man;
@@ -105,6 +108,7 @@ enum Command {
     Status(status::StatusArgs),
     Run(run::RunArgs),
     Log(log::LogArgs),
+    #[cfg(feature = "duplicati")]
     Hook(hook::HookArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
@@ -139,6 +143,7 @@ impl From<Error> for Failure {
 type Outcome = Result<u8, Failure>;
 
 pub(crate) fn main() -> ExitCode {
+    #[cfg(feature = "duplicati")]
     if hook::is_called() {
         return hook::called();
     }
@@ -162,6 +167,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Status(args) => status::run(&args),
         Command::Run(args) => run::run(&args),
         Command::Log(args) => log::run(&args),
+        #[cfg(feature = "duplicati")]
         Command::Hook(args) => hook::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
@@ -174,7 +180,10 @@ pub(crate) fn main() -> ExitCode {
             failure_code()
         }
         Err(Failure::Library(error)) => {
-            print_message("error", &error);
+            match format::advice(&error) {
+                Some(advice) => print_message("error", format_args!("{error}; {advice}")),
+                None => print_message("error", &error),
+            }
             if matches!(error, Error::Interrupted) {
                 signals::die_of_signal();
             }

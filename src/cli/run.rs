@@ -14,47 +14,50 @@ use super::config::Definition;
 use super::hints::HintsArgs;
 use super::job_lists::{Lists, Written};
 use super::nice::NiceArgs;
-use super::placeholders;
 use super::progress::Progress;
 use super::start_run::{self, GuardArgs};
 use super::state::StateArgs;
 use super::walk::WalkArgs;
 use super::{DONE, Failure, NOT_STARTED, Outcome, print_message, signals};
+use super::{consumer_help, placeholders};
 
-const AFTER_HELP: &str = "\
-Examples:
-  fastdiff run photos -- rsync -aHI --modify-window=-1 --from0 --files-from={all} \\
-      --delete-missing-args --force {root}/ nas:Photos/
+fn after_help() -> String {
+    let command = consumer_help::command("  fastdiff run photos -- ", "{all}", "{root}", "nas:Photos/", 6);
+    let (parts, codes) = (consumer_help::parts(), consumer_help::success_codes());
+    format!("Examples:\n{command}\n{EXAMPLES}\n{parts}\n\n{BASELINE} {codes},\n{EXIT_CODES}")
+}
+
+const EXAMPLES: &str = "\
   fastdiff run documents                            the command of the definition
   fastdiff run web -- sh -c 'tar -c -C \"$FASTDIFF_ROOT\" --no-recursion --null \\
       -T \"$FASTDIFF_CHANGED\" >/mnt/$FASTDIFF_RUN.tar'
 
-In the arguments {root} stands for what relative paths are relative to, and {changed}, {deleted} and
-{all} for files with that part of the list, in the form of the job's consumer; FASTDIFF_CHANGED,
-FASTDIFF_DELETED and FASTDIFF_ALL name them too, as far as the consumer has them (rsync and rclone
-all three, tar the first two, restic, borg and paths the first; for duplicati {all} is for
---parameters-file, the others hold one option each; text, json and name-status have {all} alone).
-The files are removed when the command has ended. FASTDIFF_JOB and FASTDIFF_RUN are the job's name
-and the run's number, FASTDIFF_ROOT is what {root} stands for.
+In the arguments, {root} stands for what relative paths are relative to, and {changed}, {deleted} and {all} for files
+with that part of the list, in the form of the job's consumer. FASTDIFF_ROOT, FASTDIFF_CHANGED, FASTDIFF_DELETED and
+FASTDIFF_ALL name them too. FASTDIFF_JOB and FASTDIFF_RUN are the job's name and the run's number. The files are removed
+when the command has ended. Each consumer has:";
 
-The baseline moves only if the command ends with a code that means success: 0, of rsync also 24,
-of duplicati also 1, or those of the definition. Otherwise the same changes are listed again. If
-nothing changed the command is not started. A command on trial moves the baseline too, so that the
-job's own never gets that list: try with `fastdiff begin`, and end with `fastdiff abort`.
+const BASELINE: &str = "\
+The baseline moves only if the command ends with a code that means success:";
 
-Exit codes: that of the command, 128 and the signal's number if one ended it; 127 if it is not
-found, 126 if it cannot be executed; 125 if fastdiff failed by itself, something could not be
-read or listed, or the baseline could not be moved after the command had succeeded.";
+const EXIT_CODES: &str = "\
+or those of the definition. Otherwise the same changes are listed again. If nothing changed, the command is not started.
+A command on trial moves the baseline too, so that the job's own command never gets that list: try with `fastdiff begin`,
+and end with `fastdiff abort`.
+
+Exit codes: that of the command, 128 and the signal's number if one ended it; 127 if it is not found, 126 if it cannot be
+executed; 125 if fastdiff failed by itself, something could not be read or listed, or the baseline could not be moved
+after the command had succeeded.";
 
 /// Begin a run of a job, run the backup program with its lists, and commit if that succeeds.
 #[derive(clap::Args)]
-#[command(after_help = AFTER_HELP)]
+#[command(after_help = after_help())]
 #[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub(super) struct RunArgs {
     /// The job
     name: String,
 
-    /// Start the command also if something could not be read; duplicati also if no list can be made for it, so that it scans
+    /// Start the command also if something could not be read; also if no list can be made for a program that scans by itself without one
     #[arg(long)]
     anyway: bool,
 
@@ -176,8 +179,8 @@ fn with_lists(
     let lists = match Lists::write(definition, &started, dir) {
         Ok(Written::Lists(lists)) => lists,
         Ok(Written::Nothing) => return nothing_to_do(args, definition, locked, started, "nothing is to be listed"),
-        Err(Error::Refused { consumer: "duplicati", reason }) if args.anyway => {
-            print_message("warning", format_args!("no list, so that Duplicati scans by itself: {reason}"));
+        Err(Error::Refused { consumer, reason }) if args.anyway && definition.consumer.scans_by_itself() => {
+            print_message("warning", format_args!("no list, so that {consumer} scans by itself: {reason}"));
             Lists::empty(definition, dir)?
         }
         Err(error @ Error::Refused { .. }) => return not_started(error.to_string()),

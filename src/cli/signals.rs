@@ -172,7 +172,8 @@ static IS_CALLED: AtomicBool = AtomicBool::new(false);
 const CALLED: &[u8] =
     b"LOG:INFO fastdiff: no list, so that Duplicati scans everything: a snapshot was cut short while it was read\n";
 
-/// Duplicati called: a file that is cut short is said on standard output, and is no failure of the program.
+/// Duplicati called: a file that is cut short is reported on standard output, and is not a failure of the program.
+#[cfg(feature = "duplicati")]
 pub(super) fn say_on_standard_output() {
     IS_CALLED.store(true, Ordering::SeqCst);
 }

@@ -47,7 +47,7 @@ fn an_existing_file_that_is_no_snapshot_is_refused_and_stays() {
     for file in ["thesis.txt", "one-byte", "x.snap"] {
         let before = (env.read(file), env.path(file).metadata().unwrap().ino());
         let error = env.run(["snap", "tree", "-o", file]).failure(2);
-        assert!(error.contains(&format!("output {file}: exists and is no snapshot")), "{error}");
+        assert!(error.contains(&format!("output {file}: exists and is not a snapshot")), "{error}");
         assert_eq!(before, (env.read(file), env.path(file).metadata().unwrap().ino()));
     }
     assert_eq!(env.names(""), ["one-byte", "thesis.txt", "tree", "x.snap"]);

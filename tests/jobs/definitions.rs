@@ -245,7 +245,7 @@ fn a_pattern_that_names_the_root_itself_is_told() {
     assert_eq!(run.code, Some(0));
     assert_eq!(
         run.stderr,
-        "fastdiff: warning: exclude pattern [ROOT]/tree/sub: patterns are relative to each root, this one should begin with /sub\n"
+        "fastdiff: warning: exclude pattern [ROOT]/tree/sub: patterns are relative to each root; write /sub instead\n"
     );
 }
 
@@ -258,7 +258,7 @@ fn what_could_never_run_is_not_added() {
     jobs.env.dir("tree/sub");
     assert!(add(&["tree", "tree/sub"]).contains("lies inside of the root [ROOT]/tree"));
     assert!(add(&["tree", "--consumer=rsync", "--", "rsync", "-a", "x/", "y/"]).contains("write {root}/"));
-    assert!(add(&["tree", "--", "cat", "{Al}"]).contains("the command holds {Al}; {all} is meant?"));
+    assert!(add(&["tree", "--", "cat", "{Al}"]).contains("the command holds {Al}; did you mean {all}?"));
     assert!(add(&["tree", "--exclude-from=-"]).contains("cannot read --exclude-from standard input at each run"));
     assert!(add(&["tree", "--duplicati-db=x"]).contains("--duplicati-db is for --consumer duplicati only"));
     let asked = add(&["tree", "--consumer=restic", "--", "cat", "{deleted}"]);

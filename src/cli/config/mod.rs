@@ -4,7 +4,7 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use clap::ValueEnum as _;
+use fastdiff::consumers::{DatabaseChoice, ListOptions};
 use fastdiff::jobs::{RunRequest, check_name};
 use fastdiff::path::PathExt as _;
 use fastdiff::{FilterOptions, Pattern, RemovalLimit, ScanOptions};
@@ -13,8 +13,8 @@ use toml_edit::{Array, DocumentMut, Item, Table, value};
 mod parse;
 
 use self::parse::Section;
-use super::Failure;
-use super::format::Format;
+use super::format::{Form, Format};
+use super::{Failure, job_database};
 
 /// Finished snapshots that are kept beside the committed one if nothing else is said.
 pub(super) const DEFAULT_KEEP: usize = 1;
@@ -42,7 +42,7 @@ pub(super) struct Definition {
     pub(super) one_file_system: bool,
     pub(super) keep: usize,
     pub(super) max_delete: Option<RemovalLimit>,
-    pub(super) duplicati_db: Option<PathBuf>,
+    pub(super) database: DatabaseChoice,
     /// None for what the consumer's codes are by default.
     pub(super) success: Option<Vec<i32>>,
     /// Start the command also if something could not be read.
@@ -199,8 +199,8 @@ impl Definition {
         if let Some(limit) = self.max_delete {
             table.insert("max-delete", value(limit.to_string()));
         }
-        if let Some(file) = &self.duplicati_db {
-            table.insert("duplicati-db", value(text(file)?));
+        if let Some(file) = job_database::shown(&self.database) {
+            table.insert(job_database::KEY, value(text(file)?));
         }
         if let Some(success) = &self.success {
             table.insert("success", value(success.iter().map(|code| i64::from(*code)).collect::<Array>()));
@@ -224,11 +224,12 @@ impl Definition {
 
     /// The exit codes of the command that mean success.
     pub(super) fn success_codes(&self) -> &[i32] {
-        self.success.as_deref().unwrap_or(match self.consumer {
-            Format::Duplicati => &[0, 1],
-            Format::Rsync => &[0, 24],
-            _ => &[0],
-        })
+        self.success.as_deref().unwrap_or(self.consumer.success_codes())
+    }
+
+    /// How a list of the job is written in a format.
+    pub(super) fn form(&self, format: Format) -> Form {
+        Form { format, options: ListOptions::default().with_database(self.database.clone()) }
     }
 
     /// What its walk leaves out; files with patterns are read now.
@@ -265,12 +266,5 @@ impl Definition {
         request.diff.renames = self.consumer.knows_renames();
         request.diff.max_removed = self.max_delete;
         Ok(request)
-    }
-}
-
-impl Format {
-    /// The word of the command line.
-    pub(super) fn name(self) -> String {
-        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
     }
 }

@@ -2,15 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::ValueEnum as _;
 use fastdiff::RemovalLimit;
+use fastdiff::consumers::{self, Consumer, DatabaseChoice};
 use fastdiff::path::PathExt as _;
 use toml_edit::{Item, TableLike, Value};
 
 use super::{DEFAULT_KEEP, Definition, MOST_KEPT};
-use crate::cli::Failure;
 use crate::cli::filter::parse_name;
 use crate::cli::format::Format;
+use crate::cli::{Failure, job_database};
 
 const KEYS: [&str; 13] = [
     "roots",
@@ -22,7 +22,7 @@ const KEYS: [&str; 13] = [
     "one-file-system",
     "keep",
     "max-delete",
-    "duplicati-db",
+    job_database::KEY,
     "success",
     "anyway",
     "command",
@@ -94,11 +94,20 @@ impl<'a> Section<'a> {
 
     fn consumer(&self) -> Result<Format, Failure> {
         let Some(text) = self.text("consumer")? else { return Ok(Format::default()) };
-        Format::from_str(text, false).map_err(|_| {
-            let known: Vec<_> = Format::value_variants().iter().map(|format| format.name()).collect();
-            let what = format!("{:?} is none of {}", text, known.join(", "));
-            self.wrong("consumer", &what)
+        consumers::find(text).map(Format::from).ok_or_else(|| {
+            let known: Vec<_> = consumers::all().map(Consumer::name).collect();
+            self.wrong("consumer", &format!("{text:?} is not one of {}", known.join(", ")))
         })
+    }
+
+    fn database(&self, consumer: Format) -> Result<DatabaseChoice, Failure> {
+        let key = job_database::KEY;
+        match self.text(key)? {
+            Some(_) if !consumer.needs_database() => {
+                Err(self.wrong(key, &format!("is not for the consumer {}; take it out", consumer.name())))
+            }
+            given => job_database::read(given.map(Path::new), |_| self.path(key, given.unwrap_or_default())),
+        }
     }
 
     fn max_delete(&self) -> Result<Option<RemovalLimit>, Failure> {
@@ -146,14 +155,6 @@ impl<'a> Section<'a> {
             return Err(self.wrong("command", "holds a NUL, which no program can be given"));
         }
         let consumer = self.consumer()?;
-        let duplicati_db = match self.text("duplicati-db")? {
-            Some(_) if consumer != Format::Duplicati => {
-                return Err(self.wrong("duplicati-db", "is for the consumer duplicati only"));
-            }
-            Some("none") => Some(PathBuf::from("none")),
-            Some(text) => Some(self.path("duplicati-db", text)?),
-            None => None,
-        };
         Ok(Definition {
             name: self.name.to_owned(),
             roots,
@@ -165,7 +166,7 @@ impl<'a> Section<'a> {
             one_file_system: self.flag("one-file-system")?,
             keep: self.keep()?,
             max_delete: self.max_delete()?,
-            duplicati_db,
+            database: self.database(consumer)?,
             success: self.success()?,
             anyway: self.flag("anyway")?,
             command,

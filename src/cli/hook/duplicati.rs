@@ -6,15 +6,15 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use fastdiff::consumers::duplicati::{
-    DatabaseProblem, DuplicatiList, DuplicatiOptions, HookNote, JobDatabase, Settings, Settled, baseline_gate,
-    common_gate, settle,
+    DatabaseProblem, Duplicati, DuplicatiList, DuplicatiOptions, HookNote, JobDatabase, Settings, Settled,
+    baseline_gate, common_gate, settle,
 };
+use fastdiff::consumers::{Consumer as _, DatabaseChoice};
 use fastdiff::jobs::{LockedJob, RunRequest, RunResult, StartedRun};
 use fastdiff::path::PathExt as _;
 use fastdiff::{Error, Monitor, Warning};
 use indicatif::HumanCount;
 
-use super::super::format::Format;
 use super::super::nice::NiceArgs;
 use super::super::state::StateArgs;
 use super::super::walk::{WalkArgs, parse_timeout};
@@ -190,8 +190,8 @@ fn wait_for_another_second(then: SystemTime) -> i64 {
 /// What to tell Duplicati, or why there is no list.
 fn answer(args: &HookDuplicatiArgs, settings: &Settings, until: Instant) -> Result<(Answer, Held), String> {
     let (definition, job) = args.state.job(&args.job).map_err(said)?;
-    if definition.consumer != Format::Duplicati {
-        let consumer = definition.consumer.name();
+    let consumer = definition.consumer.name();
+    if consumer != Duplicati.name() {
         return Err(format!("the job {} is for {consumer}: add one with --consumer duplicati", args.job));
     }
     let told = |e: Error| e.to_string();
@@ -199,8 +199,10 @@ fn answer(args: &HookDuplicatiArgs, settings: &Settings, until: Instant) -> Resu
     args.walk.add_to(&mut request.scan);
     let left_out = [job.store().dir().to_owned()];
     let held = Held { locked: job.lock().map_err(told)?, keep: definition.keep };
-    let file =
-        settings.database.clone().or_else(|| definition.duplicati_db.clone().filter(|db| db != Path::new("none")));
+    let file = settings.database.clone().or_else(|| match &definition.database {
+        DatabaseChoice::File(file) => Some(file.clone()),
+        DatabaseChoice::NotGiven | DatabaseChoice::Without => None,
+    });
 
     let database = open(file.as_deref());
     let before = outcome(&held, settings, file.as_deref(), &database)?;
@@ -241,9 +243,7 @@ fn what(
     options.exact = true;
     options.unstored = settings.unstored()?;
     let list = DuplicatiList::new(started.diff(), &options).map_err(|e| match e {
-        Error::Refused { reason, .. } => {
-            reason.trim_end_matches("; without a list Duplicati scans everything, which is safe").to_owned()
-        }
+        Error::Refused { reason, .. } => reason,
         other => other.to_string(),
     })?;
     if list.is_long && settings.has_later_script() {

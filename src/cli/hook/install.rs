@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Subcommand;
-use fastdiff::consumers::duplicati::{Settings, filters_differ};
+use fastdiff::consumers::Consumer as _;
+use fastdiff::consumers::duplicati::{Duplicati, Settings, filters_differ};
 use fastdiff::path::{PathExt as _, absolute};
 use fastdiff::terminal::is_harmless;
 
-use super::super::format::Format;
 use super::super::state::StateArgs;
 use super::super::walk::parse_timeout;
 use super::super::{DONE, Failure, Outcome, output_failure, print_message};
@@ -80,7 +80,7 @@ pub(super) fn run(args: &HookInstallArgs) -> Outcome {
 
 fn duplicati(args: &HookInstallDuplicatiArgs) -> Outcome {
     let (definition, job) = args.state.job(&args.job)?;
-    if definition.consumer != Format::Duplicati {
+    if definition.consumer.name() != Duplicati.name() {
         return Err(Failure::Other(format!(
             "job {} is for {}; add one with --consumer duplicati",
             args.job,

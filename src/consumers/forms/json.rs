@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
-use super::super::{Emitted, PathStyle, for_each_change, written};
+use super::super::{Consumer, Emitted, ListOptions, ListPart, PathChoice, PathStyle, for_each_change, written};
 use crate::Result;
 use crate::diff::{Change, ChangeKind, Diff, Side};
 use crate::metadata::{Flags, Stat, Time};
@@ -121,17 +121,47 @@ fn line<'a>(change: &Change, style: &PathStyle) -> Line<'a> {
     }
 }
 
-/// Writes one JSON object a line.
-///
-/// # Errors
-/// A damaged snapshot, or what writing gives.
-pub fn json(diff: &Diff<'_>, style: &PathStyle, out: &mut dyn Write) -> Result<Emitted> {
-    let emitted = for_each_change(diff, |change| {
-        serde_json::to_writer(&mut *out, &line(change, style))?;
-        out.write_all(b"\n")
-    })?;
-    written(out.flush())?;
-    Ok(emitted)
+/// One JSON object a line.
+#[derive(Debug, Clone, Copy)]
+pub struct Json;
+
+impl Consumer for Json {
+    fn name(&self) -> &'static str {
+        "json"
+    }
+
+    fn about(&self) -> &'static str {
+        "One JSON object a line"
+    }
+
+    fn parts(&self) -> &'static [ListPart] {
+        &[ListPart::All]
+    }
+
+    fn usual_part(&self) -> ListPart {
+        ListPart::All
+    }
+
+    fn has_separate_parts(&self) -> bool {
+        false
+    }
+
+    fn knows_renames(&self) -> bool {
+        true
+    }
+
+    fn paths(&self) -> PathChoice {
+        PathChoice::Any
+    }
+
+    fn write(&self, diff: &Diff<'_>, options: &ListOptions, out: &mut dyn Write) -> Result<Emitted> {
+        let emitted = for_each_change(diff, |change| {
+            serde_json::to_writer(&mut *out, &line(change, &options.style))?;
+            out.write_all(b"\n")
+        })?;
+        written(out.flush())?;
+        Ok(emitted)
+    }
 }
 
 /// One entry of a snapshot as a JSON object.
