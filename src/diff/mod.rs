@@ -24,7 +24,7 @@ pub use summary::{Summary, Tally};
 use std::sync::Arc;
 
 use self::cached_changes::CachedChanges;
-use self::changes::ChangeSource;
+use self::changes::ChangeOrigin;
 use self::compare::{Compare, TreePart};
 use self::first_pass::FirstPass;
 use self::renames::Renames;
@@ -191,12 +191,12 @@ impl<'a> Diff<'a> {
 
     fn changes_as<'d>(&'d self, renames: Option<&'d Renames>) -> Changes<'a, 'd> {
         let source = if self.everything {
-            ChangeSource::Everything(Box::new(self.newer.entries()))
+            ChangeOrigin::Everything(Box::new(self.newer.entries()))
         } else if let Some(cached) = &self.cached {
-            ChangeSource::cached(cached)
+            ChangeOrigin::cached(cached)
         } else {
             let whole = TreePart::default();
-            ChangeSource::compared(Compare::new(self.older, self.newer, whole, &self.renumbered))
+            ChangeOrigin::compared(Compare::new(self.older, self.newer, whole, &self.renumbered))
         };
         Changes::new(self, renames, source, &self.relisted)
     }
