@@ -77,7 +77,9 @@ pub(crate) fn list_of_a_changed_tree(new_file: &str) -> Result<String, Box<dyn E
     scan(&options, None, &new, &NoMonitor)?;
 
     let (old, new) = (Snapshot::open(&old)?, Snapshot::open(&new)?);
-    let diff = Diff::new(&old, &new, &DiffOptions { renames: Zip.knows_renames(), ..DiffOptions::default() })?;
+    let mut options = DiffOptions::default();
+    options.renames = Zip.knows_renames();
+    let diff = Diff::new(&old, &new, &options)?;
     let mut list = Vec::new();
     Zip.write(&diff, &ListOptions::default(), &mut list)?;
     Ok(String::from_utf8(list)?)

@@ -231,6 +231,7 @@ pub enum DatabaseChoice {
 
 /// What the paths of a list are relative to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum PathChoice {
     /// To whatever the user likes: see [`ListOptions::style`].
     Any,
@@ -266,6 +267,7 @@ pub enum FullList {
 
 /// A command that makes a destination equal to the roots without a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct MirrorCommand {
     /// The program and its options, safe for a shell as they are.
     pub program: &'static str,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use fastdiff::consumers::{DatabaseChoice, ListOptions};
 use fastdiff::jobs::{RunRequest, check_name};
 use fastdiff::path::PathExt as _;
-use fastdiff::{DiffOptions, FilterOptions, Pattern, RemovalLimit, ScanOptions};
+use fastdiff::{FilterOptions, Pattern, RemovalLimit, ScanOptions};
 use toml_edit::{Array, DocumentMut, Item, Table, value};
 
 mod parse;
@@ -242,12 +242,11 @@ impl Definition {
             patterns.extend(Pattern::lines(&content, file));
         }
         patterns.extend(self.exclude.iter().map(Pattern::new));
-        let filter = FilterOptions {
-            patterns,
-            exclude_caches: self.exclude_caches,
-            exclude_if_present: self.exclude_if_present.clone(),
-            one_file_system: self.one_file_system,
-        };
+        let mut filter = FilterOptions::default();
+        filter.patterns = patterns;
+        filter.exclude_caches = self.exclude_caches;
+        filter.exclude_if_present.clone_from(&self.exclude_if_present);
+        filter.one_file_system = self.one_file_system;
         let refused = |e| match e {
             fastdiff::Error::Pattern { pattern, from: None, reason } => {
                 Failure::Other(format!("job {}: key exclude: pattern {pattern:?}: {reason}", self.name))
@@ -263,12 +262,9 @@ impl Definition {
         let mut scan = ScanOptions::new(&self.roots);
         scan.filter = self.filter()?;
         let mut request = RunRequest::new(scan, self.consumer.name());
-        request.diff = DiffOptions {
-            // What the consumer does not know as a rename must not be hidden as one.
-            renames: self.consumer.knows_renames(),
-            max_removed: self.max_delete,
-            ..DiffOptions::default()
-        };
+        // What the consumer does not know as a rename must not be hidden as one.
+        request.diff.renames = self.consumer.knows_renames();
+        request.diff.max_removed = self.max_delete;
         Ok(request)
     }
 }

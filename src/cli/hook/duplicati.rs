@@ -236,7 +236,10 @@ fn what(
     if let Some(reason) = &started.full {
         return Err(reason.to_string());
     }
-    let options = DuplicatiOptions { database: Some(file), exact: true, unstored: unstored(settings)? };
+    let mut options = DuplicatiOptions::default();
+    options.database = Some(file);
+    options.exact = true;
+    options.unstored = unstored(settings)?;
     let list = DuplicatiList::new(started.diff(), &options).map_err(|e| match e {
         Error::Refused { reason, .. } => reason,
         other => other.to_string(),

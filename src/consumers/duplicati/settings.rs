@@ -37,6 +37,7 @@ const SEPARATOR: u8 = if cfg!(windows) { b';' } else { b':' };
 
 /// The environment of a script, as far as it matters.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Settings {
     /// `BEFORE`, `AFTER`, ….
     pub event: String,
