@@ -61,7 +61,9 @@ fn read(data: &[u8]) {
     let whole = Snapshot::open(file_of_whole.path()).expect("a whole snapshot");
     for (old, new) in [(&snapshot, &whole), (&whole, &snapshot), (&snapshot, &snapshot)] {
         for (renames, allow_root_change) in [(true, true), (false, false)] {
-            let listed = compared(old, new, &DiffOptions { renames, allow_root_change, max_removed: None });
+            let mut options = DiffOptions::default();
+            (options.renames, options.allow_root_change) = (renames, allow_root_change);
+            let listed = compared(old, new, &options);
             if let Err(Error::Snapshot { problem, .. }) = listed {
                 assert!(verified.is_err(), "verify overlooks what the list of changes finds: {problem}");
             }
@@ -74,7 +76,8 @@ fn compared(old: &Snapshot, new: &Snapshot, options: &DiffOptions) -> Result<()>
     let diff = Diff::new(old, new, options)?;
     let out = &mut std::io::sink();
     let (plain, nul) = (ListOptions::default(), ListOptions::default().with_nul(true));
-    let text = TextOptions { color: true, suspects: true, ..TextOptions::default() };
+    let mut text = TextOptions::default();
+    (text.color, text.suspects) = (true, true);
     Json.write(&diff, &plain, out)?;
     Text.write(&diff, &plain.clone().with_text(text), out)?;
     NameStatus.write(&diff, &nul, out)?;

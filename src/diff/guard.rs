@@ -12,6 +12,7 @@ use crate::{Error, Result};
 
 /// How many removed entries a list may have.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub enum RemovalLimit {
     /// A number of entries.
     Entries(u64),

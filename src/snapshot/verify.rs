@@ -8,6 +8,7 @@ use crate::{Error, Result, path};
 
 /// How much [`Snapshot::verify`] checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Verified {
     /// Directory records.
     pub directories: u64,

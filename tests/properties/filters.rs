@@ -69,7 +69,9 @@ fn left(place: &Place, patterns: &[String]) -> Model {
 }
 
 fn options(patterns: &[String]) -> FilterOptions {
-    FilterOptions { patterns: patterns.iter().map(Pattern::new).collect(), ..FilterOptions::default() }
+    let mut options = FilterOptions::default();
+    options.patterns = patterns.iter().map(Pattern::new).collect();
+    options
 }
 
 /// What patterns are made of.

@@ -35,22 +35,22 @@ fn read_below(dir: &Path, model: &mut Model) {
 }
 
 fn stat(m: &fs::Metadata) -> Stat {
-    Stat {
-        mode: u16::try_from(m.mode()).expect("16 bits"),
-        nlink: u32::try_from(m.nlink()).expect("few links"),
-        uid: m.uid(),
-        gid: m.gid(),
-        ino: m.ino(),
-        size: m.size(),
-        mtime: Time::new(m.mtime(), u32::try_from(m.mtime_nsec()).expect("below a second")),
-        ctime: Time::new(m.ctime(), u32::try_from(m.ctime_nsec()).expect("below a second")),
-        birth: 0,
-    }
+    let mut stat = Stat::default();
+    stat.mode = u16::try_from(m.mode()).expect("16 bits");
+    stat.nlink = u32::try_from(m.nlink()).expect("few links");
+    stat.uid = m.uid();
+    stat.gid = m.gid();
+    stat.ino = m.ino();
+    stat.size = m.size();
+    stat.mtime = Time::new(m.mtime(), u32::try_from(m.mtime_nsec()).expect("below a second"));
+    stat.ctime = Time::new(m.ctime(), u32::try_from(m.ctime_nsec()).expect("below a second"));
+    stat
 }
 
-/// A stat of the crate as the model holds it.
-pub(crate) fn without_birth(stat: Stat) -> Stat {
-    Stat { birth: 0, ..stat }
+/// A stat as the model knows it.
+pub(crate) fn without_birth(mut stat: Stat) -> Stat {
+    stat.birth = 0;
+    stat
 }
 
 /// The components of a path. Comparing these is tree order by definition.

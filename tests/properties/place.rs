@@ -84,8 +84,9 @@ impl Place {
 
     /// A filter that leaves out directories with a marker, or nothing.
     pub(crate) fn marked(is_marked: bool) -> FilterOptions {
-        let names = if is_marked { vec!["b".to_owned(), ".a".to_owned()] } else { Vec::new() };
-        FilterOptions { exclude_if_present: names, ..FilterOptions::default() }
+        let mut filter = FilterOptions::default();
+        filter.exclude_if_present = if is_marked { vec!["b".to_owned(), ".a".to_owned()] } else { Vec::new() };
+        filter
     }
 
     /// Takes a snapshot with a walker and a filter.
@@ -131,5 +132,7 @@ pub(crate) fn changes(old: &Snapshot, new: &Snapshot, renames: bool) -> Vec<Chan
 
 /// Random edits may well empty the root.
 pub(crate) fn options(renames: bool) -> DiffOptions {
-    DiffOptions { renames, allow_root_change: true, ..DiffOptions::default() }
+    let mut options = DiffOptions::default();
+    (options.renames, options.allow_root_change) = (renames, true);
+    options
 }

@@ -27,11 +27,10 @@ fn place(made: &[Edit], changed: &[Edit]) -> Place {
 fn filter() -> impl Strategy<Value = FilterOptions> {
     let pattern = proptest::sample::select(&["a", "a-b/", "*b", "/a/*", "!a.b", "**/c"][..]);
     (proptest::collection::vec(pattern, 0..3), proptest::bool::weighted(0.2)).prop_map(|(patterns, marked)| {
-        FilterOptions {
-            patterns: patterns.into_iter().map(Pattern::new).collect(),
-            exclude_if_present: if marked { vec![".a".to_owned()] } else { Vec::new() },
-            ..FilterOptions::default()
-        }
+        let mut filter = FilterOptions::default();
+        filter.patterns = patterns.into_iter().map(Pattern::new).collect();
+        filter.exclude_if_present = if marked { vec![".a".to_owned()] } else { Vec::new() };
+        filter
     })
 }
 
