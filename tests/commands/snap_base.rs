@@ -121,7 +121,7 @@ fn a_base_that_cannot_be_used_is_an_error() {
         ("text", "snapshot text: is not a fastdiff snapshot"),
         ("empty", "snapshot empty: is empty"),
         ("tree", "snapshot tree: is a directory"),
-        ("fifo", "snapshot fifo: is not a regular file"),
+        ("fifo", "snapshot fifo: is a special file, not a snapshot file"),
         ("-", "cannot come from standard input"),
     ] {
         let error = env.run(["snap", "tree", "-o", "a.snap", "--base", base]).failure(2);
