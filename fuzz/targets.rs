@@ -1,5 +1,5 @@
 //! What the fuzz targets do with their bytes. tests/attacks/fuzzed.rs replays the corpus and every case that
-//! was ever found through the same functions, so that they stay solved.
+//! was ever found through the same functions, so that none of them fails again.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -123,14 +123,14 @@ fn column(data: &[u8], index_end: usize, number: usize) -> Option<(usize, usize)
 pub(crate) fn repaired(data: &[u8]) -> Option<Vec<u8>> {
     let mut data = data.to_vec();
     let len = data.len();
-    // The sections stand at the end, so that bytes may be put into the blocks and taken out of them.
+    // The sections stand at the end. So bytes can be added to the blocks and removed from them.
     let meta_at = len.checked_sub(u64_at(&data, 48)?)?;
     let index_at = meta_at.checked_sub(u64_at(&data, 32)?).filter(|at| *at >= HEADER)?;
     data[..16].copy_from_slice(&WHOLE[..16]);
     data[16..24].copy_from_slice(&(len as u64).to_le_bytes());
     data[24..32].copy_from_slice(&(index_at as u64).to_le_bytes());
     data[40..48].copy_from_slice(&(meta_at as u64).to_le_bytes());
-    // The same question, so that there is a list; with a mark in the reserved bytes it is compared.
+    // The same scope, so that there is a list. With a mark in `hints_since` the scopes are compared.
     if data[176] == 0 {
         data[240..256].copy_from_slice(&WHOLE[240..256]);
     }

@@ -70,14 +70,14 @@ pub(super) fn report(outcome: &ScanOutcome, quiet: bool) {
                 format_args!("the hints were not used, so everything was read: {problem}{advice}"),
             );
         }
-        Some(HintsUse::Narrowed { paths, outside }) if !quiet => {
+        Some(HintsUse::Used { paths, outside }) if !quiet => {
             let outside = if *outside > 0 {
                 format!(", {} of them outside of the roots", HumanCount(*outside))
             } else {
                 String::new()
             };
             let hints = if *paths == 1 { "hint" } else { "hints" };
-            print_message("note", format_args!("narrowed to {} {hints}{outside}", HumanCount(*paths)));
+            print_message("note", format_args!("used {} {hints}{outside}", HumanCount(*paths)));
         }
         _ => {}
     }

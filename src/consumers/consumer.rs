@@ -17,6 +17,11 @@ pub trait Consumer: fmt::Debug + Sync {
     /// Its name on the command line and in the definition of a job: lower case, no blanks.
     fn name(&self) -> &'static str;
 
+    /// Its name in a sentence.
+    fn title(&self) -> &'static str {
+        self.name()
+    }
+
     /// What its list is, or what to know of it: one line of help.
     fn about(&self) -> &'static str;
 

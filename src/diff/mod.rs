@@ -24,7 +24,7 @@ pub use summary::{Summary, Tally};
 use std::sync::Arc;
 
 use self::cached_changes::CachedChanges;
-use self::changes::ChangeOrigin;
+use self::changes::RawChanges;
 use self::compare::{Compare, TreePart};
 use self::first_pass::FirstPass;
 use self::renames::Renames;
@@ -191,12 +191,12 @@ impl<'a> Diff<'a> {
 
     fn changes_as<'d>(&'d self, renames: Option<&'d Renames>) -> Changes<'a, 'd> {
         let source = if self.everything {
-            ChangeOrigin::Everything(Box::new(self.newer.entries()))
+            RawChanges::Everything(Box::new(self.newer.entries()))
         } else if let Some(cached) = &self.cached {
-            ChangeOrigin::cached(cached)
+            RawChanges::cached(cached)
         } else {
             let whole = TreePart::default();
-            ChangeOrigin::compared(Compare::new(self.older, self.newer, whole, &self.renumbered))
+            RawChanges::compared(Compare::new(self.older, self.newer, whole, &self.renumbered))
         };
         Changes::new(self, renames, source, &self.relisted)
     }

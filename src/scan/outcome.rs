@@ -33,7 +33,7 @@ impl ScanOutcome {
 #[non_exhaustive]
 pub enum HintsUse {
     /// The scan read only what they name, and what is always read.
-    Narrowed {
+    Used {
         /// How many paths they name.
         paths: u64,
         /// How many of these lie outside of the roots.

@@ -111,9 +111,9 @@ fn what_is_no_regular_file_is_no_output() {
     for (output, says) in [
         ("dir", "output dir: is a directory; name a file in it"),
         ("dir/", "is a directory; name a file in it"),
-        ("fifo", "output fifo: exists and is no regular file"),
-        ("socket", "output socket: exists and is no regular file"),
-        ("/dev/null", "output /dev/null: exists and is no regular file"),
+        ("fifo", "output fifo: exists and is not a regular file"),
+        ("socket", "output socket: exists and is not a regular file"),
+        ("/dev/null", "output /dev/null: exists and is not a regular file"),
         (".", "output .: is "),
         ("..", "output ..: is "),
         ("missing/a.snap", "cannot create a file in missing: No such file or directory"),

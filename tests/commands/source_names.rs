@@ -26,7 +26,8 @@ fn defined_types(tokens: &[String]) -> Vec<&str> {
             "}" => drop(is_impl.pop()),
             "type" if is_impl.last() == Some(&true) => {}
             "struct" | "enum" | "trait" | "union" | "type" => {
-                types.extend(tokens.get(at + 1).filter(|name| name.starts_with(char::is_uppercase)).map(String::as_str));
+                types
+                    .extend(tokens.get(at + 1).filter(|name| name.starts_with(char::is_uppercase)).map(String::as_str));
             }
             _ => {}
         }

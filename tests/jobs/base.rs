@@ -132,14 +132,14 @@ fn hints_narrow_by_the_snapshot_that_they_are_complete_for() {
     let a = format!("{}\n", jobs.env.path("tree/a/new").display());
     // Pending is run 2; these are complete since the baseline, which is older.
     let begun = locked.begin(&hinted(&baseline, &a), &NoMonitor).unwrap();
-    assert_eq!(begun.outcome.hints, Some(HintsUse::Narrowed { paths: 1, outside: 0 }));
+    assert_eq!(begun.outcome.hints, Some(HintsUse::Used { paths: 1, outside: 0 }));
     assert_eq!(begun.diff().changes().count(), 2);
     // And these since the run that is pending now.
     let pending = begun.new_snapshot().header().identity;
     jobs.env.write("tree/b/new", "");
     let b = format!("{}\n", jobs.env.path("tree/b/new").display());
     let begun = locked.begin(&hinted(&pending, &b), &NoMonitor).unwrap();
-    assert_eq!(begun.outcome.hints, Some(HintsUse::Narrowed { paths: 1, outside: 0 }));
+    assert_eq!(begun.outcome.hints, Some(HintsUse::Used { paths: 1, outside: 0 }));
     let added = begun.diff().changes().filter(|c| c.as_ref().unwrap().kind == ChangeKind::Added).count();
     assert_eq!(added, 2, "what the pending run saw is in the list, hint or not");
     assert!(begun.outcome.overlay_of.is_none(), "a job's snapshots stand by themselves");

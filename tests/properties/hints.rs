@@ -97,7 +97,7 @@ proptest! {
             options.audit = audit;
             options.overlay = *overlay;
             let (outcome, short) = by_hints(&place, &options, &base, &format!("hinted-{number}.snap"));
-            prop_assert!(matches!(outcome.hints, Some(HintsUse::Narrowed { .. })), "{:?}", outcome.hints);
+            prop_assert!(matches!(outcome.hints, Some(HintsUse::Used { .. })), "{:?}", outcome.hints);
             prop_assert_eq!(state(&short), state(&full));
             prop_assert_eq!(short.verify().expect("undamaged").entries, full.header().counts.entries);
             (base, before) = (short, after);

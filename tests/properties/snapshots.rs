@@ -1,4 +1,4 @@
-//! A snapshot holds what is on disk, whoever read it.
+//! A snapshot holds what is on disk, whichever walker read it.
 
 use std::fs;
 
@@ -11,7 +11,7 @@ use super::model::{Model, read, tree_order, without_birth};
 use super::names::any_name;
 use super::place::{Boundary, Place, entries};
 
-/// The bytes of a snapshot behind its header, which tells its own length.
+/// The bytes of a snapshot after its header. The header holds its own length.
 fn after_header(snapshot: &Snapshot) -> Vec<u8> {
     let bytes = fs::read(snapshot.path()).expect("the snapshot file");
     let len = bytes[12..].first_chunk::<4>().map(|len| u32::from_le_bytes(*len)).expect("a header");
@@ -63,7 +63,7 @@ proptest! {
         made in making(any_name(), true), changed in changing(any_name(), true, 10), filter in filter(), young: bool,
     ) {
         let place = place(&made, &changed);
-        // The same for both, and such that some stamps are young.
+        // The same for both scans. Some stamps are young.
         let boundary = if young {
             let model = read(place.root());
             let latest = model.values().map(|s| s.ctime).nth(model.len() / 2).expect("the root");
