@@ -5,6 +5,32 @@
 
 use clap::Command;
 
+/// The width that most terminals have at least.
+const WIDTH: usize = 80;
+
+/// A column that begins behind this one holds remarks on an example. Before it, it is the text of a table.
+const LAST_TABLE_COLUMN: usize = 24;
+
+/// A line of an example or a table within [`WIDTH`]: its last column goes on in the next lines. A line of one column stays.
+fn fitted(line: &str) -> String {
+    let begins = line.len() - line.trim_start().len();
+    let gap = line[begins..].find("  ").map(|gap| begins + gap);
+    let Some(gap) = gap.filter(|_| line.chars().count() > WIDTH) else { return line.to_owned() };
+    let column = line.len() - line[gap..].trim_start().len();
+    let (head, text) = line.split_at(column);
+    if column > LAST_TABLE_COLUMN {
+        return format!("{}\n      {text}", head.trim_end());
+    }
+    let mut lines = vec![head.to_owned()];
+    for word in text.split_inclusive(' ') {
+        if lines.last().is_some_and(|line| line.chars().count() + word.trim_end().chars().count() > WIDTH) {
+            lines.push(" ".repeat(column));
+        }
+        lines.last_mut().into_iter().for_each(|line| line.push_str(word));
+    }
+    lines.iter().map(|line| line.trim_end()).collect::<Vec<_>>().join("\n")
+}
+
 /// Joins the lines of each paragraph of prose.
 fn joined(text: &str) -> String {
     let mut all = String::with_capacity(text.len());
@@ -14,7 +40,11 @@ fn joined(text: &str) -> String {
         if !all.is_empty() {
             all.push(if is_open && is_prose { ' ' } else { '\n' });
         }
-        all.push_str(line);
+        if is_prose {
+            all.push_str(line);
+        } else {
+            all.push_str(&fitted(line));
+        }
         is_open = is_prose && !line.ends_with(':');
     }
     all
@@ -86,6 +116,17 @@ Some prose that goes on. .And on:
   0  done
 End";
         assert_eq!(joined(TEXT), expected);
+    }
+
+    #[test]
+    fn a_wide_line_goes_on_in_its_last_column() {
+        let words = "word ".repeat(14);
+        let table = fitted(&format!("  refused    {words}end"));
+        assert_eq!(table, format!("  refused    {}\n             word end", "word ".repeat(13).trim_end()));
+        let example = fitted(&format!("  fastdiff commit documents --run 12       {words}"));
+        assert_eq!(example, format!("  fastdiff commit documents --run 12\n      {words}"));
+        let command = format!("  {words}{words}end");
+        assert_eq!(fitted(&command), command);
     }
 
     #[test]
