@@ -59,7 +59,7 @@
 //! # Cargo features
 //!
 //! - `cli` (default): the program `fastdiff`. The library does not need it.
-//! - `duplicati` (default): the consumer Duplicati, which reads its job database. It builds SQLite and needs a
+//! - `duplicati` (default): the consumer Duplicati, which reads its job database. It builds `SQLite` and needs a
 //!   C compiler.
 //! - `serde` (default): `Serialize` for [`Change`], [`Entry`], [`Summary`] and [`Tally`], in the form of the
 //!   JSON lists.
