@@ -80,7 +80,7 @@ fn the_example_of_tar_runs_as_it_stands_there() {
     if program("tar").is_none() {
         return;
     }
-    let help = help(&["diff"]);
+    let help = help(&["diff"]).replace("\\ ", "");
     let (_, rest) = help.split_once("fastdiff diff old.snap new.snap --emit tar").unwrap();
     let end = rest.find(">changes.tar").unwrap() + ">changes.tar".len();
     let env = changed("tar");
