@@ -49,13 +49,13 @@ pub enum DatabaseProblem {
     #[error("is locked by another program: is another backup of this job running?")]
     LockedJob,
     /// Its first bytes are not those of `SQLite`.
-    #[error("is encrypted or is no SQLite file")]
+    #[error("is encrypted or is not an SQLite file")]
     NotADatabase,
     /// A version of the schema that is not known.
     #[error("has version {0} of Duplicati's schema, known are {from} to {to}: use a newer fastdiff", from = SCHEMAS.start(), to = SCHEMAS.end())]
     Schema(i64),
     /// A table is missing.
-    #[error("is none of Duplicati's, or damaged: {0}")]
+    #[error("is not a database of Duplicati, or is damaged: {0}")]
     Foreign(String),
     /// It belongs to another job.
     #[error("knows no file below {}: it belongs to another job, or nothing was backed up from there yet", .0.shown())]

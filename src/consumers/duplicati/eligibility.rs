@@ -41,11 +41,11 @@ pub fn settle(note: &HookNote, file: &Path, database: &JobDatabase) -> Result<Se
         _ => return abort(format!("{} backups have run since, not all of them asked this hook", runs.len())),
     };
     if run.row.time < since {
-        return abort("the last backup began before the hook had walked its sources, or the job database was put back from a copy, or the clock was set back".into());
+        return abort("the last backup began before the hook had walked its sources, or the job database was restored from a copy, or the clock was set back".into());
     }
     match &run.outcome {
         RunOutcome::Success => {}
-        RunOutcome::Failed(why) => return abort(format!("the last backup was no success: {why}")),
+        RunOutcome::Failed(why) => return abort(format!("the last backup did not succeed: {why}")),
         RunOutcome::Unfinished => return abort("the last backup was cut off: it left no result".into()),
     }
     let Some(newest) = database.newest_version()? else {
@@ -82,7 +82,7 @@ fn other_database(
         None => true,
     };
     if !(is_new || is_same && has_newest) {
-        let why = "the job database was made anew, put back from a copy, or comes from another machine";
+        let why = "the job database was recreated, restored from a copy, or comes from another machine";
         return Ok(Some(why.to_owned()));
     }
     Ok(None)
@@ -146,7 +146,7 @@ fn version_problem(version: Option<DuplicatiVersion>) -> Option<String> {
             Some(format!("no run has left Duplicati's version yet; {} or later is needed", DuplicatiVersion::FIRST))
         }
         Some(version) if !version.takes_lists() => Some(format!(
-            "Duplicati {version} damages a backup that is given a list; {} or later is needed",
+            "Duplicati {version} damages a backup that gets a list; {} or later is needed",
             DuplicatiVersion::FIRST
         )),
         Some(_) => None,
