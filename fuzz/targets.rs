@@ -1,5 +1,5 @@
 //! What the fuzz targets do with their bytes. tests/attacks/fuzzed.rs replays the corpus and every case that
-//! was ever found through the same functions, so that they stay solved.
+//! was ever found through the same functions, so that none of them fails again.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -61,7 +61,9 @@ fn read(data: &[u8]) {
     let whole = Snapshot::open(file_of_whole.path()).expect("a whole snapshot");
     for (old, new) in [(&snapshot, &whole), (&whole, &snapshot), (&snapshot, &snapshot)] {
         for (renames, allow_root_change) in [(true, true), (false, false)] {
-            let listed = compared(old, new, &DiffOptions { renames, allow_root_change, max_removed: None });
+            let mut options = DiffOptions::default();
+            (options.renames, options.allow_root_change) = (renames, allow_root_change);
+            let listed = compared(old, new, &options);
             if let Err(Error::Snapshot { problem, .. }) = listed {
                 assert!(verified.is_err(), "verify overlooks what the list of changes finds: {problem}");
             }
@@ -74,7 +76,8 @@ fn compared(old: &Snapshot, new: &Snapshot, options: &DiffOptions) -> Result<()>
     let diff = Diff::new(old, new, options)?;
     let out = &mut std::io::sink();
     let (plain, nul) = (ListOptions::default(), ListOptions::default().with_nul(true));
-    let text = TextOptions { color: true, suspects: true, ..TextOptions::default() };
+    let mut text = TextOptions::default();
+    (text.color, text.suspects) = (true, true);
     Json.write(&diff, &plain, out)?;
     Text.write(&diff, &plain.clone().with_text(text), out)?;
     NameStatus.write(&diff, &nul, out)?;
@@ -120,14 +123,14 @@ fn column(data: &[u8], index_end: usize, number: usize) -> Option<(usize, usize)
 pub(crate) fn repaired(data: &[u8]) -> Option<Vec<u8>> {
     let mut data = data.to_vec();
     let len = data.len();
-    // The sections stand at the end, so that bytes may be put into the blocks and taken out of them.
+    // The sections stand at the end. So bytes can be added to the blocks and removed from them.
     let meta_at = len.checked_sub(u64_at(&data, 48)?)?;
     let index_at = meta_at.checked_sub(u64_at(&data, 32)?).filter(|at| *at >= HEADER)?;
     data[..16].copy_from_slice(&WHOLE[..16]);
     data[16..24].copy_from_slice(&(len as u64).to_le_bytes());
     data[24..32].copy_from_slice(&(index_at as u64).to_le_bytes());
     data[40..48].copy_from_slice(&(meta_at as u64).to_le_bytes());
-    // The same question, so that there is a list; with a mark in the reserved bytes it is compared.
+    // The same scope, so that there is a list. With a mark in `hints_since` the scopes are compared.
     if data[176] == 0 {
         data[240..256].copy_from_slice(&WHOLE[240..256]);
     }

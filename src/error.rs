@@ -345,6 +345,7 @@ impl<T, E: Into<io::Error>> Context<T> for std::result::Result<T, E> {
 
 /// Something that was not read, or not as asked; the run goes on.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Warning {
     /// The entry.
     pub path: PathBuf,

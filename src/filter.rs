@@ -44,6 +44,7 @@ impl Pattern {
 
 /// What to leave out. It is part of the scan fingerprint (promise 7).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct FilterOptions {
     /// Gitignore patterns in order; the last that matches decides.
     pub patterns: Vec<Pattern>,

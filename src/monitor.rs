@@ -50,6 +50,7 @@ impl Monitor for NoMonitor {}
 
 /// Keeps the warnings.
 #[derive(Debug, Default)]
+#[non_exhaustive]
 pub struct Collected {
     warnings: Mutex<Vec<Warning>>,
 }

@@ -24,8 +24,7 @@ fn after_help() -> String {
     )
 }
 
-const AFTER_HELP: &str = "\
-  run=$(fastdiff begin documents --no-list) && restic backup ~/Documents &&
+const AFTER_HELP: &str = "  run=$(fastdiff begin documents --no-list) && restic backup ~/Documents &&
       fastdiff commit documents --run $run         a full backup by the program itself
   fastdiff begin documents --hints hints           look only where a watcher saw something
 

@@ -46,12 +46,11 @@ pub(super) fn parts() -> String {
 
 /// The exit codes that mean success, for a sentence or a default.
 pub(super) fn success_codes() -> String {
-    let mut text = "0".to_owned();
-    for consumer in consumers::PROGRAMS.iter().filter(|consumer| consumer.success_codes().len() > 1) {
-        let more = consumer.success_codes()[1..].iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ");
-        let _ = write!(text, ", of {} also {more}", consumer.name());
-    }
-    text
+    let others = consumers::PROGRAMS.iter().filter(|consumer| consumer.success_codes().len() > 1).map(|consumer| {
+        let more = consumer.success_codes()[1..].iter().map(ToString::to_string).collect::<Vec<_>>();
+        format!("{} for {}", more.join(" and "), consumer.name())
+    });
+    format!("0 (also {})", others.collect::<Vec<_>>().join(", "))
 }
 
 /// The help of the option for a part.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use fastdiff::consumers::{ListOptions, PathStyle, TextOptions};
+use fastdiff::consumers::{ListOptions, PathStyle};
 use fastdiff::{Diff, DiffOptions, Error, RemovalLimit, SnapshotProblem};
 
 use fastdiff::path::PathExt as _;
@@ -100,18 +100,18 @@ pub(super) fn run(args: &DiffArgs) -> Outcome {
     } else if old.header().started > new.header().started {
         print_message("warning", "OLD was taken after NEW; are they swapped?");
     }
-    let options = DiffOptions {
-        // A consumer that knows no renames must see what was removed.
-        renames: !args.no_renames && args.emit.knows_renames(),
-        allow_root_change: args.allow_root_change,
-        max_removed: args.max_delete,
-    };
+    let mut options = DiffOptions::default();
+    // A consumer that knows no renames must see what was removed.
+    options.renames = !args.no_renames && args.emit.knows_renames();
+    options.allow_root_change = args.allow_root_change;
+    options.max_removed = args.max_delete;
     let diff = Diff::new(&old, &new, &options)?;
     tell_of_renumbered(&diff);
     let style = if args.relative { relative(&diff)? } else { PathStyle::absolute() };
     let mut options = ListOptions::default().with_style(style).with_nul(args.nul).with_database(database);
     options.part = args.list.map(Into::into);
-    options.text = TextOptions { suspects: args.suspects, suspects_hint: Some(SUSPECTS_HINT), ..options.text };
+    options.text.suspects = args.suspects;
+    options.text.suspects_hint = Some(SUSPECTS_HINT);
     let form = Form { format: args.emit, options };
     let emitted = write_list(&diff, form, &args.output)?;
     if diff.unknown() > 0 {

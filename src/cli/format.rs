@@ -125,7 +125,7 @@ pub(super) fn advice(error: &Error) -> Option<String> {
     let (Error::Refused { consumer, .. } | Error::NothingToList { consumer, .. }) = error else { return None };
     let format = Format(consumers::find(consumer)?);
     if format.scans_by_itself() {
-        return Some(format!("without a list {consumer} scans everything, which is safe"));
+        return Some(format!("without a list {} scans everything, which is safe", format.title()));
     }
     // Of the forms only the one that has a path a line refuses a list.
     let is_form = consumers::FORMS.iter().any(|form| form.name() == *consumer);

@@ -43,7 +43,9 @@ impl HintsArgs {
             let bytes = read(file).map_err(|e| {
                 Failure::Other(format!("cannot read --hints {}: {e}; name a file, or leave it out", file.shown()))
             })?;
-            options.hints = Some(HintsSource { name: file.clone(), bytes, trust: self.trust_hints });
+            let mut hints = HintsSource::new(file, bytes);
+            hints.trust = self.trust_hints;
+            options.hints = Some(hints);
         }
         Ok(())
     }

@@ -67,7 +67,12 @@ impl Lists {
         let written = form.explained(form.format.write_parts(started.diff(), &form.options, &mut outputs));
         let emitted = match written {
             Err(Error::NothingToList { .. }) => return Ok(Written::Nothing),
-            other => other.map_err(|e| about(e, dir))?,
+            Err(error) => {
+                drop(files);
+                lists.remove()?;
+                return Err(about(error, dir));
+            }
+            Ok(emitted) => emitted,
         };
         for (_, file) in &mut files {
             file.flush().map_err(|source| Error::Io { operation: "write", path: dir.to_owned(), source })?;
@@ -76,6 +81,13 @@ impl Lists {
             print_message("note", note);
         }
         Ok(Written::Lists(lists))
+    }
+
+    fn remove(&self) -> Result<(), Error> {
+        let gone = |path: &PathBuf| {
+            std::fs::remove_file(path).map_err(|source| Error::Io { operation: "remove", path: path.clone(), source })
+        };
+        self.files.iter().try_for_each(|(_, path)| gone(path))
     }
 
     /// Files without a list.

@@ -24,29 +24,27 @@ use super::{consumer_help, placeholders};
 fn after_help() -> String {
     let command = consumer_help::command("  fastdiff run photos -- ", "{all}", "{root}", "nas:Photos/", 6);
     let (parts, codes) = (consumer_help::parts(), consumer_help::success_codes());
-    format!("Examples:\n{command}\n{EXAMPLES}\n{parts}\n\n{BASELINE} {codes},\n{EXIT_CODES}")
+    format!(
+        "Examples:\n{command}\n{EXAMPLES}\n{parts}\n\nA code that means success is {codes}, or one of the definition. {BASELINE}"
+    )
 }
 
-const EXAMPLES: &str = "\
-  fastdiff run documents                            the command of the definition
+const EXAMPLES: &str = "  fastdiff run documents                            the command of the definition
   fastdiff run web -- sh -c 'tar -c -C \"$FASTDIFF_ROOT\" --no-recursion --null \\
       -T \"$FASTDIFF_CHANGED\" >/mnt/$FASTDIFF_RUN.tar'
 
-In the arguments, {root} stands for what relative paths are relative to, and {changed}, {deleted} and {all} for files
-with that part of the list, in the form of the job's consumer. FASTDIFF_ROOT, FASTDIFF_CHANGED, FASTDIFF_DELETED and
-FASTDIFF_ALL name them too. FASTDIFF_JOB and FASTDIFF_RUN are the job's name and the run's number. The files are removed
-when the command has ended. Each consumer has:";
+In the arguments, {root} stands for what relative paths are relative to, and {changed}, {deleted} and {all} for files \
+with that part of the list, in the form of the job's consumer. FASTDIFF_ROOT, FASTDIFF_CHANGED, FASTDIFF_DELETED and \
+FASTDIFF_ALL name them too. FASTDIFF_JOB and FASTDIFF_RUN are the job's name and the run's number. The files are \
+removed when the command has ended. The consumers have these parts:";
 
 const BASELINE: &str = "\
-The baseline moves only if the command ends with a code that means success:";
+The baseline moves only after such a code. Otherwise the same changes are listed again. If nothing changed, the command \
+is not started. A command on trial moves the baseline too, so that the job's own command never gets that list: try with \
+`fastdiff begin`, and end with `fastdiff abort`.
 
-const EXIT_CODES: &str = "\
-or those of the definition. Otherwise the same changes are listed again. If nothing changed, the command is not started.
-A command on trial moves the baseline too, so that the job's own command never gets that list: try with `fastdiff begin`,
-and end with `fastdiff abort`.
-
-Exit codes: that of the command, 128 and the signal's number if one ended it; 127 if it is not found, 126 if it cannot be
-executed; 125 if fastdiff failed by itself, something could not be read or listed, or the baseline could not be moved
+Exit codes: that of the command, 128 and the signal's number if one ended it; 127 if it is not found, 126 if it cannot be \
+executed; 125 if fastdiff failed by itself, something could not be read or listed, or the baseline could not be moved \
 after the command had succeeded.";
 
 /// Begin a run of a job, run the backup program with its lists, and commit if that succeeds.
@@ -179,8 +177,11 @@ fn with_lists(
     let lists = match Lists::write(definition, &started, dir) {
         Ok(Written::Lists(lists)) => lists,
         Ok(Written::Nothing) => return nothing_to_do(args, definition, locked, started, "nothing is to be listed"),
-        Err(Error::Refused { consumer, reason }) if args.anyway && definition.consumer.scans_by_itself() => {
-            print_message("warning", format_args!("no list, so that {consumer} scans by itself: {reason}"));
+        Err(Error::Refused { reason, .. }) if args.anyway && definition.consumer.scans_by_itself() => {
+            print_message(
+                "warning",
+                format_args!("no list, so that {} scans by itself: {reason}", definition.consumer.title()),
+            );
             Lists::empty(definition, dir)?
         }
         Err(error @ Error::Refused { .. }) => return not_started(error.to_string()),

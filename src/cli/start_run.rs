@@ -90,7 +90,7 @@ pub(super) fn unfinished(run: u64, has_failed: bool) -> String {
 fn advice(definition: &Definition, reason: &FullReason, is_untried: bool) -> String {
     match definition.consumer.full_list(&definition.roots) {
         FullList::NotWritten => {
-            format!("; nothing is printed, so that {} scans by itself", definition.consumer.name())
+            format!("; nothing is printed, so that {} scans by itself", definition.consumer.title())
         }
         // After a first run that failed, the destination may hold something that is gone now.
         _ if is_untried && matches!(reason, FullReason::First) => String::new(),

@@ -17,6 +17,11 @@ pub trait Consumer: fmt::Debug + Sync {
     /// Its name on the command line and in the definition of a job: lower case, no blanks.
     fn name(&self) -> &'static str;
 
+    /// Its name in a sentence.
+    fn title(&self) -> &'static str {
+        self.name()
+    }
+
     /// What its list is, or what to know of it: one line of help.
     fn about(&self) -> &'static str;
 
@@ -226,6 +231,7 @@ pub enum DatabaseChoice {
 
 /// What the paths of a list are relative to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum PathChoice {
     /// To whatever the user likes: see [`ListOptions::style`].
     Any,
@@ -261,6 +267,7 @@ pub enum FullList {
 
 /// A command that makes a destination equal to the roots without a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct MirrorCommand {
     /// The program and its options, safe for a shell as they are.
     pub program: &'static str,

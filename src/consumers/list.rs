@@ -140,6 +140,7 @@ const LONGEST: usize = 4095;
 
 /// How paths stand in a list: absolute and ended by NUL, unless something else is said.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct ListForm {
     consumer: &'static str,
     prefix: &'static [u8],

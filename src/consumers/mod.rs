@@ -112,6 +112,7 @@ impl PathStyle {
 
 /// A list that was written.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct Emitted {
     /// Counts by kind of change.
     pub summary: Summary,

@@ -33,6 +33,7 @@ use crate::{Error, Result};
 
 /// How to compare.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct DiffOptions {
     /// Find renames by file system, inode and birth time. If not set, a renamed entry is removed and added.
     pub renames: bool,

@@ -7,6 +7,7 @@ use crate::sources::HintsProblem;
 
 /// The result of a scan.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ScanOutcome {
     /// Counts by kind.
     pub counts: Counts,
@@ -29,6 +30,7 @@ impl ScanOutcome {
 
 /// How hints were used.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum HintsUse {
     /// The scan read only what they name, and what is always read.
     Used {

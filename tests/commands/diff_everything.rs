@@ -1,4 +1,4 @@
-//! A list of everything, as the library makes it: what a comparison with an empty tree would say.
+//! A list of everything is the same as a comparison with an empty tree.
 
 use fastdiff::consumers::{
     Borg, Consumer, Json, ListOptions, ListPart, NameStatus, PathStyle, Rclone, Restic, Rsync, Tar, Text,

@@ -1,5 +1,4 @@
-//! `diff`: refusals. Other questions (promise 7), an emptied root, too many removals (promise 8), swapped
-//! snapshots.
+//! `diff`: refusals. Another scope (promise 7), an emptied root, too many removals (promise 8), swapped snapshots.
 
 use crate::testenv::TestEnv;
 

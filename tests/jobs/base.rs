@@ -126,7 +126,7 @@ fn hints_narrow_by_the_snapshot_that_they_are_complete_for() {
         let mut request = request(&jobs);
         request.scan.audit = 0.0;
         let bytes = format!("# complete since base {hex}\n{paths}").into_bytes();
-        request.scan.hints = Some(HintsSource { name: "hints".into(), bytes, trust: false });
+        request.scan.hints = Some(HintsSource::new("hints", bytes));
         request
     };
     let a = format!("{}\n", jobs.env.path("tree/a/new").display());

@@ -215,7 +215,7 @@ fn a_list_goes_to_a_file_whole_or_not_at_all_and_duplicati_gets_no_full_list() {
     jobs.env.write("tree/a", "");
     let run = jobs.begin(&["-o", "list"]);
     assert_eq!((run.code, run.stdout.as_str()), (Some(0), "1\n"), "the number of the run, for commit");
-    assert!(run.stderr.contains("nothing is printed, so that duplicati scans by itself"), "{}", run.stderr);
+    assert!(run.stderr.contains("nothing is printed, so that Duplicati scans by itself"), "{}", run.stderr);
     assert_eq!(jobs.env.read("list"), b"");
     jobs.commit();
     jobs.env.write("tree/b", "");

@@ -93,7 +93,7 @@ proptest! {
             let mut options = place.options(now());
             options.filter = filter.clone();
             let full = place.snap_with(&options);
-            options.hints = Some(HintsSource { name: "watched".into(), bytes, trust: false });
+            options.hints = Some(HintsSource::new("watched", bytes));
             options.audit = audit;
             options.overlay = *overlay;
             let (outcome, short) = by_hints(&place, &options, &base, &format!("hinted-{number}.snap"));

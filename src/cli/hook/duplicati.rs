@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use fastdiff::consumers::duplicati::{
     DatabaseProblem, Duplicati, DuplicatiList, DuplicatiOptions, HookNote, JobDatabase, Settings, Settled,
-    baseline_gate, common_gate, settle,
+    baseline_eligibility, eligibility, settle, unstored,
 };
 use fastdiff::consumers::{Consumer as _, DatabaseChoice};
 use fastdiff::jobs::{LockedJob, RunRequest, RunResult, StartedRun};
@@ -19,7 +19,7 @@ use super::super::nice::NiceArgs;
 use super::super::state::StateArgs;
 use super::super::walk::{WalkArgs, parse_timeout};
 use super::super::{DONE, FAILED, Failure};
-use super::voice;
+use super::{voice, words};
 
 const AFTER_HELP: &str = "\
 Duplicati calls this through the script that `fastdiff hook install duplicati` writes; docs/duplicati.md is the guide.
@@ -209,9 +209,7 @@ fn answer(args: &HookDuplicatiArgs, settings: &Settings, until: Instant) -> Resu
     if settings.has_own_list() {
         return Err("the backup has --changed-files or --deleted-files of its own: remove them from its options".into());
     }
-    if let Some(why) = common_gate(settings, &request.scan.filter, &definition.roots, &left_out) {
-        return Err(why);
-    }
+    eligibility(settings, &request.scan.filter, &definition.roots, &left_out).map_err(|why| words::ineligible(&why))?;
     let database = database?;
     let file = file.ok_or("Duplicati did not say where its job database is (DUPLICATI__dbpath is empty)")?;
     let (note, full, is_newest) = gate(&held, before.as_ref(), &file, database.as_ref(), settings)?;
@@ -238,7 +236,10 @@ fn what(
     if let Some(reason) = &started.full {
         return Err(reason.to_string());
     }
-    let options = DuplicatiOptions { database: Some(file), exact: true, unstored: settings.unstored()? };
+    let mut options = DuplicatiOptions::default();
+    options.database = Some(file);
+    options.exact = true;
+    options.unstored = unstored(settings)?;
     let list = DuplicatiList::new(started.diff(), &options).map_err(|e| match e {
         Error::Refused { reason, .. } => reason,
         other => other.to_string(),
@@ -329,7 +330,7 @@ fn gate(
     let committed = committed.and_then(|generation| HookNote::from_map(&generation.note));
     let told = |e: fastdiff::consumers::duplicati::DatabaseError| e.to_string();
     let now = HookNote::before_run(file, database, settings).map_err(told)?;
-    let full = baseline_gate(committed.as_ref(), before, &now, database).map_err(told)?;
+    let full = baseline_eligibility(committed.as_ref(), before, &now, database).map_err(told)?;
     let is_newest = committed.is_some_and(|note| note.version == now.version);
     Ok((now, full, is_newest))
 }

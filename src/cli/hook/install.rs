@@ -16,6 +16,7 @@ use super::super::state::StateArgs;
 use super::super::walk::parse_timeout;
 use super::super::{DONE, Failure, Outcome, output_failure, print_message};
 use super::script::{Call, MARK};
+use super::words;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -105,12 +106,13 @@ fn duplicati(args: &HookInstallDuplicatiArgs) -> Outcome {
         write(&script, &text)?;
         print(&advice(args, &script))?;
     }
-    if let Some(difference) =
-        filters_differ(&Settings::default(), &definition.filter()?, &definition.roots, &[job.store().dir().to_owned()])
-    {
+    let left_out = [job.store().dir().to_owned()];
+    let differences = filters_differ(&Settings::default(), &definition.filter()?, &definition.roots, &left_out);
+    if !differences.is_empty() {
+        let differences = words::filters(&differences);
         print_message(
             "note",
-            format_args!("there will be no list unless the backup is set up otherwise: {difference}"),
+            format_args!("there will be no list unless the backup is set up otherwise: {differences}"),
         );
     }
     Ok(DONE)

@@ -21,8 +21,7 @@ fn after_help() -> String {
     format!("Examples:\n{command}{JOB_EXAMPLE}\n{AFTER_HELP}")
 }
 
-const AFTER_HELP: &str = "\
-  fastdiff job add web /srv/www --exclude '/cache/' --max-delete 20% --keep 10
+const AFTER_HELP: &str = "  fastdiff job add web /srv/www --exclude '/cache/' --max-delete 20% --keep 10
 
 In the command, {changed}, {deleted} and {all} stand for files with that part of the list in the
 consumer's form, and {root} for what its paths are relative to. The definition is written to the

@@ -19,6 +19,10 @@ impl Consumer for Duplicati {
         NAME
     }
 
+    fn title(&self) -> &'static str {
+        "Duplicati"
+    }
+
     fn about(&self) -> &'static str {
         "The options --changed-files and --deleted-files of Duplicati"
     }

@@ -25,6 +25,7 @@ const LARGEST_ARGUMENT: usize = 128 * 1024 - 1;
 
 /// What the emitter needs to know of the job.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct DuplicatiOptions {
     /// The job's database; none to do without, at the risk that unchanged files are restored in an
     /// older version.
@@ -38,6 +39,7 @@ pub struct DuplicatiOptions {
 
 /// The two lists, complete and checked.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct DuplicatiList {
     changed: Vec<u8>,
     deleted: Vec<u8>,

@@ -10,13 +10,14 @@ mod note;
 mod outcome;
 mod settings;
 mod spelling;
+mod translate;
 mod unstored;
 mod version;
 
 pub use consumer::Duplicati;
 pub use database::{DatabaseError, DatabaseProblem, JobDatabase, JobRow, StoredPaths, Version};
-pub use eligibility::{Settled, baseline_gate, common_gate, settle};
-pub use filters::filters_differ;
+pub use eligibility::{Ineligible, Settled, baseline_eligibility, eligibility, settle};
+pub use filters::{FilterDifference, filters_differ, unstored};
 pub use list::{DuplicatiList, DuplicatiOptions};
 pub use note::HookNote;
 pub use outcome::{BackupRun, RunOutcome};

@@ -13,6 +13,7 @@ use crate::units::{HumanBytes, HumanCount};
 
 /// How the list for people looks.
 #[derive(Debug, Clone, Copy, Default)]
+#[non_exhaustive]
 pub struct TextOptions {
     /// Write the colours of a terminal.
     pub color: bool,

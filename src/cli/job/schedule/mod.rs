@@ -113,10 +113,10 @@ fn refusal(job: &str, reason: &str) -> Failure {
 impl<'a> Schedule<'a> {
     fn new(definition: &Definition, args: &'a JobScheduleArgs) -> Result<Self, String> {
         if definition.command.is_empty() {
-            let name = definition.consumer.name();
+            let (name, title) = (definition.consumer.name(), definition.consumer.title());
             return Err(if definition.consumer.has_hook() {
                 format!(
-                    "{name} has a scheduler of its own, which asks `fastdiff hook {name}`: set the interval there, or give the \
+                    "{title} has a scheduler of its own, which asks `fastdiff hook {name}`: set the interval there, or give the \
                      job a command (`command` in its definition, `--` in `job add`)"
                 )
             } else {
