@@ -1,5 +1,5 @@
-//! The database that a backup program keeps of a job, as an option and as a key of a definition. Today only Duplicati needs
-//! one: this is the only place in the command line that names it, beside its hook.
+//! The database that a backup program keeps of a job, as an option and as a key of a definition. Today only Duplicati
+//! needs one: this is the only place in the command line that names it, beside its hook.
 
 use std::path::{Path, PathBuf};
 

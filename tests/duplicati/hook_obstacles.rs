@@ -42,7 +42,7 @@ fn a_list_that_would_keep_a_later_script_from_starting_is_not_printed() {
     }
     hooked.variables.insert("run_script_after", "/some/script".into());
     let told = hooked.before();
-    assert!(told.refused().contains("could not start the script that is to follow"), "{:?}", told.log);
+    assert!(told.refused().contains("could not start the script that follows"), "{:?}", told.log);
     hooked.variables.remove("run_script_after");
     let told = hooked.before();
     assert!(told.log.iter().any(|line| line.contains("longer than one argument may be")), "{:?}", told.log);

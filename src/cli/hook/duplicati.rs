@@ -1,5 +1,5 @@
-//! `fastdiff hook duplicati`: what Duplicati's script calls before a backup. It finds out whether the last run succeeded,
-//! walks, and prints the two options. Or it prints only a reason, and Duplicati scans.
+//! `fastdiff hook duplicati`: what Duplicati's script calls before a backup. It finds out whether the last run
+//! succeeded, walks, and prints the two options. Or it prints only a reason, and Duplicati scans.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -272,8 +272,8 @@ fn open(file: Option<&Path>) -> Result<Option<JobDatabase>, String> {
     }
 }
 
-/// Commits the pending snapshot if its run succeeded, and drops it otherwise, so that no later run is taken for that one.
-/// Returns the note of a run that did not succeed.
+/// Commits the pending snapshot if its run succeeded, and drops it otherwise, so that no later run is taken for that
+/// one. Returns the note of a run that did not succeed.
 fn outcome(
     held: &Held,
     settings: &Settings,

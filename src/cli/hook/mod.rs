@@ -32,16 +32,16 @@ pub(super) fn run(args: &HookArgs) -> Outcome {
     }
 }
 
-/// Whether Duplicati called. It takes each word on standard error for a warning, and an exit code of 2 too, so that even a
-/// wrong argument is not reported as usual.
+/// Whether Duplicati called. It takes each word on standard error for a warning, and an exit code of 2 too, so that
+/// even a wrong argument is not reported as usual.
 pub(super) fn is_called() -> bool {
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
     let asks = |arg: &std::ffi::OsString| ["--help", "-h", "--version", "-V"].iter().any(|word| arg == word);
     arguments.starts_with(&["hook".into(), "duplicati".into()]) && !arguments.iter().any(asks)
 }
 
-/// Runs the hook with standard error closed. An error is a line that Duplicati takes for information, and the exit code lets
-/// it go on.
+/// Runs the hook with standard error closed. An error is a line that Duplicati takes for information, and the exit code
+/// lets it go on.
 pub(super) fn called() -> ExitCode {
     voice::silence();
     let code = std::panic::catch_unwind(|| match Cli::try_parse() {

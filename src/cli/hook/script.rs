@@ -12,14 +12,14 @@ pub(super) struct Call<'a> {
     pub(super) program: &'a Path,
     /// The arguments behind `hook duplicati`.
     pub(super) arguments: Vec<String>,
-    /// If nothing changed, the script ends with 1, and Duplicati skips the backup. The program itself must not end with 1: so
-    /// does what cannot be started.
+    /// If nothing changed, the script ends with 1, and Duplicati skips the backup. The program itself must not end with
+    /// 1: so does what cannot be started.
     pub(super) skip_idle: bool,
 }
 
 impl Call<'_> {
-    /// For the shell of Unix. The output of the program is passed on only if it ended well: half a list is worse than none.
-    /// The shell itself writes to standard error if a signal ends the program.
+    /// For the shell of Unix. The output of the program is passed on only if it ended well: half a list is worse than
+    /// none. The shell itself writes to standard error if a signal ends the program.
     pub(super) fn shell(&self) -> String {
         let words = self.words().iter().map(|word| quote::shell(word)).collect::<Vec<_>>().join(" ");
         let idle = if self.skip_idle { "    77) printf '%s\\n' \"$told\"; exit 1 ;;\n" } else { "" };

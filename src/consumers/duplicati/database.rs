@@ -14,9 +14,9 @@ use crate::path::{PathExt as _, is_within, to_path};
 /// How long to wait for a database that Duplicati is writing to.
 const BUSY: Duration = Duration::from_secs(5);
 
-/// The versions of the schema in which the tables that are read here are the same: 10 gave `Fileset` its last column, and
-/// until 19 came only indices and columns of other tables. A later one may give the same names another meaning. It is
-/// refused until somebody has checked it.
+/// The versions of the schema in which the tables that are read here are the same: 10 gave `Fileset` its last column,
+/// and until 19 came only indices and columns of other tables. A later one may give the same names another meaning. It
+/// is refused until somebody has checked it.
 const SCHEMAS: RangeInclusive<i64> = 10..=19;
 
 /// Newest first, in Duplicati's own order.

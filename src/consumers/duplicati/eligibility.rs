@@ -1,5 +1,5 @@
-//! Whether a backup of Duplicati may get a list. Each check gives the reason against it. A needless full scan costs time; a
-//! wrong list loses a change.
+//! Whether a backup of Duplicati may get a list. Each check gives the reason against it. A needless full scan costs
+//! time; a wrong list loses a change.
 
 use std::path::{Path, PathBuf};
 
@@ -21,8 +21,8 @@ pub enum Settled {
     Abort(String),
 }
 
-/// Finds out whether the run that a pending snapshot was for succeeded. It must be the only run since: if the hook did not
-/// answer another one, or not in time, it is unknown what that run backed up.
+/// Finds out whether the run that a pending snapshot was for succeeded. It must be the only run since: if the hook did
+/// not answer another one, or not in time, it is unknown what that run backed up.
 ///
 /// # Errors
 /// What is wrong with the database.
@@ -200,9 +200,9 @@ pub fn baseline_eligibility(
     }))
 }
 
-/// Whether the newest version was made by the last run from a list, or that run made none: then it carries over all that is
-/// not in the list, which comes again. A full scan that did not succeed carries over nothing, not even what it could not
-/// read.
+/// Whether the newest version was made by the last run from a list, or that run made none: then it carries over all
+/// that is not in the list, which comes again. A full scan that did not succeed carries over nothing, not even what it
+/// could not read.
 fn is_of_list(before: Option<&HookNote>, newest: Version, database: &JobDatabase) -> Result<bool, DatabaseError> {
     let Some(before) = before.filter(|note| note.listed) else { return Ok(false) };
     let runs = database.backups_since(before.newest.map_or(0, |row| row.id))?;

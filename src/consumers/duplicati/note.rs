@@ -1,5 +1,5 @@
-//! What a job keeps about Duplicati beside a snapshot: enough to find out later whether the run succeeded, and whether the
-//! database is still the same.
+//! What a job keeps about Duplicati beside a snapshot: enough to find out later whether the run succeeded, and whether
+//! the database is still the same.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,15 +13,15 @@ use super::version::DuplicatiVersion;
 pub struct HookNote {
     /// The database's path, as Duplicati named it.
     pub database: PathBuf,
-    /// A run that began in this second (Unix time) or later read nothing before the walk had ended. The snapshot may hold
-    /// changes that an earlier run did not see. None until the hook has answered.
+    /// A run that began in this second (Unix time) or later read nothing before the walk had ended. The snapshot may
+    /// hold changes that an earlier run did not see. None until the hook has answered.
     pub since: Option<i64>,
     /// Its first operation.
     pub first: JobRow,
     /// The newest operation when the snapshot was taken; none in a new database.
     pub newest: Option<JobRow>,
-    /// The version of the backup that the next run carries over: at first the newest one when the snapshot was taken, and
-    /// after the run succeeded, its newest one.
+    /// The version of the backup that the next run carries over: at first the newest one when the snapshot was taken,
+    /// and after the run succeeded, its newest one.
     pub version: Option<JobRow>,
     /// The digest of the options that decide what a version holds.
     pub options: String,

@@ -1,4 +1,5 @@
-//! What Duplicati leaves out of a version file by file. The job cannot leave it out too: its patterns also match directories.
+//! What Duplicati leaves out of a version file by file. The job cannot leave it out too: its patterns also match
+//! directories.
 
 use crate::metadata::Kind;
 
