@@ -19,8 +19,9 @@ pub(super) const HOW_TO_NAME_IT: &str =
 
 /// The examples of `diff`, and what to know before using them.
 #[cfg(feature = "duplicati")]
-pub(super) const EXAMPLE: &str =
-    "\n  fastdiff diff old.snap new.snap --emit duplicati --duplicati-db ~/.config/Duplicati/ABCDEFGHIJ.sqlite";
+pub(super) const EXAMPLE: &str = "
+  fastdiff diff old.snap new.snap --emit duplicati \\
+      --duplicati-db ~/.config/Duplicati/ABCDEFGHIJ.sqlite";
 #[cfg(not(feature = "duplicati"))]
 pub(super) const EXAMPLE: &str = "";
 

@@ -81,8 +81,8 @@ fn a_database_that_cannot_be_read_is_said() {
     let foreign = hooked.env.path("foreign.sqlite");
     Connection::open(&foreign).unwrap().execute_batch("CREATE TABLE t (x)").unwrap();
     for (bytes, reason) in [
-        (noise, "is encrypted or is no SQLite file"),
-        (b"text ".repeat(1000), "is encrypted or is no SQLite file"),
+        (noise, "is encrypted or is not an SQLite file"),
+        (b"text ".repeat(1000), "is encrypted or is not an SQLite file"),
         (std::fs::read(foreign).unwrap(), "no such table"),
         (Vec::new(), "no such table"),
     ] {
