@@ -1,7 +1,7 @@
 //! The text behind the options of `--help` and in the manual pages: examples, tables and notes.
 //!
-//! Lines that begin with a space are examples and tables, whose lines are kept. The others are prose: the source wraps them
-//! anywhere, and the terminal or the page where it ends.
+//! Lines that begin with a space are examples and tables, whose lines are kept. The others are prose: the source
+//! wraps them anywhere, and the terminal or the page where it ends.
 
 use clap::Command;
 

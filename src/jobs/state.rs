@@ -22,6 +22,7 @@ pub type RunNote = BTreeMap<String, String>;
 /// A run that left a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct RunRecord {
     /// The number of the run.
     pub run: u64,
@@ -53,6 +54,7 @@ pub struct RunRecord {
 /// A file with paths that lists of runs named that did not succeed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Unconfirmed {
     /// The name of the file in the job's directory.
     pub file: String,
@@ -63,6 +65,7 @@ pub struct Unconfirmed {
 /// What a state says.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct JobState {
     /// The machine that it belongs to.
     pub machine: String,
