@@ -22,7 +22,7 @@ use crate::sources::RootNames;
 use crate::sys::durable::{Access, AtomicFile};
 use crate::sys::{self, clock};
 use crate::walk::{self, Devices, OwnFile, WalkPlan};
-use crate::{Error, Result, SnapshotProblem};
+use crate::{Error, OutputProblem, Result, SnapshotProblem, Unsupported};
 
 /// More threads than these wait for each other alone.
 const MOST_THREADS: usize = 1024;
@@ -162,12 +162,10 @@ pub fn scan(
     let began = Instant::now();
     let walker = if sys::HAS_NATIVE_WALKER { options.walker } else { WalkerKind::Portable };
     if options.io_timeout.is_some() && walker == WalkerKind::Portable {
-        return Err(Error::Unsupported(
-            "--io-timeout is for the native walker alone; leave it out, or --walker portable",
-        ));
+        return Err(Error::Unsupported(Unsupported::TimeoutOfPortable));
     }
     if !options.audit.is_finite() {
-        return Err(Error::Unsupported("the share that is audited is no percentage"));
+        return Err(Error::Unsupported(Unsupported::AuditShare));
     }
     let filter = Filter::new(&options.filter)?;
     let roots = prepare_roots(options, monitor)?;
@@ -179,8 +177,7 @@ pub fn scan(
     if let Some(needed) = base.and_then(Snapshot::overlay_base)
         && is_same_file(output, needed.path())
     {
-        let reason = "is what the base needs, of which only an overlay would be left; name another file";
-        return Err(Error::Output { path: output.to_owned(), reason });
+        return Err(Error::output(output, OutputProblem::BelowBase));
     }
     let mut own: Vec<_> = OwnFile::new(output).into_iter().collect();
     own.extend(base.and_then(|b| OwnFile::new(b.path())));
@@ -285,10 +282,9 @@ fn is_same_file(a: &Path, b: &Path) -> bool {
 /// cost somebody a file.
 fn check_output(output: &Path) -> Result<()> {
     match Snapshot::open(output) {
-        Err(Error::Snapshot { problem: SnapshotProblem::NotASnapshot, path }) => Err(Error::Output {
-            path,
-            reason: "exists and is no snapshot, so it is not replaced; name another file, or remove it",
-        }),
+        Err(Error::Snapshot { problem: SnapshotProblem::NotASnapshot, path }) => {
+            Err(Error::output(&path, OutputProblem::NotASnapshot))
+        }
         // What cannot be looked into may be anything.
         Err(error @ Error::Io { .. }) => Err(error),
         // A damaged or older snapshot is fit to be replaced; what is no file is refused when it is created.

@@ -3,6 +3,7 @@
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use fastdiff::Error;
 use fastdiff::emit::PathStyle;
 use fastdiff::jobs::{RunResult, StartedRun};
 
@@ -15,7 +16,7 @@ use super::start_run::{self, GuardArgs};
 use super::state::StateArgs;
 use super::walk::WalkArgs;
 use super::write_list::write_list_to;
-use super::{DONE, Failure, INCOMPLETE, Outcome, output_failure, print_message};
+use super::{DONE, Failure, INCOMPLETE, Outcome, output_failure, print_error, print_message};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -128,7 +129,7 @@ pub(super) fn run(args: &BeginArgs) -> Outcome {
         if !matches!(failure, Failure::ClosedPipe) {
             let ending = RunResult { exit_code: None, reason: Some(no_list(&failure)) };
             if let Err(error) = locked.failed(Some(started.run), &ending) {
-                print_message("warning", error);
+                print_error("warning", &error);
             }
         }
         return Err(failure);
@@ -142,8 +143,10 @@ pub(super) fn run(args: &BeginArgs) -> Outcome {
 
 /// Why there is no list, for the log.
 fn no_list(failure: &Failure) -> String {
-    let why = failure.to_string();
-    if why.starts_with("no list ") { why } else { format!("no list: {why}") }
+    match failure {
+        Failure::Library(error @ (Error::Refused { .. } | Error::NothingToList { .. })) => error.to_string(),
+        other => format!("no list: {other}"),
+    }
 }
 
 /// Writes the list, and the number of the run where the list goes elsewhere.

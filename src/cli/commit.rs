@@ -1,6 +1,6 @@
 //! `fastdiff commit`: the backup succeeded, the baseline moves.
 
-use fastdiff::jobs::RunResult;
+use fastdiff::jobs::Commit;
 
 use super::run::is_of_run;
 use super::start_run::tell_of_leftover;
@@ -44,7 +44,7 @@ pub(super) fn run(args: &CommitArgs) -> Outcome {
             args.name, pending.run
         )));
     }
-    let ended = locked.commit(args.run, definition.keep, &RunResult::default())?;
-    tell_of_leftover(&ended);
+    let commit = args.run.map_or_else(Commit::pending, Commit::run).keep(definition.keep);
+    tell_of_leftover(&locked.commit(&commit)?);
     Ok(DONE)
 }

@@ -3,9 +3,7 @@
 use std::path::PathBuf;
 
 use fastdiff::emit::{PathStyle, TextOptions};
-use fastdiff::{Diff, DiffOptions, Error, RemovalLimit, SnapshotProblem};
-
-use fastdiff::path::PathExt as _;
+use fastdiff::{Diff, DiffOptions, Error, Refusal, RemovalLimit, SnapshotProblem};
 
 use super::format::{Form, Format, Part, check_form};
 use super::write_list::{tell_of_renumbered, write_list};
@@ -145,13 +143,7 @@ fn first_run(args: &DiffArgs, failure: Failure) -> Failure {
         Failure::Library(Error::Snapshot { path, problem: SnapshotProblem::Missing })
             if args.emit == Format::Duplicati =>
         {
-            Failure::Library(Error::Refused {
-                consumer: "duplicati",
-                reason: format!(
-                    "there is no baseline {}; without a list Duplicati scans everything, which is right for a first backup",
-                    path.shown()
-                ),
-            })
+            Failure::Library(Error::Refused { consumer: "duplicati", refusal: Refusal::NoBaseline(path) })
         }
         other => other,
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 use fastdiff::emit::{self, DuplicatiOptions, Emitted, ListPart, PathStyle, TextOptions};
-use fastdiff::{Diff, Error};
+use fastdiff::{Diff, Error, Refusal};
 
 use super::Failure;
 use super::job_lists::parts;
@@ -133,10 +133,7 @@ impl Form {
 
     fn database(&self) -> Result<Option<PathBuf>, Error> {
         match &self.duplicati_db {
-            None => Err(Error::Refused {
-                consumer: "duplicati",
-                reason: "--duplicati-db FILE is missing: without the paths that have several versions Duplicati may put old content into the new backup; name the job's database, or mean it with --duplicati-db none".into(),
-            }),
+            None => Err(Error::Refused { consumer: "duplicati", refusal: Refusal::NoDatabase }),
             Some(none) if none.as_os_str() == "none" => Ok(None),
             Some(file) => Ok(Some(file.clone())),
         }

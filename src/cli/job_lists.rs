@@ -5,12 +5,12 @@ use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
-use fastdiff::Error;
 use fastdiff::jobs::StartedRun;
+use fastdiff::{Error, Refusal};
 
 use super::config::Definition;
 use super::format::{Form, Format, Part};
-use super::{placeholders, print_message, start_run};
+use super::{placeholders, print_message, start_run, write_list};
 
 /// The files with the parts of a list.
 pub(super) struct Lists {
@@ -45,13 +45,6 @@ fn create(path: &Path) -> Result<File, Error> {
     options.open(path).map_err(|source| Error::Io { operation: "create", path: path.to_owned(), source })
 }
 
-fn about(error: Error, file: &Path) -> Error {
-    match error {
-        Error::Io { operation, source, .. } => Error::Io { operation, path: file.to_owned(), source },
-        other => other,
-    }
-}
-
 impl Lists {
     fn named(definition: &Definition, dir: &Path) -> Self {
         let file = |part: &Part| (*part, dir.join(format!("{part:?}").to_lowercase()));
@@ -83,10 +76,9 @@ impl Lists {
             match form.write(started.diff(), &mut file) {
                 Err(Error::NothingToList { consumer, misread }) => is_empty = Some((consumer, misread)),
                 other => {
-                    let emitted = other.map_err(|e| about(e, path))?;
+                    let emitted = other.map_err(|e| write_list::about(e, path))?;
                     notes.extend(emitted.notes.into_iter().filter(|note| !notes.contains(note)).collect::<Vec<_>>());
-                    file.flush()
-                        .map_err(|e| about(Error::Io { operation: "write", path: path.clone(), source: e }, path))?;
+                    file.flush().map_err(|source| Error::Io { operation: "write", path: path.clone(), source })?;
                 }
             }
         }
@@ -98,8 +90,7 @@ impl Lists {
         if is_all_empty {
             return Ok(Written::Nothing);
         }
-        let reason = format!("nothing but removals is to be listed, and {misread}; do them by hand");
-        Err(Error::Refused { consumer, reason })
+        Err(Error::Refused { consumer, refusal: Refusal::OnlyRemovals { misread } })
     }
 
     /// The options of Duplicati: both in one file, and each in its own.

@@ -7,6 +7,7 @@ use indicatif::{HumanBytes, HumanCount};
 
 use super::output::Output;
 use super::state::StateArgs;
+use super::table::table;
 use super::{DONE, Outcome, harmless, output_failure};
 
 const AFTER_HELP: &str = "\
@@ -104,5 +105,5 @@ fn as_table(runs: &[LoggedRun]) -> String {
             remarks.join(", "),
         ]);
     }
-    super::job::table(&rows, &[0, 2, 3, 4, 5])
+    table(&rows, &[0, 2, 3, 4, 5])
 }

@@ -2,6 +2,7 @@
 //! standard error, lists to standard output.
 
 mod abort;
+mod advice;
 mod begin;
 mod child;
 mod commit;
@@ -10,6 +11,7 @@ mod config;
 mod diff;
 mod filter;
 mod format;
+mod forward;
 mod hints;
 mod hook;
 mod info;
@@ -29,6 +31,7 @@ mod snap;
 mod start_run;
 mod state;
 mod status;
+mod table;
 mod verify;
 mod walk;
 mod write_list;
@@ -107,13 +110,13 @@ enum Command {
     Man(man::ManArgs),
 }
 
-/// Why a command ended early.
+/// Why a command ended early. `Display` says what is the case, without advice for an error of the library.
 enum Failure {
     /// The library's error.
     Library(Error),
-    /// Standard output is closed, and nobody minds.
+    /// Standard output is closed, which is not an error for a list for people.
     ClosedPipe,
-    /// Anything else, in one line.
+    /// Anything else, in one line with its advice.
     Other(String),
 }
 
@@ -171,7 +174,7 @@ pub(crate) fn main() -> ExitCode {
             failure_code()
         }
         Err(Failure::Library(error)) => {
-            print_message("error", &error);
+            print_error("error", &error);
             if matches!(error, Error::Interrupted) {
                 signals::die_of_signal();
             }
@@ -222,6 +225,11 @@ fn harmless(text: &str) -> String {
         }
         shown
     })
+}
+
+/// Writes an error of the library and what to do about it to standard error, in one line.
+fn print_error(what: &str, error: &Error) {
+    print_message(what, advice::Advised(error));
 }
 
 /// Writes one line to standard error.

@@ -4,11 +4,12 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 
-use fastdiff::jobs::{LockedJob, RunNote, RunResult, StartedRun};
+use fastdiff::jobs::{Commit, LockedJob, RunNote, RunResult, StartedRun};
 use fastdiff::path::{PathExt as _, to_bytes};
 use fastdiff::{Error, emit};
 use xxhash_rust::xxh3::xxh3_128;
 
+use super::advice::{Advised, advice};
 use super::child::{self, Finished};
 use super::config::Definition;
 use super::hints::HintsArgs;
@@ -19,7 +20,7 @@ use super::progress::Progress;
 use super::start_run::{self, GuardArgs};
 use super::state::StateArgs;
 use super::walk::WalkArgs;
-use super::{DONE, Failure, NOT_STARTED, Outcome, print_message, signals};
+use super::{DONE, Failure, NOT_STARTED, Outcome, print_error, print_message, signals};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -111,7 +112,7 @@ pub(super) fn run(args: &RunArgs) -> Outcome {
     let run = started.run;
     let outcome = with_lists(args, &definition, &locked, started, &command);
     if let Err(error) = locked.remove_lists() {
-        print_message("warning", error);
+        print_error("warning", &error);
     }
     if let Err(failure) = &outcome {
         // The command was not started. Nobody is to commit the run by a mistake.
@@ -155,18 +156,19 @@ fn with_lists(
     command: &[OsString],
 ) -> Outcome {
     let run = started.run;
-    let not_started = |reason: String| -> Outcome {
-        let ending = RunResult { reason: Some(format!("not started: {reason}")), ..RunResult::default() };
-        print_message("error", format_args!("the command is not started: {reason}"));
-        if let Err(error) = locked.failed(Some(run), &ending) {
-            print_message("warning", error);
-        }
+    let not_started = |reason: &str, advice: Option<String>| -> Outcome {
+        let advice = advice.map(|advice| format!("; {advice}")).unwrap_or_default();
+        print_message("error", format_args!("the command is not started: {reason}{advice}"));
+        fail(locked, run, &RunResult { reason: Some(format!("not started: {reason}")), ..RunResult::default() });
         Ok(NOT_STARTED)
     };
     if !started.is_complete() {
         print_message("warning", start_run::unread(&started));
         if !args.anyway && !definition.anyway {
-            return not_started("something could not be read (--anyway starts it all the same)".to_owned());
+            return not_started(
+                "something could not be read",
+                Some("pass --anyway to start it nevertheless".to_owned()),
+            );
         }
     }
     if started.full.is_none() && started.summary().is_empty() && !args.always {
@@ -176,11 +178,11 @@ fn with_lists(
     let lists = match Lists::write(definition, &started, dir) {
         Ok(Written::Lists(lists)) => lists,
         Ok(Written::Nothing) => return nothing_to_do(args, definition, locked, started, "nothing is to be listed"),
-        Err(Error::Refused { consumer: "duplicati", reason }) if args.anyway => {
-            print_message("warning", format_args!("no list, so that Duplicati scans by itself: {reason}"));
+        Err(Error::Refused { consumer, refusal }) if args.anyway && refusal.is_safe_without_list() => {
+            print_message("warning", format_args!("no list, so that {consumer} scans by itself: {refusal}"));
             Lists::empty(definition, dir)?
         }
-        Err(error @ Error::Refused { .. }) => return not_started(error.to_string()),
+        Err(error @ Error::Refused { .. }) => return not_started(&error.to_string(), advice(&error)),
         Err(error) => return Err(error.into()),
     };
     let mut process = Command::new(&command[0]);
@@ -223,7 +225,7 @@ fn nothing_to_do(
     let run = started.run;
     drop(started);
     let ending = RunResult { reason: Some(format!("{why}, not started")), ..RunResult::default() };
-    start_run::tell_of_leftover(&locked.commit(Some(run), definition.keep, &ending)?);
+    start_run::tell_of_leftover(&locked.commit(&Commit::run(run).keep(definition.keep).result(ending))?);
     if !args.quiet {
         print_message("note", format_args!("{why}: the command is not started"));
     }
@@ -246,9 +248,9 @@ fn command(args: &RunArgs, definition: &Definition) -> Result<Vec<OsString>, Fai
     Ok(command)
 }
 
-fn fail(locked: &LockedJob, run: u64, ending: &RunResult) {
-    if let Err(error) = locked.failed(Some(run), ending) {
-        print_message("warning", error);
+fn fail(locked: &LockedJob, run: u64, result: &RunResult) {
+    if let Err(error) = locked.failed(Some(run), result) {
+        print_error("warning", &error);
     }
 }
 
@@ -272,56 +274,55 @@ fn end(
     are_there: impl FnOnce() -> Result<(), Error>,
 ) -> u8 {
     let code = code_of(finished.status);
-    let (reason, result) = match (finished.signal, finished.status.code()) {
+    let (reason, ends_with) = match (finished.signal, finished.status.code()) {
         (Some(signal), _) => {
-            let told = format!("signal {signal} came while the command ran");
-            (Some(told), exit_code(if code == 0 { 128 + signal } else { code }))
+            let reason = format!("signal {signal} came while the command ran");
+            (Some(reason), exit_code(if code == 0 { 128 + signal } else { code }))
         }
         (None, Some(code)) if definition.success_codes().contains(&code) => (None, exit_code(code)),
         (None, Some(code)) => (Some(format!("the command ended with {code}")), exit_code(code)),
-        (None, None) => (Some(format!("the command was ended by signal {}", code - 128)), exit_code(code)),
+        (None, None) => (Some(format!("signal {} ended the command", code - 128)), exit_code(code)),
     };
     if let Some(reason) = &reason {
         print_message(
             "warning",
-            format_args!("{reason}: run {run} is not the baseline, what it listed is listed again"),
+            format_args!("{reason}: run {run} does not become the baseline, and the next run lists its changes again"),
         );
     }
     let is_success = reason.is_none();
-    let stays = |error: &Error| {
-        print_message("error", format_args!("the command succeeded, but the baseline stays as it was: {error}"));
-    };
-    // What it did not find it may have taken for deleted, whatever it ended with.
+    let result = |reason| RunResult { exit_code: Some(code), reason };
+    // The command may have taken for deleted what was gone, whatever its exit code.
     if let Err(error) = are_there() {
         if is_success {
-            stays(&error);
+            tell_of_old_baseline(&error);
         } else {
-            print_message("error", &error);
+            print_error("error", &error);
         }
-        print_message("note", "what was gone may have been taken for deleted: the next list is a full one");
-        let ending = RunResult { exit_code: Some(code), reason: Some(error.to_string()) };
-        if let Err(error) = locked.misread(Some(run), &ending) {
-            print_message("warning", error);
+        print_message("note", "the command may have taken for deleted what was gone: the next list is a full one");
+        if let Err(error) = locked.misread(Some(run), &result(Some(error.to_string()))) {
+            print_error("warning", &error);
         }
-        return if is_success { NOT_STARTED } else { result };
+        return if is_success { NOT_STARTED } else { ends_with };
     }
     if !is_success {
-        // The log has the code by itself.
-        let reason = reason.filter(|_| finished.signal.is_some());
-        fail(locked, run, &RunResult { exit_code: Some(code), reason });
-        return result;
+        // The log has the exit code in a field of its own.
+        fail(locked, run, &result(reason.filter(|_| finished.signal.is_some())));
+        return ends_with;
     }
-    match locked.commit(Some(run), definition.keep, &RunResult { exit_code: Some(code), reason: None }) {
-        Ok(ended) => {
-            start_run::tell_of_leftover(&ended);
-            result
+    match locked.commit(&Commit::run(run).keep(definition.keep).result(result(None))) {
+        Ok(closed) => {
+            start_run::tell_of_leftover(&closed);
+            ends_with
         }
         Err(error) => {
-            stays(&error);
-            print_message("note", format_args!("what run {run} listed is listed again"));
-            let reason = Some(format!("the command succeeded, the commit did not: {error}"));
-            fail(locked, run, &RunResult { exit_code: Some(code), reason });
+            tell_of_old_baseline(&error);
+            print_message("note", format_args!("the next run lists the changes of run {run} again"));
+            fail(locked, run, &result(Some(format!("the command succeeded, the commit failed: {error}"))));
             NOT_STARTED
         }
     }
+}
+
+fn tell_of_old_baseline(error: &Error) {
+    print_message("error", format_args!("the command succeeded, but the baseline stays as it was: {}", Advised(error)));
 }

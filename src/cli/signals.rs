@@ -92,7 +92,7 @@ fn flag() -> std::sync::Arc<AtomicBool> {
 fn register(signal: i32) -> std::io::Result<signal_hook::SigId> {
     let flag = flag();
     let noticed = move |info: &libc::siginfo_t| {
-        if super::child::pass_on(signal, info.si_code) {
+        if super::forward::pass_on(signal, info.si_code) {
             return;
         }
         flag.store(true, Ordering::SeqCst);

@@ -4,6 +4,7 @@ use fastdiff::jobs::{ClosedRun, FullReason, LockedJob, RunRequest, StartedRun};
 use fastdiff::{Monitor, RemovalLimit};
 use indicatif::HumanCount;
 
+use super::advice::Advised;
 use super::config::Definition;
 use super::format::{Form, Format};
 use super::hints;
@@ -136,7 +137,7 @@ pub(super) fn tell_of_unread(started: &StartedRun) {
 /// Says what was left undone after a run ended.
 pub(super) fn tell_of_leftover(ended: &ClosedRun) {
     if let Some(error) = &ended.leftover {
-        print_message("warning", format_args!("run {}: {error}", ended.run));
+        print_message("warning", format_args!("run {}: {}", ended.run, Advised(error)));
     }
 }
 

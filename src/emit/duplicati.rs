@@ -16,7 +16,7 @@ use crate::diff::{Change, ChangeKind, Diff};
 use crate::duplicati::{JobDatabase, StoredPaths, Unstored};
 use crate::metadata::{Flags, Kind};
 use crate::path::{is_within, parent, to_path};
-use crate::{Error, Result};
+use crate::{Error, Refusal, Result};
 
 /// Duplicati splits the values here, and has no way to quote it.
 const SEPARATOR: u8 = b':';
@@ -183,9 +183,7 @@ fn write(out: &mut dyn Write, changed: &[u8], deleted: &[u8]) -> std::io::Result
 }
 
 fn refuse(reason: impl Into<String>) -> Error {
-    let mut reason = reason.into();
-    reason.push_str("; without a list Duplicati scans everything, which is safe");
-    Error::Refused { consumer: "duplicati", reason }
+    Error::Refused { consumer: "duplicati", refusal: Refusal::ScansInstead(reason.into()) }
 }
 
 /// Joins paths, or names the first that cannot be expressed.

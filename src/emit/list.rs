@@ -6,11 +6,11 @@ use std::io::Write;
 
 use rustc_hash::FxHashSet;
 
-use super::{Emitted, put, quote, written};
+use super::{Emitted, put, written};
 use crate::diff::{ChangeKind, Diff};
 use crate::metadata::{Fields, Flags, Kind};
-use crate::path::{compare, is_within, parent};
-use crate::{Error, Result};
+use crate::path::{compare, is_within, parent, to_path};
+use crate::{Error, Refusal, Result};
 
 /// Which part of a change list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -184,13 +184,11 @@ impl ListForm {
     /// Writes paths; all of them are looked at before the first is written.
     pub(super) fn write(&self, paths: &[ListedPath], out: &mut dyn Write) -> Result<()> {
         for ListedPath { path, .. } in paths {
-            let too_long =
-                "is longer than a path may be that is handed to the system as a whole, and is opened by none";
+            let too_long = "is longer than the longest path that a program can open";
             let spelled = if path.len() > LONGEST { Err(too_long) } else { self.spelled(path) };
             spelled.map_err(|why| {
-                let name = String::from_utf8_lossy(&quote(path)).into_owned();
-                let reason = format!("{name} {why}; let it look at everything by itself, or rename that");
-                Error::Refused { consumer: self.consumer, reason }
+                let path = to_path(path).into_owned();
+                Error::Refused { consumer: self.consumer, refusal: Refusal::Path { path, why } }
             })?;
         }
         for ListedPath { path, .. } in paths {
@@ -210,8 +208,8 @@ pub(super) fn not_empty(consumer: &'static str, paths: &[ListedPath], misread: &
 }
 
 /// Refuses a part that a program has no use for.
-pub(super) fn no_such_part(consumer: &'static str, part: ListPart, why: &str) -> Error {
-    Error::Refused { consumer, reason: format!("it takes no list of {}: {why}", part.name()) }
+pub(super) fn no_such_part(consumer: &'static str, part: ListPart, why: &'static str) -> Error {
+    Error::Refused { consumer, refusal: Refusal::Part { part: part.name(), why } }
 }
 
 /// Adds the other names of each file that has several: only with all of them listed they are one file in the copy too. A

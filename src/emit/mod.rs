@@ -33,8 +33,7 @@ pub use tar::tar;
 pub use text::{TextOptions, text};
 
 use crate::diff::{Diff, Summary};
-use crate::error::Context as _;
-use crate::{Error, Result};
+use crate::{Error, Result, RootProblem};
 
 /// How paths are written.
 #[derive(Debug, Clone, Default)]
@@ -57,7 +56,7 @@ impl PathStyle {
             [root] => Ok(Self { root: Some(root.clone()) }),
             roots => Err(Error::Root {
                 path: crate::path::to_path(roots.last().map_or(&[][..], Vec::as_slice)).into_owned(),
-                reason: "is one of several, so that no path is relative to it alone; leave --relative out".into(),
+                problem: RootProblem::OneOfSeveral,
             }),
         }
     }
@@ -93,7 +92,7 @@ fn for_each_change(diff: &Diff<'_>, mut each: impl FnMut(&crate::diff::Change) -
 }
 
 fn written(result: io::Result<()>) -> Result<()> {
-    result.context("write", "the list")
+    result.map_err(Error::WriteList)
 }
 
 /// Writes a field and its end.

@@ -4,7 +4,8 @@ use std::io::Write;
 
 use super::{Emitted, PathStyle, for_each_change, put, written};
 use crate::diff::{ChangeKind, Diff};
-use crate::{Error, Result};
+use crate::path::to_path;
+use crate::{Error, Refusal, Result};
 
 /// Writes the paths of what was added, modified, renamed (the new path), changed its kind or is
 /// suspect; never of what was removed or is unknown. Each once, ended by a newline, or with `nul` by
@@ -19,11 +20,8 @@ pub fn paths(diff: &Diff<'_>, style: &PathStyle, nul: bool, out: &mut dyn Write)
         for change in diff.changes() {
             let change = change?;
             if wanted(change.kind) && change.path.contains(&b'\n') {
-                let name = String::from_utf8_lossy(&super::quote(&change.path)).into_owned();
-                return Err(Error::Refused {
-                    consumer: "paths",
-                    reason: format!("a name with a newline cannot stand on a line: {name}; use -z, or the form json"),
-                });
+                let refusal = Refusal::Newline(to_path(&change.path).into_owned());
+                return Err(Error::Refused { consumer: "paths", refusal });
             }
         }
     }

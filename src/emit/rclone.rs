@@ -9,11 +9,12 @@
 use std::borrow::Cow;
 use std::io::Write;
 
+use super::Emitted;
 use super::list::{ChangeLists, ListBase, ListForm, ListPart, ListedPath, Spelled};
-use super::{Emitted, quote};
 use crate::diff::Diff;
 use crate::metadata::Kind;
-use crate::{Error, Result};
+use crate::path::to_path;
+use crate::{Error, Refusal, Result};
 
 /// What rclone calls a symlink that it does not follow.
 const LINK: &[u8] = b".rclonelink";
@@ -32,12 +33,8 @@ pub fn rclone(diff: &Diff<'_>, part: ListPart, nul: bool, out: &mut dyn Write) -
     let lists = ChangeLists::of(diff)?;
     let is_stored = |kind| matches!(kind, Kind::File | Kind::Symlink | Kind::Dir);
     if let Some((was, is)) = lists.replaced.iter().find(|(was, is)| is_stored(was.kind) && is_stored(*is)) {
-        let name = String::from_utf8_lossy(&quote(&was.path)).into_owned();
-        let reason = format!(
-            "{name} was a {} and is a {is} now, which rclone cannot copy over; delete it in the copy and run `rclone sync` without a list",
-            was.kind
-        );
-        return Err(Error::Refused { consumer: "rclone", reason });
+        let refusal = Refusal::KindChanged { path: to_path(&was.path).into_owned(), was: was.kind, is: *is };
+        return Err(Error::Refused { consumer: "rclone", refusal });
     }
     let is_file = |listed: &&ListedPath| matches!(listed.kind, Kind::File | Kind::Symlink | Kind::Unknown);
     let mut paths: Vec<_> = Vec::new();

@@ -8,7 +8,7 @@ use rkyv::{Archive, Deserialize, Serialize};
 
 use super::header::Digest;
 use super::reader::Snapshot;
-use crate::path::{PathExt as _, to_path};
+use crate::path::to_path;
 use crate::{Error, Result, SnapshotProblem};
 
 /// What an overlay says of its base.
@@ -100,9 +100,8 @@ fn open_base(overlay: &Path, meta: &OverlayMeta) -> Result<Snapshot> {
     if let Some(error) = failed {
         return Err(error);
     }
-    let what = if found_another { "is another snapshot now" } else { "is gone" };
-    let base = format!("{} {what}", lay.shown());
-    Err(Error::Snapshot { path: overlay.to_owned(), problem: SnapshotProblem::NoBase(base) })
+    let problem = SnapshotProblem::NoBase { base: lay, is_replaced: found_another };
+    Err(Error::Snapshot { path: overlay.to_owned(), problem })
 }
 
 /// Consecutive rows of one file, by their numbers there.

@@ -17,7 +17,7 @@ use crate::error::Context as _;
 use crate::monitor::Monitor;
 use crate::path::to_bytes;
 use crate::sys::durable::AtomicFile;
-use crate::{Error, Result};
+use crate::{Error, OutputProblem, Result};
 
 impl Builder<'_> {
     /// Writes the snapshot whose roots lie in the directory `top`. `header` and `meta` come with what
@@ -113,7 +113,7 @@ fn absolute(snapshot: &Snapshot) -> Vec<u8> {
 }
 
 fn too_many(path: &Path) -> Error {
-    Error::Output { path: path.to_owned(), reason: "would hold more than 4,294,967,295 directories; split the roots" }
+    Error::output(path, OutputProblem::TooManyDirectories)
 }
 
 fn internal(path: &Path, error: &rkyv::rancor::Error) -> Error {

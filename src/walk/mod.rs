@@ -22,7 +22,7 @@ pub(crate) use timeout::with_timeout;
 use crate::filter::Filter;
 use crate::metadata::{Flags, Kind, Stat, Time};
 use crate::monitor::Monitor;
-use crate::{Error, Result, sys};
+use crate::{Error, Result, RootProblem, sys};
 
 /// Where a name lies in the names of its directory: start and length.
 pub(crate) type Name = (u32, u16);
@@ -274,14 +274,14 @@ fn unknown(kind: Kind) -> Stat {
 }
 
 /// Checks that a root can be walked at all.
-pub(crate) fn root_error(path: &Path, error: &std::io::Error) -> Error {
+pub(crate) fn root_error(path: &Path, error: std::io::Error) -> Error {
     use std::io::ErrorKind;
-    let reason = match error.kind() {
-        ErrorKind::NotFound => "does not exist; check the spelling, or whether it is mounted".to_owned(),
-        ErrorKind::NotADirectory => "is not a directory; name the directory that holds it".to_owned(),
-        _ => format!("cannot be listed: {error}"),
+    let problem = match error.kind() {
+        ErrorKind::NotFound => RootProblem::Missing,
+        ErrorKind::NotADirectory => RootProblem::NotADirectory,
+        _ => RootProblem::Unlisted(error),
     };
-    Error::Root { path: path.to_owned(), reason }
+    Error::root(path, problem)
 }
 
 /// Walks with the portable walker.

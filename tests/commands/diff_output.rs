@@ -79,7 +79,7 @@ fn what_is_no_regular_file_is_no_destination() {
     let before = env.read("a.snap");
     for (destination, says) in [
         ("tree", "is a directory"),
-        ("fifo", "no regular file"),
+        ("fifo", "not a regular file"),
         ("link", "symbolic link"),
         ("missing/list", "No such file or directory"),
         ("a.snap/list", "Not a directory"),

@@ -47,7 +47,7 @@ fn an_existing_file_that_is_no_snapshot_is_refused_and_stays() {
     for file in ["thesis.txt", "one-byte", "x.snap"] {
         let before = (env.read(file), env.path(file).metadata().unwrap().ino());
         let error = env.run(["snap", "tree", "-o", file]).failure(2);
-        assert!(error.contains(&format!("output {file}: exists and is no snapshot")), "{error}");
+        assert!(error.contains(&format!("output {file}: exists and is not a snapshot")), "{error}");
         assert_eq!(before, (env.read(file), env.path(file).metadata().unwrap().ino()));
     }
     assert_eq!(env.names(""), ["one-byte", "thesis.txt", "tree", "x.snap"]);
@@ -111,9 +111,9 @@ fn what_is_no_regular_file_is_no_output() {
     for (output, says) in [
         ("dir", "output dir: is a directory; name a file in it"),
         ("dir/", "is a directory; name a file in it"),
-        ("fifo", "output fifo: exists and is no regular file"),
-        ("socket", "output socket: exists and is no regular file"),
-        ("/dev/null", "output /dev/null: exists and is no regular file"),
+        ("fifo", "output fifo: exists and is not a regular file"),
+        ("socket", "output socket: exists and is not a regular file"),
+        ("/dev/null", "output /dev/null: exists and is not a regular file"),
         (".", "output .: is "),
         ("..", "output ..: is "),
         ("missing/a.snap", "cannot create a file in missing: No such file or directory"),

@@ -65,7 +65,12 @@ fn a_list_without_a_word_about_the_database_is_refused() {
     let run = backup.env.run(["diff", "old.snap", "new.snap", "--emit", "duplicati"]);
     assert_eq!(run.bytes, b"");
     let message = run.failure(3);
-    assert!(message.contains("--duplicati-db FILE is missing") && message.contains("several versions"), "{message}");
+    assert!(
+        message.contains("its job database is not given")
+            && message.contains("; pass --duplicati-db FILE; ")
+            && message.contains("several versions"),
+        "{message}"
+    );
 }
 
 #[test]

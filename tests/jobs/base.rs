@@ -1,7 +1,7 @@
 //! What a job's walk takes from earlier snapshots: its own and those of other jobs over the same tree, and never what
 //! could be older than its baseline.
 
-use fastdiff::jobs::{Job, JobStore, LockedJob, RunRequest, RunResult, StartedRun};
+use fastdiff::jobs::{Commit, Job, JobStore, LockedJob, RunRequest, StartedRun};
 use fastdiff::{ChangeKind, HintsSource, HintsUse, NoMonitor, ScanOptions};
 
 use fuser::Errno;
@@ -26,7 +26,7 @@ fn begin(jobs: &Jobs, locked: &LockedJob) -> StartedRun {
 
 fn committed(jobs: &Jobs, locked: &LockedJob) -> StartedRun {
     let begun = begin(jobs, locked);
-    locked.commit(Some(begun.run), 1, &RunResult::default()).unwrap();
+    locked.commit(&Commit::run(begun.run)).unwrap();
     begun
 }
 

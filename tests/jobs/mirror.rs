@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::path::Path;
 
-use fastdiff::jobs::{JobStore, LockedJob, RunRequest, RunResult, StartedRun};
+use fastdiff::jobs::{Commit, JobStore, LockedJob, RunRequest, RunResult, StartedRun};
 use fastdiff::path::to_path;
 use fastdiff::{ChangeKind, DiffOptions, NoMonitor, ScanOptions};
 use proptest::prelude::*;
@@ -127,7 +127,7 @@ fn follow(made: &[Edit], rounds: &[(Vec<Edit>, Became)]) -> Result<(), TestCaseE
             Became::Success => {
                 apply(&mut mirror, &begun, 100);
                 prop_assert_eq!(&mirror, &truth(&root), "after run {} of round {}", begun.run, number);
-                locked.commit(Some(begun.run), 1, &nothing).expect("it is pending");
+                locked.commit(&Commit::run(begun.run)).expect("it is pending");
             }
             Became::Failure(percent) => {
                 apply(&mut mirror, &begun, *percent);

@@ -51,7 +51,7 @@ fn the_baseline_moves_on_the_codes_that_mean_success_and_on_no_others() {
         assert_eq!(is_committed, state["pending"].is_null());
         assert_ne!(
             is_committed,
-            run.stderr.contains("is not the baseline, what it listed is listed again"),
+            run.stderr.contains("does not become the baseline, and the next run lists its changes again"),
             "{}",
             run.stderr
         );
@@ -96,7 +96,7 @@ fn a_command_that_a_signal_ends_moves_nothing() {
     let jobs = Jobs::new();
     let run = jobs.start(&["--", "sh", "-c", "kill -9 $$"]);
     assert_eq!(run.code, Some(137));
-    assert!(run.stderr.contains("the command was ended by signal 9: run 1 is not the baseline"), "{}", run.stderr);
+    assert!(run.stderr.contains("signal 9 ended the command: run 1 does not become the baseline"), "{}", run.stderr);
     assert!(jobs.job_state()["committed"].is_null());
 }
 
@@ -232,7 +232,9 @@ fn an_incomplete_list_starts_nothing_unless_asked_to() {
     let Some(run) = faulty(&[]) else { return };
     assert_eq!((run.code, run.stdout.as_str()), (Some(125), ""), "{}", run.stderr);
     assert!(
-        run.stderr.contains("error: the command is not started: something could not be read (--anyway"),
+        run.stderr.contains(
+            "error: the command is not started: something could not be read; pass --anyway to start it nevertheless"
+        ),
         "{}",
         run.stderr
     );

@@ -59,7 +59,7 @@ fn two_runs_of_one_job_do_not_go_at_once_and_of_two_jobs_they_do() {
     }
     for args in [&["begin", "j"][..], &["commit", "j"], &["abort", "j"], &["job", "remove", "j"]] {
         let line = jobs.run(args).failure(2);
-        assert_eq!(line, "fastdiff: error: job j: another run of it is under way; wait until that has ended");
+        assert_eq!(line, "fastdiff: error: job j: another run of it is in progress; wait until that has ended");
     }
     jobs.run(["run", "j", "--", "true"]).failure(125);
     assert_eq!(jobs.run(["run", "k", "-q", "--", "true"]).code, Some(0));
@@ -208,7 +208,7 @@ fn a_clock_that_was_set_back_hides_nothing() {
     let mut ahead = request();
     ahead.scan.boundary = Some(fastdiff::Time::new(4_000_000_000, 0));
     let begun = locked.begin(&ahead, &fastdiff::NoMonitor).unwrap();
-    locked.commit(Some(begun.run), 1, &fastdiff::jobs::RunResult::default()).unwrap();
+    locked.commit(&fastdiff::jobs::Commit::run(begun.run)).unwrap();
     jobs.env.write("tree/a", "2");
     jobs.env.write("tree/b", "");
     let begun = locked.begin(&request(), &fastdiff::NoMonitor).unwrap();

@@ -145,9 +145,9 @@ fn the_log_tells_why_a_run_did_not_come_to_begin() {
     let runs: Vec<_> = runs.map(|run| format!("{} {} {}", run["run"], run["outcome"], run["reason"])).collect();
     insta::assert_snapshot!(runs.join("\n"), @r#"
     1 "committed" null
-    2 "refused" "root [ROOT]/tree: does not exist; check the spelling, or whether it is mounted"
-    2 "refused" "root [ROOT]/tree: does not exist; check the spelling, or whether it is mounted"
-    2 "refused" "1 entry was removed, more than --max-delete 0 allows (a rename counts where the list knows none); nothing was written: look at the list first (diff, or status of a job, without --max-delete), then raise the limit"
+    2 "refused" "root [ROOT]/tree: does not exist"
+    2 "refused" "root [ROOT]/tree: does not exist"
+    2 "refused" "1 entry was removed, more than the limit of 0 (a rename counts if the list has no renames); nothing was written"
     2 "committed" null
     "#);
 }

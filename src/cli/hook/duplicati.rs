@@ -9,11 +9,12 @@ use fastdiff::duplicati::{
     DatabaseProblem, HookNote, JobDatabase, Settings, Settled, baseline_gate, common_gate, settle,
 };
 use fastdiff::emit::{DuplicatiList, DuplicatiOptions};
-use fastdiff::jobs::{LockedJob, RunRequest, RunResult, StartedRun};
+use fastdiff::jobs::{Commit, LockedJob, RunRequest, RunResult, StartedRun};
 use fastdiff::path::PathExt as _;
 use fastdiff::{Error, Monitor, Warning};
 use indicatif::HumanCount;
 
+use super::super::advice::Advised;
 use super::super::format::Format;
 use super::super::nice::NiceArgs;
 use super::super::state::StateArgs;
@@ -60,7 +61,7 @@ pub(super) struct Args {
 
 fn said(failure: Failure) -> String {
     match failure {
-        Failure::Library(error) => error.to_string(),
+        Failure::Library(error) => Advised(&error).to_string(),
         Failure::Other(message) => message,
         Failure::ClosedPipe => "standard output is closed".into(),
     }
@@ -159,7 +160,7 @@ fn give(Answer { what, run, note, walked }: Answer, job: &Held) -> u8 {
     if let What::Skip = what {
         let ending = RunResult { exit_code: None, reason: Some("nothing changed, the backup was skipped".into()) };
         // If that fails the old baseline is as good.
-        let _ = job.locked.commit(Some(run), job.keep, &ending);
+        let _ = job.locked.commit(&Commit::run(run).keep(job.keep).result(ending));
         voice::say("nothing changed since the last backup: it is skipped");
         voice::write(&[]);
         return IDLE;
@@ -232,9 +233,7 @@ fn what(args: &Args, settings: &Settings, file: PathBuf, started: &StartedRun, i
     }
     let options = DuplicatiOptions { database: Some(file), exact: true, unstored: settings.unstored()? };
     let list = DuplicatiList::new(started.diff(), &options).map_err(|e| match e {
-        Error::Refused { reason, .. } => {
-            reason.trim_end_matches("; without a list Duplicati scans everything, which is safe").to_owned()
-        }
+        Error::Refused { refusal, .. } => refusal.to_string(),
         other => other.to_string(),
     })?;
     if list.is_long && settings.has_later_script() {
@@ -295,7 +294,7 @@ fn outcome(
     match settled {
         Settled::Commit(note) => {
             held.locked.annotate(run, note.to_map()).map_err(told)?;
-            let ended = held.locked.commit(run, held.keep, &RunResult::default()).map_err(told)?;
+            let ended = held.locked.commit(&Commit::run(pending.run).keep(held.keep)).map_err(told)?;
             voice::say(format_args!("the last backup succeeded: run {} is the baseline", ended.run));
             Ok(None)
         }
@@ -338,7 +337,7 @@ fn begin(locked: &LockedJob, mut request: RunRequest, until: Instant) -> Result<
         }
         other => other,
     };
-    let started = started.map_err(|e| e.to_string())?;
+    let started = started.map_err(|e| Advised(&e).to_string())?;
     if let Some((count, example)) = monitor.unread.into_inner().unwrap_or_else(PoisonError::into_inner) {
         voice::say(format_args!(
             "{} could not be read and keep what the last version holds of them: {example}",

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use clap::ArgMatches;
-use fastdiff::RemovalLimit;
 use fastdiff::path::{PathExt as _, absolute};
+use fastdiff::{RemovalLimit, RootProblem};
 
 use super::super::config::{DEFAULT_KEEP, Definition};
 use super::super::filter::FilterArgs;
@@ -91,12 +91,12 @@ pub(in crate::cli) fn run(args: &Args, matches: &ArgMatches) -> Outcome {
     }
     for root in &args.roots {
         if !root.is_dir() {
-            let reason = match root.metadata() {
-                Ok(_) => "is no directory; name the one that holds it, or leave out what else is there".to_owned(),
-                Err(e) if e.kind() == std::io::ErrorKind::NotFound => "does not exist; name a directory".to_owned(),
-                Err(e) => format!("cannot be looked at: {e}"),
+            let problem = match root.metadata() {
+                Ok(_) => RootProblem::NotADirectory,
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => RootProblem::Missing,
+                Err(e) => RootProblem::Unlisted(e),
             };
-            return Err(fastdiff::Error::Root { path: root.clone(), reason }.into());
+            return Err(fastdiff::Error::Root { path: root.clone(), problem }.into());
         }
     }
     // A pattern that no run could use is refused now.

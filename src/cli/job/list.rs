@@ -9,7 +9,8 @@ use super::super::config::Definition;
 use super::super::log::{local, word};
 use super::super::output::Output;
 use super::super::state::StateArgs;
-use super::super::{DONE, FAILED, Failure, Outcome, harmless, output_failure, print_message};
+use super::super::table::table;
+use super::super::{DONE, FAILED, Failure, Outcome, harmless, output_failure, print_error, print_message};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -46,7 +47,7 @@ pub(in crate::cli) fn run(args: &Args) -> Outcome {
         let state = match job.state() {
             Ok(state) => Ok(state),
             Err(error) => {
-                print_message("warning", error);
+                print_error("warning", &error);
                 Err(())
             }
         };
@@ -91,7 +92,7 @@ fn as_table(jobs: &[(Definition, KnownJob)]) -> String {
         let run = known.last.as_ref().map_or_else(|| "none".to_owned(), outcome);
         rows.push([definition.name.clone(), definition.consumer.name(), last, run, harmless(&roots.join(" "))]);
     }
-    super::table(&rows, &[])
+    table(&rows, &[])
 }
 
 /// "12 failed, exit code 11".

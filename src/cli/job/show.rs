@@ -8,7 +8,7 @@ use fastdiff::jobs::{JobState, RunRecord};
 use super::super::config::Definition;
 use super::super::output::Output;
 use super::super::state::StateArgs;
-use super::super::{DONE, Outcome, harmless, output_failure, print_message};
+use super::super::{DONE, Outcome, harmless, output_failure, print_error};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -35,7 +35,7 @@ pub(in crate::cli) struct Args {
 pub(in crate::cli) fn run(args: &Args) -> Outcome {
     let (definition, job) = args.state.job(&args.name)?;
     let state = job.state().unwrap_or_else(|error| {
-        print_message("warning", &error);
+        print_error("warning", &error);
         None
     });
     let text = if args.json {

@@ -29,7 +29,7 @@ impl<S: Sink> NativeWalk<'_, S> {
             let found = native::stat_open(&fd)?;
             Ok((fd, found))
         });
-        let (fd, found) = opened.map_err(|e| root_error(path, &e))?;
+        let (fd, found) = opened.map_err(|e| root_error(path, e))?;
         let fd = Arc::new(fd);
         // The boundary first, then the write-back: what is stored in between is then racy.
         let described = Arc::clone(&fd);
@@ -38,11 +38,11 @@ impl<S: Sink> NativeWalk<'_, S> {
                 Ok(filesystem::describe_open(&described, found.mount))
             })
         };
-        let rules = self.devices.rules_for(found.dev, describe).map_err(|e| root_error(path, &e))?;
+        let rules = self.devices.rules_for(found.dev, describe).map_err(|e| root_error(path, e))?;
         if settle {
             let synced = Arc::clone(&fd);
             with_timeout(path, None, self.monitor, move || native::sync_filesystem(&synced))
-                .map_err(|e| root_error(path, &e))?;
+                .map_err(|e| root_error(path, e))?;
         }
         let look = self.plan.hint_filter.map_or(Look::Whole, |hint_filter| hint_filter.root(number));
         let reuse = self.reuse(&found, &rules, None, self.sink.known_root(number), look);

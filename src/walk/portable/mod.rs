@@ -26,7 +26,7 @@ use crate::monitor::Monitor;
 use crate::path::to_bytes;
 use crate::sys::filesystem::{self, FileSystem};
 use crate::sys::{self, StatAt};
-use crate::{Cause, Error, Result, Warning};
+use crate::{Cause, Error, Result, RootProblem, Warning};
 
 /// A directory that is being gathered.
 struct Gathering<D> {
@@ -68,14 +68,14 @@ struct PortableWalk<'a, S: Sink> {
 
 impl<S: Sink> PortableWalk<'_, S> {
     fn root(mut self, root: &Path) -> Result<FinishedRoot<S::Done>> {
-        let found = sys::stat_following(root).map_err(|e| root_error(root, &e))?;
+        let found = sys::stat_following(root).map_err(|e| root_error(root, e))?;
         // Says now what would otherwise only be a directory that could not be listed.
-        std::fs::read_dir(root).map_err(|e| root_error(root, &e))?;
+        std::fs::read_dir(root).map_err(|e| root_error(root, e))?;
         // The boundary first, then the write-back, and jwalk's threads after both: what is stored in between is
         // then racy.
         self.open(root.to_owned(), found);
         if self.plan.settle {
-            settle(root).map_err(|e| root_error(root, &e))?;
+            settle(root).map_err(|e| root_error(root, e))?;
         }
         let warnings = Arc::new(Mutex::new(Vec::new()));
         let rules = Rules {
@@ -114,10 +114,7 @@ impl<S: Sink> PortableWalk<'_, S> {
         }
         self.close_to(1);
         if !is_still(root, &found) {
-            return Err(Error::Root {
-                path: root.to_owned(),
-                reason: "was moved or unmounted while it was read".into(),
-            });
+            return Err(Error::root(root, RootProblem::Moved));
         }
         let Some(root) = self.stack.pop() else { return Err(Error::Interrupted) };
         let stat = root.found.stat;
