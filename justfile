@@ -7,28 +7,58 @@ set positional-arguments
 default:
     @{{ quote(just_executable()) }} --justfile {{ quote(justfile()) }} --list --unsorted
 
+# Before each commit: format, lints, unit tests and the fast integration tests. Leaves out documentation, attacks, other
+# programs, rounds with Duplicati, crashes, file systems, fuzzing and measurements: .ci/run has them
+[doc("Before each commit, two minutes: format, lints, unit tests, fast integration tests")]
+quick:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets -- -D warnings
+    tools/test --quick
+
 # Format, lints, documentation: whatever needs no test run
 check:
     cargo fmt --all --check
     cargo clippy --workspace --all-targets -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+    tools/long-lines tools .ci .config .github justfile tests/attacks tests/properties docs/testing.md deny.toml
+
+# Lints every set of Cargo features: none, each one, the default, all
+features:
+    tools/features
+
+# Checks with the oldest Rust that Cargo.toml promises, which has to be installed
+minimum-rust:
+    cargo "+$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)" check --workspace --all-targets --locked
+
+# Licences, bans and sources of the dependencies; --advisories asks for known faults instead
+deny *ARGS:
+    tools/deny "$@"
 
 # Unit, integration and property tests, then the examples in the documentation
 test:
-    if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --workspace; else cargo test --workspace --all-targets; fi
-    cargo test --workspace --doc
+    tools/test
 
-# The integration tests on loop-mounted ext4, xfs and btrfs and on tmpfs; needs root, shows what it skips
+# Builds and runs every example in examples/
+examples:
+    tools/examples
+
+# The integration tests on loop-mounted ext4, xfs and btrfs, on tmpfs and others; needs root; --quick: what depends on them
 test-fs *TESTS:
     tools/test-fs "$@"
 
-# Attacks every promise of docs/guarantees.md hundreds of times and prints a table; needs root for some, shows what it skips
+# Attacks every promise of docs/guarantees.md and prints a table; --check: a tenth of the tries, --long: at length everywhere
 test-faults *TESTS:
     tools/test-faults "$@"
 
-# The integration tests as a user without rights; needs root to become one
-test-unprivileged:
-    tools/test-unprivileged
+# The integration tests as a user without rights; needs root to become one; --quick: what depends on rights
+test-unprivileged *TESTS:
+    tools/test-unprivileged "$@"
+
+# The property tests with many cases, and the biggest trees: some 20 minutes
+test-properties CASES="2000":
+    FASTDIFF_PROFILE=long PROPTEST_CASES={{ CASES }} tools/run-tests properties:: jobs::law:: duplicati::rounds::
+    FASTDIFF_PROFILE=long PROPTEST_CASES=60 tools/run-tests duplicati::hook_rounds::
+    FASTDIFF_PROFILE=long FASTDIFF_SLOW=1 tools/run-tests commands::snap_big::
 
 # The tests that walk under ThreadSanitizer; needs the nightly compiler with its rust-src
 test-tsan *TESTS:
@@ -46,9 +76,17 @@ fuzz SECONDS="60":
 test-mutants *NAMES:
     tools/mutants "$@"
 
+# All that is too long for .ci/run, part by part: tools/just nightly [PART]
+nightly *PARTS:
+    tools/nightly "$@"
+
 # Criterion benchmarks of walk, snapshot, diff and emit
 bench *ARGS:
     cargo bench --package fastdiff --bench '*' -- "$@"
+
+# Each Criterion benchmark once, not optimised: shows only that they work
+bench-once:
+    cargo test --quiet --package fastdiff --bench '*'
 
 # Measures the release build against the floor, find, bfs, fd, rsync, git, restic, borg and bup on a tree of 500,000 files
 bench-peers *ARGS: build
@@ -62,10 +100,11 @@ instructions *ARGS: build
 build:
     cargo build --release --workspace
 
-# Snapshots DIR; from the second time on, shows what changed since the last time
+# Snapshots DIR, which may be relative; from the second time on, shows what changed since the last time
+[no-cd]
 try DIR:
-    tools/try "$1"
+    {{ quote(justfile_directory() / "tools/try") }} "$1"
 
-# Everything .ci/run does after its installs
+# Everything .ci/run does after its installs: 25 minutes on two processors
 ci:
     .ci/run --no-install

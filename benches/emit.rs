@@ -5,7 +5,8 @@ mod common;
 use std::io;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use fastdiff::emit::{DuplicatiOptions, PathStyle, TextOptions, duplicati, json, name_status, paths, text};
+use fastdiff::consumers::duplicati::{DuplicatiOptions, duplicati};
+use fastdiff::consumers::{PathStyle, TextOptions, json, name_status, paths, text};
 use fastdiff::{Diff, DiffOptions};
 
 fn emit(c: &mut Criterion) {

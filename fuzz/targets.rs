@@ -4,7 +4,8 @@
 use std::io::Write as _;
 use std::path::Path;
 
-use fastdiff::emit::{self, DuplicatiOptions, PathStyle, TextOptions};
+use fastdiff::consumers::duplicati::{DuplicatiOptions, duplicati};
+use fastdiff::consumers::{self, PathStyle, TextOptions};
 use fastdiff::{Diff, DiffOptions, Error, Result, Snapshot};
 
 /// The lengths of the header, of the part that its digest covers, and of what a directory's digest covers of a
@@ -48,7 +49,7 @@ fn read(data: &[u8]) {
         }
     }
     for entry in entries.iter().flatten() {
-        std::hint::black_box(emit::entry_json(entry));
+        std::hint::black_box(consumers::entry_json(entry));
     }
     if let Ok(Some(below)) = snapshot.entries_below(b"/tmp/fastdiff-corpus/tree") {
         below.for_each(drop);
@@ -71,21 +72,21 @@ fn compared(old: &Snapshot, new: &Snapshot, options: &DiffOptions) -> Result<()>
     let diff = Diff::new(old, new, options)?;
     let out = &mut std::io::sink();
     let style = PathStyle::absolute();
-    emit::json(&diff, &style, out)?;
-    emit::text(&diff, &style, TextOptions { color: true, suspects: true }, out)?;
-    emit::name_status(&diff, &style, true, out)?;
+    consumers::json(&diff, &style, out)?;
+    consumers::text(&diff, &style, TextOptions { color: true, suspects: true }, out)?;
+    consumers::name_status(&diff, &style, true, out)?;
     // These may refuse a name; what they do before counts.
     for refused in [
-        emit::name_status(&diff, &style, false, out),
-        emit::paths(&diff, &style, false, out),
-        emit::duplicati(&diff, &DuplicatiOptions::default(), out),
+        consumers::name_status(&diff, &style, false, out),
+        consumers::paths(&diff, &style, false, out),
+        duplicati(&diff, &DuplicatiOptions::default(), out),
     ] {
         if let Err(error @ Error::Snapshot { .. }) = refused {
             return Err(error);
         }
     }
     if let Ok(style) = PathStyle::relative(&diff) {
-        emit::paths(&diff, &style, true, out)?;
+        consumers::paths(&diff, &style, true, out)?;
     }
     Ok(())
 }

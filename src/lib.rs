@@ -1,7 +1,7 @@
 //! Finds out what changed in a big directory tree, fast and without a watcher.
 //!
 //! [`scan`] reads the metadata of whole trees in parallel and writes a snapshot; [`Snapshot::open`]
-//! maps one; [`Diff`] compares two; [`emit`] writes the differences in the form that a backup program
+//! maps one; [`Diff`] compares two; [`consumers`] writes the differences in the form that a backup program
 //! takes; [`jobs`] keeps the snapshot of the last successful backup. Nothing here prints, exits or keeps global state.
 //!
 //! ```
@@ -34,9 +34,8 @@
 //! - Snapshots are mapped: see [`Snapshot`] for what happens if something else truncates one.
 //! - [`Change`]s of kind [`Suspect`](ChangeKind::Suspect) have to be treated as changed.
 
+pub mod consumers;
 mod diff;
-pub mod duplicati;
-pub mod emit;
 mod error;
 mod filter;
 pub mod jobs;
@@ -47,6 +46,8 @@ mod scan;
 mod snapshot;
 mod sources;
 mod sys;
+pub mod terminal;
+mod units;
 mod walk;
 
 pub use diff::{Change, ChangeKind, Changes, Diff, DiffOptions, RemovalLimit, Side, Summary, Tally};

@@ -1,6 +1,7 @@
 //! What a stat gives us about one entry: kind, times, the fingerprint and its fields. No system calls.
 
 use std::fmt;
+use std::num::NonZeroU32;
 
 /// The kind of an entry, from the type bits of its mode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -159,6 +160,22 @@ impl Stat {
     }
 }
 
+/// The position of a file system in the table of a scan. `Option` of it needs no more room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct DeviceNumber(NonZeroU32);
+
+impl DeviceNumber {
+    /// Of the file system at this position. A table never has four billion of them.
+    pub(crate) fn new(index: usize) -> Self {
+        Self(NonZeroU32::MIN.saturating_add(u32::try_from(index).unwrap_or(u32::MAX)))
+    }
+
+    /// The position.
+    pub(crate) fn index(self) -> usize {
+        self.0.get() as usize - 1
+    }
+}
+
 bitflags::bitflags! {
     /// A set of fields of a [`Stat`].
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -269,6 +286,14 @@ mod tests {
         assert!(!Fields::CTIME.metadata_only());
         assert!((Fields::CTIME | Fields::MODE).metadata_only());
         assert!(!(Fields::CTIME | Fields::MODE | Fields::SIZE).metadata_only());
+    }
+
+    #[test]
+    fn no_device_takes_no_room() {
+        assert_eq!(size_of::<Option<DeviceNumber>>(), 4);
+        for index in [0, 1, u32::MAX as usize - 1] {
+            assert_eq!(DeviceNumber::new(index).index(), index);
+        }
     }
 
     #[test]

@@ -3,10 +3,12 @@
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
-use std::fmt;
 use std::path::{Component, Path, PathBuf};
 
 use bstr::ByteSlice as _;
+
+#[doc(no_inline)]
+pub use crate::terminal::{PathExt, Shown};
 
 /// Compares two paths in tree order: component by component, each as bytes. A directory comes
 /// before what is in it, and `a/c` before `a-b`.
@@ -45,33 +47,6 @@ pub fn is_within(path: &[u8], ancestor: &[u8]) -> bool {
 /// A path for the standard library. Elsewhere than on Unix a name that is not UTF-8 is shown lossily.
 pub fn to_path(bytes: &[u8]) -> Cow<'_, Path> {
     bytes.to_path().map_or_else(|_| Cow::Owned(PathBuf::from(bytes.to_str_lossy().into_owned())), Cow::Borrowed)
-}
-
-/// A path in a message: as it is, or quoted where it holds anything that a terminal could take for a
-/// command or that would break the line.
-pub trait PathExt {
-    /// The path for people.
-    fn shown(&self) -> Shown<'_>;
-}
-
-impl PathExt for Path {
-    fn shown(&self) -> Shown<'_> {
-        Shown(self)
-    }
-}
-
-/// See [`PathExt::shown`].
-#[derive(Debug, Clone, Copy)]
-pub struct Shown<'a>(&'a Path);
-
-impl fmt::Display for Shown<'_> {
-    #[expect(clippy::unnecessary_debug_formatting, reason = "its quotes and escapes are what is wanted")]
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.to_str() {
-            Some(text) if !text.chars().any(char::is_control) => f.write_str(text),
-            _ => write!(f, "{:?}", self.0),
-        }
-    }
 }
 
 /// The bytes of a path of the standard library.

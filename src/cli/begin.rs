@@ -4,7 +4,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use fastdiff::Error;
-use fastdiff::emit::PathStyle;
+use fastdiff::consumers::PathStyle;
 use fastdiff::jobs::{RunResult, StartedRun};
 
 use super::config::Definition;

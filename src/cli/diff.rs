@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use fastdiff::emit::{PathStyle, TextOptions};
+use fastdiff::consumers::{PathStyle, TextOptions};
 use fastdiff::{Diff, DiffOptions, Error, Refusal, RemovalLimit, SnapshotProblem};
 
 use super::format::{Form, Format, Part, check_form};

@@ -4,7 +4,8 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use fastdiff::emit::{self, DuplicatiOptions, Emitted, ListPart, PathStyle, TextOptions};
+use fastdiff::consumers::duplicati::{DuplicatiOptions, duplicati};
+use fastdiff::consumers::{self, Emitted, ListPart, PathStyle, TextOptions};
 use fastdiff::{Diff, Error, Refusal};
 
 use super::Failure;
@@ -116,18 +117,18 @@ impl Form {
     pub(super) fn write(&self, diff: &Diff<'_>, out: &mut dyn Write) -> Result<Emitted, Error> {
         let part = self.part.map_or(self.format.usual_part(), ListPart::from);
         match self.format {
-            Format::Text => emit::text(diff, &self.style, self.text, out),
-            Format::NameStatus => emit::name_status(diff, &self.style, self.nul, out),
-            Format::Json => emit::json(diff, &self.style, out),
-            Format::Paths => emit::paths(diff, &self.style, self.nul, out),
+            Format::Text => consumers::text(diff, &self.style, self.text, out),
+            Format::NameStatus => consumers::name_status(diff, &self.style, self.nul, out),
+            Format::Json => consumers::json(diff, &self.style, out),
+            Format::Paths => consumers::paths(diff, &self.style, self.nul, out),
             Format::Duplicati => {
-                emit::duplicati(diff, &DuplicatiOptions { database: self.database()?, ..Default::default() }, out)
+                duplicati(diff, &DuplicatiOptions { database: self.database()?, ..Default::default() }, out)
             }
-            Format::Rsync => emit::rsync(diff, part, out),
-            Format::Rclone => emit::rclone(diff, part, self.nul, out),
-            Format::Restic => emit::restic(diff, part, out),
-            Format::Borg => emit::borg(diff, part, out),
-            Format::Tar => emit::tar(diff, part, out),
+            Format::Rsync => consumers::rsync(diff, part, out),
+            Format::Rclone => consumers::rclone(diff, part, self.nul, out),
+            Format::Restic => consumers::restic(diff, part, out),
+            Format::Borg => consumers::borg(diff, part, out),
+            Format::Tar => consumers::tar(diff, part, out),
         }
     }
 

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use fastdiff::emit::{quote, rfc3339};
+use fastdiff::consumers::rfc3339;
 use fastdiff::path::{PathExt as _, to_bytes};
+use fastdiff::terminal::quote;
 use fastdiff::{Digest, FORMAT_VERSION, Snapshot, WalkerKind};
 use indicatif::{HumanBytes, HumanCount};
 use serde_json::json;

@@ -24,6 +24,7 @@ mod nice;
 mod output;
 mod placeholders;
 mod progress;
+mod quote;
 mod run;
 mod show;
 mod signals;
@@ -43,6 +44,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use clap::error::ErrorKind;
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use fastdiff::terminal::harmless;
 use fastdiff::{Error, Snapshot};
 use indicatif::HumanCount;
 
@@ -98,14 +100,14 @@ enum Command {
     Show(show::ShowArgs),
     Info(info::InfoArgs),
     Verify(verify::VerifyArgs),
-    Job(job::Args),
+    Job(job::JobArgs),
     Begin(begin::BeginArgs),
     Commit(commit::CommitArgs),
     Abort(abort::AbortArgs),
     Status(status::StatusArgs),
     Run(run::RunArgs),
     Log(log::LogArgs),
-    Hook(hook::Args),
+    Hook(hook::HookArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
 }
@@ -213,18 +215,6 @@ fn usage(error: &clap::Error) -> ! {
     }
     eprint!("{shown}");
     std::process::exit(i32::from(failure_code()));
-}
-
-/// Text from elsewhere in a line of ours: no character of it commands the terminal.
-fn harmless(text: &str) -> String {
-    text.chars().fold(String::with_capacity(text.len()), |mut shown, c| {
-        if c.is_control() {
-            shown.extend(c.escape_default());
-        } else {
-            shown.push(c);
-        }
-        shown
-    })
 }
 
 /// Writes an error of the library and what to do about it to standard error, in one line.

@@ -4,7 +4,8 @@ use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 
 use fastdiff::Error;
-use fastdiff::emit::ListFile;
+use fastdiff::consumers::ListFile;
+use fastdiff::terminal::HarmlessLines;
 
 use super::{Failure, output_failure, signals};
 
@@ -12,7 +13,7 @@ use super::{Failure, output_failure, signals};
 pub(super) enum Output {
     Standard(BufWriter<io::StdoutLock<'static>>),
     /// Standard output, and it is a terminal.
-    Terminal(Harmless<BufWriter<io::StdoutLock<'static>>>),
+    Terminal(HarmlessLines<BufWriter<io::StdoutLock<'static>>>),
     File(ListFile),
 }
 
@@ -34,7 +35,7 @@ impl Output {
     /// For a list that is meant for programs and holds names as they are: on a terminal no name may command it.
     pub(super) fn harmless_on_terminals(self) -> Self {
         match self {
-            Self::Standard(out) if io::stdout().is_terminal() => Self::Terminal(Harmless { out, line: Vec::new() }),
+            Self::Standard(out) if io::stdout().is_terminal() => Self::Terminal(HarmlessLines::new(out)),
             other => other,
         }
     }
@@ -60,67 +61,5 @@ impl Output {
             Self::File(_) if signals::interrupted() => Err(Error::Interrupted.into()),
             Self::File(file) => Ok(file.commit()?),
         }
-    }
-}
-
-/// Passes lines on with every control character but newline and tab written as `\u` and four hexadecimal digits, which
-/// in JSON is the character itself.
-pub(super) struct Harmless<W> {
-    out: W,
-    /// What is not yet a whole line.
-    line: Vec<u8>,
-}
-
-impl<W: Write> Harmless<W> {
-    fn pass_on(&mut self) -> io::Result<()> {
-        let line = std::mem::take(&mut self.line);
-        for c in String::from_utf8_lossy(&line).chars() {
-            if c.is_control() && !matches!(c, '\n' | '\t') {
-                write!(self.out, "\\u{:04x}", u32::from(c))?;
-            } else {
-                write!(self.out, "{c}")?;
-            }
-        }
-        Ok(())
-    }
-
-    fn finish(&mut self) -> io::Result<()> {
-        self.pass_on()?;
-        self.out.flush()
-    }
-}
-
-impl<W: Write> Write for Harmless<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        // A character may come in pieces, but never over the end of a line.
-        for piece in bytes.split_inclusive(|b| *b == b'\n') {
-            self.line.extend_from_slice(piece);
-            if piece.ends_with(b"\n") {
-                self.pass_on()?;
-            }
-        }
-        Ok(bytes.len())
-    }
-
-    /// An unfinished line waits for its end.
-    fn flush(&mut self) -> io::Result<()> {
-        self.out.flush()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_control_character_reaches_a_terminal() {
-        let mut out = Harmless { out: Vec::new(), line: Vec::new() };
-        for byte in "a\u{1b}[2Jb\tc\u{9b}d\u{7f}é\nnext\0".bytes() {
-            out.write_all(&[byte]).expect("a vector takes all");
-        }
-        out.write_all(b"\x9b").expect("a vector takes all");
-        out.finish().expect("a vector takes all");
-        let text = String::from_utf8(out.out).expect("text");
-        assert_eq!(text, "a\\u001b[2Jb\tc\\u009bd\\u007fé\nnext\\u0000\u{fffd}");
     }
 }

@@ -1,13 +1,13 @@
 //! Progress of a scan on a terminal: counts, rate and the directory being read; warnings as they come.
 
-use std::fmt::{Display, Write as _};
+use std::fmt::Display;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use fastdiff::path::PathExt as _;
+use fastdiff::terminal::{PathExt as _, harmless};
 use fastdiff::{Monitor, Warning};
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 
@@ -71,10 +71,7 @@ impl Progress {
     fn draw(&self, bar: &ProgressBar, path: &Path, entries: u64) {
         let rate = entries as f64 / self.began.elapsed().as_secs_f64().max(0.001);
         let mut line = format!("{} entries, {} a second, ", HumanCount(entries), HumanCount(rate as u64));
-        for c in path.to_string_lossy().chars() {
-            // A name must not be able to command the terminal.
-            let _ = if c.is_control() { write!(line, "{}", c.escape_default()) } else { write!(line, "{c}") };
-        }
+        line.push_str(&harmless(&path.to_string_lossy()));
         bar.set_message(line);
         bar.tick();
     }

@@ -6,7 +6,7 @@ use std::process::{Command, ExitStatus};
 
 use fastdiff::jobs::{Commit, LockedJob, RunNote, RunResult, StartedRun};
 use fastdiff::path::{PathExt as _, to_bytes};
-use fastdiff::{Error, emit};
+use fastdiff::{Error, consumers};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::advice::{Advised, advice};
@@ -186,7 +186,7 @@ fn with_lists(
         Err(error) => return Err(error.into()),
     };
     let mut process = Command::new(&command[0]);
-    let root = PathBuf::from(&*fastdiff::path::to_path(&emit::list_base(started.diff())));
+    let root = PathBuf::from(&*fastdiff::path::to_path(&consumers::list_base(started.diff())));
     process.args(command[1..].iter().map(|argument| lists.fill_in(argument, &root)));
     process.envs(lists.variables());
     process.env("FASTDIFF_JOB", &definition.name).env("FASTDIFF_RUN", run.to_string());

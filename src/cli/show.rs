@@ -3,8 +3,9 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use fastdiff::emit::{entry_json, quote, rfc3339};
+use fastdiff::consumers::{entry_json, rfc3339};
 use fastdiff::path::PathExt as _;
+use fastdiff::terminal::quote;
 use fastdiff::{Entry, Flags, Kind, path};
 
 use super::output::Output;

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 
-use fastdiff::emit::Emitted;
+use fastdiff::consumers::Emitted;
 use fastdiff::{Diff, Error};
 
 use super::format::{Form, Format};

@@ -1,18 +1,14 @@
-//! The changes of a first pass, kept so that they need not be compared again: paths in one arena, and of the
-//! entries what was checked.
+//! The changes of the first pass, if they are few: then they need not be compared again. All paths are in one buffer.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::change::ChangeKind;
-use super::compare::{ComparedDir, RawChange};
-use crate::metadata::{Fields, Flags, Stat};
-use crate::snapshot::{Child, Node};
+use super::raw_change::RawChange;
 
-/// So many changes are kept, if their paths need no more than so many bytes: four megabytes in all.
+/// The most changes that are cached, and the most bytes that their paths may have: less than five megabytes in all.
 const MOST: usize = 16_000;
 const MOST_BYTES: usize = 3 << 19;
 
-/// How much is kept already, by all parts together.
+/// How much all parts together have cached.
 #[derive(Debug, Default)]
 pub(super) struct CacheBudget {
     records: AtomicUsize,
@@ -20,26 +16,18 @@ pub(super) struct CacheBudget {
 }
 
 impl CacheBudget {
-    /// Whether there is room for one more change.
+    /// Takes the room for one more change; false if there is none.
     fn take(&self, bytes: usize) -> bool {
         self.records.fetch_add(1, Ordering::Relaxed) < MOST
             && self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes <= MOST_BYTES
     }
 }
 
-/// A directory's row and a place in it.
-type RowPlace = (u32, u32);
-
-/// An entry, and where it lies.
-type CachedEntry = (RowPlace, Stat, Flags);
-
 #[derive(Debug, Clone, Copy)]
 struct CachedChange {
-    kind: ChangeKind,
-    fields: Fields,
-    old: Option<CachedEntry>,
-    new: Option<CachedEntry>,
-    path_end: usize,
+    change: RawChange,
+    /// Its path begins where the path before it ends.
+    path_end: u32,
 }
 
 /// Changes of one part of the tree, in its order.
@@ -53,7 +41,7 @@ struct CachePiece {
 #[derive(Debug)]
 pub(super) struct CachedChanges(Vec<CachePiece>);
 
-/// A change among those that were kept.
+/// A position among the cached changes.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct CacheCursor {
     piece: usize,
@@ -61,22 +49,16 @@ pub(super) struct CacheCursor {
 }
 
 impl CachedChanges {
-    /// Keeps nothing yet.
+    /// An empty cache.
     pub(super) fn new() -> Self {
         Self(vec![CachePiece::default()])
     }
 
-    /// Keeps one more change; false if there is no room.
-    pub(super) fn push(&mut self, raw: &RawChange<'_>, path: &[u8], room: &CacheBudget) -> bool {
-        let Some(piece) = self.0.last_mut().filter(|_| room.take(path.len())) else { return false };
+    /// Adds a change; false if there is no room.
+    pub(super) fn push(&mut self, change: &RawChange, path: &[u8], budget: &CacheBudget) -> bool {
+        let Some(piece) = self.0.last_mut().filter(|_| budget.take(path.len())) else { return false };
         piece.paths.extend_from_slice(path);
-        piece.records.push(CachedChange {
-            kind: raw.kind,
-            fields: raw.fields,
-            old: raw.old.map(|n| (raw.old_place(), n.child.stat, n.child.flags)),
-            new: raw.new.map(|n| (raw.new_place(), n.child.stat, n.child.flags)),
-            path_end: piece.paths.len(),
-        });
+        piece.records.push(CachedChange { change: *change, path_end: piece.paths.len() as u32 });
         true
     }
 
@@ -85,29 +67,25 @@ impl CachedChanges {
         self.0.extend(later.0);
     }
 
-    /// The change at a place and its path; moves on to the next. The entries' names and rows are left out.
-    pub(super) fn next<'a>(&self, at: &mut CacheCursor) -> Option<(RawChange<'a>, &[u8])> {
-        while at.record >= self.0.get(at.piece)?.records.len() {
-            *at = CacheCursor { piece: at.piece + 1, record: 0 };
+    /// The change at `cursor` and its path. Moves the cursor to the next one.
+    pub(super) fn next(&self, cursor: &mut CacheCursor) -> Option<(RawChange, &[u8])> {
+        while cursor.record >= self.0.get(cursor.piece)?.records.len() {
+            *cursor = CacheCursor { piece: cursor.piece + 1, record: 0 };
         }
-        let piece = &self.0[at.piece];
-        let record = &piece.records[at.record];
-        let start = at.record.checked_sub(1).map_or(0, |before| piece.records[before].path_end);
-        at.record += 1;
-        let node =
-            |((_, place), stat, flags): CachedEntry| Node { child: Child { name: b"", stat, flags }, row: None, place };
-        let dir = |entry: Option<CachedEntry>| ComparedDir {
-            row: entry.map_or(u32::MAX, |((row, _), ..)| row),
-            device: None,
-        };
-        let raw = RawChange {
-            kind: record.kind,
-            old: record.old.map(node),
-            new: record.new.map(node),
-            fields: record.fields,
-            old_dir: dir(record.old),
-            new_dir: dir(record.new),
-        };
-        Some((raw, &piece.paths[start..record.path_end]))
+        let piece = &self.0[cursor.piece];
+        let record = &piece.records[cursor.record];
+        let start = cursor.record.checked_sub(1).map_or(0, |before| piece.records[before].path_end);
+        cursor.record += 1;
+        Some((record.change, &piece.paths[start as usize..record.path_end as usize]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_cache_takes_less_than_five_megabytes() {
+        assert!(MOST * size_of::<CachedChange>() + MOST_BYTES < 5_000_000, "{}", size_of::<CachedChange>());
     }
 }

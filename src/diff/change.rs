@@ -9,7 +9,7 @@ pub enum ChangeKind {
     Added,
     /// It is gone: absent from a parent that was listed completely.
     Removed,
-    /// CacheCursor least one field differs.
+    /// At least one field differs.
     Modified,
     /// Its kind differs. What lay below the old one is removed, what lies below the new one added.
     TypeChanged,

@@ -1,221 +1,79 @@
-//! Merges two trees lazily in tree order. What renames are is not known here.
+//! Merges two trees lazily in tree order. Knows nothing of renames.
 
-use std::cmp::Ordering;
 use std::sync::Arc;
 
 use super::change::ChangeKind;
+use super::dir_pair::{ComparedDir, DirPair, ListingCursor, skippable};
+use super::raw_change::{PlacedEntry, RawChange};
 use crate::Result;
 use crate::metadata::{Fields, Flags, Kind};
-use crate::path::{compare, push};
-use crate::snapshot::{Device, Listing, Node, PackedNode, Pairing, Snapshot};
+use crate::path::push;
+use crate::snapshot::{Device, Node, Snapshot};
 
-/// A change as the merge sees it; the path is the merge's own.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct RawChange<'a> {
-    pub(super) kind: ChangeKind,
-    pub(super) old: Option<Node<'a>>,
-    pub(super) new: Option<Node<'a>>,
-    pub(super) fields: Fields,
-    /// The directories that hold the entry.
-    pub(super) old_dir: ComparedDir<'a>,
-    pub(super) new_dir: ComparedDir<'a>,
-}
-
-impl<'a> RawChange<'a> {
-    /// The file system that the old entry lies on.
-    pub(super) fn old_device(&self, snapshots: Option<(&'a Snapshot, &'a Snapshot)>) -> Option<&'a Device> {
-        let (old, _) = snapshots?;
-        self.old?.row.and_then(|row| old.mounted_at(row)).or(self.old_dir.device)
-    }
-
-    /// Where the old entry lies: the row of its directory and its place there.
-    pub(super) fn old_place(&self) -> (u32, u32) {
-        (self.old_dir.row, self.old.map_or(0, |n| n.place))
-    }
-
-    /// Where the new entry lies.
-    pub(super) fn new_place(&self) -> (u32, u32) {
-        (self.new_dir.row, self.new.map_or(0, |n| n.place))
-    }
-}
-
-/// A directory and its file system.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct ComparedDir<'a> {
-    pub(super) row: u32,
-    pub(super) device: Option<&'a Device>,
-}
-
-/// A directory of one side, and the child that it has come to.
-#[derive(Debug)]
-struct Half<'a> {
-    listing: Listing<'a>,
-    next: Option<PackedNode<'a>>,
-    dir: ComparedDir<'a>,
-}
-
-impl<'a> Half<'a> {
-    fn take(&mut self) -> Option<Node<'a>> {
-        let node = self.next.map(|node| self.listing.unpack(&node));
-        self.skip();
-        node
-    }
-
-    fn skip(&mut self) {
-        self.next = self.listing.next_packed();
-    }
-
-    /// Passes over so many children, that which it has come to and others that are no directories.
-    fn pass_files(&mut self, count: usize) {
-        self.listing.pass_files(count - 1);
-        self.skip();
-    }
-}
-
-/// So many are looked at together at most: what is found equal may not be passed over if its names differ.
-const AT_ONCE: usize = 128;
-
-/// How many children are the same in both listings, from a file of the same name on until the next directory: rows are
-/// compared with rows as bytes, and names with names.
-fn equal_files(old: &Listing<'_>, was: &PackedNode<'_>, new: &Listing<'_>, is: &PackedNode<'_>) -> usize {
-    let rows = Pairing::equal_rows(&old.block, was.place as usize, &new.block, is.place as usize, AT_ONCE);
-    match rows.checked_sub(1) {
-        None => 0,
-        Some(more) => 1 + old.equal_names(new, old.files(more)),
-    }
-}
-
-#[derive(Debug)]
-struct Frame<'a> {
-    old: Option<Half<'a>>,
-    new: Option<Half<'a>>,
-    /// How to compare children that are on both sides.
-    pairing: Option<Pairing>,
-    /// The names are paths.
-    is_top: bool,
-    /// Where the merge's part of the root ends.
-    until: Option<&'a [u8]>,
-    path_len: usize,
-}
-
-/// What is reported also of an entry that is as it was.
-const NOT_SURE: Flags = Flags::UNKNOWN.union(Flags::UNLISTED).union(Flags::NOT_ENTERED).union(Flags::CARRIED);
-
-impl<'a> Frame<'a> {
-    /// Passes over children that are on both sides and did not change, and nothing below them. Whatever has a flag is left
-    /// to the caller.
-    fn skip_unchanged(&mut self, snapshots: Option<(&'a Snapshot, &'a Snapshot)>) -> Result<()> {
-        let (Some(old), Some(new), Some(pairing), Some((old_snapshot, new_snapshot))) =
-            (&mut self.old, &mut self.new, &self.pairing, snapshots)
-        else {
-            return Ok(());
-        };
-        let at_once = pairing.same_layout && !pairing.flagged && self.until.is_none();
-        while let (Some(was), Some(is)) = (&old.next, &new.next) {
-            if self.until.is_some_and(|until| was.name >= until) {
-                return Ok(());
-            }
-            if at_once && was.row.is_none() && is.row.is_none() && was.name == is.name {
-                let equal = equal_files(&old.listing, was, &new.listing, is);
-                if equal > 0 {
-                    old.pass_files(equal);
-                    new.pass_files(equal);
-                    continue;
-                }
-            }
-            let (old_block, new_block) = (&old.listing.block, &new.listing.block);
-            let (old_row, new_row) = (was.place as usize, is.place as usize);
-            let unchanged_below = match (was.row, is.row) {
-                (None, None) => true,
-                (Some(was), Some(is)) => skippable(old_snapshot, was, new_snapshot, is)?,
-                _ => false,
-            };
-            let unchanged = unchanged_below
-                && (pairing.same_names || was.name == is.name)
-                && pairing.equal(old_block, old_row, new_block, new_row)
-                && (!pairing.flagged
-                    || old_block.flags(old_row).is_empty() && !new_block.flags(new_row).intersects(NOT_SURE));
-            if !unchanged {
-                return Ok(());
-            }
-            old.skip();
-            new.skip();
-        }
-        Ok(())
-    }
-
-    /// The next child of either side, or of both sides if they have the same name.
-    fn take(&mut self) -> (Option<Node<'a>>, Option<Node<'a>>) {
-        let until = self.until;
-        let name = |half: &Option<Half<'a>>| {
-            let next = half.as_ref().and_then(|h| h.next).map(|n| n.name);
-            next.filter(|name| until.is_none_or(|until| *name < until))
-        };
-        let order = match (name(&self.old), name(&self.new)) {
-            (Some(old), Some(new)) if self.is_top => compare(old, new),
-            (Some(old), Some(new)) => old.cmp(new),
-            (Some(_), None) => Ordering::Less,
-            (None, Some(_)) => Ordering::Greater,
-            (None, None) => return (None, None),
-        };
-        let take = |half: &mut Option<Half<'a>>| half.as_mut().and_then(Half::take);
-        match order {
-            Ordering::Less => (take(&mut self.old), None),
-            Ordering::Equal => (take(&mut self.old), take(&mut self.new)),
-            Ordering::Greater => (None, take(&mut self.new)),
-        }
-    }
-}
-
-/// The merge. Holds one open directory per level, nothing in proportion to the tree.
+/// The merge of two trees. Holds one open pair of directories for each level, and nothing that grows with the tree.
 #[derive(Debug)]
 pub(super) struct Compare<'a> {
-    snapshots: Option<(&'a Snapshot, &'a Snapshot)>,
-    stack: Vec<Frame<'a>>,
+    old: &'a Snapshot,
+    new: &'a Snapshot,
+    stack: Vec<DirPair<'a>>,
     path: Vec<u8>,
-    second: Option<RawChange<'a>>,
+    /// The entry of the last change, by side.
+    last: LastEntry<'a>,
+    /// That the entry of the last change is unknown too: reported next.
+    unknown: Option<RawChange>,
     part: TreePart<'a>,
-    /// File systems of the older snapshot whose inodes say nothing.
+    /// File systems of the older snapshot whose inodes mean nothing.
     renumbered: Arc<[&'a Device]>,
 }
 
-/// A part of the only root: its children from one name on, until before another. The root's own entry
-/// belongs to the part that has no beginning.
+/// A part of the tree below the only root: the root's children from one name on, and before another. The root's own entry
+/// belongs to the part without `from`.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct TreePart<'a> {
     pub(super) from: Option<&'a [u8]>,
     pub(super) until: Option<&'a [u8]>,
 }
 
-const NOWHERE: ComparedDir<'static> = ComparedDir { row: u32::MAX, device: None };
+/// What the merge knows of an entry beside the change.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct EntryContext<'a> {
+    /// Its own row, if it is a directory.
+    pub(super) row: Option<u32>,
+    /// Its file system.
+    pub(super) device: Option<&'a Device>,
+}
+
+/// The entry of the last change in both snapshots. The devices are still those of the directories that hold it.
+#[derive(Debug, Clone, Copy, Default)]
+struct LastEntry<'a> {
+    old: EntryContext<'a>,
+    new: EntryContext<'a>,
+}
 
 impl<'a> Compare<'a> {
-    /// Compares all, or a part of the only root; on the `renumbered` file systems inodes do not count.
+    /// Compares everything, or a part. On the `renumbered` file systems inodes do not count.
     pub(super) fn new(
         old: &'a Snapshot,
         new: &'a Snapshot,
         part: TreePart<'a>,
         renumbered: &Arc<[&'a Device]>,
     ) -> Result<Self> {
-        let renumbered = Arc::clone(renumbered);
-        let mut compare = Self { snapshots: Some((old, new)), part, renumbered, ..Self::ended() };
-        // A snapshot against itself: racy entries have had no time to change.
-        if old.header().identity != new.header().identity && !skippable(old, old.top(), new, new.top())? {
-            compare.enter(Some((old.top(), NOWHERE)), Some((new.top(), NOWHERE)))?;
-        }
-        Ok(compare)
-    }
-
-    /// A merge that has ended.
-    pub(super) fn ended() -> Self {
-        Self {
-            snapshots: None,
+        let mut compare = Self {
+            old,
+            new,
             stack: Vec::new(),
             path: Vec::new(),
-            second: None,
-            part: TreePart::default(),
-            renumbered: Arc::default(),
+            last: LastEntry::default(),
+            unknown: None,
+            part,
+            renumbered: Arc::clone(renumbered),
+        };
+        // In a snapshot compared with itself, racy entries had no time to change.
+        if old.header().identity != new.header().identity && !skippable(old, old.top(), new, new.top())? {
+            let top = |snapshot: &Snapshot| Some(ComparedDir { row: snapshot.top(), device: None });
+            compare.enter(top(old), top(new))?;
         }
+        Ok(compare)
     }
 
     /// The path of the last change.
@@ -223,72 +81,48 @@ impl<'a> Compare<'a> {
         &self.path
     }
 
-    fn enter(&mut self, old: Option<(u32, ComparedDir<'a>)>, new: Option<(u32, ComparedDir<'a>)>) -> Result<()> {
-        let Some((old_snapshot, new_snapshot)) = self.snapshots else { return Ok(()) };
-        // The frame below that of the roots is the only root's.
+    /// The older entry of the last change.
+    pub(super) fn last_old(&self) -> EntryContext<'a> {
+        with_own_device(self.old, self.last.old)
+    }
+
+    /// The newer entry of the last change.
+    pub(super) fn last_new(&self) -> EntryContext<'a> {
+        with_own_device(self.new, self.last.new)
+    }
+
+    /// Goes on with what lies in a directory. Each comes with the device of its parent.
+    fn enter(&mut self, old: Option<ComparedDir<'a>>, new: Option<ComparedDir<'a>>) -> Result<()> {
+        // The second level holds the children of the only root.
         let TreePart { from, until } = if self.stack.len() == 1 { self.part } else { TreePart::default() };
-        let half = |snapshot: &'a Snapshot, at: Option<(u32, ComparedDir<'a>)>| -> Result<Option<Half<'a>>> {
-            let Some((row, above)) = at else { return Ok(None) };
-            let device = snapshot.mounted_at(row).or(above.device);
-            let mut listing = snapshot.listing(row)?;
-            let mut next = listing.next_packed();
-            while let (Some(from), Some(node)) = (from, next)
-                && node.name < from
-            {
-                next = listing.next_packed();
-            }
-            Ok(Some(Half { listing, next, dir: ComparedDir { row, device } }))
+        let open = |snapshot: &'a Snapshot, dir: Option<ComparedDir<'a>>| {
+            dir.map(|dir| ListingCursor::open(snapshot, dir.row, dir.device, from)).transpose()
         };
-        let (old, new) = (half(old_snapshot, old)?, half(new_snapshot, new)?);
-        let pairing = old.as_ref().zip(new.as_ref()).map(|(o, n)| Pairing::new(&o.listing.block, &n.listing.block));
-        let is_top = self.stack.is_empty();
-        self.stack.push(Frame { old, new, pairing, is_top, until, path_len: self.path.len() });
+        let (old, new) = (open(self.old, old)?, open(self.new, new)?);
+        self.stack.push(DirPair::new(old, new, self.stack.is_empty(), until, self.path.len()));
         Ok(())
     }
 
     /// The next change; none at the end.
-    pub(super) fn next(&mut self) -> Result<Option<RawChange<'a>>> {
-        if let Some(second) = self.second.take() {
-            return Ok(Some(second));
+    pub(super) fn next(&mut self) -> Result<Option<RawChange>> {
+        if let Some(unknown) = self.unknown.take() {
+            return Ok(Some(unknown));
         }
         loop {
-            let Some(frame) = self.stack.last_mut() else { return Ok(None) };
-            self.path.truncate(frame.path_len);
-            let dir = |half: &Option<Half<'a>>| half.as_ref().map_or(NOWHERE, |h| h.dir);
-            let (old_dir, new_dir) = (dir(&frame.old), dir(&frame.new));
-            frame.skip_unchanged(self.snapshots)?;
-            let (old, new) = frame.take();
-            let raw = |kind, fields| RawChange { kind, old, new, fields, old_dir, new_dir };
-            let is_root = self.stack.len() == 1;
-            let found = match (old, new) {
-                (Some(old), Some(new)) => {
-                    push(&mut self.path, new.child.name);
-                    self.both(&old, &new, old_dir, new_dir, raw)?
-                }
-                (Some(old), None) => {
-                    push(&mut self.path, old.child.name);
-                    if let Some(row) = old.row {
-                        self.enter(Some((row, old_dir)), None)?;
-                    }
-                    Some(raw(ChangeKind::Removed, Fields::empty()))
-                }
-                (None, Some(new)) => {
-                    push(&mut self.path, new.child.name);
-                    if let Some(row) = new.row {
-                        self.enter(None, Some((row, new_dir)))?;
-                    }
-                    if new.child.flags.intersects(Flags::UNKNOWN | Flags::UNLISTED) {
-                        self.second = Some(raw(ChangeKind::Unknown, Fields::empty()));
-                    }
-                    Some(raw(ChangeKind::Added, Fields::empty()))
-                }
-                (None, None) => {
-                    self.stack.pop();
-                    None
-                }
+            let Some(pair) = self.stack.last_mut() else { return Ok(None) };
+            self.path.truncate(pair.path_len);
+            pair.skip_unchanged(self.old, self.new)?;
+            let (old, new) = pair.take();
+            let (old_dir, new_dir) = (pair.old.as_ref().map(|c| c.dir), pair.new.as_ref().map(|c| c.dir));
+            let Some(name) = old.as_ref().or(new.as_ref()).map(|node| node.child.name) else {
+                self.stack.pop();
+                continue;
             };
+            let is_root = self.stack.len() == 1;
+            push(&mut self.path, name);
+            let found = self.entry(old.as_ref().zip(old_dir), new.as_ref().zip(new_dir))?;
             if is_root && self.part.from.is_some() {
-                self.second = None;
+                self.unknown = None;
             } else if let Some(raw) = found
                 && !self.is_own(&raw)
             {
@@ -297,51 +131,88 @@ impl<'a> Compare<'a> {
         }
     }
 
-    /// Whether one side does not hold an entry because it is a file of our own: in the newer tree the older snapshot itself, not
-    /// what took its place. What is no longer a directory of our own is added: there may be more in it by now.
-    fn is_own(&self, raw: &RawChange<'_>) -> bool {
-        let Some((old, new)) = self.snapshots else { return false };
+    /// The change of an entry, if it is one, and where the merge goes on. Each node comes with the directory that
+    /// holds it.
+    fn entry(
+        &mut self,
+        old: Option<(&Node<'a>, ComparedDir<'a>)>,
+        new: Option<(&Node<'a>, ComparedDir<'a>)>,
+    ) -> Result<Option<RawChange>> {
+        let context = |at: Option<(&Node<'a>, ComparedDir<'a>)>| {
+            at.map(|(node, dir)| EntryContext { row: node.row, device: dir.device }).unwrap_or_default()
+        };
+        self.last = LastEntry { old: context(old), new: context(new) };
+        let placed = |at: Option<(&Node<'a>, ComparedDir<'a>)>| at.map(|(node, dir)| PlacedEntry::new(dir.row, node));
+        let raw = |kind, fields| RawChange { kind, fields, old: placed(old), new: placed(new) };
+        match (old, new) {
+            (Some((was, _)), Some((is, _))) => self.both(was, is, raw),
+            (None, Some((is, _))) => {
+                let dir = dir_of(self.last.new);
+                if dir.is_some() {
+                    self.enter(None, dir)?;
+                }
+                if is.child.flags.intersects(Flags::UNKNOWN | Flags::UNLISTED) {
+                    self.unknown = Some(raw(ChangeKind::Unknown, Fields::empty()));
+                }
+                Ok(Some(raw(ChangeKind::Added, Fields::empty())))
+            }
+            _ => {
+                let dir = dir_of(self.last.old);
+                if dir.is_some() {
+                    self.enter(dir, None)?;
+                }
+                Ok(Some(raw(ChangeKind::Removed, Fields::empty())))
+            }
+        }
+    }
+
+    /// Whether one side lacks an entry because it is a file of fastdiff's own. In the newer tree that is the older
+    /// snapshot itself, not a file that took its place. A directory that is no longer fastdiff's own is added: other
+    /// files may have come into it since.
+    fn is_own(&self, raw: &RawChange) -> bool {
+        let (old, new) = (self.old, self.new);
         match raw.kind {
             ChangeKind::Removed => new.meta().is_own(&self.path),
             ChangeKind::Added => {
-                old.meta().own_files.contains(&self.path) && raw.new.is_some_and(|new| old.is_file(new.child.stat.ino))
+                old.meta().own_files.contains(&self.path) && raw.new.is_some_and(|new| old.is_file(new.stat.ino))
             }
             _ => false,
         }
     }
 
-    /// Whether a directory of the older snapshot has entries there.
-    fn held_something(&self, row: Option<u32>) -> Result<bool> {
-        let (Some((old, _)), Some(row)) = (self.snapshots, row) else { return Ok(true) };
-        Ok(old.listing(row)?.next().is_some())
+    /// Whether the older snapshot holds entries in a directory.
+    fn held_entries(&self, row: Option<u32>) -> Result<bool> {
+        let Some(row) = row else { return Ok(true) };
+        Ok(self.old.listing(row)?.next().is_some())
     }
 
-    /// An entry that is in both snapshots: what it is reported as, and where the merge goes on.
+    /// The fields that differ and count.
+    fn differing(&self, was: &Node<'a>, is: &Node<'a>) -> Fields {
+        let mut fields = was.child.stat.differing(&is.child.stat);
+        if fields.contains(Fields::INODE)
+            && !self.renumbered.is_empty()
+            && self.last_old().device.is_some_and(|device| self.renumbered.contains(&device))
+        {
+            fields -= Fields::INODE;
+        }
+        fields
+    }
+
+    /// The change of an entry that is in both snapshots, if it is one, and where the merge goes on.
     fn both(
         &mut self,
         old: &Node<'a>,
         new: &Node<'a>,
-        old_dir: ComparedDir<'a>,
-        new_dir: ComparedDir<'a>,
-        raw: impl Fn(ChangeKind, Fields) -> RawChange<'a>,
-    ) -> Result<Option<RawChange<'a>>> {
+        raw: impl Fn(ChangeKind, Fields) -> RawChange,
+    ) -> Result<Option<RawChange>> {
         let (was, is) = (&old.child, &new.child);
-        let without_stat = |flags: Flags| flags.contains(Flags::UNKNOWN) && !flags.contains(Flags::CARRIED);
         let type_changed = was.kind() != is.kind() && was.kind() != Kind::Unknown && is.kind() != Kind::Unknown;
-        let mut fields = was.stat.differing(&is.stat);
-        if fields.contains(Fields::INODE)
-            && !self.renumbered.is_empty()
-            && raw(ChangeKind::Modified, fields)
-                .old_device(self.snapshots)
-                .is_some_and(|d| self.renumbered.contains(&d))
-        {
-            fields -= Fields::INODE;
-        }
+        let fields = self.differing(old, new);
         let change = if type_changed {
             Some(raw(ChangeKind::TypeChanged, fields))
-        } else if without_stat(is.flags) {
+        } else if lacks_stat(is.flags) {
             None
-        } else if without_stat(was.flags) {
+        } else if lacks_stat(was.flags) {
             Some(raw(ChangeKind::Suspect, Fields::empty()))
         } else if !fields.is_empty() {
             Some(raw(ChangeKind::Modified, fields))
@@ -351,37 +222,31 @@ impl<'a> Compare<'a> {
             None
         };
 
-        let closed = |flags: Flags| {
-            flags.contains(Flags::NOT_ENTERED) || flags.contains(Flags::UNLISTED) && !flags.contains(Flags::CARRIED)
-        };
         let left_closed = is.flags.contains(Flags::NOT_ENTERED)
             && was.kind() == Kind::Dir
             && !was.flags.contains(Flags::NOT_ENTERED)
-            && (was.flags.intersects(Flags::UNLISTED | Flags::UNKNOWN) || self.held_something(old.row)?);
+            && (was.flags.intersects(Flags::UNLISTED | Flags::UNKNOWN) || self.held_entries(old.row)?);
         let unknown = (is.flags.intersects(Flags::UNKNOWN | Flags::UNLISTED) || left_closed)
             .then(|| raw(ChangeKind::Unknown, Fields::empty()));
 
-        let old_row = old.row.map(|row| (row, old_dir));
-        let new_row = new.row.map(|row| (row, new_dir));
-        match (old_row, new_row) {
+        let (old_dir, new_dir) = (dir_of(self.last.old), dir_of(self.last.new));
+        match (old_dir, new_dir) {
             (None, None) => {}
-            (Some(_), Some(_)) if closed(is.flags) => {}
-            (Some(_), Some(_)) if closed(was.flags) => self.enter(None, new_row)?,
-            (Some((old_row_number, _)), Some((new_row_number, _))) => {
-                if let Some((old, new)) = self.snapshots
-                    && !skippable(old, old_row_number, new, new_row_number)?
-                {
-                    self.enter(old_row, new_row)?;
+            (Some(_), Some(_)) if is_closed(is.flags) => {}
+            (Some(_), Some(_)) if is_closed(was.flags) => self.enter(None, new_dir)?,
+            (Some(was), Some(is)) => {
+                if !skippable(self.old, was.row, self.new, is.row)? {
+                    self.enter(old_dir, new_dir)?;
                 }
             }
-            // What it is now could not be told: its content is unknown as well.
+            // Its kind is unknown now, so its content is unknown too.
             (Some(_), None) if !type_changed => {}
-            _ => self.enter(old_row, new_row)?,
+            _ => self.enter(old_dir, new_dir)?,
         }
 
         Ok(match (change, unknown) {
             (Some(change), unknown) => {
-                self.second = unknown;
+                self.unknown = unknown;
                 Some(change)
             }
             (None, unknown) => unknown,
@@ -389,8 +254,23 @@ impl<'a> Compare<'a> {
     }
 }
 
-/// Whether two subtrees are equal and hold nothing that has to be looked at all the same.
-fn skippable(old: &Snapshot, old_row: u32, new: &Snapshot, new_row: u32) -> Result<bool> {
-    let (old, new) = (old.row(old_row)?, new.row(new_row)?);
-    Ok(old.digest == new.digest && !old.flags.intersects(Flags::NEVER_SKIPPED))
+/// The directory that an entry is, if it is one, with the device of its parent.
+fn dir_of(entry: EntryContext<'_>) -> Option<ComparedDir<'_>> {
+    entry.row.map(|row| ComparedDir { row, device: entry.device })
+}
+
+/// A mount point lies on the file system that begins there, not on that of its directory.
+fn with_own_device<'a>(snapshot: &'a Snapshot, entry: EntryContext<'a>) -> EntryContext<'a> {
+    let begins = entry.row.and_then(|row| snapshot.mounted_at(row));
+    EntryContext { device: begins.or(entry.device), ..entry }
+}
+
+/// Whether the metadata of an entry could not be read, nor be carried over from a base.
+fn lacks_stat(flags: Flags) -> bool {
+    flags.contains(Flags::UNKNOWN) && !flags.contains(Flags::CARRIED)
+}
+
+/// Whether the listing of a directory is missing, and was not carried over from a base.
+fn is_closed(flags: Flags) -> bool {
+    flags.contains(Flags::NOT_ENTERED) || flags.contains(Flags::UNLISTED) && !flags.contains(Flags::CARRIED)
 }

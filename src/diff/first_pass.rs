@@ -1,4 +1,5 @@
-//! The first pass over all differences, by several threads where there is much to compare.
+//! The first pass over all differences: counts them, collects what may be renames, and caches them if they are few.
+//! Several threads share it if there is much to compare.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,18 +9,18 @@ use super::cached_changes::{CacheBudget, CachedChanges};
 use super::change::ChangeKind;
 use super::compare::{Compare, TreePart};
 use super::inodes::Renumbered;
-use super::renames::Finder;
+use super::renames::RenameFinder;
 use crate::Result;
 use crate::metadata::Fields;
 use crate::snapshot::{Device, Snapshot};
 
-/// Fewer directories are compared sooner than a thread is woken.
+/// With fewer directories, waking a second thread takes longer than comparing them.
 const WORTH_TWO: u32 = 4_000;
 
 /// More threads would wait for memory.
 const MOST_THREADS: usize = 8;
 
-/// Into so many parts the tree is divided for each thread: they differ in what they hold of changes.
+/// Parts of the tree for each thread. Several, because some parts hold many more changes than others.
 const PARTS_A_THREAD: u32 = 8;
 
 /// What the first pass found.
@@ -27,22 +28,22 @@ const PARTS_A_THREAD: u32 = 8;
 pub(super) struct FirstPass {
     pub(super) removed: u64,
     pub(super) unknown: u64,
-    pub(super) finder: Finder,
+    pub(super) finder: RenameFinder,
     pub(super) renumbered: Renumbered,
-    /// None if they are too many.
-    pub(super) kept: Option<CachedChanges>,
+    /// None if there are too many.
+    pub(super) cached: Option<CachedChanges>,
 }
 
 impl FirstPass {
-    /// Goes over all differences; on the `renumbered` file systems inodes do not count.
+    /// Goes over all differences. On the `renumbered` file systems inodes do not count.
     pub(super) fn all<'a>(
         old: &'a Snapshot,
         new: &'a Snapshot,
         renumbered: &Arc<[&'a Device]>,
         renames: bool,
     ) -> Result<Self> {
-        let room = CacheBudget::default();
-        let of = |part| Self::of_part(old, new, part, renumbered, renames, &room);
+        let budget = CacheBudget::default();
+        let of = |part| Self::of_part(old, new, part, renumbered, renames, &budget);
         let threads = thread::available_parallelism().map_or(1, |n| n.get().min(MOST_THREADS));
         let parts = divide(old, new, threads as u32 * PARTS_A_THREAD)?;
         let next = AtomicUsize::new(0);
@@ -55,7 +56,7 @@ impl FirstPass {
         };
         let mut found = thread::scope(|scope| {
             let helpers = 1..threads.min(parts.len());
-            // Where no thread is to be had this one does it all.
+            // If the system has no thread to spare, this one does it all.
             let helpers: Vec<_> = helpers
                 .map_while(|_| thread::Builder::new().name("compare".into()).spawn_scoped(scope, work).ok())
                 .collect();
@@ -77,47 +78,47 @@ impl FirstPass {
         part: TreePart<'a>,
         renumbered: &Arc<[&'a Device]>,
         renames: bool,
-        room: &CacheBudget,
+        budget: &CacheBudget,
     ) -> Result<Self> {
-        let mut gathered = Self {
+        let mut pass = Self {
             removed: 0,
             unknown: 0,
-            finder: Finder::new(old, new),
+            finder: RenameFinder::new(old, new),
             renumbered: Renumbered::default(),
-            kept: Some(CachedChanges::new()),
+            cached: Some(CachedChanges::new()),
         };
         let mut compare = Compare::new(old, new, part, renumbered)?;
         while let Some(raw) = compare.next()? {
-            if gathered.kept.as_mut().is_some_and(|kept| !kept.push(&raw, compare.path(), room)) {
-                gathered.kept = None;
+            if pass.cached.as_mut().is_some_and(|cached| !cached.push(&raw, compare.path(), budget)) {
+                pass.cached = None;
             }
             match raw.kind {
-                ChangeKind::Removed => gathered.removed += 1,
-                ChangeKind::Unknown => gathered.unknown += 1,
+                ChangeKind::Removed => pass.removed += 1,
+                ChangeKind::Unknown => pass.unknown += 1,
                 ChangeKind::Modified if raw.fields.contains(Fields::INODE) => {
-                    if let Some(device) = raw.old_device(Some((old, new))) {
-                        gathered.renumbered.count(old, device);
+                    if let Some(device) = compare.last_old().device {
+                        pass.renumbered.count(old, device);
                     }
                 }
                 _ => {}
             }
             if renames {
-                gathered.finder.take(&raw, compare.path(), old, new);
+                pass.finder.add(&raw, &compare);
             }
         }
-        Ok(gathered)
+        Ok(pass)
     }
 
-    /// This part and the later one.
+    /// Adds a later part.
     fn and(mut self, later: Self) -> Self {
         self.removed += later.removed;
         self.unknown += later.unknown;
         self.finder.append(later.finder);
         self.renumbered.append(&later.renumbered);
-        self.kept = match (self.kept, later.kept) {
-            (Some(mut kept), Some(more)) => {
-                kept.append(more);
-                Some(kept)
+        self.cached = match (self.cached, later.cached) {
+            (Some(mut cached), Some(more)) => {
+                cached.append(more);
+                Some(cached)
             }
             _ => None,
         };
@@ -125,8 +126,8 @@ impl FirstPass {
     }
 }
 
-/// Divides what lies below the only root into about so many parts of like size, in tree order. One part if there are
-/// several roots or little to compare.
+/// Divides what lies below the only root into about this many parts with about as many directories each, in tree order. One
+/// part if there are several roots or little to compare.
 fn divide<'a>(old: &Snapshot, new: &'a Snapshot, parts: u32) -> Result<Vec<TreePart<'a>>> {
     let whole = vec![TreePart::default()];
     let top = new.row(new.top())?;

@@ -3,10 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::inodes::keeps_inodes;
 use crate::metadata::{Flags, Kind};
 use crate::path::{parent, to_path};
 use crate::snapshot::{Device, Node, Snapshot};
+use crate::sys::filesystem::{FsType, are_subvolumes_of_one};
 use crate::{Error, Result, RootChange};
 
 /// How many removed entries are accepted.
@@ -77,7 +77,7 @@ pub(crate) fn roots(old: &Snapshot, new: &Snapshot) -> Result<()> {
         let is_known = |flags: Flags| !flags.contains(Flags::UNKNOWN);
         if is_known(was.child.flags | is.child.flags)
             && was.child.stat.ino != is.child.stat.ino
-            && device(old, &was).is_some_and(|d| keeps_inodes(&d.kind))
+            && device(old, &was).is_some_and(|d| FsType(&d.kind).keeps_inodes())
         {
             return Err(changed(RootChange::OtherDirectory));
         }
@@ -94,7 +94,7 @@ pub(crate) fn roots(old: &Snapshot, new: &Snapshot) -> Result<()> {
 /// [`Error::RootChanged`] for one that is gone or lies on another file system.
 pub(super) fn mounts(old: &Snapshot, new: &Snapshot) -> Result<()> {
     for row in old.mount_rows() {
-        let Some(before) = old.mounted_at(row).filter(|d| !is_volatile(d)) else { continue };
+        let Some(before) = old.mounted_at(row).filter(|d| !FsType(&d.kind).is_volatile()) else { continue };
         let path = old.path_of(row)?;
         let Some(is) = new.find_node(&path)? else {
             if is_gone(old, new, row, &path)? {
@@ -128,7 +128,7 @@ fn is_gone(old: &Snapshot, new: &Snapshot, row: u32, path: &[u8]) -> Result<bool
     let holder = parent(path).map(|above| old.find_node(above)).transpose()?.flatten();
     let kinds = (holder.and_then(|node| device(old, &node)), old.mounted_at(row));
     if let (Some(above), Some(own)) = kinds
-        && is_subvolume(own, above)
+        && are_subvolumes_of_one((&own.kind, &own.identity), (&above.kind, &above.identity))
     {
         return Ok(false);
     }
@@ -140,23 +140,6 @@ fn is_gone(old: &Snapshot, new: &Snapshot, row: u32, path: &[u8]) -> Result<bool
         above = parent(dir);
     }
     Ok(false)
-}
-
-/// Whether one is a subvolume in the btrfs that the other belongs to. What the kernel makes of the UUID for `statfs`
-/// differs between them in one half alone, in which the subvolume's number stands too.
-pub(crate) fn is_subvolume(own: &Device, above: &Device) -> bool {
-    let of_uuid = |device: &Device| device.identity.strip_prefix("btrfs:fsid:")?.get(8..).map(str::to_owned);
-    let (own_half, above_half) = (of_uuid(own), of_uuid(above));
-    own.kind == "btrfs" && above.kind == "btrfs" && own_half == above_half
-}
-
-/// File systems that are made anew at each mount, or mounted anew with each version of what they hold: that
-/// another one is mounted below a root says nothing.
-pub(crate) fn is_volatile(device: &Device) -> bool {
-    matches!(
-        device.kind.as_str(),
-        "tmpfs" | "ramfs" | "devtmpfs" | "overlay" | "squashfs" | "erofs" | "iso9660" | "proc" | "sysfs"
-    )
 }
 
 /// What the newer snapshot could not read and took over from its base is no proof of what was removed since

@@ -3,17 +3,7 @@
 
 use crate::Result;
 use crate::snapshot::{Device, Snapshot};
-
-/// These keep inode numbers for as long as an entry exists.
-const KEEP_INODES: [&str; 14] = [
-    "ext2", "ext3", "ext4", "xfs", "btrfs", "zfs", "f2fs", "bcachefs", "jfs", "reiserfs", "nilfs2", "ntfs3", "tmpfs",
-    "ramfs",
-];
-
-/// Whether a file system of this type keeps inode numbers.
-pub(crate) fn keeps_inodes(kind: &str) -> bool {
-    KEEP_INODES.contains(&kind)
-}
+use crate::sys::filesystem::FsType;
 
 /// Fewer entries prove nothing.
 const FEWEST: u64 = 10;
@@ -43,7 +33,7 @@ impl Renumbered {
     pub(super) fn devices<'a>(&self, old: &'a Snapshot) -> Result<Vec<&'a Device>> {
         let mut found = Vec::new();
         for (device, count) in old.meta().devices.iter().zip(&self.0) {
-            let may_renumber = !keeps_inodes(&device.kind);
+            let may_renumber = !FsType(&device.kind).keeps_inodes();
             if *count >= FEWEST && may_renumber && *count >= entries_on(old, device)?.div_ceil(2) {
                 found.push(device);
             }

@@ -3,40 +3,41 @@
 
 mod cached_changes;
 mod change;
+mod changes;
 mod compare;
+mod dir_pair;
 mod first_pass;
 mod guard;
 mod inodes;
+mod raw_change;
 mod relist;
 mod renames;
 mod summary;
 
 pub use change::{Change, ChangeKind, Side};
+pub use changes::Changes;
 pub use guard::RemovalLimit;
-pub(crate) use guard::{is_subvolume, is_volatile, roots as same_roots};
-pub(crate) use inodes::keeps_inodes;
+pub(crate) use guard::roots as same_roots;
 pub(crate) use relist::Relist;
 pub use summary::{Summary, Tally};
 
-use std::cmp::Ordering;
 use std::sync::Arc;
 
-use self::cached_changes::{CacheCursor, CachedChanges};
-use self::compare::{Compare, RawChange, TreePart};
+use self::cached_changes::CachedChanges;
+use self::changes::ChangeSource;
+use self::compare::{Compare, TreePart};
 use self::first_pass::FirstPass;
 use self::renames::Renames;
-use crate::metadata::{Fields, Flags};
-use crate::path::compare;
-use crate::snapshot::{Device, Entries, Entry, Snapshot, same_scope};
+use crate::snapshot::{Device, Snapshot, same_scope};
 use crate::{Error, Result};
 
 /// How to compare.
 #[derive(Debug, Clone)]
 pub struct DiffOptions {
-    /// Find renames by file system, inode and birth time. Without, they are removed and added.
+    /// Find renames by file system, inode and birth time. If not set, a renamed entry is removed and added.
     pub renames: bool,
-    /// Accept a root that is empty now, another directory, or on another file system, and a mount point below
-    /// one that is gone (promise 8).
+    /// Accept a root that is empty now, that is another directory, or that lies on another file system, and a
+    /// mount point below a root that is gone (promise 8).
     pub allow_root_change: bool,
     /// Refuse to report more removed entries than this (promise 8).
     pub max_removed: Option<RemovalLimit>,
@@ -50,282 +51,152 @@ impl Default for DiffOptions {
 
 /// The differences between two snapshots.
 ///
-/// Making one goes over all differences once: everything that the answer relies on is checked before
-/// the first change is handed out, so that no list is ever cut short by damage found in the middle.
+/// Making one goes over all differences once. So everything that the list relies on is checked before
+/// the first change is handed out, and no list is cut short by damage found in the middle.
 #[derive(Debug)]
 pub struct Diff<'a> {
-    old: &'a Snapshot,
-    new: &'a Snapshot,
+    older: &'a Snapshot,
+    newer: &'a Snapshot,
     renames: Renames,
     removed: u64,
     unknown: u64,
     renumbered: Arc<[&'a Device]>,
-    /// The changes, if there are few; else they are compared again.
-    kept: Option<CachedChanges>,
-    /// Nothing is compared: everything counts as added.
+    /// The changes, if there are few. Else each list compares the snapshots again.
+    cached: Option<CachedChanges>,
+    /// Nothing is compared: every entry counts as added.
     everything: bool,
-    /// What is listed although it may not differ, in tree order.
-    again: Vec<Change>,
+    /// What is listed again, whether it differs or not, in tree order.
+    relisted: Vec<Change>,
 }
 
 impl<'a> Diff<'a> {
-    /// Compares `old` with `new`. Costs time in proportion to the directories that differ and hold
-    /// racy entries; memory in proportion to what was added and removed if renames are looked for.
+    /// Compares two snapshots. Costs time in proportion to the directories that differ or hold racy
+    /// entries. With renames, costs memory in proportion to the entries that were added or removed.
     ///
     /// # Errors
-    /// [`Error::Incomparable`], [`Error::RootChanged`], [`Error::TooManyRemoved`], and
+    /// [`Error::Incomparable`], [`Error::StaleBase`], [`Error::RootChanged`], [`Error::TooManyRemoved`], and
     /// [`Error::Snapshot`] for a damaged snapshot.
-    pub fn new(old: &'a Snapshot, new: &'a Snapshot, options: &DiffOptions) -> Result<Self> {
-        if old.header().scan_fingerprint != new.header().scan_fingerprint {
-            same_scope(old.meta(), new.meta())?;
+    pub fn new(older: &'a Snapshot, newer: &'a Snapshot, options: &DiffOptions) -> Result<Self> {
+        if older.header().scan_fingerprint != newer.header().scan_fingerprint {
+            same_scope(older.meta(), newer.meta())?;
         }
-        guard::base(old, new)?;
+        guard::base(older, newer)?;
         if !options.allow_root_change {
-            guard::roots(old, new)?;
-            guard::mounts(old, new)?;
+            guard::roots(older, newer)?;
+            guard::mounts(older, newer)?;
         }
         let mut renumbered: Arc<[&Device]> = Arc::default();
-        let mut gathered = FirstPass::all(old, new, &renumbered, options.renames)?;
-        let found = gathered.renumbered.devices(old)?;
+        let mut pass = FirstPass::all(older, newer, &renumbered, options.renames)?;
+        let found = pass.renumbered.devices(older)?;
         if !found.is_empty() {
             renumbered = found.into();
-            // Without inodes there are no renames.
-            gathered = FirstPass::all(old, new, &renumbered, false)?;
+            // Renames cannot be found without inodes.
+            pass = FirstPass::all(older, newer, &renumbered, false)?;
         }
-        let FirstPass { mut removed, unknown, finder, kept, .. } = gathered;
+        let FirstPass { mut removed, unknown, finder, cached, .. } = pass;
         let renames = finder.finish();
         removed -= renames.len() as u64;
         if let Some(limit) = options.max_removed
-            && removed > limit.entries(old.header().counts.entries)
+            && removed > limit.entries(older.header().counts.entries)
         {
             return Err(Error::TooManyRemoved { removed, limit: limit.to_string() });
         }
-        let diff = Self { old, new, renames, removed, unknown, renumbered, kept, everything: false, again: Vec::new() };
+        let relisted = Vec::new();
+        let diff = Self { older, newer, renames, removed, unknown, renumbered, cached, everything: false, relisted };
         diff.check_unchanged()?;
         Ok(diff)
     }
 
-    /// Everything in a snapshot as added, the roots too: the list of a first run, or of one after other roots or filters. Costs
-    /// nothing by itself and checks nothing in advance: a damaged directory is an error when the changes come to it, so that
-    /// what is written of them has to be given up then.
-    pub fn everything(new: &'a Snapshot) -> Self {
-        let (renames, renumbered) = (Renames::default(), Arc::default());
-        let unknown = new.header().counts.unknown;
+    /// Every entry of a snapshot as added, the roots included: the list of a first run, or of one with other roots or
+    /// filters than before.
+    ///
+    /// Costs nothing by itself, and checks nothing in advance. If a directory is damaged, [`changes`](Self::changes)
+    /// gives an error when it comes to it; what was written of the list until then must not be used.
+    pub fn everything(newer: &'a Snapshot) -> Self {
         Self {
-            old: new,
-            new,
-            renames,
+            older: newer,
+            newer,
+            renames: Renames::default(),
             removed: 0,
-            unknown,
-            renumbered,
-            kept: None,
+            unknown: newer.header().counts.unknown,
+            renumbered: Arc::default(),
+            cached: None,
             everything: true,
-            again: Vec::new(),
+            relisted: Vec::new(),
         }
     }
 
-    /// Lists these paths too: suspect where nothing differs, removed where neither snapshot has them.
+    /// Lists these paths too: as suspect if nothing differs there, as removed if neither snapshot has them.
     ///
     /// # Errors
     /// [`Error::Snapshot`] for a damaged snapshot.
     pub(crate) fn list_again(&mut self, again: &Relist) -> Result<()> {
-        self.again = again.changes(self.old, self.new)?;
+        self.relisted = again.changes(self.older, self.newer)?;
         Ok(())
     }
 
-    /// Makes sure that no other program has written into the snapshots since they were opened. [`Self::changes`] does so
-    /// before it ends; what is passed on before that can be made sure of here.
+    /// Checks that no other program has written into the snapshots since they were opened. [`changes`](Self::changes)
+    /// does this before it ends. Call it yourself before you pass on a part of a list.
     ///
     /// # Errors
     /// [`Error::Snapshot`] if one has.
     pub fn check_unchanged(&self) -> Result<()> {
-        self.old.check_unchanged()?;
-        self.new.check_unchanged()
+        self.older.check_unchanged()?;
+        self.newer.check_unchanged()
     }
 
-    /// The older snapshot.
-    pub fn old(&self) -> &'a Snapshot {
-        self.old
+    /// The older snapshot. In a list of [everything](Self::everything) both are the same.
+    pub fn older(&self) -> &'a Snapshot {
+        self.older
     }
 
     /// The newer snapshot.
-    pub fn new_snapshot(&self) -> &'a Snapshot {
-        self.new
+    pub fn newer(&self) -> &'a Snapshot {
+        self.newer
     }
 
-    /// How many entries were removed, renamed ones not counted.
+    /// How many entries were removed. Renamed ones do not count.
     pub fn removed(&self) -> u64 {
         self.removed
     }
 
-    /// How many entries could not be read: if there are any, the list is incomplete (exit code 3).
+    /// How many entries could not be read. If there are any, the list is incomplete (promise 2).
     pub fn unknown(&self) -> u64 {
         self.unknown
     }
 
-    /// The file systems that gave most entries another inode number since the older snapshot, as some do at
-    /// each mount: there a changed inode alone is no change, and no renames are found.
+    /// The file systems that gave most entries another inode number since the older snapshot. Some do so at each
+    /// mount. There a changed inode alone does not count as a change, and no renames are found.
     pub fn renumbered(&self) -> &[&'a Device] {
         &self.renumbered
     }
 
-    /// The changes in tree order; a rename stands at its new path.
+    /// The changes in tree order. A rename is listed at its new path.
     ///
     /// # Errors
-    /// An item may be an error if another program changed a snapshot since it was checked; at the latest the last one is.
+    /// An item is an error if another program changed a snapshot since it was checked. That is noticed at the last item
+    /// at the latest.
     pub fn changes(&self) -> Changes<'a, '_> {
         self.changes_as(Some(&self.renames))
     }
 
-    /// The changes in tree order; what was renamed is removed and added, for consumers that know no renames.
+    /// The changes in tree order, for consumers that know no renames: a renamed entry is removed and added.
+    ///
+    /// # Errors
+    /// As [`changes`](Self::changes).
     pub fn changes_without_renames(&self) -> Changes<'a, '_> {
         self.changes_as(None)
     }
 
     fn changes_as<'d>(&'d self, renames: Option<&'d Renames>) -> Changes<'a, 'd> {
-        let again = self.again.iter().peekable();
-        let changes =
-            |source| Changes { diff: self, renames, source, waiting: None, again, next: None, has_ended: false };
-        if self.everything {
-            return changes(DiffPass::Everything(Box::new(self.new.entries())));
-        }
-        match &self.kept {
-            Some(kept) => changes(DiffPass::CachedChanges { kept, at: CacheCursor::default() }),
-            None => changes(DiffPass::Relist(Box::new(
-                Compare::new(self.old, self.new, TreePart::default(), &self.renumbered).map_err(Some),
-            ))),
-        }
-    }
-}
-
-#[derive(Debug)]
-enum DiffPass<'a, 'd> {
-    CachedChanges { kept: &'d CachedChanges, at: CacheCursor },
-    Relist(Box<Result<Compare<'a>, Option<Error>>>),
-    Everything(Box<Entries<'a>>),
-}
-
-impl<'a> DiffPass<'a, '_> {
-    /// The next change and its path.
-    fn next(&mut self) -> Result<Option<(RawChange<'a>, &[u8])>> {
-        match self {
-            Self::CachedChanges { kept, at } => Ok(kept.next(at)),
-            Self::Relist(compare) => match compare.as_mut() {
-                Ok(compare) => Ok(compare.next()?.map(|raw| (raw, compare.path()))),
-                Err(error) => error.take().map_or(Ok(None), Err),
-            },
-            Self::Everything(_) => Ok(None),
-        }
-    }
-}
-
-/// Iterates over changes in tree order. After an error it ends.
-#[derive(Debug)]
-pub struct Changes<'a, 'd> {
-    diff: &'d Diff<'a>,
-    renames: Option<&'d Renames>,
-    source: DiffPass<'a, 'd>,
-    waiting: Option<Change>,
-    /// What is listed although it may not differ.
-    again: std::iter::Peekable<std::slice::Iter<'d, Change>>,
-    /// A change that comes behind the next one of those.
-    next: Option<Change>,
-    has_ended: bool,
-}
-
-impl Changes<'_, '_> {
-    /// The next change, or before it what is listed again; what differs is listed as what it is.
-    fn merged(&mut self) -> Result<Option<Change>> {
-        let next = match self.next.take() {
-            Some(next) => Some(next),
-            None => self.advance()?,
+        let source = if self.everything {
+            ChangeSource::Everything(Box::new(self.newer.entries()))
+        } else if let Some(cached) = &self.cached {
+            ChangeSource::cached(cached)
+        } else {
+            let whole = TreePart::default();
+            ChangeSource::compared(Compare::new(self.older, self.newer, whole, &self.renumbered))
         };
-        let Some(again) = self.again.peek() else { return Ok(next) };
-        match next.as_ref().map(|next| compare(&again.path, &next.path)) {
-            Some(Ordering::Greater) => Ok(next),
-            // What its reader may have made of it as another kind is more than that it differs.
-            Some(Ordering::Equal) => {
-                Ok(self.again.next().filter(|again| is_more(again, next.as_ref())).cloned().or(next))
-            }
-            Some(Ordering::Less) | None => {
-                self.next = next;
-                Ok(self.again.next().cloned())
-            }
-        }
-    }
-
-    fn advance(&mut self) -> Result<Option<Change>> {
-        if let Some(change) = self.waiting.take() {
-            return Ok(Some(change));
-        }
-        if let DiffPass::Everything(entries) = &mut self.source {
-            let Some(entry) = entries.next().transpose()? else { return Ok(None) };
-            let [added, unknown] = added(&entry);
-            self.waiting = unknown;
-            return Ok(added);
-        }
-        while let Some((raw, path)) = self.source.next()? {
-            let Some(renames) = self.renames else { return Ok(Some(raw.change(path))) };
-            match raw.kind {
-                ChangeKind::Removed if renames.is_source(raw.old_place()) => {}
-                ChangeKind::Added => match renames.changes(&raw, path, self.diff.old)? {
-                    Some([None, None]) => {}
-                    Some([None, only]) => return Ok(only),
-                    Some([first, second]) => {
-                        self.waiting = second;
-                        return Ok(first);
-                    }
-                    None => return Ok(Some(raw.change(path))),
-                },
-                _ => return Ok(Some(raw.change(path))),
-            }
-        }
-        Ok(None)
+        Changes::new(self, renames, source, &self.relisted)
     }
 }
-
-impl Iterator for Changes<'_, '_> {
-    type Item = Result<Change>;
-
-    fn next(&mut self) -> Option<Result<Change>> {
-        if self.has_ended {
-            return None;
-        }
-        let next = match self.merged() {
-            Ok(None) => self.diff.check_unchanged().err().map(Err),
-            other => other.transpose(),
-        };
-        self.has_ended = !matches!(next, Some(Ok(_)));
-        next
-    }
-}
-
-/// Whether a change that is listed again says more than what differs at its path.
-fn is_more(again: &Change, next: Option<&Change>) -> bool {
-    let plain = [ChangeKind::Added, ChangeKind::Modified, ChangeKind::Suspect];
-    again.kind == ChangeKind::TypeChanged && next.is_some_and(|next| plain.contains(&next.kind))
-}
-
-/// What a list of everything says of an entry: the same as a comparison with an empty tree.
-fn added(entry: &Entry) -> [Option<Change>; 2] {
-    let new = Some(Side { stat: entry.stat, flags: entry.flags });
-    let change = |kind| Change { kind, path: entry.path.clone(), from: None, old: None, new, fields: Fields::empty() };
-    let is_unknown = entry.flags.intersects(Flags::UNKNOWN | Flags::UNLISTED);
-    [Some(change(ChangeKind::Added)), is_unknown.then(|| change(ChangeKind::Unknown))]
-}
-
-impl RawChange<'_> {
-    fn change(&self, path: &[u8]) -> Change {
-        Change {
-            kind: self.kind,
-            path: path.to_vec(),
-            from: None,
-            old: self.old.map(|n| Side { stat: n.child.stat, flags: n.child.flags }),
-            new: self.new.map(|n| Side { stat: n.child.stat, flags: n.child.flags }),
-            fields: self.fields,
-        }
-    }
-}
-
-/// The fields that a rename itself changes.
-const RENAME_FIELDS: Fields = Fields::CTIME;

@@ -1,62 +1,62 @@
 //! Finds renames: an entry that was removed and one that was added, with the same file system, inode,
-//! kind and birth time. Inodes are reused, so this is a convenience for readers: emitters that delete
-//! treat a rename as removed and added.
+//! kind and birth time. File systems reuse inodes, so a rename is only a convenience for readers: consumers that
+//! delete files take it as removed and added.
 
 use memchr::{memchr, memrchr};
 use rustc_hash::FxHashMap;
 
-use super::RENAME_FIELDS;
 use super::change::{Change, ChangeKind, Side};
-use super::compare::RawChange;
+use super::compare::Compare;
+use super::raw_change::{EntryPlace, RawChange};
 use crate::Result;
 use crate::metadata::{Fields, Flags, Kind};
 use crate::snapshot::Snapshot;
 
-/// Row of the directory and place there.
-type RenamePlace = (u32, u32);
+/// The fields that a rename itself changes.
+const RENAME_FIELDS: Fields = Fields::CTIME;
 
-/// What an old and a new entry have to share.
+/// What an entry keeps when it is renamed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-struct Key {
+struct RenameKey {
     ino: u64,
     birth: u32,
     device: u16,
     kind: Kind,
 }
 
-/// No directory.
-const NO_ROW: u32 = u32::MAX;
-
-/// An entry that was removed. There may be many: no field is larger than it has to be.
+/// An entry that was removed. There may be many, so no field is larger than it must be.
 #[derive(Debug, Clone, Copy)]
 struct RenameSource {
-    key: Key,
-    place: RenamePlace,
-    row: u32,
-    /// Where its name begins in the finder's names; it ends where a NUL is.
+    key: RenameKey,
+    place: EntryPlace,
+    /// Its own row, if it is a directory.
+    row: Option<u32>,
+    /// Where its name begins in the names; a NUL ends it.
     name: u32,
-    /// The number of the path of its directory.
+    /// Which directory's path it has.
     dir_path: u32,
 }
 
+/// An entry that was added.
 #[derive(Debug)]
 struct RenameTarget {
-    key: Key,
-    place: RenamePlace,
-    row: u32,
+    key: RenameKey,
+    place: EntryPlace,
+    /// Its own row, if it is a directory.
+    row: Option<u32>,
 }
 
-/// The paths of removed entries: those of directories once for all that follow each other in one.
+/// The paths of removed entries. Entries of one directory that follow each other share its path.
 #[derive(Debug, Default)]
-struct Paths {
+struct SourcePaths {
     names: Vec<u8>,
     dirs: Vec<u8>,
     /// Row of the directory and end of its path.
     dir_ends: Vec<(u32, u32)>,
 }
 
-impl Paths {
-    /// Adds a path; returns where its name and its directory's path are. None if there is no more room.
+impl SourcePaths {
+    /// Adds a path. Returns where its name begins and which directory's path it has. None if there is no more room.
     fn push(&mut self, path: &[u8], dir_row: u32) -> Option<(u32, u32)> {
         let slash = memrchr(b'/', path).map_or(0, |at| at + 1);
         let (dir, name) = path.split_at(slash);
@@ -79,11 +79,11 @@ impl Paths {
     }
 }
 
-/// Gathers what was added and removed: some 100 bytes each.
+/// Collects what was added and removed: at most some 100 bytes each.
 #[derive(Debug, Default)]
-pub(super) struct Finder {
+pub(super) struct RenameFinder {
     devices: FxHashMap<String, u16>,
-    paths: Paths,
+    paths: SourcePaths,
     removed: Vec<RenameSource>,
     added: Vec<RenameTarget>,
 }
@@ -92,21 +92,21 @@ pub(super) struct Finder {
 #[derive(Debug, Default)]
 pub(super) struct Renames {
     /// From the place of the new entry to the number of its source.
-    to: FxHashMap<RenamePlace, u32>,
-    /// The old entries that were renamed, by place.
+    to: FxHashMap<EntryPlace, u32>,
+    /// The old entries that were renamed, ordered by place.
     sources: Vec<RenameSource>,
-    /// From the row of a directory that was renamed to its old one.
+    /// From the new row of a directory that was renamed to its old row.
     dirs: FxHashMap<u32, u32>,
-    paths: Paths,
+    paths: SourcePaths,
 }
 
-impl Finder {
-    /// For two snapshots: their file systems are numbered.
+impl RenameFinder {
+    /// Numbers the file systems of both snapshots.
     pub(super) fn new(old: &Snapshot, new: &Snapshot) -> Self {
         let mut finder = Self::default();
         for device in old.meta().devices.iter().chain(&new.meta().devices) {
             let next = finder.devices.len();
-            // Without a name or a number of its own a file system has no renames.
+            // On a file system without an identity or a number no renames are found.
             if !device.identity.is_empty() && next < usize::from(u16::MAX) {
                 finder.devices.entry(device.identity.clone()).or_insert(next as u16);
             }
@@ -114,7 +114,7 @@ impl Finder {
         finder
     }
 
-    /// Adds what was found in a later part.
+    /// Adds what a later part collected.
     pub(super) fn append(&mut self, later: Self) {
         let names = self.paths.names.len() as u32;
         let dirs = self.paths.dirs.len() as u32;
@@ -130,32 +130,32 @@ impl Finder {
         self.added.extend(later.added);
     }
 
-    /// Looks at one change.
-    pub(super) fn take(&mut self, raw: &RawChange<'_>, path: &[u8], old: &Snapshot, new: &Snapshot) {
-        let (node, dir, snapshot) = match (raw.kind, raw.old, raw.new) {
-            (ChangeKind::Removed, Some(node), _) => (node, raw.old_dir, old),
-            (ChangeKind::Added, _, Some(node)) => (node, raw.new_dir, new),
-            _ => return,
+    /// Adds an entry that was removed or added: the last change of `compare`.
+    pub(super) fn add(&mut self, raw: &RawChange, compare: &Compare<'_>) {
+        let entry = match raw.kind {
+            ChangeKind::Removed => raw.old,
+            ChangeKind::Added => raw.new,
+            _ => None,
         };
-        let child = &node.child;
-        if child.flags.intersects(Flags::UNKNOWN | Flags::FOREIGN) || child.stat.ino == 0 {
+        let Some(entry) = entry else { return };
+        if entry.flags.intersects(Flags::UNKNOWN | Flags::FOREIGN) || entry.stat.ino == 0 {
             return;
         }
-        // A mount point has its inode on the file system that begins there.
-        let begins = node.row.and_then(|row| snapshot.mounted_at(row));
-        let Some(device) = begins.or(dir.device).and_then(|d| self.devices.get(&d.identity)).copied() else { return };
-        let key = Key { ino: child.stat.ino, birth: child.stat.birth, device, kind: child.kind() };
-        let row = node.row.unwrap_or(NO_ROW);
-        if raw.kind == ChangeKind::Added {
-            self.added.push(RenameTarget { key, place: raw.new_place(), row });
-        } else if let Some((name, dir_path)) = self.paths.push(path, raw.old_dir.row) {
-            self.removed.push(RenameSource { key, place: raw.old_place(), row, name, dir_path });
+        let is_added = raw.kind == ChangeKind::Added;
+        let context = if is_added { compare.last_new() } else { compare.last_old() };
+        let Some(device) = context.device.and_then(|d| self.devices.get(&d.identity)).copied() else { return };
+        let key = RenameKey { ino: entry.stat.ino, birth: entry.stat.birth, device, kind: entry.stat.kind() };
+        let (place, row) = (entry.place, context.row);
+        if is_added {
+            self.added.push(RenameTarget { key, place, row });
+        } else if let Some((name, dir_path)) = self.paths.push(compare.path(), place.dir) {
+            self.removed.push(RenameSource { key, place, row, name, dir_path });
         }
     }
 
-    /// Pairs what was removed with what was added, several names of one file in their order.
+    /// Pairs what was removed with what was added. Several names of one file are paired in tree order.
     pub(super) fn finish(mut self) -> Renames {
-        // Names come in tree order, and so do those of one file.
+        // Names were added in tree order.
         self.removed.sort_unstable_by_key(|source| (source.key, source.name));
         // How many of the sources with one key are taken, by the first of them.
         let mut taken: FxHashMap<usize, usize> = FxHashMap::default();
@@ -166,8 +166,8 @@ impl Finder {
             let count = taken.get(&first).copied().unwrap_or(0);
             let Some(source) = self.removed.get(first + count).filter(|s| s.key == target.key) else { continue };
             taken.insert(first, count + 1);
-            if target.row != NO_ROW && source.row != NO_ROW {
-                renames.dirs.insert(target.row, source.row);
+            if let (Some(new), Some(old)) = (target.row, source.row) {
+                renames.dirs.insert(new, old);
             }
             pairs.push((target.place, *source));
         }
@@ -180,38 +180,34 @@ impl Finder {
 }
 
 impl Renames {
-    /// How many entries were renamed, those below renamed directories included.
+    /// How many entries were renamed, including those below renamed directories.
     pub(super) fn len(&self) -> usize {
         self.to.len()
     }
 
-    /// Whether the removed entry at a place is there under another path.
-    pub(super) fn is_source(&self, place: RenamePlace) -> bool {
+    /// Whether the removed entry at a place has another path now.
+    pub(super) fn is_source(&self, place: EntryPlace) -> bool {
         self.sources.binary_search_by_key(&place, |source| source.place).is_ok()
     }
 
-    /// What is reported of an added entry if it was there under another path: the rename, unless its
-    /// directory's says so already, and what changed otherwise.
-    pub(super) fn changes(
-        &self,
-        raw: &RawChange<'_>,
-        path: &[u8],
-        old: &Snapshot,
-    ) -> Result<Option<[Option<Change>; 2]>> {
-        let (Some(number), Some(node)) = (self.to.get(&raw.new_place()), raw.new) else { return Ok(None) };
+    /// The changes of an added entry, if it had another path before: the rename, unless that of its directory implies
+    /// it, and then what else changed.
+    pub(super) fn changes(&self, raw: &RawChange, path: &[u8], old: &Snapshot) -> Result<Option<[Option<Change>; 2]>> {
+        let Some(entry) = raw.new else { return Ok(None) };
+        let Some(number) = self.to.get(&entry.place) else { return Ok(None) };
         let source = &self.sources[*number as usize];
         let from = self.paths.get(source);
-        let was = old.checked_child(source.place.0, source.place.1)?;
-        let new = Side { stat: node.child.stat, flags: node.child.flags };
+        let was = old.checked_child(source.place.dir, source.place.position)?;
+        let new = entry.side();
         let old = Side { stat: was.stat, flags: was.flags };
         let change =
             |kind, from, fields| Change { kind, path: path.to_vec(), from, old: Some(old), new: Some(new), fields };
         let name = |path: &[u8]| path.rsplit(|b| *b == b'/').next().map(<[u8]>::to_vec);
-        // Its directory was renamed, and it lies there as it did.
-        let implied = self.dirs.get(&raw.new_dir.row) == Some(&source.place.0) && name(path) == name(&from);
+        // Its directory was renamed, and its own name is the same.
+        let implied = self.dirs.get(&entry.place.dir) == Some(&source.place.dir) && name(path) == name(&from);
         let fields = old.stat.differing(&new.stat);
         let first = (!implied).then(|| change(ChangeKind::Renamed, Some(from), fields));
-        // A rename moves the ctime on most file systems, but not that of what lies below.
+        // On most file systems a rename moves the ctime of the entry, but not of the entries below it.
         let expected = if implied { Fields::empty() } else { RENAME_FIELDS };
         let second = if !(fields - expected).is_empty() {
             Some(change(ChangeKind::Modified, None, fields))
@@ -221,5 +217,15 @@ impl Renames {
             None
         };
         Ok(Some([first, second]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_collected_stays_small() {
+        assert_eq!((size_of::<RenameSource>(), size_of::<RenameTarget>()), (40, 32));
     }
 }

@@ -26,7 +26,8 @@ pub(super) fn translate(pattern: &str) -> Result<String, String> {
         }
     }
     // A pattern without a slash matches at any depth; one that got a slash in a class has to say so.
-    let has_slash = |pattern: &str| pattern.trim_end_matches('/').contains('/');
+    // Spaces at the end are no part of it.
+    let has_slash = |pattern: &str| pattern.trim_end().trim_end_matches('/').contains('/');
     if has_slash(&out) && !has_slash(pattern) {
         out.insert_str(usize::from(out.starts_with('!')), "**/");
     }

@@ -1,5 +1,5 @@
 //! Jobs: the snapshot of the last successful backup, and how it moves (promise 3). Lists are not written here, but by
-//! [`emit`](crate::emit).
+//! [`consumers`](crate::consumers).
 //!
 //! A [`JobStore`] is a directory with the state of all jobs of a user. A [`Job`] is locked while it runs. [`LockedJob::begin`]
 //! walks, compares with the baseline and leaves the new snapshot *pending*. When the consumer of the list has succeeded,

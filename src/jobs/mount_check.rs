@@ -4,12 +4,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::diff::{is_subvolume, is_volatile, keeps_inodes};
 use crate::metadata::Flags;
 use crate::monitor::Monitor;
 use crate::path::{parent, to_path};
-use crate::snapshot::Snapshot;
-use crate::sys::{filesystem, stat, stat_following};
+use crate::snapshot::{Device, Snapshot};
+use crate::sys::filesystem::{self, FsType, are_subvolumes_of_one};
+use crate::sys::{stat, stat_following};
 use crate::walk::with_timeout;
 use crate::{Error, Result, RootChange};
 
@@ -51,14 +51,17 @@ impl MountCheck {
                 let above = parent(&path).map(|above| snapshot.find_node(above)).transpose()?.flatten();
                 let above = above.and_then(|node| snapshot.device_of(node.row?));
                 // Containers and packages come and go; a subvolume is removed like a directory.
-                if is_volatile(device) || above.is_some_and(|above| is_subvolume(device, above)) {
+                let is_part_of = |above: &Device| {
+                    are_subvolumes_of_one((&device.kind, &device.identity), (&above.kind, &above.identity))
+                };
+                if FsType(&device.kind).is_volatile() || above.is_some_and(is_part_of) {
                     continue;
                 }
             }
             mounts.push(MountPlace {
                 path: to_path(&path).into_owned(),
                 is_root: !is_nested(&row),
-                inode: if keeps_inodes(&device.kind) { node.child.stat.ino } else { 0 },
+                inode: if FsType(&device.kind).keeps_inodes() { node.child.stat.ino } else { 0 },
                 file_system: device.identity.clone(),
             });
         }

@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap;
 
 use super::missed_hints::{HintFindings, MissedHints};
 use crate::Result;
-use crate::metadata::{Flags, Stat, Time};
+use crate::metadata::{DeviceNumber, Flags, Stat, Time};
 use crate::path::parent;
 use crate::snapshot::{Builder, BuiltDir, Child, Node, Row, Snapshot};
 use crate::walk::{
@@ -53,7 +53,7 @@ impl<'b> Collector<'b> {
     /// What a narrowed walk came upon, when it is over.
     pub(super) fn found(&mut self) -> Option<HintFindings> {
         let mut found = self.missed_hints.as_ref()?.take();
-        found.linked.extend(self.builder.gone().into_iter().map(|inode| (inode, true)));
+        found.linked.extend(self.builder.take_removed_links().into_iter().map(|inode| (inode, true)));
         Some(found)
     }
 
@@ -99,12 +99,12 @@ impl Collector<'_> {
         let rule = |d: &WalkDevice| d.unknown_clock.then(|| NewestRule::new(d.keeps_ctime, walk, boundary));
         let mut rules: Vec<_> = devices.iter().map(rule).collect();
         self.builder.each(|device, child| {
-            if let Some(Some(rule)) = rules.get_mut(device as usize) {
+            if let Some(Some(rule)) = rules.get_mut(device.index()) {
                 rule.see(&child.stat);
             }
         })?;
-        let is_racy = |device: u32, child: &Child<'_>| {
-            rules.get(device as usize).and_then(Option::as_ref).is_some_and(|rule| rule.is_racy(&child.stat))
+        let is_racy = |device: DeviceNumber, child: &Child<'_>| {
+            rules.get(device.index()).and_then(Option::as_ref).is_some_and(|rule| rule.is_racy(&child.stat))
         };
         self.builder.flag_racy(top, is_racy)
     }
@@ -167,8 +167,10 @@ impl Sink for Collector<'_> {
         let listing = base.listing(directory.row).ok()?;
         let changed =
             listing.changed(directory.files.iter().chain(directory.dirs).map(|e| (e.name.0, e.stat, e.flags)));
-        let revised =
-            self.builder.revised(directory.thread, directory.device, directory.row, &changed, subdirs).ok()??;
+        let revised = self
+            .builder
+            .patch_directory(directory.thread, directory.device, directory.row, &changed, subdirs)
+            .ok()??;
         if let Some(missed_hints) = &self.missed_hints {
             missed_hints.see_changed(changed.iter().map(|c| (&c.before, &c.now)));
         }

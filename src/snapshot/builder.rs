@@ -1,17 +1,19 @@
-//! Takes finished directories in any order, from many threads, and writes them in post-order. The
-//! bytes depend on the tree alone, never on who finished first.
+//! Collects finished directories, from many threads and in any order. The writer puts them into post-order, so the
+//! bytes depend on the tree alone and not on which thread was first.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use xxhash_rust::xxh3::Xxh3Default;
+use rustc_hash::FxHashSet;
 
 use super::block::{Child, encode};
 use super::counting::counts_below;
-use super::header::{Counts, Digest, canonical, digest};
-use super::reader::{Row, Snapshot};
+use super::digest::{Digest, directory_digest};
+use super::header::Counts;
+use super::index::Row;
+use super::reader::Snapshot;
 use super::spill::{BlockStore, Spill, StoredBlock};
-use crate::metadata::Flags;
+use crate::metadata::{DeviceNumber, Flags};
 use crate::{Error, Result};
 
 /// A finished directory: what its parent needs to know of it.
@@ -20,28 +22,30 @@ pub(crate) struct BuiltDir {
     pub(super) shard: u32,
     pub(super) place: u32,
     pub(crate) digest: Digest,
-    /// Number of directories of the subtree, itself included.
+    /// Number of directories of the subtree, including this one.
     pub(crate) subtree: u32,
     /// All flags of the entries below.
     pub(crate) flags: Flags,
-    /// The entries below, all of them, or only what they are more than those below the row `beyond` of the base.
+    /// Counts of all entries below. If `counted_from` is a row of the base: the difference from the entries below that
+    /// row, modulo 2⁶⁴.
     pub(super) counts: Counts,
-    pub(super) beyond: Option<u32>,
-    /// Its row in the base, if it is taken over from there with all that lies below it.
-    pub(super) of_base: Option<u32>,
+    pub(super) counted_from: Option<u32>,
+    /// Its row in the base, if it is there with all that lies below it.
+    pub(super) base_row: Option<u32>,
 }
 
 #[derive(Debug)]
 pub(super) enum Content {
     /// Read by this scan: its block and its child directories in name order.
     Read { block: StoredBlock, subdirs: Box<[(u32, u32)]>, digest: Digest, flags: Flags, subtree: u32 },
-    /// Taken over from the base, with all that lies below it: the row there.
-    Carried(u32),
+    /// The same as this row of the base, with all that lies below it.
+    InBase(u32),
 }
 
 #[derive(Debug)]
 pub(super) struct DirRecord {
-    pub(super) device: u32,
+    /// The file system that it lies on. None for the directory that holds the roots, and for what is in the base.
+    pub(super) device: Option<DeviceNumber>,
     pub(super) content: Content,
 }
 
@@ -52,13 +56,13 @@ pub(super) struct Shard {
     scratch: Vec<u8>,
 }
 
-/// Threads that come with different numbers rarely wait for each other.
+/// Each has a lock of its own, so that threads rarely wait for each other.
 const SHARDS: usize = 8;
 
-/// So many bytes of blocks stay in memory: those of some 450,000 entries.
+/// How many bytes of blocks stay in memory: those of some 450,000 entries.
 const IN_MEMORY: usize = 24 << 20;
 
-/// A buffer of this size is not kept for the next directory.
+/// A larger buffer is freed, and not used again for the next directory.
 const LARGE: usize = 1 << 20;
 
 /// Collects the directories of one scan.
@@ -68,20 +72,22 @@ pub(crate) struct Builder<'b> {
     pub(super) base: Option<&'b Snapshot>,
     pub(super) spill: Spill,
     output: PathBuf,
-    /// Parts of the base are kept without being looked at, and so without being counted.
-    pub(super) keeps: bool,
-    /// The first error of those who cannot return it.
+    /// Parts of the base are kept without being read. So they are not counted either: counts are differences from the
+    /// base.
+    pub(super) counts_from_base: bool,
+    /// The first error of a method that cannot return it.
     pub(super) failed: Mutex<Option<Error>>,
-    /// The inodes of files with several names that were removed with their directories.
-    pub(super) gone: Mutex<Vec<u64>>,
+    /// The inodes of files with several names whose directories are gone.
+    removed_links: Mutex<Vec<u64>>,
 }
 
 impl Shard {
-    pub(super) fn carry(&mut self, number: u32, row: u32, summary: Row, counts: Counts) -> BuiltDir {
+    /// Adds a row of the base.
+    pub(super) fn add_base_row(&mut self, number: u32, row: u32, summary: Row, counts: Counts) -> BuiltDir {
         let place = self.records.len() as u32;
-        self.records.push(DirRecord { device: u32::MAX, content: Content::Carried(row) });
+        self.records.push(DirRecord { device: None, content: Content::InBase(row) });
         let Row { digest, subtree, flags } = summary;
-        BuiltDir { shard: number, place, digest, subtree, flags, counts, beyond: None, of_base: Some(row) }
+        BuiltDir { shard: number, place, digest, subtree, flags, counts, counted_from: None, base_row: Some(row) }
     }
 }
 
@@ -92,54 +98,35 @@ impl BuiltDir {
     }
 
     /// The same directory after `added` more entries became racy.
-    pub(super) fn revised(mut self, digest: Digest, flags: Flags, added: u64) -> Self {
+    pub(super) fn with_racy(mut self, digest: Digest, flags: Flags, added: u64) -> Self {
         self.counts.racy += added;
         Self { digest, flags, ..self }
     }
 }
 
-/// A larger block is hashed where it lies; a smaller one is sooner copied.
-const COPIED: usize = 16 * 1024;
-
-/// The digest of a directory: its block, then digest, size and flags of each child directory.
-pub(crate) fn directory_digest(block: &[u8], subdirs: impl ExactSizeIterator<Item = (Digest, u32, u8)>) -> Digest {
-    if subdirs.len() == 0 {
-        return digest(block);
-    }
-    let mut bytes = Vec::with_capacity(subdirs.len() * 21 + if block.len() <= COPIED { block.len() } else { 0 });
-    if block.len() <= COPIED {
-        bytes.extend_from_slice(block);
-    }
-    for (digest, subtree, flags) in subdirs {
-        bytes.extend_from_slice(&digest);
-        bytes.extend_from_slice(&subtree.to_le_bytes());
-        bytes.push(flags);
-    }
-    if block.len() <= COPIED {
-        return digest(&bytes);
-    }
-    let mut hasher = Xxh3Default::new();
-    hasher.update(block);
-    hasher.update(&bytes);
-    canonical(hasher.digest128())
-}
-
 impl<'b> Builder<'b> {
-    /// `base` is what [`carry`](Self::carry) and, if `keeps` says so, [`keep`](Self::keep)
-    /// take from.
-    /// What has no room in memory waits beside `output`.
-    pub(crate) fn new(base: Option<&'b Snapshot>, keeps: bool, output: &Path) -> Self {
-        Self::with_limit(base, keeps, output, IN_MEMORY)
+    /// [`carry`](Self::carry) takes directories from `base`, and so does [`keep`](Self::keep) if `keeps_unread`.
+    /// Blocks for which there is no room in memory go to an unnamed file beside `output`.
+    pub(crate) fn new(base: Option<&'b Snapshot>, keeps_unread: bool, output: &Path) -> Self {
+        Self::with_limit(base, keeps_unread, output, IN_MEMORY)
     }
 
-    pub(super) fn with_limit(base: Option<&'b Snapshot>, keeps: bool, output: &Path, limit: usize) -> Self {
+    fn with_limit(base: Option<&'b Snapshot>, keeps_unread: bool, output: &Path, limit: usize) -> Self {
         let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
         let beside = output.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let spill = Spill::new(beside, limit);
-        Self { shards, base, spill, output: output.to_owned(), keeps, failed: Mutex::default(), gone: Mutex::default() }
+        Self {
+            shards,
+            base,
+            spill,
+            output: output.to_owned(),
+            counts_from_base: keeps_unread,
+            failed: Mutex::default(),
+            removed_links: Mutex::default(),
+        }
     }
 
-    /// All records, when no other thread adds any.
+    /// All records, once no other thread adds any.
     pub(super) fn shards(&mut self) -> Vec<&mut Shard> {
         self.shards_and_spill().0
     }
@@ -153,14 +140,25 @@ impl<'b> Builder<'b> {
         &self.output
     }
 
-    /// Adds a directory: its children sorted by name, and the handles of those that are directories,
-    /// in the same order. `shard` spreads the callers over the locks. If it is what the row `known` of the base
-    /// is, with all that lies below it, that is taken over.
+    /// Adds a directory: its children sorted by name, and what became of the child directories, in the same order.
+    /// `shard` spreads the callers over the locks. `base_row` is the same directory in the base. If both are equal, with
+    /// all that lies below, only the row is remembered.
     pub(crate) fn directory<'a>(
         &self,
         shard: usize,
-        device: u32,
-        known: Option<u32>,
+        device: DeviceNumber,
+        base_row: Option<u32>,
+        children: impl Iterator<Item = Child<'a>> + Clone,
+        subdirs: &[BuiltDir],
+    ) -> BuiltDir {
+        self.add(shard, Some(device), base_row, children, subdirs)
+    }
+
+    fn add<'a>(
+        &self,
+        shard: usize,
+        device: Option<DeviceNumber>,
+        base_row: Option<u32>,
         children: impl Iterator<Item = Child<'a>> + Clone,
         subdirs: &[BuiltDir],
     ) -> BuiltDir {
@@ -174,30 +172,30 @@ impl<'b> Builder<'b> {
             counts.add(&child);
         }
         counts = subdirs.iter().fold(counts, |all, s| all.plus(&s.counts));
-        let beyond = known.filter(|_| self.keeps);
-        if let (Some(base), Some(row)) = (self.base, beyond) {
-            match self.beyond_base(base, row, counts, subdirs) {
-                Ok(more) => counts = more,
+        let counted_from = base_row.filter(|_| self.counts_from_base);
+        if let (Some(base), Some(row)) = (self.base, counted_from) {
+            match self.count_from(base, row, counts, subdirs) {
+                Ok(difference) => counts = difference,
                 Err(error) => self.fail(error),
             }
         }
         shard.scratch.clear();
         encode(children, &mut shard.scratch);
-        if let Some((row, summary)) = known.and_then(|row| self.same_in_base(row, &shard.scratch, subdirs)) {
-            return BuiltDir { beyond, ..shard.carry(number as u32, row, summary, counts) };
+        if let Some((row, summary)) = base_row.and_then(|row| self.same_in_base(row, &shard.scratch, subdirs)) {
+            return BuiltDir { counted_from, ..shard.add_base_row(number as u32, row, summary, counts) };
         }
         let Shard { records, store, scratch, .. } = shard;
-        let (content, finished) = self.read(store, scratch, flags, subdirs);
+        let (content, finished) = self.store(store, scratch, flags, subdirs);
         let place = records.len() as u32;
         records.push(DirRecord { device, content });
         if scratch.capacity() > LARGE {
             *scratch = Vec::new();
         }
-        BuiltDir { shard: number as u32, place, counts, beyond, ..finished }
+        BuiltDir { shard: number as u32, place, counts, counted_from, ..finished }
     }
 
-    /// Stores a block.
-    pub(super) fn read(
+    /// Stores the block of a directory that is not in the base. The caller sets place and counts.
+    pub(super) fn store(
         &self,
         store: &mut BlockStore,
         block: &[u8],
@@ -216,8 +214,8 @@ impl<'b> Builder<'b> {
         };
         let places = subdirs.iter().map(BuiltDir::place).collect();
         let content = Content::Read { block, subdirs: places, digest, flags, subtree };
-        let (counts, of_base) = (Counts::default(), None);
-        (content, BuiltDir { shard: 0, place: 0, digest, subtree, flags, counts, beyond: None, of_base })
+        let (counts, counted_from, base_row) = (Counts::default(), None, None);
+        (content, BuiltDir { shard: 0, place: 0, digest, subtree, flags, counts, counted_from, base_row })
     }
 
     /// The row of the base, if it is undamaged and has this block and these child directories.
@@ -227,11 +225,11 @@ impl<'b> Builder<'b> {
             return None;
         }
         let (_, rows) = base.check(row).ok()?;
-        let is_same = subdirs.iter().map(|s| s.of_base).eq(rows.into_iter().map(Some));
+        let is_same = subdirs.iter().map(|s| s.base_row).eq(rows.into_iter().map(Some));
         Some((row, base.row(row).ok()?)).filter(|_| is_same)
     }
 
-    /// Takes a directory over from the base, with all that lies below it.
+    /// Carries a directory over from the base, with all that lies below it. Costs one pass over that.
     ///
     /// # Errors
     /// A damaged base.
@@ -240,23 +238,46 @@ impl<'b> Builder<'b> {
         let counts = counts_below(base, row, |_| ())?;
         let summary = base.row(row)?;
         let mut shard = self.shards[0].lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(Some(shard.carry(0, row, summary, counts)))
+        Ok(Some(shard.add_base_row(0, row, summary, counts)))
     }
 
-    /// Keeps a directory of the base, with all that lies below it, unread. Costs the same whatever that is.
+    /// Keeps a directory of the base unread, with all that lies below it. Costs the same for any number of entries.
     ///
     /// # Errors
     /// A damaged base.
     pub(crate) fn keep(&self, row: u32) -> Result<Option<BuiltDir>> {
-        let Some(base) = self.base.filter(|_| self.keeps) else { return Ok(None) };
+        let Some(base) = self.base.filter(|_| self.counts_from_base) else { return Ok(None) };
         let summary = base.row(row)?;
         let mut shard = self.shards[0].lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(Some(BuiltDir { beyond: Some(row), ..shard.carry(0, row, summary, Counts::default()) }))
+        Ok(Some(BuiltDir { counted_from: Some(row), ..shard.add_base_row(0, row, summary, Counts::default()) }))
     }
 
-    /// The inodes of files with several names that were removed with their directories.
-    pub(crate) fn gone(&mut self) -> Vec<u64> {
-        std::mem::take(self.gone.get_mut().unwrap_or_else(PoisonError::into_inner))
+    /// How many more entries a directory holds, with all below it, than the row `base_row` of the base, modulo 2⁶⁴.
+    /// `counts` are those of its own children and of its child directories.
+    fn count_from(&self, base: &Snapshot, base_row: u32, counts: Counts, subdirs: &[BuiltDir]) -> Result<Counts> {
+        let mut before = Counts::default();
+        let mut rows = Vec::new();
+        for node in base.listing(base_row)? {
+            before.add(&node.child);
+            rows.extend(node.row);
+        }
+        let still_there: FxHashSet<_> = subdirs.iter().filter_map(|s| s.counted_from).collect();
+        // All that lay below a directory that is gone, or was replaced, is gone too.
+        for row in rows.into_iter().filter(|row| !still_there.contains(row)) {
+            let mut links = Vec::new();
+            before = before.plus(&counts_below(base, row, |child| {
+                if child.is_linked() {
+                    links.push(child.stat.ino);
+                }
+            })?);
+            self.removed_links.lock().unwrap_or_else(PoisonError::into_inner).extend(links);
+        }
+        Ok(counts.minus(&before))
+    }
+
+    /// The inodes of files with several names whose directories are gone. Empties the list.
+    pub(crate) fn take_removed_links(&mut self) -> Vec<u64> {
+        std::mem::take(self.removed_links.get_mut().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn fail(&self, error: Error) {
@@ -265,10 +286,10 @@ impl<'b> Builder<'b> {
 
     /// Adds the directory that holds the roots.
     pub(crate) fn top<'a>(&self, roots: impl Iterator<Item = Child<'a>> + Clone, subdirs: &[BuiltDir]) -> BuiltDir {
-        let mut top = self.directory(0, u32::MAX, None, roots, subdirs);
-        if let Some(base) = self.base.filter(|_| self.keeps) {
-            match self.beyond_base(base, base.top(), top.counts, subdirs) {
-                Ok(more) => top.counts = base.header().counts.plus(&more),
+        let mut top = self.add(0, None, None, roots, subdirs);
+        if let Some(base) = self.base.filter(|_| self.counts_from_base) {
+            match self.count_from(base, base.top(), top.counts, subdirs) {
+                Ok(difference) => top.counts = base.header().counts.plus(&difference),
                 Err(error) => self.fail(error),
             }
         }

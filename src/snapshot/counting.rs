@@ -1,19 +1,14 @@
-//! Counts of a tree of which only parts were looked at: those of the base, and what each directory that was looked at
-//! adds to them or takes away.
-
-use std::sync::PoisonError;
-
-use rustc_hash::FxHashSet;
+//! Adds up the counts of a snapshot: entries by kind, bytes, racy and unknown ones.
 
 use super::block::Child;
-use super::builder::{Builder, BuiltDir};
 use super::header::Counts;
 use super::reader::Snapshot;
 use crate::Result;
 use crate::metadata::{Flags, Kind};
 
 impl Counts {
-    pub(crate) fn add(&mut self, child: &Child<'_>) {
+    /// Counts one entry.
+    pub(super) fn add(&mut self, child: &Child<'_>) {
         self.entries += 1;
         match child.kind() {
             Kind::File => {
@@ -28,8 +23,7 @@ impl Counts {
         self.unknown += u64::from(child.flags.intersects(Flags::UNKNOWN | Flags::UNLISTED));
     }
 
-    /// Field by field, around the end of the range: differences may be negative on the way to a sum that is not.
-    pub(super) fn combine(&self, other: &Self, with: impl Fn(u64, u64) -> u64) -> Self {
+    fn combine(&self, other: &Self, with: impl Fn(u64, u64) -> u64) -> Self {
         Self {
             entries: with(self.entries, other.entries),
             files: with(self.files, other.files),
@@ -42,43 +36,14 @@ impl Counts {
         }
     }
 
+    /// The sum, modulo 2⁶⁴: a difference may be negative on the way to a sum that is not.
     pub(super) fn plus(&self, other: &Self) -> Self {
         self.combine(other, u64::wrapping_add)
     }
 
+    /// The difference, modulo 2⁶⁴.
     pub(super) fn minus(&self, other: &Self) -> Self {
         self.combine(other, u64::wrapping_sub)
-    }
-}
-
-impl Builder<'_> {
-    /// What a directory and all below it hold more than the row `known` of the base: `counts` are those of its own
-    /// children and of the child directories that the base does not know.
-    pub(super) fn beyond_base(
-        &self,
-        base: &Snapshot,
-        known: u32,
-        counts: Counts,
-        subdirs: &[BuiltDir],
-    ) -> Result<Counts> {
-        let mut before = Counts::default();
-        let mut rows = Vec::new();
-        for node in base.listing(known)? {
-            before.add(&node.child);
-            rows.extend(node.row);
-        }
-        let still: FxHashSet<_> = subdirs.iter().filter_map(|s| s.beyond).collect();
-        // Replaced, or gone: what lay below is gone too.
-        for row in rows.into_iter().filter(|row| !still.contains(row)) {
-            let mut linked = Vec::new();
-            before = before.plus(&counts_below(base, row, |child| {
-                if child.is_linked() {
-                    linked.push(child.stat.ino);
-                }
-            })?);
-            self.gone.lock().unwrap_or_else(PoisonError::into_inner).extend(linked);
-        }
-        Ok(counts.minus(&before))
     }
 }
 
@@ -89,7 +54,7 @@ pub(super) fn child_counts(child: &Child<'_>) -> Counts {
     counts
 }
 
-/// The counts of all entries below a directory; `each` sees them too.
+/// The counts of all entries below a directory. Calls `each` with every one of them.
 pub(super) fn counts_below(base: &Snapshot, row: u32, mut each: impl FnMut(&Child<'_>)) -> Result<Counts> {
     let mut counts = Counts::default();
     for row in base.subtree_rows(row)? {

@@ -29,14 +29,14 @@ impl Entry {
 #[derive(Debug)]
 pub struct Entries<'a> {
     snapshot: &'a Snapshot,
-    stack: Vec<Open<'a>>,
+    stack: Vec<OpenListing<'a>>,
     path: Vec<u8>,
     first: Option<Result<Entry>>,
 }
 
 /// A directory that is being read.
 #[derive(Debug)]
-struct Open<'a> {
+struct OpenListing<'a> {
     listing: Listing<'a>,
     row: u32,
     path_len: usize,
@@ -97,7 +97,7 @@ fn entry(path: Vec<u8>, child: &Child<'_>) -> Entry {
 impl Entries<'_> {
     fn enter(&mut self, row: u32, path_len: usize) {
         match self.snapshot.listing(row) {
-            Ok(listing) => self.stack.push(Open { listing, row, path_len }),
+            Ok(listing) => self.stack.push(OpenListing { listing, row, path_len }),
             Err(e) => self.fail(e),
         }
     }

@@ -3,8 +3,7 @@
 
 use std::time::Duration;
 
-use xxhash_rust::xxh3::xxh3_128;
-
+use super::digest::{Digest, digest};
 use crate::SnapshotProblem;
 use crate::metadata::{Flags, Time};
 
@@ -13,18 +12,6 @@ pub const MAGIC: [u8; 8] = *b"\x8ffdsnap\n";
 
 /// The version of the format that this program writes and reads.
 pub const FORMAT_VERSION: u32 = 3;
-
-/// A 128-bit digest, XXH3 in its canonical (big-endian) byte order.
-pub type Digest = [u8; 16];
-
-pub(crate) fn digest(bytes: &[u8]) -> Digest {
-    canonical(xxh3_128(bytes))
-}
-
-#[expect(clippy::big_endian_bytes, reason = "the canonical representation of XXH3 is big endian")]
-pub(crate) fn canonical(hash: u128) -> Digest {
-    hash.to_be_bytes()
-}
 
 /// How many entries of each kind a snapshot holds. The roots count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

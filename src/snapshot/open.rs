@@ -1,83 +1,121 @@
-//! Opens and maps a file that may be anything.
+//! Opens a snapshot: checks its header, its meta archive and its bounds, and finds the base of an overlay.
 
-use std::fs::{File, Metadata, OpenOptions};
-use std::path::Path;
-use std::sync::{Mutex, PoisonError};
-use std::time::SystemTime;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
 
-use memmap2::Mmap;
-
+use super::digest::digest;
+use super::header::{HEADER_LEN, Header};
+use super::index::View;
+use super::mapping::{Mapped, OpenedFile, map, open_regular};
+use super::overlay::{OverlayMeta, RowRuns};
+use super::reader::{Overlay, Snapshot};
+use super::stored_meta;
 use crate::error::Context as _;
+use crate::path::to_path;
 use crate::{Error, Result, SnapshotProblem};
 
-/// Opens a file for reading without waiting for the other end of a fifo.
-pub(super) fn open_regular(path: &Path) -> Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        options.custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
-    }
-    let problem = |what| Error::Snapshot { path: path.to_owned(), problem: SnapshotProblem::NotAFile(what) };
-    let kind = match std::fs::metadata(path) {
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-            return Err(Error::Snapshot { path: path.to_owned(), problem: SnapshotProblem::Missing });
+impl Snapshot {
+    /// Opens a snapshot and checks its header, its meta archive and its bounds. Costs the same for any size. Opens the
+    /// base of an overlay too.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the file cannot be read, [`Error::Snapshot`] if it is not a snapshot that this
+    /// version can use.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let mut snapshot = open_alone(path.as_ref())?;
+        if let Some(meta) = &snapshot.meta.overlay {
+            snapshot.overlay = Some(open_overlay(&snapshot.path, meta, &snapshot.header)?);
         }
-        other => other.context("open snapshot", path)?.file_type(),
-    };
-    if kind.is_dir() {
-        return Err(problem("a directory"));
-    }
-    if !kind.is_file() {
-        return Err(problem("not a regular file"));
-    }
-    let file = options.open(path).context("open snapshot", path)?;
-    if !file.metadata().context("open snapshot", path)?.is_file() {
-        return Err(problem("not a regular file"));
-    }
-    Ok(file)
-}
-
-/// The file behind a mapping, as it was before anything was read of it: whoever writes into it moves its time.
-#[derive(Debug)]
-pub(super) struct OpenedFile {
-    file: File,
-    len: u64,
-    /// None where the file system has no such time. The time of the last change would not do: a new name or
-    /// none, as by the snapshot that replaces this one, changes that too.
-    modified: Mutex<Option<SystemTime>>,
-}
-
-impl OpenedFile {
-    pub(super) fn new(file: File, metadata: &Metadata) -> Self {
-        Self { file, len: metadata.len(), modified: Mutex::new(metadata.modified().ok()) }
-    }
-
-    /// Whether nobody wrote into the file since, or what is there then passes the check: a time alone may be set by anybody.
-    pub(super) fn is_as_it_was(&self, passes: impl FnOnce() -> bool) -> std::io::Result<bool> {
-        let now = self.file.metadata()?;
-        if now.len() != self.len {
-            return Ok(false);
+        let top = snapshot.row(snapshot.top())?;
+        if top.digest != snapshot.header.root_digest
+            || top.flags != snapshot.header.root_flags
+            || top.subtree != snapshot.header.directories
+        {
+            return Err(Error::damaged(&snapshot.path, "the index does not match the header"));
         }
-        let mut modified = self.modified.lock().unwrap_or_else(PoisonError::into_inner);
-        let moved = now.modified().ok();
-        if moved != *modified {
-            if !passes() {
-                return Ok(false);
-            }
-            *modified = moved;
-        }
-        Ok(true)
+        Ok(snapshot)
     }
 }
 
-#[expect(unsafe_code, reason = "mapping a file is unsafe because others may change it")]
-pub(super) fn map(file: &File) -> std::io::Result<Mmap> {
-    // SAFETY: Snapshots are never written in place, only replaced by a rename. A foreign program that
-    // changes the bytes cannot break memory safety: every access is bounds-checked against lengths
-    // fixed at mapping time, the view found its columns once, no pointer is read from the mapping
-    // again, all types in it accept any bytes, and no reference to UTF-8 or enums is handed out. One
-    // that truncates the file causes SIGBUS: see `Snapshot`.
-    unsafe { Mmap::map(file) }
+/// Opens a file without the base that it may need.
+fn open_alone(path: &Path) -> Result<Snapshot> {
+    let problem = |problem| Error::Snapshot { path: path.to_owned(), problem };
+    let file = open_regular(path)?;
+    let metadata = file.metadata().context("read", path)?;
+    if metadata.len() == 0 {
+        return Err(problem(SnapshotProblem::Empty));
+    }
+    let map = map(&file).context("map", path)?;
+    let len = map.len() as u64;
+    // What is small is copied: so what is checked is what is used, whatever another program writes meanwhile.
+    let header = map[..HEADER_LEN.min(map.len())].to_vec();
+    let header = Header::decode(&header, len).map_err(problem)?;
+    let meta_bytes = map[section(path, &header, header.meta_offset, header.meta_len)?].to_vec();
+    if digest(&meta_bytes) != header.meta_digest {
+        return Err(Error::damaged(path, "the meta archive does not match its digest"));
+    }
+    let meta = stored_meta::decode(&meta_bytes).map_err(|_| Error::damaged(path, "the meta archive cannot be read"))?;
+    let index_range = section(path, &header, header.index_offset, header.index_len)?;
+    let rows = header.own_directories as usize;
+    if meta.overlay.is_none() && header.own_directories != header.directories {
+        return Err(Error::damaged(path, "directories are missing"));
+    }
+    let mapped = Mapped::try_new(map, |map| -> Result<View<'_>> {
+        let blocks = &map[HEADER_LEN..header.index_offset as usize];
+        let view = View::new(blocks, &map[index_range], rows).filter(|_| rows > 0);
+        view.ok_or_else(|| Error::damaged(path, "the index cannot be read"))
+    })?;
+    let (file, inode) = (OpenedFile::new(file, &metadata), inode(&metadata));
+    Ok(Snapshot { mapped, path: path.to_owned(), header, meta, file, inode, overlay: None })
+}
+
+/// Where a section of the file lies.
+fn section(path: &Path, header: &Header, offset: u64, len: u64) -> Result<Range<usize>> {
+    let end = offset.checked_add(len).filter(|e| *e <= header.file_len && offset >= HEADER_LEN as u64);
+    let end = end.ok_or_else(|| Error::damaged(path, "a section lies outside of the file"))?;
+    Ok(offset as usize..end as usize)
+}
+
+/// The base of the overlay at `path`, and which rows lie there.
+fn open_overlay(path: &Path, meta: &OverlayMeta, header: &Header) -> Result<Overlay> {
+    let base = find_base(path, meta)?;
+    let is_alone = base.meta.overlay.is_none();
+    let runs = RowRuns::new(&meta.runs, header.directories, header.own_directories, base.header.directories);
+    let runs =
+        runs.filter(|_| is_alone).ok_or_else(|| Error::damaged(path, "its table of rows in the base is wrong"))?;
+    Ok(Overlay { base: Box::new(base), runs })
+}
+
+/// Looks for the base beside the overlay, then where it lay when the overlay was written.
+fn find_base(overlay: &Path, meta: &OverlayMeta) -> Result<Snapshot> {
+    let recorded = to_path(&meta.path).into_owned();
+    let mut candidates: Vec<PathBuf> = Vec::new();
+    if let Some(name) = recorded.file_name() {
+        candidates.push(overlay.parent().unwrap_or(Path::new("")).join(name));
+    }
+    candidates.push(recorded.clone());
+    let (mut found_another, mut failed) = (false, None);
+    for candidate in candidates {
+        match open_alone(&candidate) {
+            Ok(base) if base.header.identity == meta.base => return Ok(base),
+            Ok(_) => found_another = true,
+            Err(Error::Snapshot { problem: SnapshotProblem::Missing, .. }) => {}
+            Err(error) => failed = Some(error),
+        }
+    }
+    if let Some(error) = failed {
+        return Err(error);
+    }
+    let problem = SnapshotProblem::NoBase { base: recorded, is_replaced: found_another };
+    Err(Error::Snapshot { path: overlay.to_owned(), problem })
+}
+
+#[cfg(unix)]
+fn inode(metadata: &std::fs::Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::ino(metadata)
+}
+
+#[cfg(not(unix))]
+fn inode(_metadata: &std::fs::Metadata) -> u64 {
+    0
 }

@@ -68,7 +68,7 @@ impl Snapshot {
             last = Some(mount.row);
         }
         if !self.listing(self.top())?.map(|node| node.child.name).eq(self.meta().roots.iter().map(Vec::as_slice)) {
-            return Err(damaged("the roots are not those of the account of the scan".into()));
+            return Err(damaged("the roots are not those of the meta archive".into()));
         }
         let header = self.header();
         if counts != header.counts {

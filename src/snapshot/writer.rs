@@ -1,4 +1,4 @@
-//! Writes what a builder collected, in post-order: the whole tree, or only what differs from a base.
+//! Writes what a builder collected, in post-order: the whole tree, or as an overlay only what differs from a base.
 
 use std::io::Write as _;
 use std::ops::RangeInclusive;
@@ -8,23 +8,27 @@ use std::sync::PoisonError;
 use rustc_hash::FxHashMap;
 
 use super::builder::{Builder, BuiltDir, Content, DirRecord, Shard};
-use super::header::{Digest, HEADER_LEN, Header, digest};
+use super::digest::digest;
+use super::header::{HEADER_LEN, Header};
+use super::index::{Index, Row};
+use super::meta::{Device, Meta, Mount};
 use super::overlay::{OverlayMeta, RowRun};
 use super::reader::Snapshot;
 use super::spill::BlockStore;
-use super::tables::{Device, Index, Meta, Mount};
+use super::stored_meta;
 use crate::error::Context as _;
+use crate::metadata::DeviceNumber;
 use crate::monitor::Monitor;
 use crate::path::to_bytes;
 use crate::sys::durable::AtomicFile;
 use crate::{Error, OutputProblem, Result};
 
 impl Builder<'_> {
-    /// Writes the snapshot whose roots lie in the directory `top`. `header` and `meta` come with what
-    /// only the scan knows; the rest is filled in here. `devices` is in the order of the numbers that
-    /// [`directory`](Self::directory) was given. As an `overlay` it holds only what differs from the file in which the
-    /// base's directories lie, if that is little.
-    #[expect(clippy::too_many_arguments, reason = "all that a snapshot is made of, once")]
+    /// Writes the snapshot whose roots lie in the directory `top`. `header` and `meta` hold what only the scan knows; the
+    /// rest is filled in here. `devices` is the table that the numbers given to [`directory`](Self::directory) belong to.
+    /// With `overlay` only what differs from the base is written, if that is little. If the base is itself an
+    /// overlay, the new one lies over the same base.
+    #[expect(clippy::too_many_arguments, reason = "all parts of a snapshot, in one place")]
     pub(crate) fn write(
         self,
         top: BuiltDir,
@@ -70,12 +74,12 @@ impl Builder<'_> {
 
         header.index_offset = HEADER_LEN as u64 + end;
         header.directories = rows;
-        header.own_directories = index.digest.len() as u32;
+        header.own_directories = index.len() as u32;
         let archive = rkyv::to_bytes::<rkyv::rancor::Error>(&index).map_err(|e| internal(path, &e))?;
         drop(index);
         header.index_len = archive.len() as u64;
         file.write_all(&archive).context("write", path)?;
-        let archive = rkyv::to_bytes::<rkyv::rancor::Error>(&meta).map_err(|e| internal(path, &e))?;
+        let archive = stored_meta::encode(meta).map_err(|e| internal(path, &e))?;
         header.meta_offset = header.index_offset + header.index_len;
         header.meta_len = archive.len() as u64;
         header.meta_digest = digest(&archive);
@@ -92,21 +96,21 @@ impl Builder<'_> {
     }
 }
 
-/// An overlay that holds more than this part of the directories is written whole: it would be slower to read and to
-/// grow, and save little.
-const MOST_OF_AN_OVERLAY: u32 = 4;
+/// If an overlay would hold more than one in this many of the directories, a whole snapshot is written: the overlay would
+/// save little, and be slower to read.
+const LARGEST_PART: u32 = 4;
 
-/// Below so many directories of its own any overlay is fine.
+/// An overlay with at most this many directories of its own is always written.
 const FEW: usize = 64;
 
 fn is_worth_it(base: &Snapshot, directories: u32, shards: &[Shard]) -> bool {
     let is_read = |record: &&DirRecord| matches!(record.content, Content::Read { .. });
     let read = shards.iter().flat_map(|shard| &shard.records).filter(is_read).count();
     let own = if base.overlay_base().is_some() { base.header().own_directories as usize } else { 0 };
-    read + own <= FEW.max((directories / MOST_OF_AN_OVERLAY) as usize)
+    read + own <= FEW.max((directories / LARGEST_PART) as usize)
 }
 
-/// Where a snapshot lies, for whoever looks for it from elsewhere.
+/// The absolute path of a snapshot.
 fn absolute(snapshot: &Snapshot) -> Vec<u8> {
     let path = snapshot.path();
     to_bytes(&std::path::absolute(path).unwrap_or_else(|_| path.to_owned())).into_owned()
@@ -120,20 +124,29 @@ fn internal(path: &Path, error: &rkyv::rancor::Error) -> Error {
     Error::Io { operation: "lay out", path: path.to_owned(), source: std::io::Error::other(error.to_string()) }
 }
 
+/// A directory that is being written: first its child directories, then itself.
+struct OpenRecord<'a> {
+    store: &'a BlockStore,
+    record: &'a DirRecord,
+    /// Which child directory comes next.
+    next: usize,
+    parent_device: Option<DeviceNumber>,
+}
+
 struct SnapshotOutput<'a> {
     file: AtomicFile,
     path: &'a Path,
     index: Index,
     end: u64,
-    /// The file whose directories need not be written again.
+    /// For an overlay: its base, whose directories need not be written again.
     over: Option<&'a Snapshot>,
     runs: Vec<RowRun>,
-    /// Where the last run starts.
+    /// The first row of the last run.
     runs_start: u32,
     /// Directories so far, written or not.
     rows: u32,
     meta: &'a mut Meta,
-    /// From the identity and boundary of a device to its number in the table that is written.
+    /// The position of each device in [`Meta::devices`].
     numbers: FxHashMap<Device, u32>,
 }
 
@@ -146,40 +159,34 @@ impl SnapshotOutput<'_> {
         devices: &[Device],
         base: Option<&Snapshot>,
     ) -> Result<()> {
-        struct Open<'a> {
-            store: &'a BlockStore,
-            record: &'a DirRecord,
-            next: usize,
-            parent_device: u32,
-        }
         let open = |(shard, place): (u32, u32), parent_device| {
             let shard = &shards[shard as usize];
-            Open { store: &shard.store, record: &shard.records[place as usize], next: 0, parent_device }
+            OpenRecord { store: &shard.store, record: &shard.records[place as usize], next: 0, parent_device }
         };
         let mut buffer = Vec::new();
-        let mut stack = vec![open(top.place(), u32::MAX)];
+        let mut stack = vec![open(top.place(), None)];
         while let Some(last) = stack.last_mut() {
             match &last.record.content {
-                Content::Carried(row) => {
-                    let above = devices.get(last.parent_device as usize);
+                Content::InBase(row) => {
+                    let above = last.parent_device.and_then(|device| devices.get(device.index()));
                     if let Some(base) = base {
-                        self.carried(base, base.subtree_rows(*row)?, above, devices)?;
+                        self.copy_subtree(base, base.subtree_rows(*row)?, above, devices)?;
                     }
                     stack.pop();
                 }
                 Content::Read { block, subdirs, digest, flags, subtree } => {
+                    let device = last.record.device;
                     if let Some(&subdir) = subdirs.get(last.next) {
                         last.next += 1;
-                        let device = last.record.device;
                         stack.push(open(subdir, device));
                         continue;
                     }
-                    if last.record.device != last.parent_device && last.record.device != u32::MAX {
-                        self.mount(self.rows, &devices[last.record.device as usize]);
+                    if let Some(number) = device.filter(|_| device != last.parent_device) {
+                        self.mount(self.rows, &devices[number.index()]);
                     }
                     let block =
                         last.store.get(*block, &mut buffer).context("read back what is written to", self.path)?;
-                    self.row(block, *digest, flags.bits(), *subtree)?;
+                    self.row(block, Row { digest: *digest, subtree: *subtree, flags: *flags })?;
                     stack.pop();
                 }
             }
@@ -187,7 +194,7 @@ impl SnapshotOutput<'_> {
         Ok(())
     }
 
-    /// The directory of a row begins a file system.
+    /// Records that a file system begins at the directory of a row.
     fn mount(&mut self, row: u32, device: &Device) {
         let device = if let Some(number) = self.numbers.get(device) {
             *number
@@ -200,40 +207,37 @@ impl SnapshotOutput<'_> {
         self.meta.mounts.push(Mount { row, device });
     }
 
-    fn row(&mut self, block: &[u8], digest: Digest, flags: u8, subtree: u32) -> Result<()> {
+    fn row(&mut self, block: &[u8], row: Row) -> Result<()> {
         self.file.write_all(block).context("write", self.path)?;
         self.end += block.len() as u64;
         self.add_rows(1, None)?;
-        self.index.block_end.push(self.end);
-        self.index.subtree.push(subtree);
-        self.index.flags.push(flags);
-        self.index.digest.push(digest);
+        self.index.push(self.end, row);
         Ok(())
     }
 
-    /// So many rows come next: from the file that is `over`, from such a row on, or our own.
-    fn add_rows(&mut self, count: u32, of_base: Option<u32>) -> Result<()> {
+    /// Counts the rows that come next: those of the overlay's base that begin at `base_row`, or own ones.
+    fn add_rows(&mut self, count: u32, base_row: Option<u32>) -> Result<()> {
         let start = self.rows;
         self.rows = start.checked_add(count).ok_or_else(|| too_many(self.path))?;
         if self.over.is_none() {
             return Ok(());
         }
-        let first = of_base.unwrap_or(self.index.digest.len() as u32);
+        let first = base_row.unwrap_or(self.index.len() as u32);
         if let Some(last) = self.runs.last_mut()
-            && last.of_base == of_base.is_some()
+            && last.in_base == base_row.is_some()
             && last.first + (start - self.runs_start) == first
         {
             last.end = self.rows;
         } else {
             self.runs_start = start;
-            self.runs.push(RowRun { end: self.rows, first, of_base: of_base.is_some() });
+            self.runs.push(RowRun { end: self.rows, first, in_base: base_row.is_some() });
         }
         Ok(())
     }
 
-    /// Takes over a subtree of the base: its columns and blocks as they are, its file systems by what this scan
-    /// calls them.
-    fn carried(
+    /// Copies a subtree of the base: its columns and blocks as they are. Its file systems are looked up among those that
+    /// this scan `met`.
+    fn copy_subtree(
         &mut self,
         base: &Snapshot,
         rows: RangeInclusive<u32>,
@@ -254,11 +258,11 @@ impl SnapshotOutput<'_> {
                 .find(|m| !m.identity.is_empty() && (&m.kind, &m.identity) == (&device.kind, &device.identity));
             self.mount(first + (row - rows.start()), now.unwrap_or(device));
         }
-        // The file in which those of the base's rows lie that are not its own, if it is an overlay.
-        let below = base.overlay_base().is_some();
-        for run in base.runs(rows) {
+        // If the base is an overlay, the new one lies over the same file as it does.
+        let base_is_overlay = base.overlay_base().is_some();
+        for run in base.file_rows(rows) {
             let len = run.rows.end - run.rows.start;
-            if self.over.is_some() && run.of_base == below {
+            if self.over.is_some() && run.in_base == base_is_overlay {
                 self.add_rows(len, Some(run.rows.start))?;
                 continue;
             }
@@ -267,11 +271,7 @@ impl SnapshotOutput<'_> {
             let shift = self.end.wrapping_sub(columns.start);
             self.file.write_all(columns.blocks).context("write", self.path)?;
             self.end += columns.blocks.len() as u64;
-            let index = &mut self.index;
-            index.block_end.extend(columns.block_end.iter().map(|end| u64::from_le_bytes(*end).wrapping_add(shift)));
-            index.subtree.extend(columns.subtree.iter().map(|n| u32::from_le_bytes(*n)));
-            index.flags.extend(columns.flags.iter().map(|[flags]| *flags));
-            index.digest.extend_from_slice(columns.digest);
+            self.index.extend(&columns, shift);
         }
         Ok(())
     }

@@ -4,8 +4,8 @@ use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use super::racy::RacyRule;
-use crate::metadata::Time;
-use crate::sys::filesystem::FileSystem;
+use crate::metadata::{DeviceNumber, Time};
+use crate::sys::filesystem::{FileSystem, FsType};
 
 /// How far a server's clock may be behind ours before its stamps are trusted too early, where its
 /// time cannot be asked.
@@ -30,7 +30,7 @@ pub(crate) struct WalkDevice {
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact about a file system")]
 pub(crate) struct FsRules {
     /// Its number.
-    pub(crate) device: u32,
+    pub(crate) device: DeviceNumber,
     pub(crate) rule: RacyRule,
     /// Opening a directory of it may mount something.
     pub(crate) may_automount: bool,
@@ -73,20 +73,21 @@ impl Devices {
         if let Some(found) = find(&known) {
             return Ok(found);
         }
-        let unknown_clock = !fs.has_local_clock() && fs.own_time.is_none();
-        let boundary = if fs.has_local_clock() {
+        let facts = FsType(&fs.kind);
+        let unknown_clock = !facts.has_local_clock() && fs.own_time.is_none();
+        let boundary = if facts.has_local_clock() {
             self.boundary
         } else {
             fs.own_time.unwrap_or_else(|| self.boundary.saturating_sub(CLOCK_MARGIN))
         };
-        let keeps_ctime = fs.keeps_ctime();
+        let keeps_ctime = facts.keeps_ctime();
         let rule = RacyRule::new(boundary, self.window, keeps_ctime);
         let rules = FsRules {
-            device: known.len() as u32,
+            device: DeviceNumber::new(known.len()),
             rule,
-            may_automount: fs.may_automount(),
-            stamps_prove_names: fs.stamps_prove_names(),
-            changes_are_local: fs.changes_are_local(),
+            may_automount: facts.may_automount(),
+            stamps_prove_names: facts.stamps_prove_names(),
+            changes_are_local: facts.changes_are_local(),
             racy_at_the_end: unknown_clock,
         };
         let FileSystem { kind, identity, .. } = fs;
@@ -95,9 +96,9 @@ impl Devices {
     }
 
     /// Whether a file system goes by this name, which says nothing if it is empty.
-    pub(crate) fn is(&self, device: u32, identity: &str) -> bool {
+    pub(crate) fn is(&self, device: DeviceNumber, identity: &str) -> bool {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        !identity.is_empty() && known.get(device as usize).is_some_and(|(_, d)| d.identity == identity)
+        !identity.is_empty() && known.get(device.index()).is_some_and(|(_, d)| d.identity == identity)
     }
 
     /// The table in the order of the numbers.

@@ -20,7 +20,7 @@ pub(crate) use racy::{NewestRule, default_window};
 pub(crate) use timeout::with_timeout;
 
 use crate::filter::Filter;
-use crate::metadata::{Flags, Kind, Stat, Time};
+use crate::metadata::{DeviceNumber, Flags, Kind, Stat, Time};
 use crate::monitor::Monitor;
 use crate::{Error, Result, RootProblem, sys};
 
@@ -109,7 +109,7 @@ pub(crate) enum Looked {
 pub(crate) struct FinishedDir<'a> {
     /// Tells the threads apart.
     pub(crate) thread: usize,
-    pub(crate) device: u32,
+    pub(crate) device: DeviceNumber,
     /// By what an earlier snapshot knows it.
     pub(crate) known: Option<u32>,
     pub(crate) looked: Looked,
@@ -134,7 +134,7 @@ pub(crate) struct BaseDir {
     pub(crate) is_mount: bool,
 }
 
-/// How much of a directory is listing_of_base.
+/// How much of a directory is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Detail {
     /// Its child directories.
@@ -150,7 +150,7 @@ pub(crate) enum Detail {
 pub(crate) struct PatchedDir<'a> {
     /// Tells the threads apart.
     pub(crate) thread: usize,
-    pub(crate) device: u32,
+    pub(crate) device: DeviceNumber,
     /// By what the earlier snapshot knows it.
     pub(crate) row: u32,
     /// Some of the entries that are no directories, in order, as they are now.

@@ -19,14 +19,25 @@ pub(crate) enum Promise {
     AnswersInTime = 11,
 }
 
-/// So many times in an ordinary test run, so many where attacks are the point.
+/// How often to try: a few times in an ordinary test run. With `FASTDIFF_ATTACKS=full` as often as `at_length` says,
+/// with `FASTDIFF_ATTACKS=check` a tenth of that, or more often where an ordinary run already tries more.
 pub(crate) fn times(ordinarily: u32, at_length: u32) -> u32 {
-    if at_length_asked() { at_length } else { ordinarily }
+    if at_length_asked() {
+        at_length
+    } else if asked_for("check") {
+        ordinarily.max(at_length / 10)
+    } else {
+        ordinarily
+    }
 }
 
-/// Whether attacks are the point of this run: `FASTDIFF_ATTACKS=full`.
+/// Whether every attack is made at length: `FASTDIFF_ATTACKS=full`.
 pub(crate) fn at_length_asked() -> bool {
-    std::env::var_os("FASTDIFF_ATTACKS").is_some_and(|value| value == "full")
+    asked_for("full")
+}
+
+fn asked_for(length: &str) -> bool {
+    std::env::var_os("FASTDIFF_ATTACKS").is_some_and(|value| value == length)
 }
 
 /// One kind of attack on one promise. At its end it is written to the file that `FASTDIFF_REPORT` names, and

@@ -1,6 +1,6 @@
 //! A list of everything, as the library makes it: what a comparison with an empty tree would say.
 
-use fastdiff::emit::{self, PathStyle, TextOptions};
+use fastdiff::consumers::{self, PathStyle, TextOptions};
 use fastdiff::{ChangeKind, Diff, DiffOptions, Snapshot};
 
 use crate::testenv::TestEnv;
@@ -24,7 +24,7 @@ fn open(env: &TestEnv, name: &str) -> Snapshot {
 
 fn text(env: &TestEnv, diff: &Diff<'_>) -> String {
     let mut out = Vec::new();
-    emit::text(diff, &PathStyle::relative(diff).unwrap(), TextOptions::default(), &mut out).unwrap();
+    consumers::text(diff, &PathStyle::relative(diff).unwrap(), TextOptions::default(), &mut out).unwrap();
     String::from_utf8(out).unwrap().replace(env.path("").to_str().unwrap(), "[ROOT]")
 }
 
@@ -76,7 +76,7 @@ fn what_could_not_be_read_is_unknown_in_it_too() {
     let diff = Diff::everything(&snapshot);
     assert_eq!(diff.unknown(), 1);
     let mut out = Vec::new();
-    emit::name_status(&diff, &PathStyle::relative(&diff).unwrap(), false, &mut out).unwrap();
+    consumers::name_status(&diff, &PathStyle::relative(&diff).unwrap(), false, &mut out).unwrap();
     assert_eq!(String::from_utf8(out).unwrap(), "A\t.\nA\tclosed\nU\tclosed\n");
     let empty = open(&env, "out/empty.snap");
     let compared = Diff::new(&empty, &snapshot, &DiffOptions::default()).unwrap();
@@ -96,15 +96,15 @@ fn each_program_gets_all_that_it_can_be_told_of() {
         let text = String::from_utf8(out).unwrap().replace(env.path("tree").to_str().unwrap(), "[ROOT]");
         text.split_terminator('\0').map(|path| path.replace('\n', "\\n")).collect::<Vec<_>>().join(" ")
     };
-    let part = emit::ListPart::Changed;
-    insta::assert_snapshot!(list(&|out| drop(emit::rsync(&diff, emit::ListPart::All, out).unwrap())), @r"/a /a/b /a/deep /a/deep/c /a-b /link /odd\n /z");
-    insta::assert_snapshot!(list(&|out| drop(emit::rclone(&diff, emit::ListPart::All, true, out).unwrap())), @"a/b a/deep/c link link.rclonelink z");
-    insta::assert_snapshot!(list(&|out| drop(emit::restic(&diff, part, out).unwrap())), @r"[ROOT]/a/b [ROOT]/a/deep/c [ROOT]/a-b [ROOT]/link [ROOT]/odd\n [ROOT]/z");
-    insta::assert_snapshot!(list(&|out| drop(emit::borg(&diff, part, out).unwrap())), @r"[ROOT] [ROOT]/a [ROOT]/a/b [ROOT]/a/deep [ROOT]/a/deep/c [ROOT]/a-b [ROOT]/link [ROOT]/odd\n [ROOT]/z");
-    insta::assert_snapshot!(list(&|out| drop(emit::tar(&diff, part, out).unwrap())), @r". a a/b a/deep a/deep/c a-b link odd\n z");
-    insta::assert_snapshot!(list(&|out| drop(emit::tar(&diff, emit::ListPart::Deleted, out).unwrap())), @"");
+    let part = consumers::ListPart::Changed;
+    insta::assert_snapshot!(list(&|out| drop(consumers::rsync(&diff, consumers::ListPart::All, out).unwrap())), @r"/a /a/b /a/deep /a/deep/c /a-b /link /odd\n /z");
+    insta::assert_snapshot!(list(&|out| drop(consumers::rclone(&diff, consumers::ListPart::All, true, out).unwrap())), @"a/b a/deep/c link link.rclonelink z");
+    insta::assert_snapshot!(list(&|out| drop(consumers::restic(&diff, part, out).unwrap())), @r"[ROOT]/a/b [ROOT]/a/deep/c [ROOT]/a-b [ROOT]/link [ROOT]/odd\n [ROOT]/z");
+    insta::assert_snapshot!(list(&|out| drop(consumers::borg(&diff, part, out).unwrap())), @r"[ROOT] [ROOT]/a [ROOT]/a/b [ROOT]/a/deep [ROOT]/a/deep/c [ROOT]/a-b [ROOT]/link [ROOT]/odd\n [ROOT]/z");
+    insta::assert_snapshot!(list(&|out| drop(consumers::tar(&diff, part, out).unwrap())), @r". a a/b a/deep a/deep/c a-b link odd\n z");
+    insta::assert_snapshot!(list(&|out| drop(consumers::tar(&diff, consumers::ListPart::Deleted, out).unwrap())), @"");
     let mut json = Vec::new();
-    emit::json(&diff, &PathStyle::relative(&diff).unwrap(), &mut json).unwrap();
+    consumers::json(&diff, &PathStyle::relative(&diff).unwrap(), &mut json).unwrap();
     for line in String::from_utf8(json).unwrap().lines() {
         let change: serde_json::Value = serde_json::from_str(line).unwrap();
         assert_eq!((change["change"].as_str(), change.get("old")), (Some("added"), None), "{line}");
@@ -122,6 +122,6 @@ fn damage_is_an_error_when_the_changes_come_to_it() {
     let diff = Diff::everything(&snapshot);
     assert!(diff.changes().any(|change| change.is_err()));
     let mut out = Vec::new();
-    assert!(emit::rsync(&diff, emit::ListPart::All, &mut out).is_err());
+    assert!(consumers::rsync(&diff, consumers::ListPart::All, &mut out).is_err());
     assert!(out.is_empty(), "not a byte of a list that lacks something");
 }

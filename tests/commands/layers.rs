@@ -8,14 +8,15 @@ use std::path::{Path, PathBuf};
 use crate::rust_files;
 
 /// From the ground up; what stands on one line are siblings.
-const FLOORS: [&[&str]; 8] = [
+const FLOORS: [&[&str]; 9] = [
+    &["terminal", "units"],
     &["path", "metadata"],
     &["error"],
     &["filter", "sources", "monitor"],
     &["sys"],
-    &["walk", "snapshot", "duplicati"],
+    &["walk", "snapshot"],
     &["scan", "diff"],
-    &["emit", "jobs"],
+    &["consumers", "jobs"],
     &["main", "cli"],
 ];
 

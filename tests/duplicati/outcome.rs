@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use fastdiff::duplicati::{DatabaseProblem, HookNote, JobDatabase, RunOutcome, Settings, Settled, settle};
+use fastdiff::consumers::duplicati::{DatabaseProblem, HookNote, JobDatabase, RunOutcome, Settings, Settled, settle};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
@@ -187,8 +187,10 @@ fn another_database_is_noticed() {
     assert!(runs.aborted(&later).contains("copy"));
     assert!(runs.aborted(&HookNote { since: None, ..note.clone() }).contains("cut off before it had answered"));
     // The noted operation is not there.
-    let unknown =
-        HookNote { newest: note.newest.map(|row| fastdiff::duplicati::JobRow { id: row.id + 50, ..row }), ..note };
+    let unknown = HookNote {
+        newest: note.newest.map(|row| fastdiff::consumers::duplicati::JobRow { id: row.id + 50, ..row }),
+        ..note
+    };
     assert!(runs.aborted(&unknown).contains("made anew"));
 }
 

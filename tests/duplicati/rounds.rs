@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use fastdiff::emit::{DuplicatiOptions, duplicati};
+use fastdiff::consumers::duplicati::{DuplicatiOptions, duplicati};
 use fastdiff::{Diff, Error, Kind, Snapshot};
 use proptest::prelude::*;
 

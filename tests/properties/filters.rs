@@ -158,6 +158,11 @@ fn a_class_never_matches_a_slash() {
 }
 
 #[test]
+fn spaces_at_the_end_do_not_bind_a_class_to_the_root() {
+    is_as_git_has_it_or_refused(&["ab/a-b/c", "ab/aab/c"], "*[!a]b/ ");
+}
+
+#[test]
 fn braces_are_names_like_others() {
     is_as_git_has_it_or_refused(&["a", "b", "{a,b}"], "{a,b}");
 }

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use fastdiff::Snapshot;
-use fastdiff::emit::entry_json;
+use fastdiff::consumers::entry_json;
 
 fn read(name: &str) -> Vec<String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name);

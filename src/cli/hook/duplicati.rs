@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use fastdiff::duplicati::{
-    DatabaseProblem, HookNote, JobDatabase, Settings, Settled, baseline_gate, common_gate, settle,
+use fastdiff::consumers::duplicati::{
+    DatabaseProblem, DuplicatiList, DuplicatiOptions, HookNote, JobDatabase, Settings, Settled, baseline_gate,
+    common_gate, settle,
 };
-use fastdiff::emit::{DuplicatiList, DuplicatiOptions};
 use fastdiff::jobs::{Commit, LockedJob, RunRequest, RunResult, StartedRun};
 use fastdiff::path::PathExt as _;
 use fastdiff::{Error, Monitor, Warning};
@@ -35,7 +35,7 @@ const MARGIN: Duration = Duration::from_secs(5);
 /// Print the change list for the backup that Duplicati is about to make.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
-pub(super) struct Args {
+pub(super) struct HookDuplicatiArgs {
     /// The job; its roots are the sources of the backup
     #[arg(long, value_name = "NAME")]
     job: String,
@@ -88,7 +88,7 @@ enum What {
     Skip,
 }
 
-pub(super) fn run(args: &Args) -> u8 {
+pub(super) fn run(args: &HookDuplicatiArgs) -> u8 {
     let began = Instant::now();
     let settings = Settings::read(|name| std::env::var_os(name));
     if !settings.is_before_backup() {
@@ -189,7 +189,7 @@ fn wait_for_another_second(then: SystemTime) -> i64 {
 }
 
 /// What to tell Duplicati, or why there is no list.
-fn answer(args: &Args, settings: &Settings, until: Instant) -> Result<(Answer, Held), String> {
+fn answer(args: &HookDuplicatiArgs, settings: &Settings, until: Instant) -> Result<(Answer, Held), String> {
     let (definition, job) = args.state.job(&args.job).map_err(said)?;
     if definition.consumer != Format::Duplicati {
         let consumer = definition.consumer.name();
@@ -227,7 +227,13 @@ fn answer(args: &Args, settings: &Settings, until: Instant) -> Result<(Answer, H
 }
 
 /// What Duplicati is told after a walk, or why it is to scan.
-fn what(args: &Args, settings: &Settings, file: PathBuf, started: &StartedRun, is_clean: bool) -> Result<What, String> {
+fn what(
+    args: &HookDuplicatiArgs,
+    settings: &Settings,
+    file: PathBuf,
+    started: &StartedRun,
+    is_clean: bool,
+) -> Result<What, String> {
     if let Some(reason) = &started.full {
         return Err(reason.to_string());
     }
@@ -320,7 +326,7 @@ fn gate(
     };
     let committed = held.locked.state().ok().flatten().and_then(|state| state.committed);
     let committed = committed.and_then(|generation| HookNote::from_map(&generation.note));
-    let told = |e: fastdiff::duplicati::DatabaseError| e.to_string();
+    let told = |e: fastdiff::consumers::duplicati::DatabaseError| e.to_string();
     let now = HookNote::before_run(file, database, settings).map_err(told)?;
     let full = baseline_gate(committed.as_ref(), before, &now, database).map_err(told)?;
     let is_newest = committed.is_some_and(|note| note.version == now.version);

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Subcommand;
-use fastdiff::duplicati::{Settings, filters_differ};
+use fastdiff::consumers::duplicati::{Settings, filters_differ};
 use fastdiff::path::{PathExt as _, absolute};
+use fastdiff::terminal::is_harmless;
 
 use super::super::format::Format;
 use super::super::state::StateArgs;
@@ -29,20 +30,20 @@ const USUAL_LIMIT: Duration = Duration::from_secs(55);
 
 /// Write the script that a backup program is to call.
 #[derive(clap::Args)]
-pub(super) struct Args {
+pub(super) struct HookInstallArgs {
     #[command(subcommand)]
     program: Program,
 }
 
 #[derive(Subcommand)]
 enum Program {
-    Duplicati(DuplicatiArgs),
+    Duplicati(HookInstallDuplicatiArgs),
 }
 
 /// Write the script for --run-script-before of Duplicati, and say what to set there.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
-struct DuplicatiArgs {
+struct HookInstallDuplicatiArgs {
     /// The job; its roots are the sources of the backup
     #[arg(long, value_name = "NAME")]
     job: String,
@@ -71,13 +72,13 @@ struct DuplicatiArgs {
     state: StateArgs,
 }
 
-pub(super) fn run(args: &Args) -> Outcome {
+pub(super) fn run(args: &HookInstallArgs) -> Outcome {
     match &args.program {
         Program::Duplicati(args) => duplicati(args),
     }
 }
 
-fn duplicati(args: &DuplicatiArgs) -> Outcome {
+fn duplicati(args: &HookInstallDuplicatiArgs) -> Outcome {
     let (definition, job) = args.state.job(&args.job)?;
     if definition.consumer != Format::Duplicati {
         return Err(Failure::Other(format!(
@@ -117,13 +118,13 @@ fn duplicati(args: &DuplicatiArgs) -> Outcome {
 
 /// A path as a script can say it.
 fn in_a_script(path: &Path) -> Result<String, Failure> {
-    let fine = path.to_str().filter(|text| !text.chars().any(char::is_control));
+    let fine = path.to_str().filter(|text| is_harmless(text));
     fine.map(str::to_owned)
         .ok_or_else(|| Failure::Other(format!("{} cannot stand in a script; rename it", path.shown())))
 }
 
 /// Everything is said in full: Duplicati may have another home and another environment.
-fn arguments(args: &DuplicatiArgs, config: &Path, state: &Path) -> Result<Vec<String>, Failure> {
+fn arguments(args: &HookInstallDuplicatiArgs, config: &Path, state: &Path) -> Result<Vec<String>, Failure> {
     let mut words = vec!["--job".to_owned(), args.job.clone(), "--config".to_owned(), in_a_script(config)?];
     words.extend(["--state-dir".to_owned(), in_a_script(state)?]);
     if args.skip_idle {
@@ -185,7 +186,7 @@ fn write(script: &Path, text: &str) -> Result<(), Failure> {
 }
 
 /// What there is to set in Duplicati.
-fn advice(args: &DuplicatiArgs, script: &Path) -> String {
+fn advice(args: &HookInstallDuplicatiArgs, script: &Path) -> String {
     let mut text = format!(
         "Wrote {script}. In Duplicati, under the advanced options of the backup, set\n\
          \x20 run-script-before    {script}\n",

@@ -13,21 +13,21 @@ use super::{Cli, DONE, Outcome, signals};
 
 /// Give change lists to a backup program that calls a script before it begins.
 #[derive(clap::Args)]
-pub(super) struct Args {
+pub(super) struct HookArgs {
     #[command(subcommand)]
-    command: Command,
+    command: HookCommand,
 }
 
 #[derive(Subcommand)]
-enum Command {
-    Duplicati(duplicati::Args),
-    Install(install::Args),
+enum HookCommand {
+    Duplicati(duplicati::HookDuplicatiArgs),
+    Install(install::HookInstallArgs),
 }
 
-pub(super) fn run(args: &Args) -> Outcome {
+pub(super) fn run(args: &HookArgs) -> Outcome {
     match &args.command {
-        Command::Duplicati(args) => Ok(duplicati::run(args)),
-        Command::Install(args) => install::run(args),
+        HookCommand::Duplicati(args) => Ok(duplicati::run(args)),
+        HookCommand::Install(args) => install::run(args),
     }
 }
 
@@ -44,7 +44,7 @@ pub(super) fn is_called() -> bool {
 pub(super) fn called() -> ExitCode {
     voice::silence();
     let code = std::panic::catch_unwind(|| match Cli::try_parse() {
-        Ok(Cli { command: super::Command::Hook(Args { command: Command::Duplicati(args) }) }) => {
+        Ok(Cli { command: super::Command::Hook(HookArgs { command: HookCommand::Duplicati(args) }) }) => {
             signals::prepare();
             duplicati::run(&args)
         }

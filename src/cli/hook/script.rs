@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use super::super::quote;
+
 /// By this line a script of ours is known again.
 pub(super) const MARK: &str = "Written by `fastdiff hook install duplicati`";
 
@@ -18,7 +20,7 @@ pub(super) struct Call<'a> {
 impl Call<'_> {
     /// For the shell of Unix, which says itself on standard error if a signal ends the program. What the program prints is passed on only if it ended as it should: half a list is worse than none.
     pub(super) fn shell(&self) -> String {
-        let words = self.words().iter().map(|word| sh_quoted(word)).collect::<Vec<_>>().join(" ");
+        let words = self.words().iter().map(|word| quote::shell(word)).collect::<Vec<_>>().join(" ");
         let idle = if self.skip_idle { "    77) printf '%s\\n' \"$told\"; exit 1 ;;\n" } else { "" };
         format!(
             "#!/bin/sh\n\
@@ -38,7 +40,7 @@ impl Call<'_> {
 
     /// For the command interpreter of Windows.
     pub(super) fn batch(&self) -> String {
-        let words = self.words().iter().map(|word| batch_quoted(word)).collect::<Vec<_>>().join(" ");
+        let words = self.words().iter().map(|word| quote::batch(word)).collect::<Vec<_>>().join(" ");
         let idle = if self.skip_idle {
             "if %code% equ 77 (\n  type \"%told%\"\n  del \"%told%\"\n  exit /b 1\n)\n"
         } else {
@@ -69,22 +71,6 @@ impl Call<'_> {
     }
 }
 
-/// One word for the shell, whatever is in it.
-fn sh_quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-=+:,@".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', "'\\''"))
-}
-
-/// One word for the command interpreter: a path holds no quote there, and a percent sign is doubled.
-fn batch_quoted(word: &str) -> String {
-    let doubled = word.replace('%', "%%");
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
-    if !doubled.is_empty() && doubled.chars().all(is_plain) { doubled } else { format!("\"{doubled}\"") }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -101,7 +87,7 @@ mod tests {
         # Written by `fastdiff hook install duplicati`; do that again instead of editing it.
         # Name it in Duplicati as --run-script-before.
         exec 2>/dev/null
-        told=$('/opt/fast diff/fastdiff' hook duplicati --job docs --config '/etc/it'\''s 100%/x.toml')
+        told=$('/opt/fast diff/fastdiff' hook duplicati --job docs --config '/etc/it'"'"'s 100%/x.toml')
         code=$?
         case $code in
             0) printf '%s\n' "$told" ;;

@@ -7,6 +7,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use fastdiff::terminal::harmless;
+
 /// What is said so far.
 static LINES: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
@@ -26,9 +28,7 @@ pub(super) fn silence() {
 
 /// One line that Duplicati takes for information. It is written with all the others at the end.
 pub(super) fn say(message: impl Display) {
-    let shown = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
-    let text: String = message.to_string().chars().map(shown).collect();
-    lines().push(format!("LOG:INFO fastdiff: {text}\n"));
+    lines().push(format!("LOG:INFO fastdiff: {}\n", harmless(&message.to_string())));
 }
 
 fn lines() -> std::sync::MutexGuard<'static, Vec<String>> {

@@ -29,7 +29,7 @@ file that --config names, where it can be edited: docs/jobs.md describes its key
 /// Define a job. Its first run lists everything.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
-pub(in crate::cli) struct Args {
+pub(in crate::cli) struct JobAddArgs {
     /// Its name: letters, digits, `.`, `_` and `-`
     name: String,
 
@@ -78,7 +78,7 @@ fn from_here(path: &Path) -> Result<PathBuf, Failure> {
     if path.is_absolute() { Ok(absolute(path, Path::new("/"))) } else { Ok(absolute(path, &current?)) }
 }
 
-pub(in crate::cli) fn run(args: &Args, matches: &ArgMatches) -> Outcome {
+pub(in crate::cli) fn run(args: &JobAddArgs, matches: &ArgMatches) -> Outcome {
     args.state.store()?.job(&args.name)?;
     if args.filter.exclude_from.iter().any(|file| file == Path::new("-")) {
         return Err(Failure::Other("a job cannot read --exclude-from standard input at each run; name a file".into()));

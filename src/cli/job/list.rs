@@ -20,7 +20,7 @@ Examples:
 /// List the jobs.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
-pub(in crate::cli) struct Args {
+pub(in crate::cli) struct JobListArgs {
     /// One JSON object a line
     #[arg(long)]
     json: bool,
@@ -36,7 +36,7 @@ struct KnownJob {
     last: Option<LoggedRun>,
 }
 
-pub(in crate::cli) fn run(args: &Args) -> Outcome {
+pub(in crate::cli) fn run(args: &JobListArgs) -> Outcome {
     let (store, config) = (args.state.store()?, args.state.config()?);
     let mut jobs: Vec<(Definition, KnownJob)> = Vec::new();
     let mut code = DONE;

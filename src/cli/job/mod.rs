@@ -24,27 +24,27 @@ Examples:
 /// run. Several jobs may look at the same tree, each at its own rhythm.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
-pub(super) struct Args {
+pub(super) struct JobArgs {
     #[command(subcommand)]
-    command: Command,
+    command: JobCommand,
 }
 
 #[derive(Subcommand)]
-enum Command {
-    Add(Box<add::Args>),
-    List(list::Args),
-    Show(show::Args),
-    Remove(remove::Args),
-    Schedule(schedule::Args),
+enum JobCommand {
+    Add(Box<add::JobAddArgs>),
+    List(list::JobListArgs),
+    Show(show::JobShowArgs),
+    Remove(remove::JobRemoveArgs),
+    Schedule(schedule::JobScheduleArgs),
 }
 
-pub(super) fn run(args: &Args, matches: &ArgMatches) -> Outcome {
+pub(super) fn run(args: &JobArgs, matches: &ArgMatches) -> Outcome {
     let of_command = matches.subcommand().map_or(matches, |(_, m)| m);
     match &args.command {
-        Command::Add(args) => add::run(args, of_command),
-        Command::List(args) => list::run(args),
-        Command::Show(args) => show::run(args),
-        Command::Remove(args) => remove::run(args),
-        Command::Schedule(args) => schedule::run(args),
+        JobCommand::Add(args) => add::run(args, of_command),
+        JobCommand::List(args) => list::run(args),
+        JobCommand::Show(args) => show::run(args),
+        JobCommand::Remove(args) => remove::run(args),
+        JobCommand::Schedule(args) => schedule::run(args),
     }
 }

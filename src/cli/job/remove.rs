@@ -12,7 +12,7 @@ A job of that name that is added later begins with a full list.";
 /// Remove a job: its definition, its snapshots and its log.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
-pub(in crate::cli) struct Args {
+pub(in crate::cli) struct JobRemoveArgs {
     /// The job
     name: String,
 
@@ -20,7 +20,7 @@ pub(in crate::cli) struct Args {
     state: StateArgs,
 }
 
-pub(in crate::cli) fn run(args: &Args) -> Outcome {
+pub(in crate::cli) fn run(args: &JobRemoveArgs) -> Outcome {
     let job = args.state.store()?.job(&args.name)?;
     let mut config = args.state.config()?;
     let has_state = job.dir().is_dir();

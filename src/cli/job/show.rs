@@ -7,6 +7,7 @@ use fastdiff::jobs::{JobState, RunRecord};
 
 use super::super::config::Definition;
 use super::super::output::Output;
+use super::super::quote;
 use super::super::state::StateArgs;
 use super::super::{DONE, Outcome, harmless, output_failure, print_error};
 
@@ -20,7 +21,7 @@ The snapshots that it names can be compared by `fastdiff diff`, also while the j
 /// Show a job: what it is asked, and which snapshots there are.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
-pub(in crate::cli) struct Args {
+pub(in crate::cli) struct JobShowArgs {
     /// The job
     name: String,
 
@@ -32,7 +33,7 @@ pub(in crate::cli) struct Args {
     state: StateArgs,
 }
 
-pub(in crate::cli) fn run(args: &Args) -> Outcome {
+pub(in crate::cli) fn run(args: &JobShowArgs) -> Outcome {
     let (definition, job) = args.state.job(&args.name)?;
     let state = job.state().unwrap_or_else(|error| {
         print_error("warning", &error);
@@ -78,10 +79,7 @@ fn as_text(definition: &Definition, state: Option<&JobState>, dir: &Path) -> Str
     line("duplicati-db", definition.duplicati_db.as_ref().map(|file| file.display().to_string()).unwrap_or_default());
     line("success", definition.success_codes().iter().map(ToString::to_string).collect::<Vec<_>>().join(", "));
     line("anyway", switch(definition.anyway));
-    line(
-        "command",
-        definition.command.iter().map(|word| super::schedule::quote::shell(word)).collect::<Vec<_>>().join(" "),
-    );
+    line("command", definition.command.iter().map(|word| quote::shell(word)).collect::<Vec<_>>().join(" "));
     line("state", dir.display().to_string());
     let named = |run: Option<&RunRecord>| run.map_or_else(|| "none".to_owned(), generation);
     line("committed", named(state.and_then(|state| state.committed.as_ref())));

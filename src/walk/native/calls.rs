@@ -97,7 +97,7 @@ pub(super) struct WalkCalls<D> {
     hung: Mutex<HungCalls>,
 }
 
-/// WalkCalls without an answer.
+/// Calls without an answer.
 #[derive(Debug, Default)]
 struct HungCalls {
     in_a_row: FxHashMap<u64, u32>,

@@ -28,7 +28,7 @@ use self::threads::{ExtraPool, FirstPoolDone, Threads, thread};
 use super::{
     Devices, DirListing, FinishedDir, FinishedRoot, Sink, WalkEntry, WalkPlan, root_error, unknown, with_timeout,
 };
-use crate::metadata::{Flags, Kind, Stat};
+use crate::metadata::{DeviceNumber, Flags, Kind, Stat};
 use crate::monitor::Monitor;
 use crate::sys::native::{self};
 use crate::sys::{StatAt, filesystem, load};
@@ -183,7 +183,7 @@ impl<S: Sink> NativeWalk<'_, S> {
         ChildOutcome::Dir { stat, flags, done: last_done.unwrap_or_else(|| self.empty(above.rules.device)) }
     }
 
-    fn empty(&self, device: u32) -> S::Done {
+    fn empty(&self, device: DeviceNumber) -> S::Done {
         let listing = &DirListing::default();
         let (looked, changed) = Default::default();
         let empty = FinishedDir { thread: thread(), device, known: None, looked, changed, listing };

@@ -16,7 +16,7 @@ pub(super) struct Stats {
     pub(super) entries: Vec<WalkEntry>,
     /// Directories, though listed as something else.
     pub(super) late: Vec<Name>,
-    /// ReadOutcome, and not found.
+    /// Listed, and not found.
     pub(super) missing: Vec<Name>,
     /// Not readable.
     pub(super) failed: Vec<(Name, io::Error)>,
@@ -62,7 +62,7 @@ impl Stats {
             match native::stat_child(dir, c_name(names, place)) {
                 Ok(found) if found.stat.kind() == Kind::Dir => stated.late.push(place),
                 Ok(found) => {
-                    stated.entries.push(WalkEntry { name: place, stat: found.stat, flags: above.flags(&found) })
+                    stated.entries.push(WalkEntry { name: place, stat: found.stat, flags: above.flags(&found) });
                 }
                 Err(e) if e.kind() == io::ErrorKind::NotFound => stated.missing.push(place),
                 Err(e) => stated.failed.push((place, e)),

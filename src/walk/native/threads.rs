@@ -1,5 +1,5 @@
 //! How many threads walk. As many as there are processors are enough while every call is answered from memory; more
-//! would only get into each other's way. WalkCalls that wait for a disk or a server keep no processor busy, and more of them
+//! would only get into each other's way. Calls that wait for a disk or a server keep no processor busy, and more of them
 //! at a time are answered sooner. So there is a extra pool, which comes when the processors of the first are idle, and takes
 //! over everything that is still to be read. It stays: on a walk from memory sixteen threads are hardly slower than two, so
 //! that it is not worth telling idle processors from those that other programs use. A short walk is over before it would come.

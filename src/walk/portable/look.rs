@@ -59,7 +59,7 @@ pub(super) struct Rules {
     pub(super) filter: Filter,
     pub(super) own: Vec<OwnFile>,
     pub(super) settle: bool,
-    pub(super) rules: Arc<Mutex<FxHashMap<u64, FileSystem>>>,
+    pub(super) file_systems: Arc<Mutex<FxHashMap<u64, FileSystem>>>,
     pub(super) warnings: Arc<Mutex<Vec<Warning>>>,
 }
 
@@ -178,10 +178,10 @@ impl Rules {
             return Ok(());
         }
         let is_met = |rules: &FxHashMap<_, _>| rules.contains_key(&found.dev);
-        if !is_met(&self.rules.lock().unwrap_or_else(PoisonError::into_inner)) {
+        if !is_met(&self.file_systems.lock().unwrap_or_else(PoisonError::into_inner)) {
             // Outside of the lock: a server may take its time.
             let described = filesystem::describe(path, found.mount);
-            self.rules.lock().unwrap_or_else(PoisonError::into_inner).entry(found.dev).or_insert(described);
+            self.file_systems.lock().unwrap_or_else(PoisonError::into_inner).entry(found.dev).or_insert(described);
         }
         if self.settle { settle(path) } else { Ok(()) }
     }

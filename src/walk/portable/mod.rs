@@ -21,7 +21,7 @@ use super::racy::RacyRule;
 use super::{
     Devices, DirListing, FinishedDir, FinishedRoot, Sink, WalkEntry, WalkPlan, push_name, root_error, unknown,
 };
-use crate::metadata::{Flags, Kind, Stat};
+use crate::metadata::{DeviceNumber, Flags, Kind, Stat};
 use crate::monitor::Monitor;
 use crate::path::to_bytes;
 use crate::sys::filesystem::{self, FileSystem};
@@ -32,7 +32,7 @@ use crate::{Cause, Error, Result, RootProblem, Warning};
 struct Gathering<D> {
     path: PathBuf,
     found: StatAt,
-    device: u32,
+    device: DeviceNumber,
     rule: RacyRule,
     children: BTreeMap<Vec<u8>, (Stat, Flags)>,
     subdirs: BTreeMap<Vec<u8>, D>,
@@ -83,7 +83,7 @@ impl<S: Sink> PortableWalk<'_, S> {
             filter: self.plan.filter.clone(),
             own: self.plan.own.to_vec(),
             settle: self.plan.settle,
-            rules: Arc::clone(&self.rules),
+            file_systems: Arc::clone(&self.rules),
             warnings: Arc::clone(&warnings),
         };
         let threads = self.plan.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
@@ -249,12 +249,12 @@ impl<S: Sink> PortableWalk<'_, S> {
         done
     }
 
-    fn done(&self, device: u32, listing: &DirListing, subdirs: Vec<S::Done>) -> S::Done {
+    fn done(&self, device: DeviceNumber, listing: &DirListing, subdirs: Vec<S::Done>) -> S::Done {
         let (looked, changed) = Default::default();
         self.sink.directory(&FinishedDir { thread: 0, device, known: None, looked, changed, listing }, subdirs)
     }
 
-    fn empty(&self, device: u32) -> S::Done {
+    fn empty(&self, device: DeviceNumber) -> S::Done {
         self.done(device, &DirListing::default(), Vec::new())
     }
 

@@ -1,7 +1,8 @@
 //! A line of the user's crontab, as a script for the shell that puts it there.
 
+use super::super::super::quote;
+use super::Schedule;
 use super::every::Calendar;
-use super::{Schedule, quote};
 
 /// The longest command that every cron takes whole.
 const LONGEST: usize = 998;

@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
+use super::super::super::quote;
+use super::Schedule;
 use super::every::Calendar;
-use super::{Schedule, quote};
 
 pub(super) fn script(schedule: &Schedule) -> String {
     let label = format!("fastdiff.{}", schedule.job);

@@ -4,7 +4,6 @@
 mod cron;
 mod every;
 mod launchd;
-pub(in crate::cli) mod quote;
 mod systemd;
 mod windows;
 
@@ -14,6 +13,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use fastdiff::path::PathExt as _;
+use fastdiff::terminal::is_harmless;
 
 use self::every::Every;
 use super::super::config::Definition;
@@ -37,7 +37,7 @@ those that the command needs in the command (-- env NAME=VALUE restic …).";
 /// On Unix it is a script: pipe it to sh. Nothing is installed before.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
-pub(in crate::cli) struct Args {
+pub(in crate::cli) struct JobScheduleArgs {
     /// The job, which needs a command
     name: String,
 
@@ -97,7 +97,7 @@ struct Schedule<'a> {
     success: Vec<i32>,
 }
 
-pub(in crate::cli) fn run(args: &Args) -> Outcome {
+pub(in crate::cli) fn run(args: &JobScheduleArgs) -> Outcome {
     let (definition, _) = args.state.job(&args.name)?;
     // Under a timer nobody is there to wonder.
     let command: Vec<_> = definition.command.iter().map(std::ffi::OsString::from).collect();
@@ -112,7 +112,7 @@ fn refusal(job: &str, reason: &str) -> Failure {
 }
 
 impl<'a> Schedule<'a> {
-    fn new(definition: &Definition, args: &'a Args) -> Result<Self, String> {
+    fn new(definition: &Definition, args: &'a JobScheduleArgs) -> Result<Self, String> {
         if definition.command.is_empty() {
             return Err(match definition.consumer {
                 Format::Duplicati => {
@@ -165,7 +165,7 @@ fn print(schedule: &Schedule, with: With) -> Result<(), Failure> {
 fn text(what: &str, value: impl AsRef<OsStr>) -> Result<String, String> {
     let value = value.as_ref();
     match value.to_str() {
-        Some(text) if !text.chars().any(char::is_control) => Ok(text.to_owned()),
+        Some(text) if is_harmless(text) => Ok(text.to_owned()),
         _ => Err(format!(
             "{what} is not UTF-8 or has a control character in it, which no schedule can hold: {}",
             Path::new(value).shown()

@@ -1,6 +1,7 @@
 //! A task of the Windows Task Scheduler, as the XML that `schtasks` takes.
 
-use super::{Schedule, quote};
+use super::super::super::quote;
+use super::Schedule;
 
 /// The XML. All of it is ASCII and no encoding is named: it is read whatever a redirection makes of it.
 pub(super) fn xml(schedule: &Schedule) -> Result<String, String> {

@@ -3,13 +3,13 @@
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
-use indicatif::{HumanBytes, HumanCount};
 
-use super::quote::quote_for_people;
-use super::{Emitted, PathStyle, for_each_change, written};
+use super::super::{Emitted, PathStyle, for_each_change, written};
 use crate::Result;
 use crate::diff::{Change, ChangeKind, Diff, Summary, Tally};
 use crate::metadata::Kind;
+use crate::terminal::quote_for_people;
+use crate::units::{HumanBytes, HumanCount};
 
 /// How the list for people looks.
 #[derive(Debug, Clone, Copy, Default)]

@@ -4,16 +4,15 @@
 //! what happens to one that is not listed, was found in Duplicati's source and by running it; each rule
 //! below says which.
 
-mod spelling;
-
 use std::collections::{BTreeSet, HashSet};
 use std::io::Write;
 use std::path::PathBuf;
 
-use self::spelling::{is_stored_as_spelled, link_spelling, with_slash};
-use super::{Emitted, quote, written};
+use super::super::{Emitted, quote, written};
+use super::database::{JobDatabase, StoredPaths};
+use super::spelling::{is_stored_as_spelled, link_spelling, with_slash};
+use super::unstored::Unstored;
 use crate::diff::{Change, ChangeKind, Diff};
-use crate::duplicati::{JobDatabase, StoredPaths, Unstored};
 use crate::metadata::{Flags, Kind};
 use crate::path::{is_within, parent, to_path};
 use crate::{Error, Refusal, Result};
@@ -84,7 +83,7 @@ impl DuplicatiList {
     /// [`Error::Refused`] if a path cannot be expressed, the database cannot be relied on, or there is no
     /// file to list: then nothing is written, and without a list Duplicati scans everything, which is safe.
     pub fn new(diff: &Diff<'_>, options: &DuplicatiOptions) -> Result<Self> {
-        let roots = &diff.new_snapshot().meta().roots;
+        let roots = &diff.newer().meta().roots;
         let database = match &options.database {
             Some(file) => {
                 let stored = JobDatabase::open(file).and_then(|database| database.stored_paths(roots));
@@ -116,7 +115,7 @@ impl DuplicatiList {
             ));
         }
         let several = lists.several;
-        let entries = diff.new_snapshot().header().counts.entries;
+        let entries = diff.newer().header().counts.entries;
         if several > entries / 2 {
             emitted.notes.push(format!(
                 "{several} of {entries} entries are listed only because they have several versions; a full scan may be as fast: leave the list out now and then"
@@ -265,7 +264,7 @@ impl DuplicatiPaths {
     /// name it again. Returns how many of the listed paths lie outside of the roots.
     fn complete(&mut self, diff: &Diff<'_>, database: &StoredPaths, options: &DuplicatiOptions) -> Result<u64> {
         let exact = options.exact;
-        let roots = &diff.new_snapshot().meta().roots;
+        let roots = &diff.newer().meta().roots;
         let is_inside = |path: &[u8]| roots.iter().any(|root| is_within(path, root));
         let mut several: HashSet<&[u8]> = database.multi_version.iter().map(Vec::as_slice).collect();
         let mut gone: HashSet<&[u8]> =
@@ -273,7 +272,7 @@ impl DuplicatiPaths {
         let mut closed: Vec<Vec<u8>> = Vec::new();
         let mut not_entered: Vec<Vec<u8>> = Vec::new();
         let (mut some_file, mut stored_file) = (None, None);
-        for entry in diff.new_snapshot().entries() {
+        for entry in diff.newer().entries() {
             // With a database every symlink is looked at: what is not stored is in none of the sets.
             if database.newest.is_empty() && several.is_empty() && (some_file.is_some() || self.has_file) {
                 break;

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::{Emitted, PathStyle, for_each_change, put, quote, written};
+use super::super::{Emitted, PathStyle, for_each_change, put, quote, written};
 use crate::Result;
 use crate::diff::Diff;
 

@@ -1,4 +1,4 @@
-//! Words as the shell and as XML have to have them.
+//! Words in the form that a POSIX shell, the command interpreter of Windows or XML reads back as they are.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -8,12 +8,20 @@ pub(super) fn is_plain(c: char) -> bool {
     c.is_ascii_alphanumeric() || "/._-+,:@".contains(c)
 }
 
-/// A word for a POSIX shell, in single quotes unless it needs none. There is no backslash in it that was not in the word.
-pub(in crate::cli) fn shell(word: &str) -> Cow<'_, str> {
+/// A word for a POSIX shell, in single quotes unless it needs none. It adds no backslash, because crons differ in what they
+/// make of one.
+pub(super) fn shell(word: &str) -> Cow<'_, str> {
     if !word.is_empty() && word.chars().all(is_plain) {
         return word.into();
     }
     format!("'{}'", word.replace('\'', r#"'"'"'"#)).into()
+}
+
+/// A word for the command interpreter of Windows. A path holds no quote there. A percent sign is doubled, as in a batch file.
+pub(super) fn batch(word: &str) -> String {
+    let doubled = word.replace('%', "%%");
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+    if !doubled.is_empty() && doubled.chars().all(is_plain) { doubled } else { format!("\"{doubled}\"") }
 }
 
 /// Text between two tags. All that is not ASCII becomes a number, so that no code page on the way can change it. Control
@@ -49,6 +57,14 @@ mod tests {
             assert_eq!(String::from_utf8_lossy(&output.stdout), word, "{}", shell(word));
         }
         assert_eq!(shell("plain-1.0/x"), "plain-1.0/x");
+    }
+
+    #[test]
+    fn a_batch_file_has_quotes_and_doubled_percent_signs() {
+        let cases = [("plain-1.0", "plain-1.0"), ("", "\"\""), ("two words", "\"two words\""), ("100%", "\"100%%\"")];
+        for (word, quoted) in cases {
+            assert_eq!(batch(word), quoted);
+        }
     }
 
     #[test]

@@ -154,7 +154,7 @@ pub(super) enum ListBase {
 
 /// What the lists of a diff are relative to: its root, or `/` if it has several.
 pub fn list_base(diff: &Diff<'_>) -> Vec<u8> {
-    match diff.new_snapshot().meta().roots.as_slice() {
+    match diff.newer().meta().roots.as_slice() {
         [root] => root.clone(),
         _ => b"/".to_vec(),
     }
@@ -220,7 +220,7 @@ pub(super) fn with_links(diff: &Diff<'_>, listed: &mut Vec<ListedPath>) -> Resul
         return Ok(());
     }
     let all: FxHashSet<Vec<u8>> = listed.iter().map(|l| l.path.clone()).collect();
-    for entry in diff.new_snapshot().entries() {
+    for entry in diff.newer().entries() {
         let entry = entry?;
         let is_another = entry.stat.nlink > 1
             && entry.kind() != Kind::Dir
@@ -239,7 +239,7 @@ pub(super) fn with_links(diff: &Diff<'_>, listed: &mut Vec<ListedPath>) -> Resul
 /// Adds the directory of each entry: files are replaced, which moves the times of their directory
 /// in the copy.
 pub(super) fn with_parents(diff: &Diff<'_>, listed: &mut Vec<ListedPath>) {
-    let roots = &diff.new_snapshot().meta().roots;
+    let roots = &diff.newer().meta().roots;
     let mut all: FxHashSet<Vec<u8>> = listed.iter().map(|l| l.path.clone()).collect();
     let below = listed.iter().filter(|l| !roots.contains(&l.path));
     let parents: Vec<_> = below

@@ -2,37 +2,29 @@
 //! list refuses it (promise 5).
 
 mod borg;
-mod duplicati;
+pub mod duplicati;
 mod file;
-mod json;
+mod forms;
 mod list;
-mod name_status;
-mod paths;
-mod quote;
 mod rclone;
 mod restic;
 mod rsync;
 mod tar;
-mod text;
 
 use std::borrow::Cow;
 use std::io::{self, Write};
 
 pub use borg::borg;
-pub use duplicati::{DuplicatiList, DuplicatiOptions, duplicati};
 pub use file::ListFile;
-pub use json::{entry_json, json, rfc3339};
+pub use forms::{TextOptions, entry_json, json, name_status, paths, rfc3339, text};
 pub use list::{ListPart, list_base};
-pub use name_status::name_status;
-pub use paths::paths;
-pub use quote::quote;
 pub use rclone::rclone;
 pub use restic::restic;
 pub use rsync::rsync;
 pub use tar::tar;
-pub use text::{TextOptions, text};
 
 use crate::diff::{Diff, Summary};
+use crate::terminal::quote;
 use crate::{Error, Result, RootProblem};
 
 /// How paths are written.
@@ -52,7 +44,7 @@ impl PathStyle {
     /// # Errors
     /// [`Error::Root`] if the snapshots have more than one root.
     pub fn relative(diff: &Diff<'_>) -> Result<Self> {
-        match diff.old().meta().roots.as_slice() {
+        match diff.older().meta().roots.as_slice() {
             [root] => Ok(Self { root: Some(root.clone()) }),
             roots => Err(Error::Root {
                 path: crate::path::to_path(roots.last().map_or(&[][..], Vec::as_slice)).into_owned(),

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::{Emitted, PathStyle, for_each_change, put, written};
+use super::super::{Emitted, PathStyle, for_each_change, put, written};
 use crate::diff::{ChangeKind, Diff};
 use crate::path::to_path;
 use crate::{Error, Refusal, Result};

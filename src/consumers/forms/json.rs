@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
-use super::{Emitted, PathStyle, for_each_change, written};
+use super::super::{Emitted, PathStyle, for_each_change, written};
 use crate::Result;
 use crate::diff::{Change, ChangeKind, Diff, Side};
 use crate::metadata::{Flags, Stat, Time};

@@ -1,0 +1,118 @@
+//! What Linux says of its file systems: the mount table, `statfs`, the UUID in the superblock.
+
+use procfs::process::{MountInfo, MountInfos};
+use rustix::fs::{Mode, OFlags, fstatvfs, openat};
+use rustix::ioctl::{Getter, ioctl, opcode};
+use std::fmt::Write as _;
+use std::path::Path;
+
+use super::{FileSystem, FsType};
+use crate::metadata::Time;
+use crate::sys::native::{Dir, stat_open};
+
+pub(super) fn mount_table() -> Option<Vec<MountInfo>> {
+    use procfs::FromRead as _;
+    MountInfos::from_file("/proc/self/mountinfo").ok().map(|m| m.0)
+}
+
+/// What the mount table says of a mount, and its source.
+pub(super) fn from_mount_table(mount: u64) -> (FileSystem, String) {
+    let table = mount_table().unwrap_or_default();
+    let met = table.iter().find(|m| u64::try_from(m.mnt_id) == Ok(mount));
+    // A file system may be mounted in several places; it is named after the mount that shows most of it.
+    let same = table.iter().filter(|m| met.is_some_and(|met| met.majmin == m.majmin && met.fs_type == m.fs_type));
+    let Some(m) = same.min_by_key(|m| (m.root.len(), &m.root, &m.mount_source)).cloned() else {
+        return (FileSystem { kind: String::new(), identity: String::new(), own_time: None }, String::new());
+    };
+    let identity = name_by_mount(&m);
+    (FileSystem { identity, kind: m.fs_type, own_time: None }, m.mount_source.unwrap_or_default())
+}
+
+fn name_by_mount(mount: &MountInfo) -> String {
+    format!("{}:{}:{}", mount.fs_type, mount.mount_source.as_deref().unwrap_or_default(), mount.root)
+}
+
+/// The names that the mounts of a file system give it.
+pub(super) fn names_by_mounts(mount: u64) -> impl Iterator<Item = String> {
+    let table = mount_table().unwrap_or_default();
+    let met = table.iter().find(|m| u64::try_from(m.mnt_id) == Ok(mount)).cloned();
+    table.into_iter().filter(move |m| met.as_ref().is_some_and(|met| met.majmin == m.majmin)).map(|m| name_by_mount(&m))
+}
+
+/// Describes the file system of an open directory.
+pub(crate) fn describe(dir: &Dir, mount: u64) -> FileSystem {
+    let (mut fs, source) = from_mount_table(mount);
+    let kind = fs.kind.as_str();
+    // These derive f_fsid from the UUID; btrfs adds the subvolume, which has inodes of its own.
+    let fsid_is_uuid = matches!(kind, "ext2" | "ext3" | "ext4" | "btrfs" | "zfs");
+    if fsid_is_uuid
+        && let Ok(v) = fstatvfs(dir)
+        && v.f_fsid != 0
+    {
+        fs.identity = format!("{kind}:fsid:{:016x}", v.f_fsid);
+    } else if let Some(uuid) = uuid(dir).or_else(|| uuid_by_link(Path::new("/dev/disk/by-uuid"), Path::new(&source))) {
+        fs.identity = format!("{kind}:uuid:{uuid}");
+    }
+    if !FsType(&fs.kind).has_local_clock() {
+        fs.own_time = own_time(dir);
+    }
+    fs
+}
+
+/// The time that the file system gives to a file made now, without leaving a name behind.
+fn own_time(dir: &Dir) -> Option<Time> {
+    let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
+    let file = openat(dir, c".", flags, Mode::RUSR | Mode::WUSR).ok()?;
+    Some(stat_open(&file).ok()?.stat.mtime)
+}
+
+/// `struct fsuuid2` of linux/fs.h.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct FsUuid2 {
+    len: u8,
+    uuid: [u8; 16],
+}
+
+/// The UUID that udev links to a block device, for kernels that do not tell it.
+fn uuid_by_link(links: &Path, source: &Path) -> Option<String> {
+    let device = source.is_absolute().then(|| source.canonicalize().ok()).flatten()?;
+    let link = std::fs::read_dir(links).ok()?.flatten().find(|l| l.path().canonicalize().is_ok_and(|d| d == device))?;
+    Some(link.file_name().to_str()?.replace('-', "").to_lowercase())
+}
+
+/// The UUID in the superblock, from Linux 6.9 on.
+#[expect(unsafe_code, reason = "rustix has no wrapper for FS_IOC_GETFSUUID")]
+fn uuid(dir: &Dir) -> Option<String> {
+    const FS_IOC_GETFSUUID: rustix::ioctl::Opcode = opcode::read::<FsUuid2>(0x15, 0);
+    // SAFETY: FS_IOC_GETFSUUID is _IOR(0x15, 0, struct fsuuid2): it takes no input and fills the
+    // whole structure or fails; any bytes are a valid `FsUuid2`.
+    let answer = unsafe { ioctl(dir, Getter::<FS_IOC_GETFSUUID, FsUuid2>::new()) }.ok()?;
+    let bytes = answer.uuid.get(..usize::from(answer.len))?;
+    if bytes.iter().all(|b| *b == 0) {
+        return None;
+    }
+    let mut text = String::new();
+    for byte in bytes {
+        let _ = write!(text, "{byte:02x}");
+    }
+    Some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_has_the_uuid_that_is_linked_to_it() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let (links, device) = (dir.path().join("by-uuid"), dir.path().join("sda1"));
+        std::fs::create_dir(&links).expect("mkdir");
+        std::fs::write(&device, "").expect("write");
+        std::os::unix::fs::symlink("../sdb1", links.join("1111-2222")).expect("symlink");
+        std::os::unix::fs::symlink("../sda1", links.join("33AA-44bb")).expect("symlink");
+        assert_eq!(uuid_by_link(&links, &device).as_deref(), Some("33aa44bb"));
+        assert_eq!(uuid_by_link(&links, &dir.path().join("sdb1")), None);
+        assert_eq!(uuid_by_link(&links, Path::new("tmpfs")), None);
+    }
+}

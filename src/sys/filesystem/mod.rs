@@ -1,0 +1,115 @@
+//! Which file system something lies on: a name for it that outlives reboots. What its type is good for is in [`facts`].
+
+mod facts;
+#[cfg(target_os = "linux")]
+mod linux;
+
+pub(crate) use facts::{FsType, are_subvolumes_of_one};
+
+use std::path::{Path, PathBuf};
+
+use crate::metadata::Time;
+
+/// A file system as the system describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FileSystem {
+    /// The type, as mount(8) names it.
+    pub(crate) kind: String,
+    /// A name that stays the same over remounts and reboots as far as the system has one: the UUID,
+    /// else the source and subtree of the mount.
+    pub(crate) identity: String,
+    /// The time by its own clock at this moment, where that is not simply the local clock.
+    pub(crate) own_time: Option<Time>,
+}
+
+/// Describes the file system that a directory lies on.
+#[cfg(target_os = "linux")]
+pub(crate) fn describe(dir: &Path, mount: u64) -> FileSystem {
+    match rustix::fs::open(
+        dir,
+        rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::CLOEXEC,
+        rustix::fs::Mode::empty(),
+    ) {
+        Ok(dir) => linux::describe(&dir, mount),
+        Err(_) => linux::from_mount_table(mount).0,
+    }
+}
+
+/// Describes the file system that a directory lies on: nothing is known of it here.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn describe(_dir: &Path, _mount: u64) -> FileSystem {
+    FileSystem { kind: String::new(), identity: String::new(), own_time: None }
+}
+
+/// Whether the file system that a directory lies on has this name, or had it while others of its mounts were there: where
+/// there is no UUID it is named after one of them. Also if nothing is known of it.
+#[cfg(target_os = "linux")]
+pub(crate) fn is_known_as(dir: &Path, mount: u64, identity: &str) -> bool {
+    let now = describe(dir, mount).identity;
+    now.is_empty() || now == identity || linux::names_by_mounts(mount).any(|name| name == identity)
+}
+
+/// Nothing is known of file systems here.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn is_known_as(_dir: &Path, _mount: u64, _identity: &str) -> bool {
+    true
+}
+
+/// Whether a mount only waits for something to be mounted in its place.
+#[cfg(target_os = "linux")]
+pub(crate) fn is_automount(mount: u64) -> bool {
+    linux::from_mount_table(mount).0.kind == "autofs"
+}
+
+/// Nothing is known of mounts here.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn is_automount(_mount: u64) -> bool {
+    false
+}
+
+/// Whether a mount shows what lies on a server.
+#[cfg(target_os = "linux")]
+pub(crate) fn is_remote(mount: u64) -> bool {
+    FsType(&linux::from_mount_table(mount).0.kind).is_remote()
+}
+
+/// Nothing is known of mounts here.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn is_remote(_mount: u64) -> bool {
+    false
+}
+
+/// Where something is mounted.
+#[cfg(target_os = "linux")]
+pub(crate) fn mount_points() -> Vec<PathBuf> {
+    linux::mount_table().unwrap_or_default().into_iter().map(|m| m.mount_point).collect()
+}
+
+/// Nothing is known of mounts here.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn mount_points() -> Vec<PathBuf> {
+    Vec::new()
+}
+
+/// Whether something waits to be mounted by autofs somewhere at or below one of `roots`.
+#[cfg(target_os = "linux")]
+pub(crate) fn has_automounts(roots: &[PathBuf]) -> bool {
+    linux::mount_table().is_none_or(|table| {
+        table.iter().any(|m| m.fs_type == "autofs" && roots.iter().any(|r| m.mount_point.starts_with(r)))
+    })
+}
+
+/// Nothing is known of automounts here.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn has_automounts(_roots: &[PathBuf]) -> bool {
+    false
+}
+
+#[cfg(target_os = "linux")]
+pub(crate) use linux::describe as describe_open;
+
+/// Describes the file system of an open directory: there is none here.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn describe_open(dir: &crate::sys::native::Dir, _mount: u64) -> FileSystem {
+    match *dir {}
+}
