@@ -15,7 +15,7 @@ fn rewrite(jobs: &Jobs, change: impl FnOnce(&mut serde_json::Value)) {
     for key in ["machine", "next", "committed", "pending", "aborted", "kept", "unconfirmed", "lost"] {
         assert!(text.contains(&format!("\"{key}\"")), "{key} is no field any more");
         let value = match &state[key] {
-            serde_json::Value::Object(generation) => {
+            serde_json::Value::Object(record) => {
                 let keys = [
                     "run",
                     "file",
@@ -29,7 +29,7 @@ fn rewrite(jobs: &Jobs, change: impl FnOnce(&mut serde_json::Value)) {
                     "followed",
                     "digest",
                 ];
-                let fields = keys.iter().filter_map(|key| Some(format!("\"{key}\":{}", generation.get(*key)?)));
+                let fields = keys.iter().filter_map(|key| Some(format!("\"{key}\":{}", record.get(*key)?)));
                 format!("{{{}}}", fields.collect::<Vec<_>>().join(","))
             }
             other => other.to_string(),

@@ -207,13 +207,13 @@ fn a_clock_that_was_set_back_hides_nothing() {
     let locked = job.lock().unwrap();
     let mut ahead = request();
     ahead.scan.boundary = Some(fastdiff::Time::new(4_000_000_000, 0));
-    let begun = locked.begin(&ahead, &fastdiff::NoMonitor).unwrap();
-    locked.commit(&fastdiff::jobs::Commit::run(begun.run)).unwrap();
+    let started = locked.begin(&ahead, &fastdiff::NoMonitor).unwrap();
+    locked.commit(&fastdiff::jobs::Commit::run(started.run)).unwrap();
     jobs.env.write("tree/a", "2");
     jobs.env.write("tree/b", "");
-    let begun = locked.begin(&request(), &fastdiff::NoMonitor).unwrap();
-    assert!(begun.full.is_none());
-    let changed: Vec<_> = begun.diff().changes().map(|change| change.unwrap().path).collect();
+    let started = locked.begin(&request(), &fastdiff::NoMonitor).unwrap();
+    assert!(started.full.is_none());
+    let changed: Vec<_> = started.diff().changes().map(|change| change.unwrap().path).collect();
     for name in ["tree/a", "tree/b"] {
         assert!(changed.contains(&fastdiff::path::to_bytes(&jobs.env.path(name)).into_owned()), "{name}");
     }

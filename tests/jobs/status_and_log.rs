@@ -157,7 +157,7 @@ fn a_log_with_a_torn_line_is_read_and_goes_on() {
     let jobs = Jobs::new();
     jobs.settle();
     let mut log = fs::read(jobs.state("log.jsonl")).unwrap();
-    log.extend_from_slice(b"{\"event\":\"begun\",\"run\":2,\"at\":\"20");
+    log.extend_from_slice(b"{\"event\":\"started\",\"run\":2,\"at\":\"20");
     fs::write(jobs.state("log.jsonl"), &log).unwrap();
     jobs.settle();
     assert_eq!(jobs.log().len(), 2);

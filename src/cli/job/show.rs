@@ -63,9 +63,8 @@ fn as_text(definition: &Definition, state: Option<&JobState>, dir: &Path) -> Str
         paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" ")
     };
     let switch = |on: bool| if on { "true".to_owned() } else { String::new() };
-    let generation = |generation: &RunRecord| {
-        format!("run {} of {}: {}", generation.run, generation.began, dir.join(&generation.file).display())
-    };
+    let record =
+        |record: &RunRecord| format!("run {} of {}: {}", record.run, record.began, dir.join(&record.file).display());
     line("name", definition.name.clone());
     line("roots", joined(&definition.roots));
     line("consumer", definition.consumer.name());
@@ -81,11 +80,11 @@ fn as_text(definition: &Definition, state: Option<&JobState>, dir: &Path) -> Str
     line("anyway", switch(definition.anyway));
     line("command", definition.command.iter().map(|word| quote::shell(word)).collect::<Vec<_>>().join(" "));
     line("state", dir.display().to_string());
-    let named = |run: Option<&RunRecord>| run.map_or_else(|| "none".to_owned(), generation);
+    let named = |run: Option<&RunRecord>| run.map_or_else(|| "none".to_owned(), record);
     line("committed", named(state.and_then(|state| state.committed.as_ref())));
     line("pending", named(state.and_then(|state| state.pending.as_ref())));
     for kept in state.map(|state| state.kept.as_slice()).unwrap_or_default() {
-        line("kept", generation(kept));
+        line("kept", record(kept));
     }
     text
 }
