@@ -20,7 +20,7 @@ check:
     cargo fmt --all --check
     cargo clippy --workspace --all-targets -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
-    tools/long-lines tools .ci .config .github justfile tests/attacks tests/properties docs/testing.md deny.toml
+    tools/long-lines tools .ci .config .github justfile tests/attacks docs/testing.md deny.toml
 
 # Lints every set of Cargo features: none, each one, the default, all
 features:
@@ -42,15 +42,15 @@ test:
 examples:
     tools/examples
 
-# The integration tests on loop-mounted ext4, xfs and btrfs, on tmpfs and others; needs root; --quick: what depends on them
+# The integration tests on ext4, xfs, btrfs, tmpfs and others; needs root; --quick: only what depends on them
 test-fs *TESTS:
     tools/test-fs "$@"
 
-# Attacks every promise of docs/guarantees.md and prints a table; --check: a tenth of the tries, --long: at length everywhere
+# Attacks every promise and prints a table; --check: a tenth of the tries, --long: at length everywhere
 test-faults *TESTS:
     tools/test-faults "$@"
 
-# The integration tests as a user without rights; needs root to become one; --quick: what depends on rights
+# The integration tests as a user without rights; needs root to become one; --quick: only what depends on rights
 test-unprivileged *TESTS:
     tools/test-unprivileged "$@"
 
@@ -88,7 +88,7 @@ bench *ARGS:
 bench-once:
     cargo test --quiet --package fastdiff --bench '*'
 
-# Measures the release build against the floor, find, bfs, fd, rsync, git, restic, borg and bup on a tree of 500,000 files
+# Measures against the floor, find, bfs, fd, rsync, git, restic, borg and bup on a tree of 500,000 files
 bench-peers *ARGS: build
     python3 tools/bench "$@"
 

@@ -62,4 +62,5 @@ pub use scan::{HintsSource, HintsUse, ScanOptions, ScanOutcome, scan};
 pub use snapshot::{
     Counts, Device, Digest, Entries, Entry, FORMAT_VERSION, Header, MAGIC, Meta, Snapshot, Verified, WalkerKind,
 };
+pub use sources::HintsProblem;
 pub use sys::{lower_cpu_priority, lower_io_priority};

@@ -1,4 +1,4 @@
-//! What a stat gives us about one entry: kind, times, the fingerprint and its fields. No system calls.
+//! The metadata of one entry: kind, times, the fields that are compared, and flags. No system calls.
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -10,7 +10,7 @@ pub enum Kind {
     File,
     /// A directory.
     Dir,
-    /// A symbolic link; never followed.
+    /// A symbolic link. It is never followed.
     Symlink,
     /// A named pipe.
     Fifo,
@@ -20,12 +20,12 @@ pub enum Kind {
     CharDevice,
     /// A block device.
     BlockDevice,
-    /// None of the above, or not known because the stat failed.
+    /// None of the above, or unknown because the metadata could not be read.
     Unknown,
 }
 
 impl Kind {
-    /// From the type bits of `st_mode`.
+    /// The kind that the type bits of `st_mode` stand for.
     pub fn from_mode(mode: u16) -> Self {
         match mode & 0o170_000 {
             0o100_000 => Self::File,
@@ -89,7 +89,7 @@ impl Time {
         Self { sec, nsec }
     }
 
-    /// This time less a duration; at the end of the range it stays there.
+    /// This time minus a duration. Stops at the end of the range.
     #[must_use]
     pub fn saturating_sub(self, duration: std::time::Duration) -> Self {
         let sec = self.sec.checked_sub_unsigned(duration.as_secs());
@@ -102,7 +102,7 @@ impl Time {
         time.unwrap_or(Self { sec: i64::MIN, nsec: 0 })
     }
 
-    /// This time plus a duration; at the end of the range it stays there.
+    /// This time plus a duration. Stops at the end of the range.
     #[must_use]
     pub fn saturating_add(self, duration: std::time::Duration) -> Self {
         let nsec = u64::from(self.nsec) + u64::from(duration.subsec_nanos());
@@ -114,7 +114,7 @@ impl Time {
     }
 }
 
-/// The metadata of one entry. Equality of two is what "unchanged" means, racy entries aside.
+/// The metadata of one entry. An entry that is not racy is unchanged if no field differs but the birth time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Stat {
     /// Type and permission bits, as `st_mode`.
@@ -133,8 +133,8 @@ pub struct Stat {
     pub mtime: Time,
     /// Time of the last change of content or metadata.
     pub ctime: Time,
-    /// A digest of the birth time, 0 where there is none. It tells a reused inode from a renamed
-    /// entry and takes no part in what "unchanged" means.
+    /// A digest of the birth time, 0 if there is none. It tells a reused inode from a renamed
+    /// entry. It does not count when two entries are compared.
     pub birth: u32,
 }
 
@@ -144,7 +144,7 @@ impl Stat {
         Kind::from_mode(self.mode)
     }
 
-    /// The fields in which `self` and `other` differ.
+    /// The fields in which `self` and `other` differ. The birth time is not one of them.
     pub fn differing(&self, other: &Self) -> Fields {
         let mut fields = Fields::empty();
         fields.set(Fields::KIND, self.mode & 0o170_000 != other.mode & 0o170_000);
@@ -218,9 +218,9 @@ impl Fields {
         NAMES.into_iter().filter(move |(field, _)| self.contains(*field)).map(|(_, name)| name)
     }
 
-    /// Whether these differences can be told to be of the metadata alone: the owner, the mode or
-    /// the link count changed (which moves the ctime), and nothing that moves with the content.
-    /// A ctime that moved without such a reason may hide a content change with its mtime put back.
+    /// Whether these differences show that only the metadata changed: the owner, the mode or
+    /// the link count (which moves the ctime), and nothing that moves with the content.
+    /// A ctime that moved without such a reason may hide changed content whose mtime was put back.
     pub fn metadata_only(self) -> bool {
         let metadata = Self::MODE | Self::UID | Self::GID | Self::NLINK;
         self.intersects(metadata) && (metadata | Self::CTIME).contains(self)
@@ -228,25 +228,25 @@ impl Fields {
 }
 
 bitflags::bitflags! {
-    /// What the scan has to say of an entry beside its metadata.
+    /// What a scan noted about an entry beside its metadata.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
     pub struct Flags: u8 {
-        /// Its stamps are too young to prove that it did not change since (promise 1).
+        /// Its time stamps are too young to prove that it did not change since (promise 1).
         const RACY = 1;
-        /// Its metadata could not be read; without `CARRIED` only name and kind mean anything.
+        /// Its metadata could not be read. Without `CARRIED` only its name and kind mean anything.
         const UNKNOWN = 1 << 1;
         /// A directory whose listing could not be read to its end.
         const UNLISTED = 1 << 2;
-        /// A directory that was left closed on purpose: another file system, an automount, a loop.
+        /// A directory that was left closed on purpose: another file system, an automount, a loop of mounts.
         const NOT_ENTERED = 1 << 3;
-        /// What could not be read was taken over from the base snapshot.
+        /// What could not be read was carried over from the base snapshot.
         const CARRIED = 1 << 4;
-        /// On another file system than its directory, without being a directory (a file mount).
+        /// On another file system than its directory, and not a directory (a file mount).
         const FOREIGN = 1 << 5;
-        /// Of all below a directory, never of an entry itself: a file has several names.
+        /// In the index only, never of an entry itself: a file below has several names.
         const LINKED = 1 << 6;
-        /// A directory without one of its child directories, which was left out for what that holds (a marker): nothing but a
-        /// look into it tells whether that is still so.
+        /// A directory with a child directory that was left out because it held a marker, as a `CACHEDIR.TAG`. Its
+        /// own times do not tell whether the marker is still there.
         const LEFT_OUT = 1 << 7;
     }
 }

@@ -1,5 +1,4 @@
-//! Names as bytes, paths in tree order, roots made absolute. No file is looked at but the current
-//! directory.
+//! Paths as bytes: their order in a tree, their parts, and conversions from and to `std::path`. No system calls.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -17,7 +16,7 @@ pub fn compare(a: &[u8], b: &[u8]) -> Ordering {
     a.iter().map(key).cmp(b.iter().map(key))
 }
 
-/// Adds one name to a path in place; returns the length to cut it back to.
+/// Adds one name to a path in place. Returns the length that the path had before.
 pub(crate) fn push(path: &mut Vec<u8>, name: &[u8]) -> usize {
     let len = path.len();
     if !path.is_empty() && path.last() != Some(&b'/') {
@@ -27,7 +26,7 @@ pub(crate) fn push(path: &mut Vec<u8>, name: &[u8]) -> usize {
     len
 }
 
-/// The parent of a path, none of `/` and of a lone name.
+/// The parent of a path. `/` has none, and neither has a name without a slash.
 pub fn parent(path: &[u8]) -> Option<&[u8]> {
     match path.rfind_byte(b'/')? {
         0 if path.len() == 1 => None,
@@ -44,7 +43,7 @@ pub fn is_within(path: &[u8], ancestor: &[u8]) -> bool {
     }
 }
 
-/// A path for the standard library. Elsewhere than on Unix a name that is not UTF-8 is shown lossily.
+/// A path for the standard library. Costs nothing on Unix. Elsewhere a path that is not UTF-8 is converted lossily.
 pub fn to_path(bytes: &[u8]) -> Cow<'_, Path> {
     bytes.to_path().map_or_else(|_| Cow::Owned(PathBuf::from(bytes.to_str_lossy().into_owned())), Cow::Borrowed)
 }
@@ -54,8 +53,8 @@ pub fn to_bytes(path: &Path) -> Cow<'_, [u8]> {
     <[u8]>::from_path(path).map_or_else(|| Cow::Owned(path.to_string_lossy().into_owned().into_bytes()), Cow::Borrowed)
 }
 
-/// Makes a path absolute and normal: `.`, `..`, `//` and a trailing slash are resolved by spelling.
-/// A `..` behind a symlink therefore means the directory that the spelling shows.
+/// Makes a path absolute and normal: resolves `.`, `..`, `//` and a trailing slash by spelling alone.
+/// So `link/..` is the directory that holds the symlink `link`, and not the parent of its target.
 pub fn absolute(path: &Path, current_dir: &Path) -> PathBuf {
     let mut normal = PathBuf::new();
     for component in current_dir.join(path).components() {

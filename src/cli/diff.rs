@@ -19,8 +19,8 @@ Examples:
 
 Letters of text and name-status:
   A added   M modified   D removed   T kind changed   R renamed (old path, new path)
-  S suspect: nothing differs, but it changed too shortly before OLD was taken to be sure
-  U unknown: could not be read; neither changed nor removed
+  S suspect: nothing differs, but it changed too soon before OLD was taken to be sure
+  U unknown: could not be read, so it counts neither as changed nor as removed
 
 Duplicati needs version 2.2.0.104 or later. The roots of the snapshots have to be exactly the job's
 sources, and leave out at least what its filters leave out (--exclude-caches among them): what is
@@ -45,24 +45,24 @@ pub(super) struct DiffArgs {
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
     emit: Format,
 
-    /// Where the list goes (- for standard output); a file appears whole or not at all
+    /// Write the list to this file (- for standard output). It appears only when the list is complete
     #[arg(short, long, value_name = "DEST", default_value = "-", hide_default_value = true)]
     output: PathBuf,
 
-    /// End names with NUL and do not quote them (name-status, paths, rclone)
+    /// End each path with NUL and do not quote it (name-status, paths, rclone)
     #[arg(short = 'z', long = "null")]
     nul: bool,
 
-    /// Write paths relative to the root, which is written as `.` (one root only)
+    /// Write paths relative to the root, and the root itself as `.` (only with one root)
     #[arg(long)]
     relative: bool,
 
-    /// Exit with 1 if there are differences, suspects included
+    /// Exit with 1 if there are differences. Suspects count
     #[arg(long)]
     exit_code: bool,
 
-    /// Which part of the list, for a program that takes paths: rsync and rclone take all by default, the others
-    /// what changed
+    /// Which part of the list to write, for programs that take paths. The default is all for rsync and rclone, and
+    /// what changed for the others
     #[arg(long, value_enum, value_name = "PART")]
     list: Option<Part>,
 
@@ -74,12 +74,12 @@ pub(super) struct DiffArgs {
     #[arg(long)]
     suspects: bool,
 
-    /// Write nothing and exit with 2 if more entries were removed: a number, or a percentage of OLD's
+    /// Write nothing and exit with 2 if more entries than this were removed: a number, or a percentage of OLD's
     #[arg(long, value_name = "N|P%")]
     max_delete: Option<RemovalLimit>,
 
-    /// Accept a root that is empty now, is another directory or lies on another file system than before, and
-    /// a mount point below one that is gone
+    /// Accept a root that is empty now, is another directory, or lies on another file system than before. Also
+    /// accept that a mount point below a root is gone
     #[arg(long)]
     allow_root_change: bool,
 
@@ -95,12 +95,12 @@ pub(super) fn run(args: &DiffArgs) -> Outcome {
     let old = open(&args.old).map_err(|failure| first_run(args, failure))?;
     let new = open(&args.new)?;
     if old.header().identity == new.header().identity {
-        print_message("note", "both snapshots are the same, so that nothing differs");
+        print_message("note", "OLD and NEW are the same snapshot, so there are no differences");
     } else if old.header().started > new.header().started {
         print_message("warning", "OLD was taken after NEW; are they swapped?");
     }
     let options = DiffOptions {
-        // What Duplicati does not know as a rename must not be hidden as one.
+        // A consumer that knows no renames must see what was removed.
         renames: !args.no_renames && args.emit.knows_renames(),
         allow_root_change: args.allow_root_change,
         max_removed: args.max_delete,

@@ -1,4 +1,4 @@
-//! The options that say what a walk leaves out.
+//! The options for what a walk leaves out.
 
 use std::path::{Path, PathBuf};
 
@@ -51,8 +51,8 @@ impl FilterArgs {
         })
     }
 
-    /// Says where a pattern names a root itself, which lies above all that patterns are relative to.
-    pub(super) fn tell_of_absolute(&self, roots: &[PathBuf]) {
+    /// Warns if a pattern begins with the path of a root: patterns are relative to each root.
+    pub(super) fn warn_of_absolute(&self, roots: &[PathBuf]) {
         let current = std::env::current_dir().unwrap_or_default();
         let roots: Vec<_> = roots.iter().map(|root| absolute(root, &current)).collect();
         for glob in &self.exclude {
@@ -65,7 +65,7 @@ impl FilterArgs {
                 print_message(
                     "warning",
                     format_args!(
-                        "exclude pattern {shown}: patterns are relative to each root, this one should begin with {}",
+                        "exclude pattern {shown}: patterns are relative to each root; write {} instead",
                         meant.shown()
                     ),
                 );

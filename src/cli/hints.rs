@@ -1,28 +1,28 @@
-//! The options of a walk that save it work, and what became of them.
+//! The options for hints, and messages about how they were used.
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use fastdiff::path::PathExt as _;
-use fastdiff::{HintsSource, HintsUse, ScanOptions, ScanOutcome};
+use fastdiff::{HintsProblem, HintsSource, HintsUse, ScanOptions, ScanOutcome};
 use indicatif::HumanCount;
 
 use super::{Failure, print_message};
 
 #[derive(clap::Args)]
-#[command(next_help_heading = "Less to look at")]
+#[command(next_help_heading = "Less to read")]
 pub(super) struct HintsArgs {
-    /// Look only where these say that something changed since the base began (of a job the baseline, or what is pending): paths, one a line or ended by NUL, or
-    /// the answer of `watchman since` (- for standard input). They have to prove that they are complete, or all is
-    /// looked at; docs/hints.md says how
+    /// Read only where these hints say that something changed since the base began (for a job: since the baseline or
+    /// the pending run began). Paths, one a line or ended by NUL, or the answer of `watchman since` (- for standard
+    /// input). They have to prove that they are complete; docs/hints.md says how. Otherwise everything is read
     #[arg(long, value_name = "FILE")]
     hints: Option<PathBuf>,
 
-    /// Rely on hints that do not say what they are complete since
+    /// Use hints that do not prove since when they are complete
     #[arg(long, requires = "hints")]
     trust_hints: bool,
 
-    /// With hints, look all the same at so much of the tree, each time another part, to find lost hints
+    /// With hints, also read this share of the tree, another part each time, to find lost hints
     #[arg(long, value_name = "P%", default_value = "5%", value_parser = parse_percent, requires = "hints")]
     audit: f64,
 }
@@ -58,11 +58,15 @@ fn read(file: &Path) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Says what became of the hints. That they were not used is said also to those who want no summary.
+/// Says how the hints were used. If they were not, that is a warning, also without a summary.
 pub(super) fn report(outcome: &ScanOutcome, quiet: bool) {
     match &outcome.hints {
-        Some(HintsUse::NotUsed(reason)) => {
-            print_message("warning", format_args!("the hints are not used, everything was looked at: {reason}"));
+        Some(HintsUse::NotUsed(problem)) => {
+            let advice = advice(problem);
+            print_message(
+                "warning",
+                format_args!("the hints were not used, so everything was read: {problem}{advice}"),
+            );
         }
         Some(HintsUse::Narrowed { paths, outside }) if !quiet => {
             let outside = if *outside > 0 {
@@ -77,5 +81,14 @@ pub(super) fn report(outcome: &ScanOutcome, quiet: bool) {
     }
     if let (Some(base), false) = (&outcome.overlay_of, quiet) {
         print_message("note", format_args!("written as an overlay: it needs {} unchanged", base.shown()));
+    }
+}
+
+/// What to do about it.
+fn advice(problem: &HintsProblem) -> &'static str {
+    match problem {
+        HintsProblem::NoBase => "; name one with --base",
+        HintsProblem::NoStatement => "; --trust-hints uses them anyway",
+        _ => "",
     }
 }

@@ -1,4 +1,4 @@
-//! `fastdiff info`: what a snapshot is.
+//! `fastdiff info`: roots, filters, times, counts and sizes of a snapshot.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -15,13 +15,13 @@ use serde_json::json;
 use super::output::Output;
 use super::{DONE, Outcome, open, output_failure};
 
-/// Show what a snapshot is: roots, filters, times, counts, sizes.
+/// Show the roots, filters, times, counts and sizes of a snapshot.
 #[derive(clap::Args)]
 pub(super) struct InfoArgs {
     /// The snapshot
     snap: PathBuf,
 
-    /// As one JSON object
+    /// Print one JSON object
     #[arg(long)]
     json: bool,
 }
@@ -67,7 +67,7 @@ fn as_json(snapshot: &Snapshot) -> String {
         "format_version": FORMAT_VERSION,
         "host": m.host,
         "roots": m.roots.iter().map(|root| String::from_utf8_lossy(root)).collect::<Vec<_>>(),
-        "roots_b64": if lossless { None } else { Some(m.roots.iter().map(|root| STANDARD.encode(root)).collect::<Vec<_>>()) },
+        "roots_b64": (!lossless).then(|| m.roots.iter().map(|root| STANDARD.encode(root)).collect::<Vec<_>>()),
         "exclude": m.patterns,
         "exclude_caches": m.exclude_caches,
         "exclude_if_present": m.exclude_if_present,
@@ -111,7 +111,7 @@ fn as_text(snapshot: &Snapshot) -> String {
         }
     }
     rows.extend(m.devices.iter().map(|d| {
-        ("file system", if d.identity.is_empty() { "not known".into() } else { d.identity.escape_debug().to_string() })
+        ("file system", if d.identity.is_empty() { "unknown".into() } else { d.identity.escape_debug().to_string() })
     }));
     rows.extend([
         ("started", rfc3339(h.started)),
@@ -126,7 +126,7 @@ fn as_text(snapshot: &Snapshot) -> String {
         ("others", HumanCount(c.other).to_string()),
         ("racy", HumanCount(c.racy).to_string()),
         ("unknown", HumanCount(c.unknown).to_string()),
-        ("size", format!("{} ({:.1} bytes an entry)", HumanBytes(h.file_len), bytes_per_entry(snapshot))),
+        ("size", format!("{} ({:.1} bytes per entry)", HumanBytes(h.file_len), bytes_per_entry(snapshot))),
         ("format version", FORMAT_VERSION.to_string()),
         ("root digest", hex(&h.root_digest)),
         ("identity", hex(&h.identity)),

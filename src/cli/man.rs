@@ -1,12 +1,14 @@
 //! `fastdiff man`: the manual pages.
 
-use std::io::Write as _;
-use std::path::PathBuf;
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 
 use clap::CommandFactory as _;
+use clap_mangen::Man;
 use fastdiff::path::PathExt as _;
 
-use super::{Cli, DONE, Failure, Outcome, output_failure};
+use super::{Cli, DONE, Failure, Outcome, after_help, output_failure};
 
 /// Print the manual page, or write one page per command to a directory.
 ///
@@ -20,12 +22,33 @@ pub(super) struct ManArgs {
 
 pub(super) fn run(args: &ManArgs) -> Outcome {
     if let Some(dir) = &args.output {
-        clap_mangen::generate_to(Cli::command(), dir)
+        let mut command = Cli::command().disable_help_subcommand(true);
+        command.build();
+        write_pages(&command, dir)
             .map_err(|e| Failure::Other(format!("cannot write manual pages to {}: {e}", dir.shown())))?;
         return Ok(DONE);
     }
-    let mut page = Vec::new();
-    clap_mangen::Man::new(super::whole()).render(&mut page).map_err(|e| output_failure(&e, true))?;
-    std::io::stdout().write_all(&page).map_err(|e| output_failure(&e, true))?;
+    let page = page(super::whole()).map_err(|e| output_failure(&e, true))?;
+    io::stdout().write_all(&page).map_err(|e| output_failure(&e, true))?;
     Ok(DONE)
+}
+
+/// Writes the page of a command and those of the commands below it.
+fn write_pages(command: &clap::Command, dir: &Path) -> io::Result<()> {
+    for below in command.get_subcommands().filter(|below| !below.is_hide_set()) {
+        write_pages(below, dir)?;
+    }
+    let name = Man::new(command.clone()).get_filename();
+    fs::write(dir.join(name), page(command.clone())?)
+}
+
+/// One manual page. The text behind the options is written here: `clap_mangen` lets the lines of its tables run together.
+fn page(command: clap::Command) -> io::Result<Vec<u8>> {
+    let text = command.get_after_help().map(ToString::to_string);
+    let mut page = Vec::new();
+    Man::new(command.after_help(None)).render(&mut page)?;
+    if let Some(text) = text {
+        write!(page, ".SH NOTES\n{}", after_help::roff(&text))?;
+    }
+    Ok(page)
 }

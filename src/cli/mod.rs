@@ -3,6 +3,7 @@
 
 mod abort;
 mod advice;
+mod after_help;
 mod begin;
 mod child;
 mod commit;
@@ -202,7 +203,7 @@ fn matches() -> Result<ArgMatches, clap::Error> {
 fn whole() -> clap::Command {
     let mut command = Cli::command();
     command.build();
-    command
+    after_help::wrapped_by_clap(command)
 }
 
 /// Says what is wrong with the arguments, or what was asked for, and ends. An argument may be the name of a file that

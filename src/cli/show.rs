@@ -11,18 +11,19 @@ use fastdiff::{Entry, Flags, Kind, path};
 use super::output::Output;
 use super::{DONE, Failure, Outcome, open, output_failure};
 
-/// List the entries of a snapshot, one a line, in tree order.
+/// List the entries of a snapshot in tree order, one per line.
 ///
-/// Kind and mode, owner:group, size, modification time, path (quoted as git quotes names).
+/// A line has kind and permissions, owner:group, size in bytes, modification time (UTC) and path. Paths are quoted
+/// as git quotes them. Marks in brackets say what is uncertain about an entry.
 #[derive(clap::Args)]
 pub(super) struct ShowArgs {
     /// The snapshot
     snap: PathBuf,
 
-    /// Only this entry and what lies below it
+    /// Show only this entry and everything below it
     path: Option<PathBuf>,
 
-    /// One JSON object a line
+    /// Print one JSON object per line
     #[arg(long)]
     json: bool,
 }

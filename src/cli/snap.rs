@@ -18,25 +18,25 @@ const AFTER_HELP: &str = "\
 Examples:
   fastdiff snap ~/Documents -o documents.snap
   fastdiff snap /srv /home -o nas.snap --exclude '*.tmp' --exclude /scratch/ --exclude-caches
-  fastdiff snap ~ -o new.snap --base old.snap     faster, and what cannot be read now is taken over from there
+  fastdiff snap ~ -o new.snap --base old.snap     faster, and keeps what cannot be read now
   watchman since ~ \"$clock\" | fastdiff snap ~ -o new.snap --base old.snap --hints -
 
 Patterns are those of .gitignore, relative to each root; the last one that matches decides:
   *.tmp        at any depth              /build/      only a directory at the root
-  cache/       directories only          !keep.tmp    not left out after all
-A directory that is left out is not entered, so nothing below it can be taken in again.
+  cache/       directories only          !keep.tmp    kept, whatever came before
+A directory that is left out is not entered, so no pattern can bring back what lies below it.
 A root itself is never left out.
 
-Exit codes: 0 done; 2 failed or refused, nothing is written; 3 done, but something could not be read.";
+Exit codes: 0 done; 2 failed or refused, nothing was written; 3 done, but something could not be read.";
 
 /// Take a snapshot of the metadata of whole directory trees.
 ///
-/// Reads names, sizes, times, inodes, modes and owners, never the content of files. The snapshot file
-/// is replaced whole or not at all, and is readable by its owner alone.
+/// Reads names, sizes, times, inodes, modes and owners, never the content of files. The snapshot file is replaced whole
+/// or not at all, and only its owner can read it.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct SnapArgs {
-    /// Directories to scan. A symlink given here is followed, none below it is
+    /// Directories to scan. A symlink given here is followed, symlinks below are not
     #[arg(required = true, value_name = "ROOT")]
     roots: Vec<PathBuf>,
 
@@ -44,17 +44,17 @@ pub(super) struct SnapArgs {
     #[arg(short, long, value_name = "SNAP")]
     output: PathBuf,
 
-    /// The snapshot that this one will be compared with: what cannot be read now is taken over from there
-    /// and marked unknown, and directories that did not change since are not listed again
+    /// The snapshot that this one will be compared with. What cannot be read now is carried over from it and marked
+    /// unknown, and directories that did not change since are not listed again
     #[arg(long, value_name = "SNAP")]
     base: Option<PathBuf>,
 
     #[command(flatten)]
     hints: HintsArgs,
 
-    /// Write only what differs from BASE, if that is little: SNAP is small then, and needs BASE's file unchanged
-    /// from then on (that of BASE's own base, if BASE is such a snapshot itself)
-    #[arg(long, requires = "base", help_heading = "Less to look at")]
+    /// Write only what differs from BASE, if that is little. SNAP is small then, and needs BASE's file unchanged from
+    /// then on (that of BASE's own base, if BASE is such a snapshot itself)
+    #[arg(long, requires = "base", help_heading = "Less to read")]
     overlay: bool,
 
     #[command(flatten)]
@@ -70,11 +70,11 @@ pub(super) struct SnapArgs {
 
 pub(super) fn run(args: &SnapArgs, matches: &ArgMatches) -> Outcome {
     if args.output == Path::new("-") {
-        return Err(Failure::Other("a snapshot is a file, it cannot go to standard output (-o -); name a file".into()));
+        return Err(Failure::Other("a snapshot cannot go to standard output (-o -); name a file".into()));
     }
     let mut options = ScanOptions::new(&args.roots);
     options.filter = args.filter.options(matches)?;
-    args.filter.tell_of_absolute(&args.roots);
+    args.filter.warn_of_absolute(&args.roots);
     args.walk.add_to(&mut options);
     args.hints.add_to(&mut options)?;
     options.overlay = args.overlay;
@@ -82,7 +82,7 @@ pub(super) fn run(args: &SnapArgs, matches: &ArgMatches) -> Outcome {
     signals::catch();
     let began = Instant::now();
     let progress = Progress::new(args.quiet);
-    // An existing output is looked into.
+    // An existing output is opened, to see whether it is a snapshot.
     signals::opening(&args.output);
     let outcome = scan(&options, base.as_ref(), &args.output, &progress);
     signals::opened();
@@ -98,7 +98,7 @@ pub(super) fn run(args: &SnapArgs, matches: &ArgMatches) -> Outcome {
     let advice = if base.is_some() {
         "marked as unknown"
     } else {
-        "marked as unknown (--base OLD would take over what was known)"
+        "marked as unknown (with --base OLD, their last known state is carried over)"
     };
     print_message("warning", format_args!("{}; exit code {INCOMPLETE}", unread(outcome.counts.unknown, advice)));
     Ok(INCOMPLETE)

@@ -8,13 +8,16 @@ use fastdiff::path::PathExt as _;
 
 use super::{DONE, Outcome, open, print_message};
 
-/// Check every digest, bound, order and count of a snapshot.
+/// Check a whole snapshot for damage.
+///
+/// Reads the whole file, and that of an overlay's base. Checks every digest, and that names, order and counts are
+/// consistent.
 #[derive(clap::Args)]
 pub(super) struct VerifyArgs {
     /// The snapshot
     snap: PathBuf,
 
-    /// Say nothing if it is whole
+    /// Print nothing if the snapshot is undamaged
     #[arg(short, long)]
     quiet: bool,
 }

@@ -7,17 +7,17 @@ use fastdiff::{ScanOptions, WalkerKind};
 #[derive(clap::Args)]
 #[command(next_help_heading = "How to walk")]
 pub(super) struct WalkArgs {
-    /// Number of threads [default: one per processor, and more while the disk or a server lets them wait]
+    /// Number of threads [default: one per processor, and more while they wait for a disk or a server]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
 
-    /// Who reads the directories: the system's own calls, or the jwalk crate, which opens by path: not for a
-    /// tree that somebody you do not trust changes meanwhile
+    /// What reads the directories: the system's own calls, or the jwalk crate, which opens by path. Do not use that on
+    /// a tree that somebody whom you do not trust can change meanwhile
     #[arg(long, value_enum, default_value_t)]
     walker: Walker,
 
-    /// Entries changed less than this before the scan are reported as suspect by the next diff (15s,
-    /// 2min, 500ms) [default: what the kernel takes to begin writing back, 35s as a rule]
+    /// Entries that changed less than this before the scan are reported as suspect by the next diff (15s, 2min, 500ms)
+    /// [default: as long as the kernel takes to begin writing back, usually 35s]
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     racy_window: Option<Duration>,
 
@@ -25,8 +25,8 @@ pub(super) struct WalkArgs {
     #[arg(long)]
     settle: bool,
 
-    /// Give up on a directory as unknown when the system takes longer than this for one answer (30s, 2min)
-    /// [default: wait, and say so]; for the native walker
+    /// Give up on a directory as unknown if the system takes longer than this for one answer (30s, 2min) [default: wait,
+    /// and say so]; needs the native walker
     #[arg(long, value_name = "DURATION", value_parser = parse_timeout)]
     pub(super) io_timeout: Option<Duration>,
 }
@@ -48,7 +48,11 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
 /// A length of time that is not zero.
 pub(super) fn parse_timeout(text: &str) -> Result<Duration, String> {
     let timeout = parse_duration(text)?;
-    if timeout.is_zero() { Err("nothing answers in no time; write it as 30s or 2min".into()) } else { Ok(timeout) }
+    if timeout.is_zero() {
+        Err("a timeout of zero gives up on everything; write it as 30s or 2min".into())
+    } else {
+        Ok(timeout)
+    }
 }
 
 impl WalkArgs {

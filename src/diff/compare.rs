@@ -26,8 +26,8 @@ pub(super) struct Compare<'a> {
     renumbered: Arc<[&'a Device]>,
 }
 
-/// A part of the tree below the only root: the root's children from one name on, and before another. The root's own entry
-/// belongs to the part without `from`.
+/// A part of the tree below the only root: the root's children from one name on, and before another. The root's own
+/// entry belongs to the part without `from`.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct TreePart<'a> {
     pub(super) from: Option<&'a [u8]>,

@@ -55,12 +55,13 @@ impl<'a> ListingCursor<'a> {
 
     /// Skips this many children, the next one included. None of them is a directory.
     fn skip_files(&mut self, count: usize) {
-        self.listing.pass_files(count - 1);
+        self.listing.skip_files(count - 1);
         self.skip();
     }
 }
 
-/// The most children that are compared at once. If their rows are equal but the names are not, the work was for nothing.
+/// The most children that are compared at once. If their rows are equal but the names are not, the work was for
+/// nothing.
 const AT_ONCE: usize = 128;
 
 /// How many children are equal in both listings: from a file with the same name on, until the next directory. Rows are

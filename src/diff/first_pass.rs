@@ -126,8 +126,8 @@ impl FirstPass {
     }
 }
 
-/// Divides what lies below the only root into about this many parts with about as many directories each, in tree order. One
-/// part if there are several roots or little to compare.
+/// Divides what lies below the only root into about this many parts with about as many directories each, in tree
+/// order. One part if there are several roots or little to compare.
 fn divide<'a>(old: &Snapshot, new: &'a Snapshot, parts: u32) -> Result<Vec<TreePart<'a>>> {
     let whole = vec![TreePart::default()];
     let top = new.row(new.top())?;

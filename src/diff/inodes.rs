@@ -1,19 +1,19 @@
-//! File systems that give every entry a new inode number at each mount. There an inode says nothing of a
-//! change, and believing it would report every file.
+//! File systems that give every entry a new inode number at each mount. If inodes counted there, every file would
+//! be reported as changed.
 
 use crate::Result;
 use crate::snapshot::{Device, Snapshot};
 use crate::sys::filesystem::FsType;
 
-/// Fewer entries prove nothing.
+/// With fewer entries than this, new inodes do not show that the file system renumbers them.
 const FEWEST: u64 = 10;
 
-/// How many entries have another inode than before, by the number of their old device.
+/// How many entries have another inode than before, by the position of their device in the older snapshot's table.
 #[derive(Debug, Default)]
 pub(super) struct Renumbered(Vec<u64>);
 
 impl Renumbered {
-    /// Counts an entry that has another inode.
+    /// Counts an entry that has another inode than before.
     pub(super) fn count(&mut self, old: &Snapshot, device: &Device) {
         let Some(number) = old.meta().devices.iter().position(|d| d == device) else { return };
         self.0.resize(self.0.len().max(number + 1), 0);
@@ -42,6 +42,7 @@ impl Renumbered {
     }
 }
 
+/// How many entries lie on a file system. Costs nothing if there is only one, else a pass over all directories.
 fn entries_on(snapshot: &Snapshot, device: &Device) -> Result<u64> {
     if snapshot.meta().devices.len() == 1 {
         return Ok(snapshot.header().counts.entries);

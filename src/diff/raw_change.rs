@@ -1,5 +1,5 @@
-//! A change as the comparison finds it: what happened, and the entries with where they lie. The comparison and the cache
-//! of its changes hand out the same record. Its path comes beside it.
+//! A change as the comparison finds it: what happened, and the entries with where they lie. The comparison and the
+//! cache of its changes hand out the same record. Its path comes beside it.
 
 use super::change::{Change, ChangeKind, Side};
 use crate::metadata::{Fields, Flags, Stat};

@@ -1,5 +1,5 @@
-//! Paths that are to be listed whether they differ or not: an earlier list named them, and nobody knows what its reader
-//! made of them.
+//! Paths that are listed again whether they differ or not: an earlier list named them, and it is unknown what its
+//! reader did with them.
 
 use rustc_hash::FxHashMap;
 
@@ -9,13 +9,14 @@ use crate::metadata::{Flags, Kind, Stat};
 use crate::path::{compare, is_within, parent};
 use crate::snapshot::{Node, Snapshot};
 
-/// Paths in tree order, each with a kind that it had when it was listed; with several kinds it is there several times.
+/// Paths in tree order, each with the kind that it had when it was listed. A path that was listed with several kinds
+/// is there once for each.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Relist {
     paths: Vec<(Vec<u8>, Kind)>,
 }
 
-/// The kinds by their bytes in a file.
+/// The letter of each kind in a file.
 const KINDS: [(u8, Kind); 8] = [
     (b'f', Kind::File),
     (b'd', Kind::Dir),
@@ -28,7 +29,10 @@ const KINDS: [(u8, Kind); 8] = [
 ];
 
 impl Relist {
-    /// Adds what a diff names, but what is unknown.
+    /// Adds what a diff lists, except unknown entries.
+    ///
+    /// # Errors
+    /// Those of [`Diff::changes`](super::Diff::changes).
     pub(crate) fn add(&mut self, diff: &super::Diff<'_>) -> Result<()> {
         for change in diff.changes_without_renames() {
             let change = change?;
@@ -42,36 +46,39 @@ impl Relist {
         Ok(())
     }
 
-    /// How many there are.
+    /// How many paths there are.
     pub(crate) fn len(&self) -> usize {
         self.paths.len()
     }
 
-    /// The bytes of a file: for each a letter for its kind, its path, and NUL.
+    /// The bytes of a file: for each path the letter of its kind, the path, and NUL.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         for (path, kind) in &self.paths {
-            bytes.extend(KINDS.iter().find(|(_, known)| known == kind).map(|(letter, _)| *letter));
+            bytes.extend(KINDS.iter().find(|(_, of)| of == kind).map(|(letter, _)| *letter));
             bytes.extend_from_slice(path);
             bytes.push(0);
         }
         bytes
     }
 
-    /// What such a file holds; none if it is not one.
+    /// What such a file holds; none if it is not such a file.
     pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let mut paths = Vec::new();
         for record in bytes.strip_suffix(b"\0").unwrap_or(bytes).split(|b| *b == 0).filter(|_| !bytes.is_empty()) {
             let (letter, path) = record.split_first()?;
-            let (_, kind) = KINDS.iter().find(|(known, _)| known == letter)?;
+            let (_, kind) = KINDS.iter().find(|(of, _)| of == letter)?;
             paths.push((path.to_vec(), *kind));
         }
         Some(Self { paths })
     }
 
-    /// What they are in a diff of `old` and `new`, as far as that does not name them itself: suspect if both have them,
-    /// removed if neither has, of another kind if they were listed as one that they are not now: so their reader may have
-    /// stored them. Nothing that could not be read.
+    /// The changes that list the paths again in a diff of `old` and `new`. An entry is suspect if both snapshots have
+    /// it, and removed if neither has it. If it was listed with a kind that it does not have now, its kind changed:
+    /// the reader may have stored it as the other kind. An entry that could not be read is not listed.
+    ///
+    /// # Errors
+    /// A damaged snapshot.
     pub(super) fn changes(&self, old: &Snapshot, new: &Snapshot) -> Result<Vec<Change>> {
         let (mut before, mut now) = (Lookup::new(old), Lookup::new(new));
         let mut changes = Vec::new();
@@ -117,14 +124,14 @@ enum RelistPlace<'a> {
     Unknown,
 }
 
-/// A directory and what it holds by name.
+/// A directory and its entries by name.
 struct RelistDir<'a> {
     path: Vec<u8>,
     flags: Flags,
     nodes: FxHashMap<&'a [u8], Node<'a>>,
 }
 
-/// Finds paths that are asked for in tree order: each directory is read once.
+/// Finds paths. If they come in tree order, each directory is read once.
 struct Lookup<'a> {
     snapshot: &'a Snapshot,
     /// Each lies in the one before it.
@@ -144,7 +151,7 @@ impl<'a> Lookup<'a> {
             return Ok(self.snapshot.find_node(root)?.map_or(RelistPlace::Unknown, RelistPlace::There));
         };
         while self.stack.pop_if(|dir| !is_within(path, &dir.path) || dir.path == path).is_some() {}
-        // The directories between the last one and the path, the lowest first.
+        // The directories between the last one and the path, the deepest first.
         let mut missing = Vec::new();
         while self.stack.last().is_none_or(|dir| dir.path != above) {
             missing.push(above);
@@ -169,7 +176,7 @@ impl<'a> Lookup<'a> {
         Ok(found.map_or_else(|| self.absent(), RelistPlace::There))
     }
 
-    /// What is not in the last directory is gone if that was read, and those above it.
+    /// An entry that is not in the last directory is gone if that directory and all above it were listed to their ends.
     fn absent(&self) -> RelistPlace<'a> {
         let is_closed =
             |dir: &RelistDir<'_>| dir.flags.intersects(Flags::UNLISTED | Flags::NOT_ENTERED | Flags::UNKNOWN);

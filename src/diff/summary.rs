@@ -1,6 +1,7 @@
-//! Counts of changes by what happened and to what.
+//! Counts of changes, by kind of change and kind of entry.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use super::change::{Change, ChangeKind};
 use crate::metadata::Kind;
@@ -16,7 +17,7 @@ pub struct Tally {
     pub symlinks: u64,
     /// Everything else.
     pub other: u64,
-    /// The sizes of the regular files in bytes; of removed ones the old sizes.
+    /// The sum of the sizes of the regular files in bytes. For removed files the old sizes count.
     pub bytes: u64,
 }
 
@@ -24,6 +25,27 @@ impl Tally {
     /// All entries.
     pub fn entries(&self) -> u64 {
         self.files + self.dirs + self.symlinks + self.other
+    }
+}
+
+/// As `3 files (4096 bytes), 1 directory`. Counts of zero are left out; if all are zero: `nothing`.
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counts = [
+            (self.files, "file", "files"),
+            (self.dirs, "directory", "directories"),
+            (self.symlinks, "symlink", "symlinks"),
+            (self.other, "other", "others"),
+        ];
+        let mut separator = "";
+        for (count, one, many) in counts.into_iter().filter(|(count, ..)| *count > 0) {
+            write!(f, "{separator}{count} {}", if count == 1 { one } else { many })?;
+            separator = ", ";
+            if one == "file" {
+                write!(f, " ({} bytes)", self.bytes)?;
+            }
+        }
+        if separator.is_empty() { f.write_str("nothing") } else { Ok(()) }
     }
 }
 
@@ -56,13 +78,52 @@ impl Summary {
         self.by_kind.get(&kind).copied().unwrap_or_default()
     }
 
-    /// How many of the modified entries changed in their metadata alone.
+    /// How many of the modified entries changed only in their metadata.
     pub fn metadata_only(&self) -> u64 {
         self.metadata_only
     }
 
-    /// Whether there is any difference; suspects and unknown entries count.
+    /// Whether nothing was counted. Suspects and unknown entries count as well.
     pub fn is_empty(&self) -> bool {
         self.by_kind.is_empty()
+    }
+}
+
+/// As `2 added, 1 removed`, in the order of [`ChangeKind`]. Without any change: `no changes`.
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_empty() {
+            return f.write_str("no changes");
+        }
+        for (number, (kind, tally)) in self.by_kind.iter().enumerate() {
+            write!(f, "{}{} {kind}", if number == 0 { "" } else { ", " }, tally.entries())?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diff::Side;
+    use crate::metadata::{Fields, Flags, Stat};
+
+    fn change(kind: ChangeKind, of: Kind, size: u64) -> Change {
+        let stat = Stat { mode: of.mode_bits(), size, ..Stat::default() };
+        let new = Some(Side { stat, flags: Flags::empty() });
+        Change { kind, path: b"/x".to_vec(), from: None, old: None, new, fields: Fields::empty() }
+    }
+
+    #[test]
+    fn counts_are_shown_in_words() {
+        let mut summary = Summary::default();
+        assert_eq!((summary.to_string().as_str(), Tally::default().to_string().as_str()), ("no changes", "nothing"));
+        summary.add(&change(ChangeKind::Removed, Kind::Symlink, 7));
+        summary.add(&change(ChangeKind::Added, Kind::File, 5));
+        summary.add(&change(ChangeKind::Added, Kind::File, 6));
+        summary.add(&change(ChangeKind::Added, Kind::Dir, 4096));
+        assert_eq!(summary.to_string(), "3 added, 1 removed");
+        assert_eq!(summary.of(ChangeKind::Added).to_string(), "2 files (11 bytes), 1 directory");
+        assert_eq!(summary.of(ChangeKind::Removed).to_string(), "1 symlink");
     }
 }

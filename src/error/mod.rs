@@ -184,10 +184,10 @@ pub enum Error {
 #[non_exhaustive]
 pub enum Unsupported {
     /// A limit for calls to the file system without the native walker.
-    #[error("only the native walker can give up on a file system that does not answer")]
+    #[error("an I/O timeout needs the native walker")]
     TimeoutOfPortable,
     /// The share of directories to audit is not a number.
-    #[error("the share of directories to audit is not a percentage")]
+    #[error("the share to audit is not a percentage")]
     AuditShare,
 }
 

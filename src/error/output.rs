@@ -23,7 +23,7 @@ pub enum OutputProblem {
     #[error("is a snapshot, which a list does not replace")]
     Snapshot,
     /// The base is an overlay over this file.
-    #[error("is the snapshot that the base is an overlay over")]
+    #[error("is needed by the base")]
     BelowBase,
     /// The snapshot would pass a limit of the format.
     #[error("would hold more than 4,294,967,295 directories")]

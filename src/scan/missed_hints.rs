@@ -1,94 +1,98 @@
-//! What a narrowed walk comes upon beside the directories themselves: hints that were lost, and changed files that have
-//! other names.
+//! What a walk with hints finds out about them: hints that were lost, and changed files that have other names.
 
 use std::cmp::Ordering;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustc_hash::FxHashMap;
 
 use crate::metadata::{Flags, Kind, Time};
 use crate::path::push;
 use crate::snapshot::{Child, Snapshot};
-use crate::walk::{FinishedDir, Looked, WalkEntry};
+use crate::walk::{FinishedDir, StatReason, WalkEntry};
 
-/// So many of the entries that no hint named are told one by one.
-const MOST_TOLD: usize = 10;
+/// At most this many entries that no hint named are reported one by one.
+const MOST_REPORTED: usize = 10;
 
-/// What a narrowed walk came upon.
+/// What was found out.
 #[derive(Debug, Default)]
 pub(super) struct HintFindings {
-    /// Entries that changed before the hints end, without one.
+    /// How many entries changed before the hints end, and no hint named them.
     pub(super) missed: u64,
-    /// The first of them: their paths.
+    /// The paths of the first of them.
     pub(super) first_missed: Vec<Vec<u8>>,
-    /// The inodes of files with several names that changed, came or went; true where a name that the base has was come upon.
+    /// The inodes of files with several names that changed, came or went; true if the walk saw a name that the base has.
     pub(super) linked: FxHashMap<u64, bool>,
     /// A hint names something below a symlink.
     pub(super) through_symlink: bool,
 }
 
 impl HintFindings {
-    fn add_linked(&mut self, inode: u64, is_known: bool) {
-        *self.linked.entry(inode).or_default() |= is_known;
+    fn add_linked(&mut self, inode: u64, is_seen: bool) {
+        *self.linked.entry(inode).or_default() |= is_seen;
     }
 }
 
-/// Watches a narrowed walk.
+/// Watches a walk with hints.
 #[derive(Debug)]
 pub(super) struct MissedHints {
-    /// What changed before this time was to be hinted at.
+    /// What changed before this time, a hint has to name.
     until: Time,
-    found: Mutex<HintFindings>,
+    findings: Mutex<HintFindings>,
 }
 
 impl MissedHints {
     pub(super) fn new(until: Time) -> Self {
-        Self { until, found: Mutex::default() }
+        Self { until, findings: Mutex::default() }
     }
 
+    /// What was found out so far.
     pub(super) fn take(&self) -> HintFindings {
-        std::mem::take(&mut *self.found.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.lock())
     }
 
-    /// Looks at entries that hints named and that changed: how they were and how they are.
+    fn lock(&self) -> MutexGuard<'_, HintFindings> {
+        self.findings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes entries that hints named and that changed: as they were and as they are.
     pub(super) fn see_changed<'a, 'b: 'a>(&self, pairs: impl Iterator<Item = (&'a Child<'b>, &'a Child<'b>)>) {
         for (before, now) in pairs.filter(|(before, now)| before.is_linked() || now.is_linked()) {
-            let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
-            found.add_linked(before.stat.ino, true);
+            let mut findings = self.lock();
+            findings.add_linked(before.stat.ino, true);
             if now.is_linked() {
-                found.add_linked(now.stat.ino, false);
+                findings.add_linked(now.stat.ino, false);
             }
         }
     }
 
-    /// A hint names something below a symlink, where another path leads to as well.
+    /// A hint names something below a symlink. Another path leads there, too.
     pub(super) fn see_symlink(&self) {
-        self.found.lock().unwrap_or_else(PoisonError::into_inner).through_symlink = true;
+        self.lock().through_symlink = true;
     }
 
-    /// Looks at a directory that the walk read.
+    /// Takes a directory that the walk read.
     pub(super) fn see(&self, base: &Snapshot, directory: &FinishedDir<'_>) {
-        if directory.looked == Looked::Not {
+        if directory.stat_reason == StatReason::NotDone {
             return;
         }
         let listing = directory.listing;
-        let mut found = HintFindings::default();
+        let mut findings = HintFindings::default();
         let mut entries = listing.entries.iter().peekable();
         let child = |e: &WalkEntry| Child { name: listing.name(e), stat: e.stat, flags: e.flags };
-        let known = directory.known.and_then(|row| Some((row, base.listing(row).ok()?)));
-        let row = known.as_ref().map(|(row, _)| *row);
+        let in_base = directory.base_row.and_then(|row| Some((row, base.listing(row).ok()?)));
+        let row = in_base.as_ref().map(|(row, _)| *row);
         let mut see = |before: Option<&Child<'_>>, now: Option<&Child<'_>>| {
             let is_linked = [before, now].into_iter().flatten().any(Child::is_linked);
             if is_linked {
                 before
                     .filter(|child| child.kind() != Kind::Dir)
-                    .inspect(|child| found.add_linked(child.stat.ino, true));
-                now.filter(|child| child.is_linked()).inspect(|child| found.add_linked(child.stat.ino, false));
-                // The hint may have named another of its names; all of them will be looked at.
+                    .inspect(|child| findings.add_linked(child.stat.ino, true));
+                now.filter(|child| child.is_linked()).inspect(|child| findings.add_linked(child.stat.ino, false));
+                // A hint may have named another of its names. All of them will be read.
                 return;
             }
             let changed = match (before, now) {
-                // Directories are looked at by their own entries, if these are what changed.
+                // If the entries of a child directory changed, that shows in its own turn.
                 (Some(before), Some(now))
                     if before.kind() == Kind::Dir
                         && now.kind() == Kind::Dir
@@ -98,21 +102,21 @@ impl MissedHints {
                 }
                 (Some(before), Some(now)) if !before.flags.intersects(Flags::NEVER_SKIPPED) => now.stat.ctime,
                 (Some(_), Some(_)) => return,
-                // The directory's own time tells when a name came or went.
-                _ => directory.changed,
+                // The directory's own ctime says when a name came or went.
+                _ => directory.ctime,
             };
-            if directory.looked == Looked::Unhinted && row.is_some() && changed < self.until {
-                found.missed += 1;
+            if directory.stat_reason == StatReason::Unhinted && row.is_some() && changed < self.until {
+                findings.missed += 1;
                 let name = before.or(now).map_or(&b""[..], |child| child.name);
                 if let Some(mut path) =
-                    row.and_then(|row| base.path_of(row).ok()).filter(|_| found.missed as usize <= MOST_TOLD)
+                    row.and_then(|row| base.path_of(row).ok()).filter(|_| findings.missed as usize <= MOST_REPORTED)
                 {
                     push(&mut path, name);
-                    found.first_missed.push(path);
+                    findings.first_missed.push(path);
                 }
             }
         };
-        for before in known.into_iter().flat_map(|(_, listing)| listing) {
+        for before in in_base.into_iter().flat_map(|(_, listing)| listing) {
             let before = before.child;
             while let Some(new) = entries.next_if(|e| listing.name(e) < before.name) {
                 see(None, Some(&child(new)));
@@ -123,11 +127,11 @@ impl MissedHints {
             }
         }
         entries.for_each(|new| see(None, Some(&child(new))));
-        if found.missed > 0 || !found.linked.is_empty() {
-            let mut all = self.found.lock().unwrap_or_else(PoisonError::into_inner);
-            all.missed += found.missed;
-            all.first_missed.extend(found.first_missed);
-            found.linked.into_iter().for_each(|(inode, is_known)| all.add_linked(inode, is_known));
+        if findings.missed > 0 || !findings.linked.is_empty() {
+            let mut all = self.lock();
+            all.missed += findings.missed;
+            all.first_missed.extend(findings.first_missed);
+            findings.linked.into_iter().for_each(|(inode, is_seen)| all.add_linked(inode, is_seen));
         }
     }
 }

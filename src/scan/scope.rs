@@ -1,4 +1,4 @@
-//! What a scan is asked: its roots made absolute and checked, its filters, and the digest of both (promise 7).
+//! The scope of a scan: its roots, absolute and checked, its filters, and the digest of both (promise 7).
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ use crate::snapshot::{Digest, Meta, digest};
 use crate::sources::RootNames;
 use crate::{Error, Result, RootProblem, sys, walk};
 
-/// What a scan with these options would be asked, for comparing it with what a snapshot was.
+/// The scope of a scan with these options, to compare it with that of a snapshot.
 ///
 /// # Errors
 /// Those of [`scan`](super::scan) for roots.
@@ -35,16 +35,16 @@ pub(super) fn prepare_roots(options: &ScanOptions, monitor: &dyn Monitor) -> Res
             std::env::current_dir().context("find the current directory, for", path)?
         };
         let root = absolute(path, &current);
-        let (asked, given) = (root.clone(), path.clone());
-        let looked = walk::with_timeout(&root, options.io_timeout, monitor, move || {
-            Ok((sys::stat_following(&asked)?, sys::stat_following(&given)))
+        let (normal, given) = (root.clone(), path.clone());
+        let stats = walk::with_timeout(&root, options.io_timeout, monitor, move || {
+            Ok((sys::stat_following(&normal)?, sys::stat_following(&given)))
         });
-        let (found, as_given) = looked.map_err(|e| walk::root_error(&root, e))?;
-        if found.stat.kind() != Kind::Dir {
-            return refuse(&root, RootProblem::OtherKind(found.stat.kind()));
+        let (stat_at, as_given) = stats.map_err(|e| walk::root_error(&root, e))?;
+        if stat_at.stat.kind() != Kind::Dir {
+            return refuse(&root, RootProblem::OtherKind(stat_at.stat.kind()));
         }
         if let Ok(as_given) = as_given
-            && (as_given.dev, as_given.stat.ino) != (found.dev, found.stat.ino)
+            && (as_given.dev, as_given.stat.ino) != (stat_at.dev, stat_at.stat.ino)
         {
             return refuse(path, RootProblem::BehindSymlink(root));
         }
@@ -63,6 +63,26 @@ pub(super) fn prepare_roots(options: &ScanOptions, monitor: &dyn Monitor) -> Res
     Ok(roots)
 }
 
+/// The roots of a scan.
+pub(super) struct ScanRoots {
+    /// As they were given, absolute and in tree order.
+    pub(super) paths: Vec<PathBuf>,
+    /// The same by both names.
+    pub(super) names: Vec<RootNames>,
+}
+
+impl ScanRoots {
+    pub(super) fn new(paths: Vec<PathBuf>, options: &ScanOptions, monitor: &dyn Monitor) -> Self {
+        let names = paths.iter().map(|root| {
+            let path = root.clone();
+            let canonical = walk::with_timeout(root, options.io_timeout, monitor, move || path.canonicalize());
+            RootNames::with(root, canonical.ok())
+        });
+        Self { names: names.collect(), paths }
+    }
+}
+
+/// The part of a snapshot's description that says what was scanned.
 pub(super) fn scope(roots: &[PathBuf], filter: &FilterOptions) -> Meta {
     Meta {
         host: gethostname::gethostname().to_string_lossy().into_owned(),
@@ -82,52 +102,7 @@ pub(super) fn scope(roots: &[PathBuf], filter: &FilterOptions) -> Meta {
     }
 }
 
-/// The paths of our own files, and of our own directories with a slash at their end, as far as they lie inside of a root.
-///
-/// # Errors
-/// [`Error::Root`] for a root that lies in such a directory.
-pub(super) fn own_paths(
-    files: [Option<&Path>; 3],
-    dirs: &[PathBuf],
-    roots: &[PathBuf],
-    names: &[RootNames],
-) -> Result<Vec<Vec<u8>>> {
-    let mut paths = Vec::new();
-    for file in files.into_iter().flatten() {
-        let current = if file.is_absolute() {
-            PathBuf::new()
-        } else {
-            std::env::current_dir().context("find the current directory, for", file)?
-        };
-        let path = absolute(file, &current);
-        // The walk meets it where its directory really is.
-        let real =
-            path.parent().zip(path.file_name()).and_then(|(dir, name)| Some(dir.canonicalize().ok()?.join(name)));
-        let path = to_bytes(real.as_deref().unwrap_or(&path)).into_owned();
-        for path in names.iter().filter_map(|root| root.as_given(&path)) {
-            if !paths.contains(&path) {
-                paths.push(path);
-            }
-        }
-    }
-    for root in roots.iter().filter(|_| !dirs.is_empty()) {
-        // A directory of our own has no symlink in its path, a root may.
-        let real = root.canonicalize().unwrap_or_else(|_| root.clone());
-        for dir in dirs {
-            if real.starts_with(dir) {
-                return Err(Error::root(root, RootProblem::OwnState(dir.clone())));
-            }
-            if let Ok(below) = dir.strip_prefix(&real) {
-                let mut path = to_bytes(&root.join(below)).into_owned();
-                path.push(b'/');
-                paths.push(path);
-            }
-        }
-    }
-    Ok(paths)
-}
-
-/// The digest of the scope (promise 7): each part with its length, so that no two questions share one.
+/// The digest of the scope (promise 7): each part with its length, so that no two scopes share one.
 pub(crate) fn fingerprint(scope: &Meta) -> Digest {
     let mut bytes = Vec::new();
     let mut part = |b: &[u8]| {

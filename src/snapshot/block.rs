@@ -1,6 +1,6 @@
-//! The block of one directory: its children's names and metadata, a row of fixed length per child, each
-//! field packed into as few bytes as its range in this directory needs. The same children always give the
-//! same bytes.
+//! The block of one directory: the metadata of its children, then their names. Each child has a row. All rows of a
+//! block have the same length: a field takes as many bytes as the largest value in this directory needs. The same
+//! children always give the same bytes.
 //!
 //! ```text
 //! count      LEB128; a directory without children has a block of no bytes at all
@@ -14,8 +14,8 @@ use memchr::{memchr, memchr_iter};
 
 use crate::metadata::{Flags, Kind, Stat, Time};
 
-/// The fields of a row, in file order. A time is two fields, so that whole-second file systems pay nothing
-/// for nanoseconds and no time is out of range.
+/// The fields of a row, in file order. A time is two fields: so no time is out of range, and file systems with whole
+/// seconds pay nothing for nanoseconds.
 pub(crate) const FIELDS: [&str; 12] = [
     "mode",
     "flags",
@@ -38,18 +38,18 @@ const NLINK: usize = 10;
 const BIRTH: usize = 11;
 const WIDTH_BYTES: usize = COUNT.div_ceil(2);
 
-/// The fields that are stored less the smallest value of their directory. The others would save little by
-/// it, and where the layout of a directory stays as it was, rows are compared as bytes.
+/// The fields that are stored as the difference from the smallest value in the directory. The others would save little,
+/// and a base changes easily: then the rows of two snapshots could no longer be compared as bytes.
 const WITH_BASE: [bool; COUNT] = [true, false, false, false, false, false, false, true, true, true, true, false];
 
 /// One child of a directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Child<'a> {
-    /// Its name: not empty, no NUL and, but for roots, no slash.
+    /// Its name: not empty, without NUL and, except for roots, without slash.
     pub(crate) name: &'a [u8],
     /// Its metadata.
     pub(crate) stat: Stat,
-    /// What the scan has to say of it.
+    /// What the scan noted about it.
     pub(crate) flags: Flags,
 }
 
@@ -59,18 +59,18 @@ impl Child<'_> {
         self.stat.kind()
     }
 
-    /// Whether it is a file with other names.
+    /// Whether it is a file with several names.
     pub(crate) fn is_linked(&self) -> bool {
         self.stat.nlink > 1 && self.kind() != Kind::Dir
     }
 
-    /// What the directories above it say of it.
+    /// Its flags as the index of the directories above it counts them.
     pub(crate) fn flags_above(&self) -> Flags {
         if self.is_linked() { self.flags | Flags::LINKED } else { self.flags }
     }
 }
 
-/// Seconds before 1970 take eight bytes, and are exact.
+/// The values of a row. Seconds before 1970 take eight bytes.
 fn to_fields(stat: &Stat, flags: Flags) -> [u64; COUNT] {
     [
         u64::from(stat.mode),
@@ -109,10 +109,10 @@ fn width(value: u64) -> u8 {
     (u64::BITS - value.leading_zeros()).div_ceil(8) as u8
 }
 
-/// What a field is stored less of, and in how many bytes, if these are the smallest and the largest value.
+/// The base of a field and how many bytes it takes, for these smallest and largest values.
 fn packing(field: usize, lowest: u64, highest: u64) -> (u64, u8) {
-    let (less, whole) = (width(highest - lowest), width(highest));
-    if !WITH_BASE[field] || less == whole { (0, whole) } else { (lowest, less) }
+    let (with_base, whole) = (width(highest - lowest), width(highest));
+    if !WITH_BASE[field] || with_base == whole { (0, whole) } else { (lowest, with_base) }
 }
 
 fn put_leb128(out: &mut Vec<u8>, mut value: u64) {
@@ -125,7 +125,7 @@ fn put_leb128(out: &mut Vec<u8>, mut value: u64) {
 
 #[inline]
 fn take_leb128(data: &mut &[u8]) -> Option<u64> {
-    // Most are zero.
+    // Most values are zero.
     if let [byte @ 0..0x80, rest @ ..] = *data {
         *data = rest;
         return Some(u64::from(*byte));
@@ -142,8 +142,8 @@ fn take_leb128(data: &mut &[u8]) -> Option<u64> {
     None
 }
 
-/// Appends the block of `children`, which are sorted by name, to `out`. Looks at them twice rather than to remember what it
-/// has seen: a directory may be large.
+/// Appends the block of `children`, which are sorted by name, to `out`. Goes over them several times and stores
+/// nothing in between: a directory may be large.
 pub(crate) fn encode<'a>(children: impl Iterator<Item = Child<'a>> + Clone, out: &mut Vec<u8>) {
     let (mut lowest, mut highest) = ([u64::MAX; COUNT], [0; COUNT]);
     let (mut count, mut names) = (0, 0);
@@ -154,7 +154,7 @@ pub(crate) fn encode<'a>(children: impl Iterator<Item = Child<'a>> + Clone, out:
                 lowest[i] = lowest[i].min(row[i]);
                 highest[i] = highest[i].max(row[i]);
             } else {
-                // No value is longer than all bits that are set in any.
+                // The width of all values together is that of the largest one.
                 highest[i] |= row[i];
             }
         }
@@ -180,7 +180,8 @@ pub(crate) fn encode<'a>(children: impl Iterator<Item = Child<'a>> + Clone, out:
     let stored: Vec<usize> = (0..COUNT).filter(|i| widths[*i] > 0).collect();
     let mut at = out.len();
     let rows_end = at + count * row_len;
-    // Eight bytes are written at once, of which the next field overwrites what is too much: there is room for the last.
+    // Each field is written as eight bytes. The next field overwrites the surplus, so there are eight spare bytes at
+    // the end.
     out.reserve(rows_end - at + names.max(8));
     out.resize(rows_end + 8, 0);
     for child in children.clone() {
@@ -214,7 +215,7 @@ impl Field {
         let raw = if let Some(bytes) = row[offset..].first_chunk() {
             u64::from_le_bytes(*bytes) & (u64::MAX >> (64 - 8 * width))
         } else {
-            // The last row of the last block may have fewer than eight bytes behind it.
+            // The last row of the last block may have fewer than eight bytes after it.
             let mut bytes = [0; 8];
             bytes[..width].copy_from_slice(&row[offset..offset + width]);
             u64::from_le_bytes(bytes)
@@ -229,19 +230,19 @@ pub(crate) struct Block<'a> {
     count: usize,
     fields: [Field; COUNT],
     row_len: usize,
-    /// The rows, and the names behind them, so that a field may be read with eight bytes.
+    /// The rows and the names after them, so that a field can be read as eight bytes.
     rows: &'a [u8],
     names: &'a [u8],
 }
 
 impl<'a> Block<'a> {
-    /// Checks every bound; none if the bytes are no block. Costs a pass over the names.
+    /// Checks every bound; none if the bytes are not a block. Costs one pass over the names.
     pub(crate) fn parse(data: &'a [u8]) -> Option<Self> {
         let block = Self::parse_rows(data)?;
         (memchr_iter(0, block.names).count() == block.count).then_some(block)
     }
 
-    /// Checks the bounds of the rows only: whoever asks for names may get too few.
+    /// Checks only the bounds of the rows: there may be fewer names than children.
     pub(crate) fn parse_rows(data: &'a [u8]) -> Option<Self> {
         let mut fields = [Field::default(); COUNT];
         if data.is_empty() {
@@ -263,7 +264,7 @@ impl<'a> Block<'a> {
         }
         let row_len = usize::from(row_len);
         let names = rest.get(count.checked_mul(row_len)?..)?;
-        // Each child has a name, so that there are no more of them than bytes.
+        // Each child has a name of at least a NUL.
         (names.last() == Some(&0) && count <= names.len()).then_some(Self { count, fields, row_len, rows: rest, names })
     }
 
@@ -272,7 +273,7 @@ impl<'a> Block<'a> {
         self.count
     }
 
-    /// A child's row and what lies behind it.
+    /// A child's row, and everything after it.
     #[inline]
     fn row(&self, row: usize) -> &'a [u8] {
         &self.rows[row * self.row_len..]
@@ -288,12 +289,12 @@ impl<'a> Block<'a> {
         Kind::from_mode(self.fields[MODE].of(self.row(row)) as u16) == Kind::Dir
     }
 
-    /// What the scan has to say of a child.
+    /// What the scan noted about a child.
     pub(crate) fn flags(&self, row: usize) -> Flags {
         Flags::from_bits_retain(self.fields[FLAGS].of(self.row(row)) as u8)
     }
 
-    /// All flags of the children that are no directories, as the directories above say them.
+    /// All flags of the children that are not directories, as the index counts them.
     pub(crate) fn flags_of_files(&self) -> Flags {
         (0..self.count).filter(|row| !self.is_directory(*row)).fold(Flags::empty(), |all, row| {
             let is_linked = self.fields[NLINK].of(self.row(row)) > 1;
@@ -301,12 +302,12 @@ impl<'a> Block<'a> {
         })
     }
 
-    /// All flags of the children, as the directories above say them.
+    /// All flags of the children, as the index counts them.
     pub(crate) fn flags_above(&self) -> Flags {
         (0..self.count).fold(self.flags_of_files(), |all, row| all | self.flags(row))
     }
 
-    /// A child; its name comes from [`names`](Self::names).
+    /// A child. Its name comes from [`names`](Self::names).
     pub(crate) fn child(&self, row: usize, name: &'a [u8]) -> Child<'a> {
         let row = self.row(row);
         let (stat, flags) = from_fields(&self.fields.map(|field| field.of(row)));
@@ -335,23 +336,23 @@ impl<'a> Block<'a> {
 pub(crate) struct Names<'a>(&'a [u8]);
 
 impl Names<'_> {
-    /// Passes over so many names.
-    pub(crate) fn pass(&mut self, count: usize) {
+    /// Skips this many names.
+    pub(crate) fn skip_names(&mut self, count: usize) {
         self.0 = &self.0[self.end_of(count)..];
     }
 
-    /// How many of the next `count` names are the next ones of `other` too.
+    /// How many of the next `count` names are equal to the next ones of `other`.
     pub(crate) fn equal(&self, other: &Self, count: usize) -> usize {
         let names = &self.0[..self.end_of(count)];
         if other.0.starts_with(names) {
             return count;
         }
         let same = names.iter().zip(other.0).take_while(|(a, b)| a == b).count();
-        // Another program may have written more NULs meanwhile.
+        // Another program may have written more NULs in the meantime.
         memchr_iter(0, &names[..same]).count().min(count)
     }
 
-    /// Where so many names end. They are counted many bytes at once, which is much faster than finding each.
+    /// Where the next `count` names end. NULs are counted many bytes at once, which is much faster than finding each.
     fn end_of(&self, count: usize) -> usize {
         const AT_ONCE: usize = 32;
         let (mut end, mut left) = (0, count);

@@ -141,8 +141,8 @@ impl<'b> Builder<'b> {
     }
 
     /// Adds a directory: its children sorted by name, and what became of the child directories, in the same order.
-    /// `shard` spreads the callers over the locks. `base_row` is the same directory in the base. If both are equal, with
-    /// all that lies below, only the row is remembered.
+    /// `shard` spreads the callers over the locks. `base_row` is the same directory in the base. If both are equal,
+    /// with all that lies below, only the row is remembered.
     pub(crate) fn directory<'a>(
         &self,
         shard: usize,

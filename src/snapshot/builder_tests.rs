@@ -19,8 +19,8 @@ fn stat(kind: Kind, number: u64) -> Stat {
     }
 }
 
-/// Builds a tree of so many directories, ten children each and ten directories in one, with blocks up to `limit` bytes in
-/// memory; the snapshot lies at `output`.
+/// Builds a tree of this many directories, ten children each and ten directories in one, with up to `limit` bytes of
+/// blocks in memory; the snapshot lies at `output`.
 fn build(directories: u64, limit: usize, output: &Path) {
     let builder = Builder::with_limit(None, false, output, limit);
     let file = AtomicFile::create(output, Access::Private).expect("a file");
@@ -73,7 +73,7 @@ fn the_bytes_are_the_same_whatever_leaves_memory() {
     assert!(all.len() > 2 << 20 && all == some && all == none);
 }
 
-/// For whoever measures memory: `FASTDIFF_DIRECTORIES=400000 /usr/bin/time -v` of this test alone.
+/// To measure memory, run this test alone: `FASTDIFF_DIRECTORIES=400000 /usr/bin/time -v`.
 #[test]
 fn as_many_directories_as_asked_for_fit() {
     let Some(number) = std::env::var("FASTDIFF_DIRECTORIES").ok().and_then(|n| n.parse().ok()) else { return };

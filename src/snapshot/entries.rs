@@ -1,10 +1,13 @@
-//! All entries of a snapshot in tree order, and the search for one.
+//! Iterates over the entries of a snapshot in tree order, and finds one by its path.
+
+use std::borrow::Cow;
+use std::path::Path;
 
 use super::block::Child;
 use super::listing::{Listing, Node};
 use super::reader::Snapshot;
 use crate::metadata::{Flags, Kind, Stat};
-use crate::path::{self, push};
+use crate::path::{self, push, to_path};
 use crate::{Error, Result};
 
 /// One entry with its path.
@@ -14,11 +17,17 @@ pub struct Entry {
     pub path: Vec<u8>,
     /// Its metadata.
     pub stat: Stat,
-    /// What the scan has to say of it.
+    /// What the scan noted about it.
     pub flags: Flags,
 }
 
 impl Entry {
+    /// The path for the standard library. Costs nothing on Unix. Elsewhere a path that is not UTF-8 is converted
+    /// lossily.
+    pub fn as_path(&self) -> Cow<'_, Path> {
+        to_path(&self.path)
+    }
+
     /// Its kind.
     pub fn kind(&self) -> Kind {
         self.stat.kind()
@@ -43,14 +52,17 @@ struct OpenListing<'a> {
 }
 
 impl Snapshot {
-    /// All entries in tree order. Costs nothing in proportion to the tree but the reading itself.
+    /// All entries in tree order. The iterator holds one open directory for each level.
+    ///
+    /// # Errors
+    /// An item is an error if a directory is damaged.
     pub fn entries(&self) -> Entries<'_> {
         let mut entries = Entries { snapshot: self, stack: Vec::new(), path: Vec::new(), first: None };
         entries.enter(self.top(), 0);
         entries
     }
 
-    /// The entry at `path` and all below it; none if there is no such entry.
+    /// The entry at `path`, which is absolute and normal, and all below it. None if there is no such entry.
     ///
     /// # Errors
     /// A damaged snapshot.
@@ -67,8 +79,8 @@ impl Snapshot {
         Ok(Some(entries))
     }
 
-    /// The entry at `path`, which is absolute and normal. Costs a pass over the names of each
-    /// directory on the way.
+    /// The entry at `path`, which is absolute and normal. Costs a pass over the names of each directory on
+    /// the way.
     ///
     /// # Errors
     /// A damaged snapshot.
@@ -119,7 +131,7 @@ impl Iterator for Entries<'_> {
             let open = self.stack.last_mut()?;
             self.path.truncate(open.path_len);
             let Some(node) = open.listing.next() else {
-                // Once more: what was handed out is true if nobody wrote to the file in between.
+                // Checked again: so what was handed out is right, even if another program wrote to the file meanwhile.
                 if let Err(error) = self.snapshot.check(open.row) {
                     self.stack.clear();
                     return Some(Err(error));

@@ -1,5 +1,5 @@
-//! The fixed header: hand-written, little endian, outside the archives, so that any version of the
-//! program can tell what it has before it. FORMAT.md shows the same table; a test compares them.
+//! The header of a snapshot. It is laid out by hand, little endian, outside of the archives: so any version of the
+//! program can tell what kind of file it reads. FORMAT.md has the same table; a test compares them.
 
 use std::time::Duration;
 
@@ -7,13 +7,13 @@ use super::digest::{Digest, digest};
 use crate::SnapshotProblem;
 use crate::metadata::{Flags, Time};
 
-/// The first bytes of a snapshot: not text, and mangled by anything that takes it for text.
+/// The first bytes of a snapshot. They are not text, and a program that mangles the file as text changes them.
 pub const MAGIC: [u8; 8] = *b"\x8ffdsnap\n";
 
 /// The version of the format that this program writes and reads.
 pub const FORMAT_VERSION: u32 = 3;
 
-/// How many entries of each kind a snapshot holds. The roots count.
+/// How many entries of each kind a snapshot holds. The roots count too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
     /// All entries.
@@ -45,7 +45,7 @@ pub enum WalkerKind {
     Portable = 2,
 }
 
-/// What the header says.
+/// The header of a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Header {
     /// Length of the whole file in bytes.
@@ -54,7 +54,7 @@ pub struct Header {
     pub(crate) index_len: u64,
     pub(crate) meta_offset: u64,
     pub(crate) meta_len: u64,
-    /// Number of directory records, the one that holds the roots included.
+    /// Number of directory records, including the one that holds the roots.
     pub(crate) directories: u32,
     pub(crate) root_flags: Flags,
     /// Which walker made it.
@@ -65,20 +65,20 @@ pub struct Header {
     pub started: Time,
     /// When the scan ended, by the local clock.
     pub finished: Time,
-    /// The boundary: changes made before it are in this snapshot, but for racy entries.
+    /// The boundary: the snapshot holds every change before it, except those of racy entries. By the local clock.
     pub boundary: Time,
-    /// The racy window.
+    /// The racy window: entries whose time stamps are not older than the boundary minus this are racy.
     pub racy_window: Duration,
-    /// Hints have to be complete from this moment on to narrow a scan that has this snapshot as its base.
+    /// A scan that has this snapshot as its base can use hints only if they are complete from this time on.
     pub hints_since: Time,
-    /// Number of directory records that lie in this file: all of them, but for an overlay.
+    /// Number of directory records in this file: all, except in an overlay.
     pub(crate) own_directories: u32,
-    /// Digest of the whole tree: equal for equal trees.
+    /// Digest of the whole tree. Equal trees have equal digests.
     pub root_digest: Digest,
     pub(crate) meta_digest: Digest,
     /// Digest of the scope: roots, filters, walk flags (promise 7).
     pub scan_fingerprint: Digest,
-    /// Digest of the header itself: no two runs share it.
+    /// Digest of the header itself. No two runs have the same.
     pub identity: Digest,
 }
 
@@ -151,7 +151,7 @@ struct Reader<'a>(&'a [u8]);
 
 impl Reader<'_> {
     fn take<const N: usize>(&mut self) -> [u8; N] {
-        // The caller hands over exactly HEADER_LEN bytes; `FIELDS` adds up to it.
+        // The caller passes exactly HEADER_LEN bytes, and `FIELDS` adds up to that.
         let (head, rest) = self.0.split_first_chunk().map_or(([0; N], &[][..]), |(h, r)| (*h, r));
         self.0 = rest;
         head
@@ -168,7 +168,7 @@ impl Reader<'_> {
 }
 
 impl Header {
-    /// The bytes of the header; sets its digest.
+    /// The bytes of the header. Sets its digest.
     pub(crate) fn encode(&mut self) -> Vec<u8> {
         let mut w = Writer(Vec::with_capacity(HEADER_LEN));
         w.0.extend_from_slice(&MAGIC);
@@ -223,9 +223,9 @@ impl Header {
             return Err(damaged("the header does not match its digest"));
         }
         let mut r = Reader(&bytes[16..]);
-        let file_len_said = r.u64();
+        let recorded_len = r.u64();
         let header = Self {
-            file_len: file_len_said,
+            file_len: recorded_len,
             index_offset: r.u64(),
             index_len: r.u64(),
             meta_offset: r.u64(),
@@ -264,8 +264,8 @@ impl Header {
             scan_fingerprint: r.take(),
             identity: r.take(),
         };
-        if file_len_said != file_len {
-            return Err(SnapshotProblem::Length { expected: file_len_said, actual: file_len });
+        if recorded_len != file_len {
+            return Err(SnapshotProblem::Length { expected: recorded_len, actual: file_len });
         }
         Ok(header)
     }

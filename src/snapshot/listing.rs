@@ -1,17 +1,18 @@
-//! The children of one directory of a snapshot, one after the other.
+//! The children of one directory of a snapshot, one after another.
 
 use super::block::{Block, Child, Names};
 
-/// One child of a directory, and the row of its own if it is one.
+/// One child of a directory.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Node<'a> {
     pub(crate) child: Child<'a>,
+    /// Its own row, if it is a directory.
     pub(crate) row: Option<u32>,
-    /// Which child it is, counted from 0.
+    /// Its position in the directory, from 0.
     pub(crate) place: u32,
 }
 
-/// The same with its metadata still packed.
+/// One child of a directory, with its metadata still packed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PackedNode<'a> {
     pub(crate) name: &'a [u8],
@@ -37,7 +38,7 @@ impl<'a> Listing<'a> {
     /// The next child without its metadata.
     pub(crate) fn next_packed(&mut self) -> Option<PackedNode<'a>> {
         let place = self.place;
-        // Not by the names alone: another program may have written more NULs meanwhile.
+        // The names alone do not tell: another program may have written more NULs in the meantime.
         if place as usize >= self.block.len() {
             return None;
         }
@@ -57,18 +58,18 @@ impl<'a> Listing<'a> {
         (place..place + count).position(|place| self.block.is_directory(place)).unwrap_or(count)
     }
 
-    /// How many of the next `count` names are the next ones of `other` too.
+    /// How many of the next `count` names are equal to the next ones of `other`.
     pub(crate) fn equal_names(&self, other: &Self, count: usize) -> usize {
         self.names.equal(&other.names, count)
     }
 
-    /// Passes over so many children, none of them a directory.
-    pub(crate) fn pass_files(&mut self, count: usize) {
-        self.names.pass(count);
+    /// Skips this many children, none of which is a directory.
+    pub(crate) fn skip_files(&mut self, count: usize) {
+        self.names.skip_names(count);
         self.place += count as u32;
     }
 
-    /// How many rows of child directories are left.
+    /// How many child directories are left.
     pub(crate) fn subdirs(&self) -> usize {
         self.subdirs.len()
     }

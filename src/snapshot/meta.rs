@@ -35,7 +35,8 @@ pub struct Meta {
     pub(crate) mount_points: Vec<Vec<u8>>,
     /// The clock of watchman at the scan: its next answer must be complete since then.
     pub watchman_clock: Option<String>,
-    /// The directory up to which scans with hints have checked the tree for lost hints. The next one continues after it.
+    /// The directory up to which scans with hints have checked the tree for lost hints. The next one continues after
+    /// it.
     pub(crate) audited: Option<Vec<u8>>,
     /// For an overlay: its base, and which rows lie there.
     pub(crate) overlay: Option<OverlayMeta>,

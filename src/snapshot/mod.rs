@@ -1,4 +1,8 @@
-//! The snapshot file: layout, building, reading, verifying. FORMAT.md describes it byte by byte.
+//! The snapshot file: how it is laid out, built, written, read and verified. FORMAT.md describes it byte by byte.
+//!
+//! From the bottom up: `digest`, `header`, `block`, `index`, `overlay`, `meta` and `stored_meta` are the parts of the
+//! file. `mapping`, `reader` and `open` read it; `listing`, `entries` and `verify` stand on them. `spill`, `counting`
+//! and `builder` collect what a scan found, `patch_dir` and `late_racy` change it, and `writer` writes it.
 
 mod block;
 mod builder;

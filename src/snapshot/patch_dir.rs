@@ -44,8 +44,8 @@ impl<'a> Listing<'a> {
 }
 
 impl Builder<'_> {
-    /// Adds a directory that has the names of a row of the base, these changed children, and what became of the same child
-    /// directories. None if a name came or went, a kind changed, or the block must be packed in another way.
+    /// Adds a directory that has the names of a row of the base, these changed children, and what became of the same
+    /// child directories. None if a name came or went, a kind changed, or the block must be packed in another way.
     ///
     /// # Errors
     /// A damaged base.

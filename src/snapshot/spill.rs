@@ -1,6 +1,5 @@
-//! Holds blocks from the moment their directory is finished until their place in the file is known. As many as fit into a
-//! limit stay in memory; the others leave for a file without a name beside the snapshot, so that what a scan needs does not
-//! grow with the tree.
+//! Holds blocks until their place in the snapshot is known. As many as a limit allows stay in memory. The others go
+//! to an unnamed file beside the snapshot, so that the memory of a scan does not grow with the tree.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -8,18 +7,18 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Blocks come and go in pieces of this size, in bytes.
+/// Memory is taken and freed in pieces of this size, in bytes.
 const CHUNK: usize = 1 << 20;
 
-/// A block that takes more than this part of the limit leaves at once.
+/// A block larger than the limit divided by this goes to the file at once.
 const LARGE_PART: usize = 4;
 
-/// What all stores of a scan share.
+/// What all block stores of a scan share.
 #[derive(Debug)]
 pub(super) struct Spill {
-    /// Where their files are made.
+    /// Where their files are created.
     directory: PathBuf,
-    /// So many bytes of blocks stay in memory.
+    /// How many bytes of blocks stay in memory.
     limit: usize,
     in_memory: AtomicUsize,
 }
@@ -30,7 +29,7 @@ impl Spill {
     }
 }
 
-/// Where a block is: its start in its store, its length.
+/// Where a block is: its start in its store, and its length.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct StoredBlock {
     start: u64,
@@ -40,7 +39,7 @@ pub(super) struct StoredBlock {
 /// The blocks of one shard.
 #[derive(Debug, Default)]
 pub(super) struct BlockStore {
-    /// In the order of their starts; only the last one grows.
+    /// Ordered by their starts. Only the last one grows.
     chunks: VecDeque<(u64, Vec<u8>)>,
     end: u64,
     file: Option<File>,
@@ -50,7 +49,7 @@ impl BlockStore {
     /// Adds a block.
     ///
     /// # Errors
-    /// When what has no room in memory cannot be written.
+    /// When a block for which there is no room in memory cannot be written.
     pub(super) fn add(&mut self, block: &[u8], spill: &Spill) -> io::Result<StoredBlock> {
         let len =
             u32::try_from(block.len()).map_err(|_| io::Error::other("a directory of it takes more than 4 GiB"))?;
@@ -91,7 +90,7 @@ impl BlockStore {
         })
     }
 
-    /// A block; `buffer` holds it if it was not in memory.
+    /// A block. It is read into `buffer` if it is not in memory.
     ///
     /// # Errors
     /// When it cannot be read back.
@@ -156,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_leaves_memory_comes_back() {
+    fn blocks_that_left_memory_are_read_back() {
         let dir = tempfile::tempdir().expect("a directory");
         for limit in [0, CHUNK, 3 * CHUNK, 100 * CHUNK] {
             let spill = Spill::new(dir.path(), limit);

@@ -1,5 +1,5 @@
-//! The meta archive: [`Meta`] as rkyv lays it out in the file. A type of its own, so that rkyv is not part of the public
-//! API. The order of its fields is the format: FORMAT.md lists them.
+//! The meta archive: [`Meta`] as rkyv lays it out in the file. A type of its own, so that rkyv is not part of the
+//! public API. The order of its fields is the format: FORMAT.md lists them.
 
 use rkyv::rancor::Error;
 use rkyv::util::AlignedVec;

@@ -1,4 +1,4 @@
-//! Checks everything: every digest, every bound, every order and every count.
+//! Checks a whole snapshot: digests, bounds, order and counts.
 
 use super::block::Child;
 use super::header::Counts;
@@ -6,14 +6,14 @@ use super::reader::Snapshot;
 use crate::metadata::Flags;
 use crate::{Error, Result, path};
 
-/// What [`Snapshot::verify`] went through.
+/// How much [`Snapshot::verify`] checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Verified {
     /// Directory records.
     pub directories: u64,
     /// Entries.
     pub entries: u64,
-    /// Bytes of the file.
+    /// Size of the file in bytes.
     pub bytes: u64,
 }
 
@@ -35,7 +35,7 @@ impl Snapshot {
             let mut before: Option<Child<'_>> = None;
             let listing = self.listing(row)?;
             if listing.block.directories() != listing.subdirs() {
-                return Err(damaged(format!("directory record {row} does not fit the index")));
+                return Err(damaged(format!("directory record {row} does not match the index")));
             }
             for node in listing {
                 let child = node.child;
@@ -47,15 +47,15 @@ impl Snapshot {
                     subtree += below.subtree;
                 }
                 if row != self.top() && (child.name.contains(&b'/') || matches!(child.name, b"" | b"." | b"..")) {
-                    return Err(damaged(format!("directory record {row} holds a name that no entry can have")));
+                    return Err(damaged(format!("directory record {row} holds a name that is not possible")));
                 }
                 if before.is_some_and(|b| path::compare(b.name, child.name).is_ge()) {
                     return Err(damaged(format!("the names of directory record {row} are out of order")));
                 }
                 before = Some(child);
             }
-            let said = self.row(row)?;
-            if said.flags != flags || said.subtree != subtree {
+            let recorded = self.row(row)?;
+            if recorded.flags != flags || recorded.subtree != subtree {
                 return Err(damaged(format!("the index is wrong about directory record {row}")));
             }
         }
@@ -75,7 +75,7 @@ impl Snapshot {
             return Err(damaged("the header's counts are wrong".into()));
         }
         if end != header.index_offset - super::header::HEADER_LEN as u64 {
-            return Err(damaged("there are bytes that no directory record owns".into()));
+            return Err(damaged("it holds bytes that belong to no directory record".into()));
         }
         Ok(Verified { directories: u64::from(header.directories), entries: counts.entries, bytes: header.file_len })
     }

@@ -24,10 +24,10 @@ use crate::sys::durable::AtomicFile;
 use crate::{Error, OutputProblem, Result};
 
 impl Builder<'_> {
-    /// Writes the snapshot whose roots lie in the directory `top`. `header` and `meta` hold what only the scan knows; the
-    /// rest is filled in here. `devices` is the table that the numbers given to [`directory`](Self::directory) belong to.
-    /// With `overlay` only what differs from the base is written, if that is little. If the base is itself an
-    /// overlay, the new one lies over the same base.
+    /// Writes the snapshot whose roots lie in the directory `top`. `header` and `meta` hold what only the scan knows;
+    /// the rest is filled in here. `devices` is the table that the numbers given to [`directory`](Self::directory)
+    /// belong to. With `overlay` only what differs from the base is written, if that is little. If the base is itself
+    /// an overlay, the new one lies over the same base.
     #[expect(clippy::too_many_arguments, reason = "all parts of a snapshot, in one place")]
     pub(crate) fn write(
         self,
@@ -96,8 +96,8 @@ impl Builder<'_> {
     }
 }
 
-/// If an overlay would hold more than one in this many of the directories, a whole snapshot is written: the overlay would
-/// save little, and be slower to read.
+/// If an overlay would hold more than one in this many of the directories, a whole snapshot is written: the overlay
+/// would save little, and be slower to read.
 const LARGEST_PART: u32 = 4;
 
 /// An overlay with at most this many directories of its own is always written.
@@ -235,8 +235,8 @@ impl SnapshotOutput<'_> {
         Ok(())
     }
 
-    /// Copies a subtree of the base: its columns and blocks as they are. Its file systems are looked up among those that
-    /// this scan `met`.
+    /// Copies a subtree of the base: its columns and blocks as they are. Its file systems are looked up among those
+    /// that this scan `met`.
     fn copy_subtree(
         &mut self,
         base: &Snapshot,

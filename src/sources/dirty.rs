@@ -1,8 +1,12 @@
-//! The directories that have to be looked at, as a tree of names.
+//! What may have changed: a tree of names, and directories of the base by row.
+
+use std::ops::Range;
 
 use rustc_hash::FxHashMap;
 
-/// A directory in the tree of [`Dirty`].
+use super::roots::{RootNames, components};
+
+/// An entry in the tree of [`Dirty`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct DirtyId(u32);
 
@@ -15,12 +19,14 @@ struct DirtyNode {
     holds_named: bool,
 }
 
-/// What has to be looked at below each root. Made once, then read by many threads. All nodes lie in one arena, so that
+/// What may have changed below each root. Made once, then read by many threads. All nodes lie in one arena, so that
 /// paths may be of any depth.
 #[derive(Debug, Default)]
 pub(crate) struct Dirty {
     nodes: Vec<DirtyNode>,
     roots: FxHashMap<usize, DirtyId>,
+    /// Directories of the base in which any entry may have changed, for sources that know rows and no names.
+    pub(crate) rows: DirtyRows,
 }
 
 impl Dirty {
@@ -33,8 +39,8 @@ impl Dirty {
         &mut self.nodes[id as usize]
     }
 
-    /// Marks the entry at `components` below a root: its own metadata has to be looked at, and if it is a directory its
-    /// entries; `whole` with all that lies below.
+    /// Marks the entry at `components` below a root: its own metadata has to be read, and the entries of a directory;
+    /// with `whole` everything below it, too.
     pub(crate) fn insert<'p>(&mut self, root: usize, components: impl Iterator<Item = &'p [u8]>, whole: bool) {
         let mut at = if let Some(id) = self.roots.get(&root) {
             *id
@@ -62,12 +68,21 @@ impl Dirty {
         node.whole |= whole;
     }
 
-    /// The node of a root; none if nothing in it has to be looked at.
+    /// Marks the entry at a path, below whichever root it lies.
+    pub(crate) fn insert_path(&mut self, path: &[u8], roots: &[RootNames]) {
+        for (number, root) in roots.iter().enumerate() {
+            if let Some(rest) = root.rest(path) {
+                self.insert(number, components(rest), false);
+            }
+        }
+    }
+
+    /// The node of a root; none if it holds no dirty name.
     pub(crate) fn root(&self, number: usize) -> Option<DirtyId> {
         self.roots.get(&number).copied()
     }
 
-    /// The node of a child; none if nothing at or below it has to be looked at.
+    /// The node of a child; none if it is not dirty and holds no dirty name.
     pub(crate) fn child(&self, DirtyId(id): DirtyId, name: &[u8]) -> Option<DirtyId> {
         self.nodes[id as usize].children.get(name).copied()
     }
@@ -77,19 +92,48 @@ impl Dirty {
         self.nodes[id as usize].children.len()
     }
 
-    /// Whether the entries of the directory have to be looked at.
+    /// Whether the entries of the directory have to be read.
     pub(crate) fn is_read(&self, DirtyId(id): DirtyId) -> bool {
         self.nodes[id as usize].read
     }
 
-    /// Whether an entry of the directory was named, or all of them.
+    /// Whether an entry of the directory is dirty, or all of them.
     pub(crate) fn is_named_in(&self, DirtyId(id): DirtyId) -> bool {
         let node = &self.nodes[id as usize];
         node.read || node.holds_named
     }
 
-    /// Whether all that lies below has to be looked at.
+    /// Whether everything below has to be read.
     pub(crate) fn is_whole(&self, DirtyId(id): DirtyId) -> bool {
         self.nodes[id as usize].whole
+    }
+}
+
+/// Directories of the base by row.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct DirtyRows {
+    /// In order, none of them empty.
+    ranges: Vec<Range<u32>>,
+}
+
+impl DirtyRows {
+    /// Whether a directory is among them.
+    pub(crate) fn contains(&self, row: u32) -> bool {
+        self.meets(row, row)
+    }
+
+    /// Whether a directory from the first to the last row is among them.
+    pub(crate) fn meets(&self, first: u32, last: u32) -> bool {
+        let at = self.ranges.partition_point(|range| range.end <= first);
+        self.ranges.get(at).is_some_and(|range| range.start <= last)
+    }
+}
+
+/// From ranges that do not overlap.
+impl<const N: usize> From<[Range<u32>; N]> for DirtyRows {
+    fn from(ranges: [Range<u32>; N]) -> Self {
+        let mut ranges: Vec<_> = ranges.into_iter().filter(|range| !range.is_empty()).collect();
+        ranges.sort_unstable_by_key(|range| range.start);
+        Self { ranges }
     }
 }

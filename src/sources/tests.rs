@@ -12,16 +12,16 @@ fn roots(paths: &[&str]) -> Vec<RootNames> {
         .collect()
 }
 
-fn parse(text: &str, of: &[&str]) -> Result<Hints> {
-    Hints::parse(text.as_bytes(), Path::new("hints"), &roots(of))
+fn parse(text: &str, of: &[&str]) -> Result<SourceAnswer> {
+    read(text.as_bytes(), Path::new("hints"), &roots(of))
 }
 
 fn facts(clock: Option<&str>) -> BaseFacts<'_> {
-    BaseFacts { identity: BASE, hints_since: Time::new(1000, 5), clock }
+    BaseFacts { identity: BASE, hints_since: Time::new(1000, 5), watchman_clock: clock }
 }
 
-/// What has to be looked at, as text: `+` an entry, `*` all below it too, `-` something below it.
-fn marked(hints: &Hints, root: usize, paths: &[&str]) -> String {
+/// What has to be read, as text: `+` an entry, `*` all below it too, `-` something below it.
+fn marked(hints: &SourceAnswer, root: usize, paths: &[&str]) -> String {
     let mark = |path: &&str| {
         let names = path.split('/').filter(|name| !name.is_empty());
         let mut at = hints.dirty.root(root);
@@ -42,13 +42,13 @@ fn marked(hints: &Hints, root: usize, paths: &[&str]) -> String {
 fn a_hint_marks_the_entry() {
     let hints = parse("/r/a/b/file\nc/\n/r//./d/./e\n/other/x\n", &["/r"]).expect("hints");
     assert_eq!(marked(&hints, 0, &["", "a", "a/b", "a/b/file", "c", "d", "d/e", "x"]), "---+*-+.");
-    assert_eq!((hints.paths(), hints.outside(), hints.everything()), (4, 1, None));
+    assert_eq!((hints.paths, hints.outside, hints.lost), (4, 1, None));
 }
 
 #[test]
 fn roots_are_known_by_both_names_and_from_above() {
     let both = [RootNames { given: b"/link".to_vec(), canonical: b"/real/dir".to_vec() }];
-    let read = |text: &str| Hints::parse(text.as_bytes(), Path::new("hints"), &both).expect("hints");
+    let read = |text: &str| super::read(text.as_bytes(), Path::new("hints"), &both).expect("hints");
     assert_eq!(marked(&read("/real/dir/a/x\n"), 0, &["", "a", "a/x"]), "--+");
     assert_eq!(marked(&read("/link/a/x\n"), 0, &["", "a", "a/x"]), "--+");
     assert_eq!(marked(&read("/real\n"), 0, &["", "a"]), "+.");
@@ -61,13 +61,13 @@ fn roots_are_known_by_both_names_and_from_above() {
 #[test]
 fn a_hint_that_cannot_be_placed_means_everything() {
     for (text, why) in [
-        ("a\n\nb\n", Unproved::NoPath(2)),
-        ("a/../b\n", Unproved::NoPath(1)),
-        ("a\n# overflow\n", Unproved::Lost("the watcher lost events")),
-        ("a\nb", Unproved::Lost("the last of them is cut short")),
-        ("a\0b\n", Unproved::Lost("the last of them is cut short")),
+        ("a\n\nb\n", HintsProblem::NoPath(2)),
+        ("a/../b\n", HintsProblem::NoPath(1)),
+        ("a\n# overflow\n", HintsProblem::Lost("the watcher lost events")),
+        ("a\nb", HintsProblem::Lost("the last of them is cut short")),
+        ("a\0b\n", HintsProblem::Lost("the last of them is cut short")),
     ] {
-        assert_eq!(parse(text, &["/r"]).expect("hints").everything(), Some(&why), "{text:?}");
+        assert_eq!(parse(text, &["/r"]).expect("hints").lost, Some(why), "{text:?}");
     }
     let error = parse("/r/a\nb\n", &["/r", "/s"]).expect_err("relative to what?").to_string();
     assert!(error.contains("hints hints: hint 2 is relative, and there are several roots"), "{error}");
@@ -81,20 +81,25 @@ fn newlines_belong_to_names_that_end_with_nul() {
 
 #[test]
 fn a_statement_proves_what_it_says() {
-    let proof = |line: &str| parse(&format!("{line}\nx\n"), &["/r"]).expect("hints").proves(&facts(None));
+    let proof = |line: &str| parse(&format!("{line}\nx\n"), &["/r"]).expect("hints").prove(Some(&facts(None)));
     let base = "ab".repeat(16);
     assert_eq!(proof("# complete since 1970-01-01T00:16:40.000000005Z"), Ok(()));
     assert_eq!(proof("# complete since 1970-01-01T02:16:40+02:00 until 2030-01-01T00:00:00Z"), Ok(()));
     assert_eq!(
         proof("# complete since 1970-01-01T00:16:40.000000006Z"),
-        Err(Unproved::TooLate(Time::new(1000, 6), Time::new(1000, 5)))
+        Err(HintsProblem::TooLate { since: Time::new(1000, 6), needed: Time::new(1000, 5) })
     );
     assert_eq!(proof(&format!("# complete since base {base}")), Ok(()));
-    assert_eq!(proof(&format!("# complete since base {}", "ac".repeat(16))), Err(Unproved::OtherBase));
-    assert_eq!(proof("x"), Err(Unproved::NoStatement));
+    assert_eq!(proof(&format!("# complete since base {}", "ac".repeat(16))), Err(HintsProblem::OtherBase));
+    assert_eq!(proof("x"), Err(HintsProblem::NoStatement));
+    let alone = parse(&format!("# complete since base {base}\nx\n"), &["/r"]).expect("hints");
+    assert_eq!(alone.prove(None), Err(HintsProblem::NoBase));
     let hints =
         parse("# complete since 1969-12-31T23:59:59.5Z until 1970-01-01T00:00:01.25Z\n", &["/r"]).expect("hints");
-    assert_eq!((hints.since, hints.until), (Since::Time(Time::new(-1, 500_000_000)), Some(Time::new(1, 250_000_000))));
+    assert_eq!(
+        (hints.since, hints.until),
+        (CompleteSince::Time(Time::new(-1, 500_000_000)), Some(Time::new(1, 250_000_000)))
+    );
     for wrong in
         ["# complete", "# complete since noon", "# complete since base 12", "# complete since base ", "# completed"]
     {
@@ -106,21 +111,21 @@ fn a_statement_proves_what_it_says() {
 #[test]
 fn the_answer_of_watchman_proves_what_happened_since_the_clock_of_the_base() {
     let then = "c:1700000000:77:1:20";
-    let proof = |text: &str, clock| parse(text, &["/r"]).expect("an answer").proves(&facts(clock));
+    let proof = |text: &str, clock| parse(text, &["/r"]).expect("an answer").prove(Some(&facts(clock)));
     let answer = r#"{"version": "4.9.0", "clock": "c:1700000000:77:1:31", "is_fresh_instance": false,
         "files": [{"name": "a/x", "exists": true, "mode": 33188}, "b"]}"#;
     let hints = parse(answer, &["/r"]).expect("an answer");
     assert_eq!(marked(&hints, 0, &["", "a", "a/x", "b"]), "--++");
-    assert_eq!((hints.clock(), hints.everything()), (Some("c:1700000000:77:1:31"), None));
+    assert_eq!((hints.watchman_clock.as_deref(), hints.lost), (Some("c:1700000000:77:1:31"), None));
     assert_eq!(proof(answer, Some(then)), Ok(()));
-    assert_eq!(proof(answer, None), Err(Unproved::NoClock));
+    assert_eq!(proof(answer, None), Err(HintsProblem::NoClock));
     for other in
         ["c:1700000001:77:1:20", "c:1700000000:78:1:20", "c:1700000000:77:2:20", "c:1700000000:77:1:32", "n:x", ""]
     {
-        assert_eq!(proof(answer, Some(other)), Err(Unproved::OtherClock), "{other}");
+        assert_eq!(proof(answer, Some(other)), Err(HintsProblem::OtherClock), "{other}");
     }
     let asked = answer.replacen('{', r#"{"since": "c:1700000000:77:1:25","#, 1);
-    assert_eq!(proof(&asked, Some(then)), Err(Unproved::OtherClock));
+    assert_eq!(proof(&asked, Some(then)), Err(HintsProblem::OtherClock));
     assert_eq!(proof(&asked.replace(":25", ":20"), Some(then)), Ok(()));
     let elsewhere = answer.replacen('{', r#"{"root": "/","#, 1).replace("a/x", "r/a/x");
     assert_eq!(marked(&parse(&elsewhere, &["/r"]).expect("an answer"), 0, &["a", "a/x"]), "-+");
@@ -137,15 +142,27 @@ fn an_answer_of_watchman_without_proof_means_everything() {
         format!(r#"{{{clock}, "files": [""]}}"#),
     ] {
         let hints = parse(&text, &["/r"]).expect("an answer");
-        assert!(hints.everything().is_some(), "{text}");
-        assert_eq!(hints.clock(), Some("c:1:2:3:4"));
+        assert!(hints.lost.is_some(), "{text}");
+        assert_eq!(hints.watchman_clock.as_deref(), Some("c:1:2:3:4"));
     }
     let failed = parse(r#"{"error": "unable to resolve root"}"#, &["/r"]).expect("an answer");
-    let why = failed.everything().map(ToString::to_string);
+    let why = failed.lost.as_ref().map(ToString::to_string);
     assert_eq!(why.as_deref(), Some("watchman failed: unable to resolve root"));
-    for (text, says) in [(r#"{"files": []}"#, "it holds no clock"), ("{", "is no answer of watchman")] {
+    for (text, says) in [(r#"{"files": []}"#, "it holds no clock"), ("{", "not an answer of watchman")] {
         let error = parse(text, &["/r"]).expect_err("no answer").to_string();
         assert!(error.contains(says), "{error}");
+    }
+}
+
+#[test]
+fn rows_are_found_alone_and_among_others() {
+    let rows = DirtyRows::from([7..9, 0..2, 4..4]);
+    let contained: Vec<_> = (0..10).filter(|row| rows.contains(*row)).collect();
+    assert_eq!(contained, [0, 1, 7, 8]);
+    for first in 0..10 {
+        for last in first..10 {
+            assert_eq!(rows.meets(first, last), (first..=last).any(|row| contained.contains(&row)), "{first} {last}");
+        }
     }
 }
 
@@ -153,15 +170,15 @@ fn an_answer_of_watchman_without_proof_means_everything() {
 fn paths_of_any_depth_are_taken() {
     let deep = format!("{}\n", "d/".repeat(300_000));
     let hints = parse(&deep, &["/r"]).expect("hints");
-    assert_eq!(hints.paths(), 1);
-    assert_eq!(parse(&"/".repeat(1 << 20), &["/r"]).expect("hints").paths(), 1);
+    assert_eq!(hints.paths, 1);
+    assert_eq!(parse(&"/".repeat(1 << 20), &["/r"]).expect("hints").paths, 1);
 }
 
 proptest! {
     #[test]
     fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200), json: bool) {
         let bytes = if json { [b"{\"clock\":\"c:1:1:1:1\",\"files\":[\"", &bytes[..], b"\"]}"].concat() } else { bytes };
-        let _ = Hints::parse(&bytes, Path::new("hints"), &roots(&["/r"]));
+        let _ = read(&bytes, Path::new("hints"), &roots(&["/r"]));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The file systems that a walk meets, numbered as they come, each with its racy rule.
+//! The file systems that a walk enters, numbered in that order, each with the rules that its directories follow.
 
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
@@ -7,11 +7,10 @@ use super::racy::RacyRule;
 use crate::metadata::{DeviceNumber, Time};
 use crate::sys::filesystem::{FileSystem, FsType};
 
-/// How far a server's clock may be behind ours before its stamps are trusted too early, where its
-/// time cannot be asked.
+/// How far the clock of a server may be behind ours if its time cannot be asked.
 const CLOCK_MARGIN: Duration = Duration::from_mins(1);
 
-/// A file system as a walk sees it.
+/// A file system that a walk entered.
 #[derive(Debug, Clone)]
 pub(crate) struct WalkDevice {
     pub(crate) kind: String,
@@ -21,11 +20,11 @@ pub(crate) struct WalkDevice {
     pub(crate) rules: FsRules,
     /// It keeps a change time that no program can set.
     pub(crate) keeps_ctime: bool,
-    /// Its clock is neither ours nor could be asked.
+    /// Its clock is not ours and could not be asked.
     pub(crate) unknown_clock: bool,
 }
 
-/// What a directory takes from the file system that it lies on.
+/// The rules that a file system sets for its directories.
 #[derive(Debug, Clone, Copy)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact about a file system")]
 pub(crate) struct FsRules {
@@ -38,7 +37,7 @@ pub(crate) struct FsRules {
     pub(crate) stamps_prove_names: bool,
     /// Whatever changes it does so through this system.
     pub(crate) changes_are_local: bool,
-    /// Which of its entries are racy can only be told when all were seen.
+    /// Which of its entries are racy is known only when all were read.
     pub(crate) racy_at_the_end: bool,
 }
 
@@ -47,15 +46,16 @@ pub(crate) struct FsRules {
 pub(crate) struct Devices {
     boundary: Time,
     window: Duration,
-    known: RwLock<Vec<(u64, WalkDevice)>>,
+    /// By `st_dev`.
+    table: RwLock<Vec<(u64, WalkDevice)>>,
 }
 
 impl Devices {
     pub(crate) fn new(boundary: Time, window: Duration) -> Self {
-        Self { boundary, window, known: RwLock::default() }
+        Self { boundary, window, table: RwLock::default() }
     }
 
-    /// The file system `dev`; `describe` is asked at the first meeting.
+    /// The rules of the file system `dev`; `describe` is called the first time.
     ///
     /// # Errors
     /// That of `describe`.
@@ -64,14 +64,14 @@ impl Devices {
         dev: u64,
         describe: impl FnOnce() -> Result<FileSystem, E>,
     ) -> Result<FsRules, E> {
-        let find = |known: &[(u64, WalkDevice)]| known.iter().find(|(d, _)| *d == dev).map(|(_, device)| device.rules);
-        if let Some(found) = find(&self.known.read().unwrap_or_else(PoisonError::into_inner)) {
-            return Ok(found);
+        let find = |table: &[(u64, WalkDevice)]| table.iter().find(|(d, _)| *d == dev).map(|(_, device)| device.rules);
+        if let Some(rules) = find(&self.table.read().unwrap_or_else(PoisonError::into_inner)) {
+            return Ok(rules);
         }
         let fs = describe()?;
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(found) = find(&known) {
-            return Ok(found);
+        let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(rules) = find(&table) {
+            return Ok(rules);
         }
         let facts = FsType(&fs.kind);
         let unknown_clock = !facts.has_local_clock() && fs.own_time.is_none();
@@ -83,7 +83,7 @@ impl Devices {
         let keeps_ctime = facts.keeps_ctime();
         let rule = RacyRule::new(boundary, self.window, keeps_ctime);
         let rules = FsRules {
-            device: DeviceNumber::new(known.len()),
+            device: DeviceNumber::new(table.len()),
             rule,
             may_automount: facts.may_automount(),
             stamps_prove_names: facts.stamps_prove_names(),
@@ -91,19 +91,19 @@ impl Devices {
             racy_at_the_end: unknown_clock,
         };
         let FileSystem { kind, identity, .. } = fs;
-        known.push((dev, WalkDevice { kind, identity, boundary, rules, keeps_ctime, unknown_clock }));
+        table.push((dev, WalkDevice { kind, identity, boundary, rules, keeps_ctime, unknown_clock }));
         Ok(rules)
     }
 
-    /// Whether a file system goes by this name, which says nothing if it is empty.
+    /// Whether a file system has this identity. An empty one proves nothing.
     pub(crate) fn is(&self, device: DeviceNumber, identity: &str) -> bool {
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        !identity.is_empty() && known.get(device.index()).is_some_and(|(_, d)| d.identity == identity)
+        let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
+        !identity.is_empty() && table.get(device.index()).is_some_and(|(_, d)| d.identity == identity)
     }
 
     /// The table in the order of the numbers.
     pub(crate) fn into_table(self) -> Vec<WalkDevice> {
-        let known = self.known.into_inner().unwrap_or_else(PoisonError::into_inner);
-        known.into_iter().map(|(_, device)| device).collect()
+        let table = self.table.into_inner().unwrap_or_else(PoisonError::into_inner);
+        table.into_iter().map(|(_, device)| device).collect()
     }
 }

@@ -1,10 +1,9 @@
 //! The racy rule (promise 1): which stamps are too young to prove that an entry will not change again
 //! without a new stamp.
 //!
-//! The idea is git's "racy git problem": a file that changes twice within one tick of the clock keeps
-//! its stamp. The window is longer than a tick because a long write sets the time before the data, and
-//! because later stores into an already dirty page of a shared mapping set no time at all until the
-//! kernel has written the page back.
+//! The idea is git's "racy git problem": a file that changes twice within one tick of the clock keeps its stamp. The
+//! window is longer than a tick for two reasons. A long write sets the time before the data. And later stores into an
+//! already dirty page of a shared mapping set no time at all until the kernel has written the page back.
 
 use std::time::Duration;
 
@@ -14,15 +13,15 @@ use crate::sys::clock;
 /// Never shorter by default than the coarsest stamps known (FAT: two seconds).
 const SHORTEST: Duration = Duration::from_secs(2);
 
-/// What the kernel's write-back takes to begin where it does not tell.
+/// How long the kernel's write-back takes to begin, if the system does not say.
 const USUAL_WRITE_BACK: Duration = Duration::from_secs(35);
 
-/// A stamp without nanoseconds is taken as one of a file system that keeps two-extra stamps (FAT).
+/// A stamp without nanoseconds is taken as one of a file system that keeps two-second stamps (FAT).
 const COARSEST_GRANULE: Duration = Duration::from_secs(2);
 
-/// How much of time a stamp stands for. File systems cut the time off at what they can keep: FAT at two
-/// seconds or ten milliseconds, many FUSE ones at a extra, NTFS at 100 ns. It need not be known which one
-/// this is: the zeros at a stamp's end tell. A stamp with such zeros by chance costs one more look.
+/// The span of time that a stamp stands for. File systems cut off what they cannot keep: FAT at two seconds or ten
+/// milliseconds, many FUSE ones at a second, NTFS at 100 ns. The zeros at the end of a stamp show it, whichever file
+/// system it is. A stamp that has such zeros by chance costs one more look.
 pub(crate) fn granule(stamp: Time) -> Duration {
     if stamp.nsec == 0 {
         return COARSEST_GRANULE;
@@ -34,8 +33,8 @@ pub(crate) fn granule(stamp: Time) -> Duration {
     Duration::from_nanos(granule.into())
 }
 
-/// The racy window where none is given: with `--settle` dirty pages have been written back before the
-/// walk, so that the coarsest stamp is enough; else the time until the kernel begins to do so.
+/// The racy window if none is given. If dirty pages are written back before the walk (`settle`), the span of the
+/// coarsest stamp is enough; else it is the time until the kernel begins to write back.
 pub(crate) fn default_window(settle: bool) -> Duration {
     if settle { SHORTEST } else { clock::write_back_delay().unwrap_or(USUAL_WRITE_BACK).max(SHORTEST) }
 }
@@ -43,7 +42,7 @@ pub(crate) fn default_window(settle: bool) -> Duration {
 /// The rule for one file system.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RacyRule {
-    /// Boundary less window.
+    /// The boundary less the window.
     threshold: Time,
     keeps_ctime: bool,
 }
@@ -66,14 +65,14 @@ fn latest(stamp: Time) -> Time {
     stamp.saturating_add(granule(stamp).saturating_sub(Duration::from_nanos(1)))
 }
 
-/// The extra rule, for file systems whose clock cannot be asked: the newest stamp that a walk saw tells
-/// what time it was there at the least. An entry whose stamp may be of the time of the walk is racy, by
-/// whatever the clocks differ. (borg's rule for its files cache, widened by how long the walk took.)
+/// The second rule, for file systems whose clock cannot be asked. It was at least as late there as the newest stamp that
+/// the walk saw. An entry is racy if its stamp may be from the time of the walk, however far the clocks differ.
+/// (borg's rule for its files cache, widened by how long the walk took.)
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct NewestRule {
     keeps_ctime: bool,
     walk: Duration,
-    /// By the local clock: a later stamp is from the future, and tells nothing of a clock that is behind.
+    /// By the local clock. A later stamp is from the future and proves nothing about a clock that is behind.
     now: Time,
     newest: Option<Time>,
 }
@@ -87,7 +86,7 @@ impl NewestRule {
         if self.keeps_ctime { stat.ctime } else { stat.mtime }
     }
 
-    /// First every entry is seen.
+    /// Takes an entry into account; all of them before the first question.
     pub(crate) fn see(&mut self, stat: &Stat) {
         let stamp = self.stamp(stat);
         if stamp <= self.now {
@@ -95,7 +94,7 @@ impl NewestRule {
         }
     }
 
-    /// Whether an entry's stamp may be of the time of the walk.
+    /// Whether an entry's stamp may be from the time of the walk.
     pub(crate) fn is_racy(&self, stat: &Stat) -> bool {
         self.newest.is_some_and(|newest| latest(self.stamp(stat)) >= newest.saturating_sub(self.walk))
     }
@@ -106,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_zeros_of_a_stamp_tell_its_granule() {
+    fn the_zeros_of_a_stamp_show_its_granule() {
         for (nsec, granule_nsec) in [
             (0, 2_000_000_000),
             (1, 1),

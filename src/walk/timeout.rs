@@ -1,4 +1,4 @@
-//! How long to wait for an answer of the system, and when to say so.
+//! How long to wait for an answer from the system, and when to report that.
 
 use std::io;
 use std::path::Path;
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::monitor::Monitor;
 use crate::path::PathExt as _;
 
-/// A call that lasts longer is worth a word.
+/// A call that lasts longer is reported.
 const REPORT_AFTER: Duration = Duration::from_secs(10);
 
 /// A call that is waited for.
@@ -25,7 +25,7 @@ impl Default for CallTimer {
 }
 
 impl CallTimer {
-    /// How long it lasts, if it is time to say so: after ten seconds, and whenever it has doubled since.
+    /// How long it lasts, if that is to be reported: after ten seconds, and each time it has doubled.
     pub(super) fn should_report(&mut self) -> Option<Duration> {
         let waited = self.since.elapsed();
         if waited < self.next {
@@ -41,21 +41,20 @@ pub(super) fn timeout_error(timeout: Duration, path: &Path) -> io::Error {
     io::Error::new(io::ErrorKind::TimedOut, format!("no answer within {timeout:?} for {}", path.shown()))
 }
 
-/// Asks the system something about a path in a thread of its own, which is left behind if there is no
-/// answer within the timeout.
+/// Makes calls about a path in a thread of its own, which is left behind if it does not end within the timeout.
 ///
 /// # Errors
-/// That of the question; `TimedOut`.
+/// That of the calls; `TimedOut`.
 pub(crate) fn with_timeout<T: Send + 'static>(
     path: &Path,
     timeout: Option<Duration>,
     monitor: &dyn Monitor,
-    question: impl FnOnce() -> io::Result<T> + Send + 'static,
+    calls: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
     let (answer, answered) = mpsc::sync_channel(1);
-    std::thread::Builder::new().name("ask".into()).spawn(move || {
-        // Whoever asked may be gone by now.
-        let _ = answer.send(question());
+    std::thread::Builder::new().name("call".into()).spawn(move || {
+        // The caller may have given up by now.
+        let _ = answer.send(calls());
     })?;
     let mut timer = CallTimer::default();
     loop {

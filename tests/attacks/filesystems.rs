@@ -1,5 +1,5 @@
-//! The promises on the file system that `TMPDIR` lies on, whatever it is: each test asks first what it can do, and asks of
-//! it no more. `tools/test-fs` and `tools/test-vm` run these on every file system that they can mount.
+//! The promises on the file system that `TMPDIR` lies on, whatever it is: each test asks first what it can do, and asks
+//! of it no more. `tools/test-fs` and `tools/test-vm` run these on every file system that they can mount.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;

@@ -37,8 +37,8 @@ fn populate(env: &TestEnv, dir: &str) {
     }
 }
 
-/// Checks that no form of the list of `old.snap` and `new.snap` comes out, neither on standard output nor in a file, and
-/// that the refusal gives this reason.
+/// Checks that no form of the list of `old.snap` and `new.snap` comes out, neither on standard output nor in a file,
+/// and that the refusal gives this reason.
 fn refused(env: &TestEnv, attack: &mut Attack, more: &[&str], reason: &str) {
     env.write("list", "as it was");
     let before = env.names("");

@@ -123,10 +123,11 @@ fn a_timeout_has_to_be_one_and_needs_the_native_walker() {
     let env = TestEnv::new();
     let snap = ["snap", "tree", "-o", "a.snap", "--io-timeout"];
     let run = env.run([&snap[..], &["0"]].concat());
-    assert!(run.stderr.contains("nothing answers in no time; write it as 30s or 2min"), "{}", run.stderr);
+    assert!(run.stderr.contains("a timeout of zero gives up on everything; write it as 30s or 2min"), "{}", run.stderr);
     let error = env.run([&snap[..], &["1s", "--walker", "portable"]].concat()).failure(2);
-    assert!(error.contains(
-            "only the native walker can give up on a file system that does not answer; leave out --io-timeout, or --walker portable"
-        ), "{error}");
+    assert!(
+        error.contains("an I/O timeout needs the native walker; leave out --io-timeout, or --walker portable"),
+        "{error}"
+    );
     assert_eq!(env.names(""), ["tree"]);
 }

@@ -78,7 +78,7 @@ fn a_snapshot_against_itself_gives_nothing() {
         let run = env.run(["diff", "a.snap", "a.snap", "--emit", format, "--exit-code"]);
         assert_eq!(run.code, Some(0), "{format}");
         assert_eq!(run.stdout, if format == "text" { "no changes\n" } else { "" });
-        assert_eq!(run.stderr, "fastdiff: note: both snapshots are the same, so that nothing differs\n");
+        assert_eq!(run.stderr, "fastdiff: note: OLD and NEW are the same snapshot, so there are no differences\n");
     }
     std::fs::copy(env.path("a.snap"), env.path("copy.snap")).unwrap();
     assert_eq!(env.run(["diff", "a.snap", "copy.snap", "--emit", "paths"]).stdout, "", "nor against its copy");

@@ -52,7 +52,7 @@ fn hints_that_prove_nothing_are_not_used_unless_they_are_trusted() {
     let late = "# complete since 2999-01-01T00:00:00Z\n01/sub\n";
     let other = format!("# complete since base {}\n01/sub\n", "0".repeat(32));
     let cases: [(&str, &str); 7] = [
-        ("01/sub\n", "do not say what they are complete since"),
+        ("01/sub\n", "do not say since when they are complete; --trust-hints"),
         (late, "have to be since"),
         (&other, "another snapshot than the base"),
         ("# overflow\n", "lost events"),
@@ -63,7 +63,7 @@ fn hints_that_prove_nothing_are_not_used_unless_they_are_trusted() {
     for (text, why) in cases {
         env.write("hints", text);
         let run = env.snap_with("new.snap", &["--base", "base.snap", "--hints", "hints", "--audit", "0"]);
-        assert!(run.stderr.contains("everything was looked at") && run.stderr.contains(why), "{}", run.stderr);
+        assert!(run.stderr.contains("so everything was read") && run.stderr.contains(why), "{}", run.stderr);
         assert_eq!(
             (run.code, env.changes("base.snap", "new.snap")),
             (Some(0), all.to_owned()),
@@ -77,9 +77,13 @@ fn hints_that_prove_nothing_are_not_used_unless_they_are_trusted() {
     }
     env.write("hints", "01/sub\n");
     let run = env.snap_with("new.snap", &["--hints", "hints"]);
-    assert!(run.stderr.contains("there is no --base"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("there is no base since which they could be complete; name one with --base"),
+        "{}",
+        run.stderr
+    );
     let run = env.snap_with("new.snap", &["--base", "base.snap", "--walker", "portable", "--hints", "hints"]);
-    assert!(run.stderr.contains("only the native walker takes them"), "{}", run.stderr);
+    assert!(run.stderr.contains("only the native walker can use them"), "{}", run.stderr);
 }
 
 #[test]
@@ -89,7 +93,7 @@ fn a_watchman_that_cannot_answer_proves_nothing() {
     env.write("hints", "{\"error\": \"invalid clockspec\"}");
     let run = env.snap_with("new.snap", &["--base", "base.snap", "--hints", "hints", "--trust-hints"]);
     assert!(run.stderr.contains("watchman failed: invalid clockspec"), "{}", run.stderr);
-    assert!(env.changes("base.snap", "new.snap").contains("01/sub/file"), "everything was looked at");
+    assert!(env.changes("base.snap", "new.snap").contains("01/sub/file"), "everything was read");
 }
 
 #[test]
@@ -100,7 +104,7 @@ fn hints_that_cannot_be_read_are_an_error_that_names_them() {
     assert!(error.contains("cannot read --hints missing: No such file"), "{error}");
     for (text, says) in [
         ("# complete since noon\n", "hints hints: hint 1 is not `# complete since TIME"),
-        ("{]", "hints hints: is no answer of watchman"),
+        ("{]", "hints hints: not an answer of watchman"),
     ] {
         env.write("hints", text);
         let error = run(&["--hints", "hints"]).failure(2);
@@ -299,5 +303,5 @@ fn the_answers_of_the_real_watchman_narrow_a_scan() {
     env.write("answer", watchman("anew", &format!("since $PWD/tree {clock}")).success());
     let run = env.snap_with("last.snap", &["--base", "new.snap", "--hints", "answer", "--audit", "0"]);
     watchman("anew", "shutdown-server").success();
-    assert!(run.stderr.contains("everything was looked at: watchman"), "{}", run.stderr);
+    assert!(run.stderr.contains("so everything was read: watchman"), "{}", run.stderr);
 }

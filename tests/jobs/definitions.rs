@@ -245,7 +245,7 @@ fn a_pattern_that_names_the_root_itself_is_told() {
     assert_eq!(run.code, Some(0));
     assert_eq!(
         run.stderr,
-        "fastdiff: warning: exclude pattern [ROOT]/tree/sub: patterns are relative to each root, this one should begin with /sub\n"
+        "fastdiff: warning: exclude pattern [ROOT]/tree/sub: patterns are relative to each root; write /sub instead\n"
     );
 }
 

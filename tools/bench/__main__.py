@@ -19,7 +19,10 @@ import sections
 from core import MB, PROJECT, Failure, machine, output, progress, smallest_peak, table, versions
 from trees import Trees
 
-PEERS = {"bfs": "bfs", "fdfind": "fd-find", "rsync": "rsync", "git": "git", "restic": "restic", "borg": "borgbackup", "bup": "bup"}
+PEERS = {
+    "bfs": "bfs", "fdfind": "fd-find", "rsync": "rsync", "git": "git", "restic": "restic", "borg": "borgbackup",
+    "bup": "bup",
+}
 RATIOS = PROJECT / "tools/bench/ratios.json"
 LIMITS = PROJECT / "tools/bench/limits.json"
 
@@ -62,7 +65,8 @@ def figures_of(walks, again, named, first, diffs, entries):
         "snap --hints --overlay of 100 directories, as a part of snap: 1 /": named[0].median / named[2].median,
     }
     figures |= {f"snap is faster than {run.name} by": run.median / snap.median for run in walks[3:] if not run.skipped}
-    figures |= {f"snap --base is faster than {run.name} by": run.median / base.median for run in again[2:] if not run.skipped}
+    figures |= {f"snap --base is faster than {run.name} by": run.median / base.median
+                for run in again[2:] if not run.skipped}
     figures |= {f"snap is faster than {run.name} by": run.median / snap.median
                 for run in again[2:] if run.name.split()[0] in ("restic", "borg", "bup") and not run.skipped}
     figures |= {f"{run.name}, as a part of snap: 1 /": snap.median / run.median for run, _, _ in diffs}
@@ -99,7 +103,8 @@ def gate(figures):
         # Of the floor more is worse, of a peer less.
         behind = figures[name] / kept if "multiple" in name else kept / figures[name]
         good &= behind <= SLACK
-        rows.append([name, f"{figures[name]:.2f}", f"{kept:.2f}", "ok" if behind <= SLACK else f"**{(behind - 1) * 100:.0f} % behind**"])
+        verdict = "ok" if behind <= SLACK else f"**{(behind - 1) * 100:.0f} % behind**"
+        rows.append([name, f"{figures[name]:.2f}", f"{kept:.2f}", verdict])
     table(["ratio", "measured", "in the repository", ""], rows)
     return good
 
@@ -133,13 +138,15 @@ def bench(options, scratch):
     if frozen and not frozen[0].skipped:
         fixed = min(run.median for run in frozen[1:6])
         figures["snap, cold, as a multiple of the best number of threads"] = frozen[0].median / fixed
-        figures["snap, cold, is faster than every peer by"] = min(r.median for r in frozen[6:] if not r.skipped) / frozen[0].median
+        fastest = min(run.median for run in frozen[6:] if not run.skipped)
+        figures["snap, cold, is faster than every peer by"] = fastest / frozen[0].median
     judge(figures)
     if options.full:
         grown = sections.growth(lambda files: Trees(options, files), (50_000, 500_000, 5_000_000), options, sink)
         print("Growth, warm:\n")
         table(["entries", "snap, ms", "find, ms", "peak memory of snap"], [
-            [f"{size:,}", f"{runs[0].median * 1000:.0f}", f"{runs[1].median * 1000:.0f}", f"{runs[0].peak / MB:.0f} MB"] if runs
+            [f"{size:,}", f"{runs[0].median * 1000:.0f}", f"{runs[1].median * 1000:.0f}",
+             f"{runs[0].peak / MB:.0f} MB"] if runs
             else [f"{size:,}", f"skipped: {why}", "", ""] for size, runs, why in grown])
     print(f"Tree: {made['regular']:,} regular files, {made['directories']:,} directories in {made['levels']} levels, "
           f"{made['symlinks']:,} symlinks, {made['hardlinks']:,} hard links, largest directory {made['largest']:,} "
@@ -166,14 +173,17 @@ def main():
     parser.add_argument("--files", type=int, default=500_000, help="size of the tree (default %(default)s)")
     parser.add_argument("--rounds", type=int, default=7, help="measured rounds (default %(default)s)")
     parser.add_argument("--warm-up", type=int, default=1, help="rounds before these (default %(default)s)")
-    parser.add_argument("--cold-rounds", type=int, default=2, help="rounds with empty caches, 0 for none (default %(default)s)")
+    parser.add_argument("--cold-rounds", type=int, default=2,
+                        help="rounds with empty caches, 0 for none (default %(default)s)")
     parser.add_argument("--work", type=Path, default=PROJECT / "target/bench",
                         help="where the trees are kept; on a disk (default %(default)s)")
     parser.add_argument("--bin-dir", type=Path, default=target / "release", help="where fastdiff, floor and mktree are")
-    parser.add_argument("--quick", action="store_true", help="without git, restic, borg and bup, whose first runs take minutes")
+    parser.add_argument("--quick", action="store_true",
+                        help="without git, restic, borg and bup, whose first runs take minutes")
     parser.add_argument("--full", action="store_true", help="also with 50,000 and 5,000,000 files")
     parser.add_argument("--svg", type=Path, help="draw the walks into this file")
-    parser.add_argument("--check", action="store_true", help="exit 1 when a ratio is 25 %% behind tools/bench/ratios.json")
+    parser.add_argument("--check", action="store_true",
+                        help="exit 1 when a ratio is 25 %% behind tools/bench/ratios.json")
     parser.add_argument("--save", action="store_true", help="write tools/bench/ratios.json")
     options = parser.parse_args()
     if options.rounds < 1 or options.warm_up < 0 or options.files < 2000:

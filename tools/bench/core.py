@@ -126,8 +126,8 @@ def smallest_peak():
 def versions():
     """The first line that each peer says about itself."""
     found = []
-    asked = (["find", "--version"], ["bfs", "--version"], ["fdfind", "--version"], ["rsync", "--version"], ["git", "--version"],
-             ["restic", "version"], ["borg", "--version"], ["bup", "--version"])
+    asked = (["find", "--version"], ["bfs", "--version"], ["fdfind", "--version"], ["rsync", "--version"],
+             ["git", "--version"], ["restic", "version"], ["borg", "--version"], ["bup", "--version"])
     for name, question in asked:
         path = shutil.which(name)
         if path:

@@ -32,7 +32,8 @@ def walkers(tree, entries, cold=False):
     return [
         peer("find -printf", ["find", tree, "-printf", FIELDS], lines=entries),
         peer("bfs -printf", ["bfs", tree, "-printf", FIELDS], lines=entries),
-        peer("fd -j16" if cold else "fd", [fd, "-uu", *(["-j16"] if cold else []), "--changed-before", "2100-01-01 00:00:00", ".", tree],
+        peer("fd -j16" if cold else "fd",
+             [fd, "-uu", *(["-j16"] if cold else []), "--changed-before", "2100-01-01 00:00:00", ".", tree],
              lines=entries - 1),
     ]
 

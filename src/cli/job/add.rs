@@ -121,7 +121,7 @@ pub(in crate::cli) fn run(args: &JobAddArgs, matches: &ArgMatches) -> Outcome {
         command: args.command.clone(),
     };
     definition.request()?.scan.check()?;
-    args.filter.tell_of_absolute(&definition.roots);
+    args.filter.warn_of_absolute(&definition.roots);
     placeholders::check(&definition, &definition.command.iter().map(Into::into).collect::<Vec<_>>())?;
     let mut config = args.state.config()?;
     config.add(&definition)?;

@@ -1,14 +1,15 @@
-//! How the children of two blocks are compared without being unpacked.
+//! Compares children of two blocks without unpacking them.
 
 use super::{BIRTH, Block, COUNT, FLAGS};
 
-/// How to compare the children of two blocks. Rows of the same layout are compared as bytes.
+/// How to compare the children of two blocks. If both have the same layout, rows are compared as bytes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pairing {
+    /// Both blocks have the same widths and bases.
     pub(crate) same_layout: bool,
     /// Both blocks hold the same names.
     pub(crate) same_names: bool,
-    /// Some child of either has a flag.
+    /// A child of either block has a flag.
     pub(crate) flagged: bool,
 }
 
@@ -22,8 +23,8 @@ impl Pairing {
         }
     }
 
-    /// How many children from these on are the same to the byte, flags included, at most `limit`. For blocks of the same
-    /// layout.
+    /// How many children, from these on and at most `limit`, have equal rows, flags included. Only for blocks of the
+    /// same layout.
     pub(crate) fn equal_rows(a: &Block<'_>, a_row: usize, b: &Block<'_>, b_row: usize, limit: usize) -> usize {
         const AT_ONCE: usize = 32;
         let limit = limit.min(a.count - a_row).min(b.count - b_row);
@@ -38,13 +39,13 @@ impl Pairing {
         equal
     }
 
-    /// Whether two children have the same metadata. Flags are not compared.
+    /// Whether two children have the same metadata. Flags do not count.
     pub(crate) fn equal(self, a: &Block<'_>, a_row: usize, b: &Block<'_>, b_row: usize) -> bool {
         let (a_bytes, b_bytes) = (a.row(a_row), b.row(b_row));
         if self.same_layout && a_bytes[..a.row_len] == b_bytes[..b.row_len] {
             return true;
         }
-        // The birth time takes no part in what "unchanged" means.
+        // The birth time does not count either: see `Stat::birth`.
         (0..COUNT).filter(|i| *i != FLAGS && *i != BIRTH).all(|i| a.fields[i].of(a_bytes) == b.fields[i].of(b_bytes))
     }
 }

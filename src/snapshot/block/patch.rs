@@ -1,16 +1,16 @@
-//! A block with other metadata of a few children, without unpacking the others.
+//! Changes the metadata of a few children of a block without unpacking the others.
 
 use super::{Block, COUNT, Child, packing, to_fields};
 
 impl Block<'_> {
-    /// The block with these children in place of those of the same names; `data` is the block itself. None if all of it
-    /// would be packed in another way.
+    /// The block with other metadata for these children, each with its position; `data` is the block itself. None if
+    /// the new values need another layout.
     pub(crate) fn patched(&self, data: &[u8], children: &[(u32, Child<'_>)]) -> Option<Vec<u8>> {
         let mut bytes = data.to_vec();
         let rows = data.len() - self.rows.len();
         let values: Vec<_> =
             children.iter().map(|(row, child)| (*row as usize, to_fields(&child.stat, child.flags))).collect();
-        // The bytes may be others than those that the places are from.
+        // Another program may have changed the bytes since the positions were read.
         if values.iter().any(|(row, _)| *row >= self.count) {
             return None;
         }

@@ -1,71 +1,42 @@
-//! Makes the system calls of the walk. A server that went away, or a disk that tries and tries again, may
-//! let one hang for as long as it likes, and no thread can be taken out of it. So it is known at any time
-//! which call each thread is in, a watcher says which one lasts, and with a timeout the calls are made by
-//! threads that can be left behind.
+//! Makes the system calls of the walk.
+//!
+//! A server that went away, or a disk that keeps trying, may let a call hang, and a thread cannot be taken out of it.
+//! So each thread records which call it is in, and a watcher reports calls that last. With a timeout, helper threads
+//! make the calls, and can be left behind.
 
 use std::cell::RefCell;
 use std::io;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustc_hash::FxHashMap;
 
+use super::super::name;
 use super::super::timeout::{CallTimer, timeout_error};
-use super::super::{Name, name};
-use super::open_dir::{OpenDir, lock};
+use super::open_dir::OpenDir;
+use super::progress::CallProgress;
+use super::state::lock;
 use super::threads::thread;
 use crate::monitor::Monitor;
 use crate::path::to_path;
 
-/// So often the watcher looks.
+/// How often the watcher looks.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// A file system that left so many calls in a row without an answer is given up as a whole: else a dead
-/// server with a thousand directories cost a thousand timeouts.
+/// A file system that left so many calls in a row without an answer is given up as a whole. Otherwise a dead server
+/// with a thousand directories would cost a thousand timeouts.
 const DEAD_AFTER: u32 = 4;
 
 /// No more threads than this are left behind.
 const MOST_LEFT_BEHIND: u32 = 512;
 
-/// How far a thread is, for whoever waits for it.
-#[derive(Debug, Default)]
-pub(super) struct CallProgress {
-    calls: AtomicU64,
-    name: AtomicU64,
-}
-
-impl CallProgress {
-    /// The next call is about a name in the directory. Only the thread that makes the calls says so.
-    #[inline]
-    pub(super) fn about(&self, (start, len): Name) {
-        self.name.store(u64::from(start) << 16 | u64::from(len), Ordering::Relaxed);
-        self.calls.store(self.calls.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
-    }
-
-    /// The next call is about the directory itself.
-    pub(super) fn about_directory(&self) {
-        self.about((0, 0));
-    }
-
-    fn calls(&self) -> u64 {
-        self.calls.load(Ordering::Relaxed)
-    }
-
-    /// The name that the call is about; none for the directory itself.
-    fn current(&self) -> Option<Name> {
-        let packed = self.name.load(Ordering::Relaxed);
-        let (start, len) = ((packed >> 16) as u32, packed as u16);
-        (len > 0).then_some((start, len))
-    }
-}
-
-/// What a thread is at.
+/// The call that a thread is in.
 #[derive(Debug)]
 struct CurrentCall<D> {
-    node: Arc<OpenDir<D>>,
+    dir: Arc<OpenDir<D>>,
     names: Arc<Vec<u8>>,
     progress: Arc<CallProgress>,
 }
@@ -73,8 +44,8 @@ struct CurrentCall<D> {
 impl<D> CurrentCall<D> {
     fn path(&self) -> PathBuf {
         let path = match self.progress.current() {
-            Some(place) => self.node.path_of(name(&self.names, place)),
-            None => self.node.path(),
+            Some(place) => self.dir.path_of(name(&self.names, place)),
+            None => self.dir.path(),
         };
         to_path(&path).into_owned()
     }
@@ -83,7 +54,7 @@ impl<D> CurrentCall<D> {
 #[derive(Debug)]
 struct CallSlot<D> {
     current: Mutex<Option<CurrentCall<D>>>,
-    /// Where calls are made by the walk's own threads.
+    /// Used if the walk's own threads make the calls.
     progress: Arc<CallProgress>,
 }
 
@@ -107,7 +78,7 @@ struct HungCalls {
 type HelperCall = Box<dyn FnOnce() + Send>;
 
 thread_local! {
-    /// Makes the calls of this thread of the walk, and may be left behind.
+    /// Makes the calls of this thread, and may be left behind.
     static HELPER: RefCell<Option<Sender<HelperCall>>> = const { RefCell::new(None) };
 }
 
@@ -118,7 +89,7 @@ fn hand_over(job: HelperCall) -> io::Result<()> {
             jobs
         } else {
             let (sender, jobs) = mpsc::channel::<HelperCall>();
-            // It ends when the walk's thread ends, or has left it behind.
+            // It ends when the thread of the walk ends or leaves it behind.
             std::thread::Builder::new().name("walk-call".into()).spawn(move || jobs.iter().for_each(|job| job()))?;
             helper.insert(sender)
         };
@@ -137,24 +108,24 @@ impl<D: Send + 'static> WalkCalls<D> {
         }
     }
 
-    /// Makes calls about a directory or its `names`; the work says about which of them.
+    /// Makes calls about a directory or its `names`; the work records which of them.
     ///
     /// # Errors
     /// That of the work; `TimedOut` if one call did not return in time, or if the file system is given up.
     pub(super) fn make<T: Send + 'static>(
         &self,
-        node: &Arc<OpenDir<D>>,
+        dir: &Arc<OpenDir<D>>,
         names: &Arc<Vec<u8>>,
         work: impl FnOnce(&CallProgress) -> io::Result<T> + Send + 'static,
     ) -> io::Result<T> {
         let slot = &self.slots[thread() % self.slots.len()];
         let progress = if self.timeout.is_some() { Arc::default() } else { Arc::clone(&slot.progress) };
         progress.about_directory();
-        let current = CurrentCall { node: Arc::clone(node), names: Arc::clone(names), progress: Arc::clone(&progress) };
+        let current = CurrentCall { dir: Arc::clone(dir), names: Arc::clone(names), progress: Arc::clone(&progress) };
         *lock(&slot.current) = Some(current);
         let result = match self.timeout {
             None => work(&progress),
-            Some(timeout) => self.wait_for(timeout, node.opened.found.dev, slot, &progress, work),
+            Some(timeout) => self.wait_for(timeout, dir.opened.stat_at.dev, slot, &progress, work),
         };
         *lock(&slot.current) = None;
         result
@@ -174,7 +145,7 @@ impl<D: Send + 'static> WalkCalls<D> {
         let (answer, answered) = mpsc::sync_channel(1);
         let own = Arc::clone(progress);
         hand_over(Box::new(move || {
-            // Whoever asked may be gone by now.
+            // The caller may have given up by now.
             let _ = answer.send(work(&own));
         }))?;
         let mut seen = progress.calls();
@@ -224,7 +195,7 @@ impl<D: Send + 'static> WalkCalls<D> {
         }
     }
 
-    /// Says which calls last, until the walk is over.
+    /// Reports calls that last, until the walk is over.
     pub(super) fn watch(&self, monitor: &dyn Monitor, over: &WalkOver) {
         let mut seen: Vec<(u64, Option<CallTimer>)> = self.slots.iter().map(|_| (0, None)).collect();
         while !over.wait(LOOK) {
@@ -256,14 +227,14 @@ pub(super) struct WalkOver {
 }
 
 impl WalkOver {
-    /// Waits so long; true if the walk is over.
+    /// Waits at most this long; true if the walk is over.
     pub(super) fn wait(&self, long: Duration) -> bool {
         let over = lock(&self.over);
         *self.changed.wait_timeout_while(over, long, |over| !*over).unwrap_or_else(PoisonError::into_inner).0
     }
 }
 
-/// Says so when it is dropped, also by a panic.
+/// Tells the watcher when it is dropped, also by a panic.
 pub(super) struct AtEnd<'a>(pub(super) &'a WalkOver);
 
 impl Drop for AtEnd<'_> {

@@ -4,14 +4,15 @@ use std::ffi::{CStr, CString};
 use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use rustc_hash::FxHashSet;
 
 use super::super::hint_filter::Look;
-use super::super::{BaseDir, FsRules, Looked, Name, WalkEntry, name};
-use super::read::RawListing;
-use super::state::{ChildOutcome, DirState, ListingEnd, Subdir};
+use super::super::{BaseDir, FsRules, Name, StatReason, WalkEntry, name};
+use super::descriptors::SharedDir;
+use super::raw_listing::RawListing;
+use super::state::{ChildOutcome, DirState, ListingEnd, Subdir, lock};
 use crate::metadata::Flags;
 use crate::path::{push, to_bytes, to_path};
 use crate::sys::StatAt;
@@ -21,8 +22,8 @@ use crate::sys::native::{self, Dir};
 #[derive(Debug, Clone, Copy)]
 pub(super) struct OpenedDir {
     /// Its stat, taken before it was listed.
-    pub(super) found: StatAt,
-    /// What it takes from its file system.
+    pub(super) stat_at: StatAt,
+    /// The rules of its file system.
     pub(super) rules: FsRules,
 }
 
@@ -31,22 +32,24 @@ impl OpenedDir {
     pub(super) fn flags(&self, child: &StatAt) -> Flags {
         let mut flags = Flags::empty();
         flags.set(Flags::RACY, self.rules.rule.is_racy(&child.stat));
-        flags.set(Flags::FOREIGN, child.dev != self.found.dev);
+        flags.set(Flags::FOREIGN, child.dev != self.stat_at.dev);
         flags
     }
 }
 
+/// Where a directory lies.
 #[derive(Debug)]
 enum DirPlace<D> {
     Root { number: usize, path: Box<Path> },
     Below { parent: Arc<OpenDir<D>>, slot: usize, name: CString },
 }
 
-/// What an earlier snapshot saves of looking into a directory.
+/// What the base saves of reading a directory.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reuse {
-    /// What it knows, if this is still the same directory.
-    pub(super) known: Option<BaseDir>,
+    /// The directory in the base, if this is still the same one.
+    pub(super) base: Option<BaseDir>,
+    /// What has to be read in any case.
     pub(super) look: Look,
 }
 
@@ -55,17 +58,14 @@ pub(super) struct Reuse {
 pub(super) struct OpenDir<D> {
     place: DirPlace<D>,
     pub(super) opened: OpenedDir,
-    /// What an earlier snapshot knows of this very directory.
-    pub(super) known: Option<BaseDir>,
+    /// This very directory in the base.
+    pub(super) base: Option<BaseDir>,
     pub(super) look: Look,
-    /// Open as long as it is read or children have to be opened.
-    dir: Mutex<Option<Arc<Dir>>>,
-    /// Who still needs the descriptor: the reader, and each child directory until it is opened.
-    users: AtomicUsize,
+    pub(super) descriptor: SharedDir,
     /// What is not finished: the reading, and each child directory.
     pending: AtomicUsize,
     state: Mutex<DirState<D>>,
-    again: Mutex<Relisting>,
+    relisting: Mutex<Relisting>,
 }
 
 /// Later listings of a directory from which child directories vanish.
@@ -75,19 +75,15 @@ struct Relisting {
     times: u8,
 }
 
-/// So often a directory is listed again because child directories vanish from it one after the other.
+/// A directory from which child directories vanish one after the other is listed again at most this often.
 const MOST_LISTINGS: u8 = 32;
-
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 impl<D> Drop for OpenDir<D> {
     /// Lets go of the chain to the root without recursion: the tree may be deeper than the stack.
     fn drop(&mut self) {
         let mut next = self.take_parent();
-        while let Some(mut node) = next.and_then(Arc::into_inner) {
-            next = node.take_parent();
+        while let Some(mut dir) = next.and_then(Arc::into_inner) {
+            next = dir.take_parent();
         }
     }
 }
@@ -101,36 +97,37 @@ impl<D> OpenDir<D> {
         }
     }
 
-    fn new(place: DirPlace<D>, opened: OpenedDir, reuse: Reuse, dir: Arc<Dir>) -> Self {
+    fn new(place: DirPlace<D>, opened: OpenedDir, reuse: Reuse, descriptor: SharedDir) -> Self {
         Self {
             place,
             opened,
-            known: reuse.known,
+            base: reuse.base,
             look: reuse.look,
-            dir: Mutex::new(Some(dir)),
-            users: AtomicUsize::new(1),
+            descriptor,
             pending: AtomicUsize::new(1),
             state: Mutex::default(),
-            again: Mutex::default(),
+            relisting: Mutex::default(),
         }
     }
 
-    pub(super) fn root(number: usize, path: &Path, opened: OpenedDir, reuse: Reuse, dir: Arc<Dir>) -> Self {
-        Self::new(DirPlace::Root { number, path: path.into() }, opened, reuse, dir)
+    /// A root.
+    pub(super) fn root(number: usize, path: &Path, opened: OpenedDir, reuse: Reuse, descriptor: SharedDir) -> Self {
+        Self::new(DirPlace::Root { number, path: path.into() }, opened, reuse, descriptor)
     }
 
+    /// The child directory in a slot of its parent.
     pub(super) fn child(
         parent: &Arc<Self>,
         slot: usize,
         name: CString,
         opened: OpenedDir,
         reuse: Reuse,
-        dir: Arc<Dir>,
+        descriptor: SharedDir,
     ) -> Self {
-        Self::new(DirPlace::Below { parent: Arc::clone(parent), slot, name }, opened, reuse, dir)
+        Self::new(DirPlace::Below { parent: Arc::clone(parent), slot, name }, opened, reuse, descriptor)
     }
 
-    /// The parent and the place there; none for a root.
+    /// The parent and the slot there; none for a root.
     pub(super) fn place(&self) -> Option<(Arc<Self>, usize)> {
         match &self.place {
             DirPlace::Root { .. } => None,
@@ -138,7 +135,7 @@ impl<D> OpenDir<D> {
         }
     }
 
-    /// The number of a root, or the place in the parent.
+    /// The number of a root, or the slot in the parent.
     pub(super) fn slot(&self) -> usize {
         match &self.place {
             DirPlace::Root { number, .. } => *number,
@@ -158,19 +155,19 @@ impl<D> OpenDir<D> {
     }
 
     fn ancestors(&self) -> impl Iterator<Item = &Self> {
-        std::iter::successors(Some(self), |n| n.parent().map(Arc::as_ref))
+        std::iter::successors(Some(self), |dir| dir.parent().map(Arc::as_ref))
     }
 
-    /// Whether this directory or one above it is `found`.
-    pub(super) fn shows(&self, found: &StatAt) -> bool {
-        self.ancestors().any(|n| n.opened.found.dev == found.dev && n.opened.found.stat.ino == found.stat.ino)
+    /// Whether this directory or one above it is `other`.
+    pub(super) fn shows(&self, other: &StatAt) -> bool {
+        self.ancestors().any(|dir| dir.opened.stat_at.dev == other.dev && dir.opened.stat_at.stat.ino == other.stat.ino)
     }
 
     /// The names from the root down to this directory, which is not a root itself.
     fn names(&self) -> Vec<&CStr> {
         let mut names: Vec<_> = self
             .ancestors()
-            .filter_map(|n| match &n.place {
+            .filter_map(|dir| match &dir.place {
                 DirPlace::Root { .. } => None,
                 DirPlace::Below { name, .. } => Some(name.as_c_str()),
             })
@@ -181,7 +178,7 @@ impl<D> OpenDir<D> {
 
     fn root_path(&self) -> &Path {
         self.ancestors()
-            .find_map(|n| match &n.place {
+            .find_map(|dir| match &dir.place {
                 DirPlace::Root { path, .. } => Some(&**path),
                 DirPlace::Below { .. } => None,
             })
@@ -213,91 +210,76 @@ impl<D> OpenDir<D> {
         path
     }
 
-    /// The open directory, unless it was closed to save descriptors.
-    pub(super) fn open_dir(&self) -> Option<Arc<Dir>> {
-        lock(&self.dir).clone()
-    }
-
-    /// The open directory. If it was closed to save descriptors, it is opened again from the nearest
-    /// open ancestor down, and has to be the same.
-    pub(super) fn descriptor(&self) -> io::Result<Arc<Dir>> {
-        // That it is not found by its old path says nothing of what it holds.
+    /// The open directory. If it was closed early, it is opened again from the nearest open ancestor down, and has to
+    /// be the same.
+    pub(super) fn open_again(&self) -> io::Result<Arc<Dir>> {
+        // If its old path leads nowhere, that says nothing about its content.
         self.reopened().map_err(|e| if e.kind() == io::ErrorKind::NotFound { stale() } else { e })
     }
 
     fn reopened(&self) -> io::Result<Arc<Dir>> {
         let mut closed = Vec::new();
-        let mut dir = None;
-        for node in self.ancestors() {
-            dir = node.open_dir();
-            if dir.is_some() {
+        let mut open = None;
+        for dir in self.ancestors() {
+            open = dir.descriptor.get();
+            if open.is_some() {
                 break;
             }
-            closed.push(node);
+            closed.push(dir);
         }
-        for node in closed.iter().rev() {
-            let fd = match (&node.place, &dir) {
+        for dir in closed.iter().rev() {
+            let fd = match (&dir.place, &open) {
                 (DirPlace::Below { name, .. }, Some(above)) => native::open_child(above, name)?,
                 (DirPlace::Root { path, .. }, _) => native::open_root(path)?,
                 (DirPlace::Below { .. }, None) => return Err(stale()),
             };
             let now = native::stat_open(&fd)?;
-            let then = &node.opened.found;
+            let then = &dir.opened.stat_at;
             if (now.dev, now.stat.ino) != (then.dev, then.stat.ino) {
                 return Err(stale());
             }
-            dir = Some(Arc::new(fd));
+            open = Some(Arc::new(fd));
         }
-        dir.ok_or_else(stale)
-    }
-
-    /// Closes the descriptor although children still need it; true if it was open.
-    pub(super) fn close_early(&self) -> bool {
-        lock(&self.dir).take().is_some()
+        open.ok_or_else(stale)
     }
 
     /// Whether the parent neither finds nor lists this directory any more.
     pub(super) fn is_gone(&self) -> bool {
         let DirPlace::Below { parent, name, .. } = &self.place else { return false };
-        let Ok(above) = parent.descriptor() else { return false };
+        let Ok(above) = parent.open_again() else { return false };
         native::stat_child(&above, name).is_err_and(|e| e.kind() == io::ErrorKind::NotFound)
             && parent.still_lists(&above, name.to_bytes()).is_ok_and(|still| !still)
     }
 
-    /// Whether a listing made after the first still holds a name. Absence is proved by a listing, never by a
-    /// stat; one listing proves it for all names that it does not hold.
+    /// Whether a listing made after the first still holds a name. A listing proves absence, a stat never does; one
+    /// listing proves it for all names that it does not hold.
     pub(super) fn still_lists(&self, dir: &Dir, name: &[u8]) -> io::Result<bool> {
-        let mut again = lock(&self.again);
-        if again.names.as_ref().is_some_and(|names| !names.contains(name)) {
+        let mut relisting = lock(&self.relisting);
+        if relisting.names.as_ref().is_some_and(|names| !names.contains(name)) {
             return Ok(false);
         }
-        if again.times == MOST_LISTINGS {
-            return Err(io::Error::new(io::ErrorKind::ResourceBusy, "it changes too fast to be told"));
+        if relisting.times == MOST_LISTINGS {
+            return Err(io::Error::new(io::ErrorKind::ResourceBusy, "it changes too fast to be read"));
         }
-        again.times += 1;
-        let listed = match native::open_child(dir, c".").and_then(|anew| RawListing::read(&anew, None)) {
-            Ok(listed) => listed,
-            // It was removed itself.
+        relisting.times += 1;
+        let listing = match native::open_child(dir, c".").and_then(|again| RawListing::read(&again, None)) {
+            Ok(listing) => listing,
+            // The directory itself was removed.
             Err(e) if e.kind() == io::ErrorKind::NotFound => RawListing::default(),
             Err(e) => return Err(e),
         };
         let names: FxHashSet<_> =
-            listed.entries.iter().map(|(place, _)| super::super::name(&listed.names, *place).into()).collect();
+            listing.entries.iter().map(|(place, _)| super::super::name(&listing.names, *place).into()).collect();
         let still = names.contains(name);
-        again.names = Some(names);
+        relisting.names = Some(names);
         Ok(still)
     }
 
-    /// One user fewer of the descriptor; true if that closed it.
-    pub(super) fn release(&self) -> bool {
-        self.users.fetch_sub(1, Ordering::AcqRel) == 1 && lock(&self.dir).take().is_some()
-    }
-
-    /// Puts what was listed in place; returns the places of the child directories that have to be entered.
+    /// Puts what was listed in place; returns the slots of the child directories that have to be entered.
     pub(super) fn listed(&self, names: &Arc<Vec<u8>>, subdirs: Vec<Subdir<D>>) -> Vec<usize> {
         let is_pending = |(_, subdir): &(usize, &Subdir<D>)| matches!(subdir.outcome, ChildOutcome::Pending(_));
         let pending: Vec<_> = subdirs.iter().enumerate().filter(is_pending).map(|(slot, _)| slot).collect();
-        self.users.fetch_add(pending.len(), Ordering::AcqRel);
+        self.descriptor.add_users(pending.len());
         self.pending.fetch_add(pending.len(), Ordering::AcqRel);
         let mut state = lock(&self.state);
         state.listing.names = Arc::clone(names);
@@ -305,9 +287,9 @@ impl<D> OpenDir<D> {
         pending
     }
 
-    /// Adds a directory that was listed as something else; returns its place.
+    /// Adds a directory that was listed as something else; returns its slot.
     pub(super) fn add_late(&self, name: Name) -> usize {
-        self.users.fetch_add(1, Ordering::AcqRel);
+        self.descriptor.add_users(1);
         self.pending.fetch_add(1, Ordering::AcqRel);
         let mut state = lock(&self.state);
         state.sorted = false;
@@ -315,36 +297,36 @@ impl<D> OpenDir<D> {
         state.subdirs.len() - 1
     }
 
-    /// Puts the entries in place that are no directories.
-    pub(super) fn set_entries(&self, entries: Vec<WalkEntry>, looked: Looked) {
+    /// Puts the entries in place that are not directories.
+    pub(super) fn set_entries(&self, entries: Vec<WalkEntry>, stat_reason: StatReason) {
         let mut state = lock(&self.state);
         state.listing.entries = entries;
-        state.looked = looked;
+        state.stat_reason = stat_reason;
     }
 
-    /// Only these entries of the directory had to be looked at.
-    pub(super) fn set_passed(&self, entries: Vec<WalkEntry>, looked: Looked) {
-        self.set_entries(entries, looked);
-        lock(&self.state).passed = true;
+    /// Puts the entries in place that had to be read; the others are as in the base.
+    pub(super) fn set_patch(&self, entries: Vec<WalkEntry>, stat_reason: StatReason) {
+        self.set_entries(entries, stat_reason);
+        lock(&self.state).is_patch = true;
     }
 
-    pub(super) fn set_ended(&self, ended: ListingEnd) {
-        lock(&self.state).ended = ended;
+    pub(super) fn set_end(&self, end: ListingEnd) {
+        lock(&self.state).end = end;
     }
 
-    /// The names of the listing, where among them that of a child directory is, and what is known of it.
+    /// The names of the listing, the place of a child directory among them, and what the base knows of it.
     pub(super) fn subdir(&self, slot: usize) -> (Arc<Vec<u8>>, Name, Option<BaseDir>) {
         let state = lock(&self.state);
         let Subdir { name, outcome } = &state.subdirs[slot];
-        let known = if let ChildOutcome::Pending(known) = outcome { *known } else { None };
-        (Arc::clone(&state.listing.names), *name, known)
+        let base = if let ChildOutcome::Pending(base) = outcome { *base } else { None };
+        (Arc::clone(&state.listing.names), *name, base)
     }
 
     pub(super) fn set(&self, slot: usize, outcome: ChildOutcome<D>) {
         lock(&self.state).subdirs[slot].outcome = outcome;
     }
 
-    /// One thing fewer is pending; true if that was the last.
+    /// One part is done; true if that was the last.
     pub(super) fn complete(&self) -> bool {
         self.pending.fetch_sub(1, Ordering::AcqRel) == 1
     }
@@ -354,7 +336,7 @@ impl<D> OpenDir<D> {
         if !state.sorted {
             let names = Arc::clone(&state.listing.names);
             state.subdirs.sort_by(|a, b| name(&names, a.name).cmp(name(&names, b.name)));
-            // A name that was listed twice, as a directory and as something else that was one by the time it was looked at.
+            // A name that was listed twice: as a directory, and as something else that had become one when it was read.
             state.subdirs.dedup_by(|again, first| {
                 let is_same = name(&names, again.name) == name(&names, first.name);
                 if is_same && matches!(again.outcome, ChildOutcome::Dir { .. }) {

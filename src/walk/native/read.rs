@@ -1,10 +1,7 @@
-//! Reads one directory: lists it, applies the filter, sends its child directories to the other
-//! threads and stats the rest.
+//! Reads one directory: lists it, applies the filter, sends its child directories to the other threads and stats the
+//! rest.
 
-use std::cell::RefCell;
-use std::ffi::CStr;
 use std::io;
-use std::mem::MaybeUninit;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -14,13 +11,14 @@ use rayon::iter::{IndexedParallelIterator as _, ParallelIterator as _};
 use rayon::slice::ParallelSliceMut as _;
 use rustc_hash::FxHashSet;
 
-use super::super::{BaseListing, Looked, Name, Sink, WalkEntry, is_own, name, push_name, unknown};
+use super::super::{
+    BaseListing, BaseLookup, CarriedEntry, Name, Sink, StatReason, WalkEntry, carry, is_own, name, unknown,
+};
 use super::NativeWalk;
-use super::calls::CallProgress;
 use super::open_dir::OpenDir;
+use super::raw_listing::RawListing;
 use super::state::{ChildOutcome, ListingEnd, Subdir};
 use super::stats::Stats;
-
 use crate::filter::{CACHEDIR_SIGNATURE, CACHEDIR_TAG, Marker};
 use crate::metadata::{Flags, Kind};
 use crate::path::{push, to_path};
@@ -33,180 +31,181 @@ const SPLIT: usize = 2048;
 /// Files per piece of a split directory.
 const PIECE: usize = 256;
 
-/// Files of a split directory after which more threads may have come: whole pieces.
+/// Files of a split directory after which the extra pool may have started: whole pieces.
 const PART: usize = 256 * PIECE;
 
-thread_local! {
-    static BUFFER: RefCell<Vec<MaybeUninit<u8>>> =
-        RefCell::new(vec![MaybeUninit::uninit(); native::LISTING_BUFFER]);
-}
-
-/// What a listing came to.
+/// A listing without what the filter leaves out.
 #[derive(Default)]
-struct ReadOutcome {
+struct FilteredListing {
     names: Vec<u8>,
     subdirs: Vec<Name>,
     files: Vec<Name>,
+    /// It holds a `CACHEDIR.TAG`, which may leave the directory out.
     cache_tag: bool,
+    /// It holds a marker that leaves the directory out.
     excluded: bool,
 }
 
-impl<S: Sink> NativeWalk<'_, S> {
+impl<B: BaseLookup, S: Sink> NativeWalk<'_, B, S> {
     /// Reads an open directory and leaves the rest to whoever finishes last.
-    pub(super) fn read<'s>(&'s self, scope: &Scope<'s>, node: Arc<OpenDir<S::Done>>)
+    pub(super) fn read<'s>(&'s self, scope: &Scope<'s>, dir: Arc<OpenDir<S::Done>>)
     where
         S::Done: 's,
     {
         if self.monitor.cancelled() {
             self.cancelled.store(true, Ordering::Relaxed);
-            node.set_ended(ListingEnd::Gone);
+            dir.set_end(ListingEnd::Gone);
         } else {
-            match self.directory(&node) {
-                Ok(dir) => self.read_open(scope, &node, &dir),
-                Err(e) => self.cut(&node, e),
+            match self.descriptor(&dir) {
+                Ok(fd) => self.read_open(scope, &dir, &fd),
+                Err(e) => self.cut(&dir, e),
             }
         }
-        if node.release() || (self.open.load(Ordering::Relaxed) > self.open_limit && node.close_early()) {
-            self.open.fetch_sub(1, Ordering::Relaxed);
+        dir.descriptor.release();
+        if self.descriptors.is_exceeded() {
+            dir.descriptor.close();
         }
-        self.climb(node);
+        self.climb(dir);
     }
 
-    fn read_open<'s>(&'s self, scope: &Scope<'s>, node: &Arc<OpenDir<S::Done>>, dir: &Arc<Dir>)
+    fn read_open<'s>(&'s self, scope: &Scope<'s>, dir: &Arc<OpenDir<S::Done>>, fd: &Arc<Dir>)
     where
         S::Done: 's,
     {
-        if let Some(to_enter) = self.entries_of_base(node, dir) {
-            return self.spawn_all(scope, node, to_enter);
+        if let Some(to_enter) = self.patch_base(dir, fd) {
+            return self.spawn_all(scope, dir, to_enter);
         }
-        if let Some(listing_of_base) = self.names_without_listing(node)
-            && self.read_remembered(scope, node, dir, listing_of_base)
+        if let Some(base_listing) = self.reusable_listing(dir)
+            && self.read_by_base(scope, dir, fd, base_listing)
         {
             return;
         }
-        let mut listed = match self.list(node, dir) {
-            Ok(Some(listed)) => listed,
+        let mut listing = match self.list(dir, fd) {
+            Ok(Some(listing)) => listing,
             // A removed directory that is still open lists as ENOENT.
-            Ok(None) => return node.set_ended(ListingEnd::Gone),
-            Err(e) => return self.cut(node, e),
+            Ok(None) => return dir.set_end(ListingEnd::Gone),
+            Err(e) => return self.cut(dir, e),
         };
-        if !node.is_root() && (listed.excluded || listed.cache_tag && self.is_tagged(node, dir)) {
-            return node.set_ended(ListingEnd::Excluded);
+        if !dir.is_root() && (listing.excluded || listing.cache_tag && self.is_tagged(dir, fd)) {
+            return dir.set_end(ListingEnd::Excluded);
         }
-        sort(&mut listed.subdirs, &listed.names);
-        sort(&mut listed.files, &listed.names);
-        let names = Arc::new(listed.names);
-        let total = listed.files.len() + listed.subdirs.len();
-        let to_enter = node.listed(&names, self.known_subdirs(node, &names, listed.subdirs));
-        self.spawn_all(scope, node, to_enter);
-        let stated = self.stat_all(node, dir, &names, &Arc::new(listed.files)).and_then(|mut stated| {
-            if !stated.missing.is_empty() {
-                self.look_again(node, dir, &names, &mut stated)?;
+        sort(&mut listing.subdirs, &listing.names);
+        sort(&mut listing.files, &listing.names);
+        let names = Arc::new(listing.names);
+        let total = listing.files.len() + listing.subdirs.len();
+        let to_enter = dir.listed(&names, self.match_subdirs(dir, &names, listing.subdirs));
+        self.spawn_all(scope, dir, to_enter);
+        let stats = self.stat_all(dir, fd, &names, &Arc::new(listing.files)).and_then(|mut stats| {
+            if !stats.missing.is_empty() {
+                self.list_again(dir, fd, &names, &mut stats)?;
             }
-            Ok(stated)
+            Ok(stats)
         });
-        match stated {
-            Ok(stated) => self.take(scope, node, &names, stated),
+        match stats {
+            Ok(stats) => self.take(scope, dir, &names, stats),
             // No answer: its child directories are walked for nothing.
-            Err(e) => self.cut(node, e),
+            Err(e) => self.cut(dir, e),
         }
-        self.monitor.directory(&|| node.shown_path(), total as u64);
+        self.monitor.directory(&|| dir.shown_path(), total as u64);
     }
 
-    fn spawn_all<'s>(&'s self, scope: &Scope<'s>, node: &Arc<OpenDir<S::Done>>, slots: Vec<usize>)
+    fn spawn_all<'s>(&'s self, scope: &Scope<'s>, dir: &Arc<OpenDir<S::Done>>, slots: Vec<usize>)
     where
         S::Done: 's,
     {
         for slot in slots {
-            self.spawn(scope, node, slot);
+            self.spawn(scope, dir, slot);
         }
     }
 
-    fn spawn<'s>(&'s self, scope: &Scope<'s>, node: &Arc<OpenDir<S::Done>>, slot: usize)
+    /// Has a child directory read.
+    fn spawn<'s>(&'s self, scope: &Scope<'s>, dir: &Arc<OpenDir<S::Done>>, slot: usize)
     where
         S::Done: 's,
     {
-        if let Err(task) = self.extra.take((Arc::clone(node), slot)) {
+        if let Err(task) = self.extra_pool.take((Arc::clone(dir), slot)) {
             scope.spawn(move |scope| self.enter(scope, task));
         }
     }
 
-    /// Reads a directory whose names are known. False if they turn out not to be: then it has to be listed after all.
-    fn read_remembered<'s>(
+    /// Reads a directory by the names of the base. False if they are not the directory's after all: then it has to be
+    /// listed.
+    fn read_by_base<'s>(
         &'s self,
         scope: &Scope<'s>,
-        node: &Arc<OpenDir<S::Done>>,
-        dir: &Arc<Dir>,
-        listing_of_base: BaseListing,
+        dir: &Arc<OpenDir<S::Done>>,
+        fd: &Arc<Dir>,
+        base_listing: BaseListing,
     ) -> bool
     where
         S::Done: 's,
     {
-        let BaseListing { names, files, subdirs, .. } = listing_of_base;
+        let BaseListing { names, files, subdirs, .. } = base_listing;
         let names = Arc::new(names);
         let total = files.len() + subdirs.len();
-        // The files first: no child directory is entered by a name that has to be doubted.
-        let stated = self.stat_all(node, dir, &names, &Arc::new(files));
-        if stated.as_ref().is_ok_and(|stated| !stated.missing.is_empty() || !stated.late.is_empty()) {
+        // The files first: if one is missing, the names of the child directories are in doubt, too.
+        let stats = self.stat_all(dir, fd, &names, &Arc::new(files));
+        if stats.as_ref().is_ok_and(|stats| !stats.missing.is_empty() || !stats.late.is_empty()) {
             return false;
         }
         let subdirs =
-            subdirs.into_iter().map(|(name, known)| Subdir { name, outcome: ChildOutcome::Pending(Some(known)) });
-        let to_enter = node.listed(&names, subdirs.collect());
-        self.spawn_all(scope, node, to_enter);
-        match stated {
-            Ok(stated) => self.take(scope, node, &names, stated),
-            Err(e) => self.cut(node, e),
+            subdirs.into_iter().map(|(name, base)| Subdir { name, outcome: ChildOutcome::Pending(Some(base)) });
+        let to_enter = dir.listed(&names, subdirs.collect());
+        self.spawn_all(scope, dir, to_enter);
+        match stats {
+            Ok(stats) => self.take(scope, dir, &names, stats),
+            Err(e) => self.cut(dir, e),
         }
-        self.monitor.directory(&|| node.shown_path(), total as u64);
+        self.monitor.directory(&|| dir.shown_path(), total as u64);
         true
     }
 
     /// Puts the files of a directory in place.
-    fn take<'s>(&'s self, scope: &Scope<'s>, node: &Arc<OpenDir<S::Done>>, names: &Arc<Vec<u8>>, stated: Stats)
+    fn take<'s>(&'s self, scope: &Scope<'s>, dir: &Arc<OpenDir<S::Done>>, names: &Arc<Vec<u8>>, stats: Stats)
     where
         S::Done: 's,
     {
-        let Stats { mut entries, late, failed, .. } = stated;
+        let Stats { mut entries, late, failed, .. } = stats;
         if !failed.is_empty() {
-            entries.extend(failed.into_iter().filter_map(|(place, e)| self.unread(node, names, place, e)));
+            entries.extend(failed.into_iter().filter_map(|(place, e)| self.unread(dir, names, place, e)));
             entries.sort_unstable_by(|a, b| name(names, a.name).cmp(name(names, b.name)));
         }
-        let unhinted = self.plan.hint_filter.is_some_and(|hint_filter| !hint_filter.is_hinted(node.look))
-            && !Self::comes_from_left_out(node);
-        self.look_for_symlinks(node, names, &entries);
-        node.set_entries(entries, if unhinted { Looked::Unhinted } else { Looked::Asked });
+        let is_unhinted =
+            self.plan.hint_filter.is_some_and(|hint_filter| !hint_filter.is_hinted(dir.look, dir.base.as_ref()))
+                && !Self::was_left_out(dir);
+        self.report_hinted_symlinks(dir, names, &entries);
+        dir.set_entries(entries, if is_unhinted { StatReason::Unhinted } else { StatReason::Requested });
         for name in late {
-            self.spawn(scope, node, node.add_late(name));
+            self.spawn(scope, dir, dir.add_late(name));
         }
     }
 
-    /// The listing broke off: what was seen of it is not relied on.
-    fn cut(&self, node: &OpenDir<S::Done>, error: io::Error) {
-        self.monitor.warning(Warning { path: node.shown_path(), cause: Cause::Unlisted(error) });
-        node.set_ended(ListingEnd::Cut);
+    /// The listing broke off: the part that was read does not count.
+    fn cut(&self, dir: &OpenDir<S::Done>, error: io::Error) {
+        self.monitor.warning(Warning { path: dir.shown_path(), cause: Cause::Unlisted(error) });
+        dir.set_end(ListingEnd::Cut);
     }
 
     /// Lists a directory and leaves out what the filter says; none if it was removed meanwhile.
-    fn list(&self, node: &Arc<OpenDir<S::Done>>, dir: &Arc<Dir>) -> io::Result<Option<ReadOutcome>> {
-        let (open, listing) = (Arc::clone(dir), Arc::clone(node));
+    fn list(&self, dir: &Arc<OpenDir<S::Done>>, fd: &Arc<Dir>) -> io::Result<Option<FilteredListing>> {
+        let (open, own_dir) = (Arc::clone(fd), Arc::clone(dir));
         let raw =
-            self.calls.make(node, &Arc::default(), move |progress| match RawListing::read(&open, Some(progress)) {
-                Err(e) if e.kind() == io::ErrorKind::NotFound && listing.is_gone() => Ok(None),
+            self.calls.make(dir, &Arc::default(), move |progress| match RawListing::read(&open, Some(progress)) {
+                Err(e) if e.kind() == io::ErrorKind::NotFound && own_dir.is_gone() => Ok(None),
                 raw => raw.map(Some),
             })?;
         let Some(raw) = raw else { return Ok(None) };
         let filter = self.plan.filter;
-        let found = &node.opened.found;
-        let own: Vec<_> = self.plan.own_in(found.dev, found.stat.ino).collect();
-        let mut relative = if filter.has_patterns() { Some(node.relative()) } else { None };
-        let mut listed = ReadOutcome::default();
+        let stat_at = &dir.opened.stat_at;
+        let own: Vec<_> = self.plan.own_in(stat_at.dev, stat_at.stat.ino).collect();
+        let mut relative = if filter.has_patterns() { Some(dir.relative()) } else { None };
+        let mut listing = FilteredListing::default();
         for (place, kind) in raw.entries {
             let bytes = name(&raw.names, place);
             match filter.marker(bytes) {
                 Marker::None => {}
-                Marker::Excluded => listed.excluded = true,
-                Marker::CacheTag => listed.cache_tag = true,
+                Marker::Excluded => listing.excluded = true,
+                Marker::CacheTag => listing.cache_tag = true,
             }
             if !own.is_empty() && is_own(own.iter().copied(), bytes) {
                 continue;
@@ -219,20 +218,21 @@ impl<S: Sink> NativeWalk<'_, S> {
                     continue;
                 }
             }
-            if kind == Some(Kind::Dir) { listed.subdirs.push(place) } else { listed.files.push(place) }
+            if kind == Some(Kind::Dir) { listing.subdirs.push(place) } else { listing.files.push(place) }
         }
-        listed.names = raw.names;
-        Ok(Some(listed))
+        listing.names = raw.names;
+        Ok(Some(listing))
     }
 
-    fn is_tagged(&self, node: &Arc<OpenDir<S::Done>>, dir: &Arc<Dir>) -> bool {
+    /// Whether a directory holds a valid `CACHEDIR.TAG`.
+    fn is_tagged(&self, dir: &Arc<OpenDir<S::Done>>, fd: &Arc<Dir>) -> bool {
         const LEN: usize = CACHEDIR_SIGNATURE.len();
-        let open = Arc::clone(dir);
-        match self.calls.make(node, &Arc::default(), move |_| native::read_start::<LEN>(&open, c"CACHEDIR.TAG")) {
+        let open = Arc::clone(fd);
+        match self.calls.make(dir, &Arc::default(), move |_| native::read_start::<LEN>(&open, c"CACHEDIR.TAG")) {
             Ok(start) => start == CACHEDIR_SIGNATURE,
             Err(e) if e.kind() == io::ErrorKind::NotFound => false,
             Err(e) => {
-                let path = to_path(&node.path_of(CACHEDIR_TAG)).into_owned();
+                let path = to_path(&dir.path_of(CACHEDIR_TAG)).into_owned();
                 self.monitor.warning(Warning { path, cause: Cause::Marker(e) });
                 false
             }
@@ -242,8 +242,8 @@ impl<S: Sink> NativeWalk<'_, S> {
     /// Stats the files, by several threads if there are many.
     pub(super) fn stat_all(
         &self,
-        node: &Arc<OpenDir<S::Done>>,
-        dir: &Arc<Dir>,
+        dir: &Arc<OpenDir<S::Done>>,
+        fd: &Arc<Dir>,
         names: &Arc<Vec<u8>>,
         files: &Arc<Vec<Name>>,
     ) -> io::Result<Stats> {
@@ -251,14 +251,14 @@ impl<S: Sink> NativeWalk<'_, S> {
             return Ok(Stats::default());
         }
         let stat = |range: Range<usize>| {
-            let (dir, own_names, files, above) = (Arc::clone(dir), Arc::clone(names), Arc::clone(files), node.opened);
+            let (fd, own_names, files, opened) = (Arc::clone(fd), Arc::clone(names), Arc::clone(files), dir.opened);
             self.calls
-                .make(node, names, move |progress| Ok(Stats::of(&above, &dir, &own_names, &files[range], progress)))
+                .make(dir, names, move |progress| Ok(Stats::of(&opened, &fd, &own_names, &files[range], progress)))
         };
         if files.len() <= SPLIT {
             return stat(0..files.len());
         }
-        // Each piece has its place among the entries: there may be too many for a extra list.
+        // Each piece has its place among the entries: there may be too many for a second list.
         let unread = WalkEntry { name: files[0], stat: unknown(Kind::Unknown), flags: Flags::UNKNOWN };
         let mut entries = vec![unread; files.len()];
         let mut pieces = Vec::new();
@@ -267,98 +267,68 @@ impl<S: Sink> NativeWalk<'_, S> {
                 let from = number * PART + piece * PIECE;
                 Ok(stat(from..from + place.len())?.moved_to(place))
             });
-            pieces.append(&mut self.extra.divide(|| of_part.collect::<io::Result<Vec<_>>>())?);
+            pieces.append(&mut self.extra_pool.divide(|| of_part.collect::<io::Result<Vec<_>>>())?);
         }
         Ok(Stats::joined(entries, PIECE, pieces))
     }
 
-    /// An entry whose metadata cannot be read: as it was last known. Nothing if that was a directory: whatever
-    /// it is now, all that lay below is kept until that can be told.
-    fn unread(&self, node: &Arc<OpenDir<S::Done>>, names: &[u8], place: Name, error: io::Error) -> Option<WalkEntry> {
-        let path = node.path_of(name(names, place));
+    /// An entry whose metadata cannot be read: as it was last known. If that was a directory, it goes to the child
+    /// directories and nothing is returned: all below it is carried over until the entry can be read.
+    fn unread(&self, dir: &Arc<OpenDir<S::Done>>, names: &[u8], place: Name, error: io::Error) -> Option<WalkEntry> {
+        let path = dir.path_of(name(names, place));
         self.monitor.warning(Warning { path: to_path(&path).into_owned(), cause: Cause::Unread(error) });
-        let (stat, flags) = match self.sink.last_known(&path) {
+        let (stat, flags) = match carry(self.base, self.sink, &path) {
             None => (unknown(Kind::Unknown), Flags::UNKNOWN),
-            Some((stat, flags, None)) => (stat, flags & Flags::RACY | Flags::UNKNOWN | Flags::CARRIED),
+            Some(CarriedEntry { stat, flags, done: None }) => {
+                (stat, flags & Flags::RACY | Flags::UNKNOWN | Flags::CARRIED)
+            }
             was_directory => {
-                let slot = node.add_late(place);
-                self.child_opened(node);
-                self.deliver(node, slot, self.unlisted(&node.opened, None, was_directory));
+                let slot = dir.add_late(place);
+                dir.descriptor.release();
+                self.deliver(dir, slot, self.unlisted(&dir.opened, None, was_directory));
                 return None;
             }
         };
         Some(WalkEntry { name: place, stat, flags })
     }
 
-    /// Names that were listed and could not be found are gone only if a extra listing does not have them
-    /// either: absence is proved by a listing, never by a stat.
-    fn look_again(
+    /// Names that were listed and not found are gone only if a second listing lacks them, too: a listing proves
+    /// absence, a stat never does.
+    fn list_again(
         &self,
-        node: &Arc<OpenDir<S::Done>>,
-        dir: &Arc<Dir>,
+        dir: &Arc<OpenDir<S::Done>>,
+        fd: &Arc<Dir>,
         names: &Arc<Vec<u8>>,
-        stated: &mut Stats,
+        stats: &mut Stats,
     ) -> io::Result<()> {
-        let missing = std::mem::take(&mut stated.missing);
-        let (dir, own_names, above) = (Arc::clone(dir), Arc::clone(names), node.opened);
-        let again = self.calls.make(node, names, move |progress| {
-            // The first listing stands at the end of the directory; a new descriptor begins anew.
-            let listed = native::open_child(&dir, c".").and_then(|anew| RawListing::read(&anew, Some(progress)));
-            let again: FxHashSet<_> = match &listed {
-                Ok(listed) => listed.entries.iter().map(|(place, _)| name(&listed.names, *place)).collect(),
+        let missing = std::mem::take(&mut stats.missing);
+        let (fd, own_names, opened) = (Arc::clone(fd), Arc::clone(names), dir.opened);
+        let again = self.calls.make(dir, names, move |progress| {
+            // The first listing stands at the end of the directory; a new descriptor starts at the beginning.
+            let listing = native::open_child(&fd, c".").and_then(|fd| RawListing::read(&fd, Some(progress)));
+            let again: FxHashSet<_> = match &listing {
+                Ok(listing) => listing.entries.iter().map(|(place, _)| name(&listing.names, *place)).collect(),
                 Err(_) => FxHashSet::default(),
             };
-            let is_unknown = listed.as_ref().is_err_and(|e| e.kind() != io::ErrorKind::NotFound);
+            let is_unknown = listing.as_ref().is_err_and(|e| e.kind() != io::ErrorKind::NotFound);
             let still_there = |place: &Name| is_unknown || again.contains(name(&own_names, *place));
             let left: Vec<_> = missing.into_iter().filter(still_there).collect();
-            Ok(match listed {
+            Ok(match listing {
                 // Nothing more is known of these.
                 Err(e) if !left.is_empty() => Stats {
                     failed: left.into_iter().map(|place| (place, io::Error::from(e.kind()))).collect(),
                     ..Stats::default()
                 },
-                _ => Stats::of(&above, &dir, &own_names, &left, progress),
+                _ => Stats::of(&opened, &fd, &own_names, &left, progress),
             })
         })?;
-        stated.entries.extend(again.entries);
-        stated.late.extend(again.late);
-        stated.failed.extend(again.failed);
+        stats.entries.extend(again.entries);
+        stats.late.extend(again.late);
+        stats.failed.extend(again.failed);
         let still_missing = again.missing.into_iter().map(|place| (place, io::Error::from(io::ErrorKind::NotFound)));
-        stated.failed.extend(still_missing);
-        stated.entries.sort_unstable_by(|a, b| name(names, a.name).cmp(name(names, b.name)));
+        stats.failed.extend(still_missing);
+        stats.entries.sort_unstable_by(|a, b| name(names, a.name).cmp(name(names, b.name)));
         Ok(())
-    }
-}
-
-/// A listing as the system gives it.
-#[derive(Default)]
-pub(super) struct RawListing {
-    pub(super) names: Vec<u8>,
-    pub(super) entries: Vec<(Name, Option<Kind>)>,
-}
-
-impl RawListing {
-    pub(super) fn read(dir: &Dir, progress: Option<&CallProgress>) -> io::Result<Self> {
-        let mut raw = Self::default();
-        let mut too_large = false;
-        BUFFER.with_borrow_mut(|buffer| {
-            native::list(dir, buffer, |name, kind| {
-                if let Some(progress) = progress {
-                    progress.about_directory();
-                }
-                // Only some file systems make this necessary; an error shows again below.
-                let kind = kind.or_else(|| native::stat_child(dir, name).ok().map(|found| found.stat.kind()));
-                if raw.names.len() + name.count_bytes() >= u32::MAX as usize {
-                    too_large = true;
-                    return;
-                }
-                raw.entries.push((push_name(&mut raw.names, name.to_bytes()), kind));
-            })
-        })?;
-        if too_large {
-            return Err(io::Error::other("its names take more than 4 GiB"));
-        }
-        Ok(raw)
     }
 }
 
@@ -371,10 +341,4 @@ fn sort(files: &mut Vec<Name>, names: &[u8]) {
         files.sort_unstable_by(by_name);
     }
     files.dedup_by(|a, b| name(names, *a) == name(names, *b));
-}
-
-/// A name with its NUL. Names come from the system as C strings and are stored as such.
-pub(super) fn c_name(names: &[u8], (start, len): Name) -> &CStr {
-    let bytes = names.get(start as usize..=start as usize + usize::from(len)).unwrap_or_default();
-    CStr::from_bytes_with_nul(bytes).unwrap_or_default()
 }

@@ -1,20 +1,20 @@
-//! What the stats of a directory's files came to.
+//! Stats of a directory's files.
 
 use std::io;
 
 use super::super::{Name, WalkEntry};
-use super::calls::CallProgress;
 use super::open_dir::OpenedDir;
-use super::read::c_name;
+use super::progress::CallProgress;
+use super::raw_listing::c_name;
 use crate::metadata::Kind;
 use crate::sys::native::{self, Dir};
 
-/// What stats came to.
+/// The entries that were stat'ed, and those that were not.
 #[derive(Default)]
 pub(super) struct Stats {
     /// By name.
     pub(super) entries: Vec<WalkEntry>,
-    /// Directories, though listed as something else.
+    /// Directories that were listed as something else.
     pub(super) late: Vec<Name>,
     /// Listed, and not found.
     pub(super) missing: Vec<Name>,
@@ -23,7 +23,7 @@ pub(super) struct Stats {
 }
 
 impl Stats {
-    /// The entries, if every one was there, readable and no directory.
+    /// The entries, if each was there, could be read and is not a directory.
     pub(super) fn complete(self) -> Option<Vec<WalkEntry>> {
         (self.late.is_empty() && self.missing.is_empty() && self.failed.is_empty()).then_some(self.entries)
     }
@@ -35,7 +35,7 @@ impl Stats {
         (entries.len(), self)
     }
 
-    /// What pieces came to whose entries were moved to every `piece`th place of `entries`.
+    /// The stats of all pieces, whose entries were moved to every `piece`th place of `entries`.
     pub(super) fn joined(mut entries: Vec<WalkEntry>, piece: usize, pieces: Vec<(usize, Self)>) -> Self {
         let mut all = Self::default();
         let mut end = 0;
@@ -56,19 +56,19 @@ impl Stats {
 
     /// Stats these files of an open directory.
     pub(super) fn of(above: &OpenedDir, dir: &Dir, names: &[u8], files: &[Name], progress: &CallProgress) -> Self {
-        let mut stated = Self { entries: Vec::with_capacity(files.len()), ..Self::default() };
+        let mut stats = Self { entries: Vec::with_capacity(files.len()), ..Self::default() };
         for &place in files {
             progress.about(place);
             match native::stat_child(dir, c_name(names, place)) {
-                Ok(found) if found.stat.kind() == Kind::Dir => stated.late.push(place),
-                Ok(found) => {
-                    stated.entries.push(WalkEntry { name: place, stat: found.stat, flags: above.flags(&found) });
+                Ok(child) if child.stat.kind() == Kind::Dir => stats.late.push(place),
+                Ok(child) => {
+                    stats.entries.push(WalkEntry { name: place, stat: child.stat, flags: above.flags(&child) });
                 }
-                Err(e) if e.kind() == io::ErrorKind::NotFound => stated.missing.push(place),
-                Err(e) => stated.failed.push((place, e)),
+                Err(e) if e.kind() == io::ErrorKind::NotFound => stats.missing.push(place),
+                Err(e) => stats.failed.push((place, e)),
             }
         }
-        stated
+        stats
     }
 }
 
@@ -84,7 +84,7 @@ mod tests {
             stat: Stat { ino: u64::from(n), ..Stat::default() },
             flags: Flags::empty(),
         };
-        // Three pieces of four places, of which the extra lost two and the last is short.
+        // Three pieces of four places, of which the second lost two and the last is short.
         let found = [vec![0, 1, 2, 3], vec![4, 7], vec![8, 9]];
         let mut entries = vec![entry(99); 10];
         let places = entries.chunks_mut(4);

@@ -1,8 +1,11 @@
-//! How many threads walk. As many as there are processors are enough while every call is answered from memory; more
-//! would only get into each other's way. Calls that wait for a disk or a server keep no processor busy, and more of them
-//! at a time are answered sooner. So there is a extra pool, which comes when the processors of the first are idle, and takes
-//! over everything that is still to be read. It stays: on a walk from memory sixteen threads are hardly slower than two, so
-//! that it is not worth telling idle processors from those that other programs use. A short walk is over before it would come.
+//! How many threads walk.
+//!
+//! While every call is answered from memory, one thread per processor is enough; more would get into each other's way.
+//! Calls that wait for a disk or a server keep no processor busy, and many at a time are answered sooner. So there is an
+//! extra pool: it starts when the processors are idle, and takes over everything that is still to be read.
+//!
+//! It stays until the end. From memory sixteen threads are hardly slower than two, so it need not be found out why the
+//! processors are busy again. A short walk is over before the extra pool starts.
 
 use std::cell::Cell;
 use std::sync::OnceLock;
@@ -23,10 +26,10 @@ const MOST_REMOTE: usize = 32;
 /// A rotating disk has one arm.
 const MOST_ROTATING: usize = 4;
 
-/// So often it is looked whether the processors are idle.
+/// How often to look whether the processors are idle.
 const LOOK: Duration = Duration::from_millis(8);
 
-/// The extra pool comes when they were so many times in a row.
+/// The extra pool starts if they were, so many times in a row.
 const LOOKS: u32 = 2;
 
 /// The processors are idle if less than this part of them is used.
@@ -40,7 +43,7 @@ pub(super) struct Threads {
 }
 
 impl Threads {
-    /// As many as were asked for, or what the roots' file systems are worth.
+    /// As many as were asked for, or as suit the roots' file systems.
     pub(super) fn new(asked: Option<usize>, any_remote: bool, any_rotating: bool) -> Self {
         let cores = available_parallelism().map_or(1, usize::from);
         match asked {
@@ -53,7 +56,7 @@ impl Threads {
 }
 
 impl Threads {
-    /// Whether the processors are idle, where so much of their time was used in so long.
+    /// Whether the processors are idle if so much of their time was used in so long.
     fn are_idle(self, elapsed: Duration, used: Duration) -> bool {
         let cores = u32::try_from(self.first).unwrap_or(u32::MAX);
         used < elapsed.saturating_mul(cores).mul_f64(IDLE)
@@ -65,7 +68,7 @@ thread_local! {
     static POOL: Cell<usize> = const { Cell::new(0) };
 }
 
-/// The number of this thread among those of both crews.
+/// The number of this thread among those of both pools.
 pub(super) fn thread() -> usize {
     POOL.get() + rayon::current_thread_index().unwrap_or(0)
 }
@@ -116,7 +119,7 @@ pub(super) struct ExtraPool<T> {
 }
 
 impl<T: Send> ExtraPool<T> {
-    /// It has not come yet; what will be handed to it comes out of the receiver.
+    /// It has not started; what will be handed to it comes out of the receiver.
     pub(super) fn new() -> (Self, Receiver<Option<T>>) {
         let (tasks, handed) = mpsc::channel();
         (Self { pool: OnceLock::new(), tasks }, handed)
@@ -125,7 +128,7 @@ impl<T: Send> ExtraPool<T> {
     /// Hands a task of the first pool over.
     ///
     /// # Errors
-    /// The task, if there is nobody to take it.
+    /// The task, if the extra pool has not started or is itself calling.
     #[inline]
     pub(super) fn take(&self, task: T) -> Result<(), T> {
         if self.pool.get().is_none() || POOL.get() > 0 {
@@ -137,7 +140,7 @@ impl<T: Send> ExtraPool<T> {
         }
     }
 
-    /// Does work that is divided among all threads of the pool that is at work.
+    /// Does work that is divided among all threads of the pool that reads now.
     pub(super) fn divide<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
         match self.pool.get() {
             Some(pool) => pool.install(work),
@@ -145,7 +148,7 @@ impl<T: Send> ExtraPool<T> {
         }
     }
 
-    /// Comes if it is worth it, and does what is handed to it until the first pool is done.
+    /// Starts if the processors are idle, and does what is handed to it until the first pool is done.
     pub(super) fn run_if_idle<'s>(
         &'s self,
         threads: Threads,
@@ -157,7 +160,7 @@ impl<T: Send> ExtraPool<T> {
         if threads.most <= threads.first || !threads.wait_until_idle(handed) {
             return;
         }
-        // Where there is no room for it the first one goes on.
+        // If these threads cannot be started, the first pool goes on alone.
         let Ok(pool) = pool(threads.most, threads.first) else { return };
         self.pool.get_or_init(|| pool).in_place_scope(|scope| {
             while let Ok(Some(task)) = handed.recv() {
@@ -172,7 +175,7 @@ pub(super) struct FirstPoolDone<'a, T>(pub(super) &'a ExtraPool<T>);
 
 impl<T> Drop for FirstPoolDone<'_, T> {
     fn drop(&mut self) {
-        // It may have gone by itself.
+        // The extra pool may have ended by itself.
         let _ = self.0.tasks.send(None);
     }
 }
@@ -204,7 +207,7 @@ mod tests {
     fn task<'s>(extra: &'s ExtraPool<u32>, scope: &Scope<'s>, seen: &'s Seen, depth: u32) {
         std::thread::sleep(Duration::from_millis(1));
         seen.tasks.fetch_add(1, Ordering::Relaxed);
-        seen.by_second.fetch_or(thread() >= 2, Ordering::Relaxed);
+        seen.by_extra.fetch_or(thread() >= 2, Ordering::Relaxed);
         for depth in (0..depth).rev().take(2) {
             if let Err(depth) = extra.take(depth) {
                 scope.spawn(move |scope| task(extra, scope, seen, depth));
@@ -215,29 +218,29 @@ mod tests {
     #[derive(Default)]
     struct Seen {
         tasks: AtomicUsize,
-        by_second: AtomicBool,
+        by_extra: AtomicBool,
     }
 
     #[test]
-    fn the_second_crew_takes_over_what_the_first_has_not_begun() {
+    fn the_extra_pool_takes_over_what_the_first_has_not_begun() {
         let threads = Threads { first: 2, most: 8 };
         let (extra, handed) = ExtraPool::new();
         let seen = Seen::default();
         std::thread::scope(|own| {
             let (extra, seen) = (&extra, &seen);
-            let come = move || extra.run_if_idle(threads, &handed, |scope, depth| task(extra, scope, seen, depth));
-            own.spawn(come);
+            let run = move || extra.run_if_idle(threads, &handed, |scope, depth| task(extra, scope, seen, depth));
+            own.spawn(run);
             let _done = FirstPoolDone(extra);
             threads.first_pool().expect("threads").scope(|scope| task(extra, scope, seen, 14));
         });
         // Each task of depth n has those of depth n-1 and n-2 below it.
         let tasks = (0..14).fold((1, 2), |(a, b), _| (b, a + b + 1)).0;
         assert_eq!(seen.tasks.into_inner(), tasks);
-        assert!(seen.by_second.into_inner() || load::processor_time().is_none());
+        assert!(seen.by_extra.into_inner() || load::processor_time().is_none());
     }
 
     #[test]
-    fn where_nothing_waits_there_is_one_crew() {
+    fn if_nothing_waits_there_is_one_pool() {
         let threads = Threads { first: 3, most: 3 };
         let (extra, handed) = ExtraPool::<()>::new();
         extra.run_if_idle(threads, &handed, |_, ()| unreachable!("nothing was handed over"));

@@ -1,11 +1,11 @@
-//! The portable walker, on the jwalk crate: the only one where there is no native one, and elsewhere
-//! the witness that the native one is tested against. It opens by path, so trees past `PATH_MAX` and
-//! races with symlinks are beyond it.
+//! The portable walker, on the jwalk crate. It is the only walker on systems without a native one; elsewhere the native
+//! one is tested against it. It opens by path: it cannot read paths past `PATH_MAX`, and a
+//! symlink that is swapped in meanwhile can mislead it.
 //!
-//! jwalk can deadlock on a busy pool and has swallowed errors: it gets a pool of its own, and every
-//! error that it hands out marks the directory that it came from.
+//! jwalk can deadlock on a busy pool and has swallowed errors. It gets a pool of its own, and every error that it
+//! returns marks the directory that it came from.
 
-mod look;
+mod children;
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -16,10 +16,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jwalk::{DirEntry, Parallelism, WalkDirGeneric};
 use rustc_hash::FxHashMap;
 
-use self::look::{Ahead, ReadState, Rules, SeenEntry, is_gone, is_still, settle};
+use self::children::{ChildReader, ChildState, DirContext, ReadState, is_gone, is_still, settle};
 use super::racy::RacyRule;
 use super::{
-    Devices, DirListing, FinishedDir, FinishedRoot, Sink, WalkEntry, WalkPlan, push_name, root_error, unknown,
+    BaseLookup, CarriedEntry, Devices, DirListing, FinishedDir, FinishedRoot, Sink, WalkEntry, WalkPlan, carry,
+    push_name, root_error, unknown,
 };
 use crate::metadata::{DeviceNumber, Flags, Kind, Stat};
 use crate::monitor::Monitor;
@@ -28,10 +29,10 @@ use crate::sys::filesystem::{self, FileSystem};
 use crate::sys::{self, StatAt};
 use crate::{Cause, Error, Result, RootProblem, Warning};
 
-/// A directory that is being gathered.
-struct Gathering<D> {
+/// A directory whose children are not all read.
+struct PartialDir<D> {
     path: PathBuf,
-    found: StatAt,
+    stat_at: StatAt,
     device: DeviceNumber,
     rule: RacyRule,
     children: BTreeMap<Vec<u8>, (Stat, Flags)>,
@@ -43,47 +44,50 @@ struct Gathering<D> {
 }
 
 /// Walks all roots, one after the other.
-pub(super) fn walk<S: Sink>(
+pub(super) fn walk<B: BaseLookup, S: Sink>(
     plan: &WalkPlan<'_>,
     devices: &Devices,
+    base: &B,
     sink: &S,
     monitor: &dyn Monitor,
 ) -> Result<Vec<FinishedRoot<S::Done>>> {
     plan.roots
         .iter()
-        .map(|root| PortableWalk { plan, devices, sink, monitor, stack: Vec::new(), rules: Arc::default() }.root(root))
+        .map(|root| {
+            let (stack, file_systems) = (Vec::new(), Arc::default());
+            PortableWalk { plan, devices, base, sink, monitor, stack, file_systems }.root(root)
+        })
         .collect()
 }
 
-struct PortableWalk<'a, S: Sink> {
+struct PortableWalk<'a, B: BaseLookup, S: Sink> {
     plan: &'a WalkPlan<'a>,
     devices: &'a Devices,
+    base: &'a B,
     sink: &'a S,
     monitor: &'a dyn Monitor,
-    stack: Vec<Gathering<S::Done>>,
-    /// File systems below the root as they were before anything of them was read: their own clock counts
-    /// from then on.
-    rules: Arc<Mutex<FxHashMap<u64, FileSystem>>>,
+    stack: Vec<PartialDir<S::Done>>,
+    /// File systems below the root, described before anything on them was read: by their clock, that is the boundary.
+    file_systems: Arc<Mutex<FxHashMap<u64, FileSystem>>>,
 }
 
-impl<S: Sink> PortableWalk<'_, S> {
+impl<B: BaseLookup, S: Sink> PortableWalk<'_, B, S> {
     fn root(mut self, root: &Path) -> Result<FinishedRoot<S::Done>> {
-        let found = sys::stat_following(root).map_err(|e| root_error(root, e))?;
-        // Says now what would otherwise only be a directory that could not be listed.
+        let stat_at = sys::stat_following(root).map_err(|e| root_error(root, e))?;
+        // A root that cannot be listed is an error, not a warning.
         std::fs::read_dir(root).map_err(|e| root_error(root, e))?;
-        // The boundary first, then the write-back, and jwalk's threads after both: what is stored in between is
-        // then racy.
-        self.open(root.to_owned(), found);
+        // The boundary first, then the write-back, then jwalk's threads: what is stored in between is then racy.
+        self.open(root.to_owned(), stat_at);
         if self.plan.settle {
             settle(root).map_err(|e| root_error(root, e))?;
         }
         let warnings = Arc::new(Mutex::new(Vec::new()));
-        let rules = Rules {
+        let reader = ChildReader {
             root: root.to_owned(),
             filter: self.plan.filter.clone(),
             own: self.plan.own.to_vec(),
             settle: self.plan.settle,
-            file_systems: Arc::clone(&self.rules),
+            file_systems: Arc::clone(&self.file_systems),
             warnings: Arc::clone(&warnings),
         };
         let threads = self.plan.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
@@ -91,10 +95,10 @@ impl<S: Sink> PortableWalk<'_, S> {
             .skip_hidden(false)
             .follow_links(false)
             .parallelism(parallelism(threads)?)
-            .root_read_dir_state(Some(Arc::new(Ahead { relative: Vec::new(), found, above: None })))
-            .process_read_dir(move |depth, path, ahead, children| {
-                if let (Some(_), Some(ahead)) = (depth, ahead.as_ref()) {
-                    rules.look(path, ahead, children);
+            .root_read_dir_state(Some(Arc::new(DirContext { relative: Vec::new(), stat_at, above: None })))
+            .process_read_dir(move |depth, path, context, children| {
+                if let (Some(_), Some(context)) = (depth, context.as_ref()) {
+                    reader.read(path, context, children);
                 }
             })
             .try_into_iter()
@@ -113,13 +117,13 @@ impl<S: Sink> PortableWalk<'_, S> {
             self.monitor.warning(warning);
         }
         self.close_to(1);
-        if !is_still(root, &found) {
+        if !is_still(root, &stat_at) {
             return Err(Error::root(root, RootProblem::Moved));
         }
         let Some(root) = self.stack.pop() else { return Err(Error::Interrupted) };
-        let stat = root.found.stat;
+        let stat = root.stat_at.stat;
         let mut flags = racy(root.rule, &stat);
-        let done = if root.cut { self.last_known(&root.path, &mut flags) } else { None };
+        let done = if root.cut { self.carry(&root.path, &mut flags) } else { None };
         flags |= if root.cut { Flags::UNLISTED } else { root.left_out };
         let done = done.unwrap_or_else(|| self.finish(root));
         Ok(FinishedRoot { stat, flags, done })
@@ -132,21 +136,23 @@ impl<S: Sink> PortableWalk<'_, S> {
         }
     }
 
-    fn open(&mut self, path: PathBuf, found: StatAt) {
-        let above = self.stack.last().filter(|g| g.found.dev == found.dev);
+    fn open(&mut self, path: PathBuf, stat_at: StatAt) {
+        let above = self.stack.last().filter(|dir| dir.stat_at.dev == stat_at.dev);
         let (device, rule) = if let Some(above) = above {
             (above.device, above.rule)
         } else {
             let describe = || {
-                let rules = self.rules.lock().unwrap_or_else(PoisonError::into_inner).get(&found.dev).cloned();
-                Ok::<_, Infallible>(rules.unwrap_or_else(|| filesystem::describe(&path, found.mount)))
+                let file_systems = self.file_systems.lock().unwrap_or_else(PoisonError::into_inner);
+                let described = file_systems.get(&stat_at.dev).cloned();
+                drop(file_systems);
+                Ok::<_, Infallible>(described.unwrap_or_else(|| filesystem::describe(&path, stat_at.mount)))
             };
-            let Ok(rules) = self.devices.rules_for(found.dev, describe);
+            let Ok(rules) = self.devices.rules_for(stat_at.dev, describe);
             (rules.device, rules.rule)
         };
-        self.stack.push(Gathering {
+        self.stack.push(PartialDir {
             path,
-            found,
+            stat_at,
             device,
             rule,
             children: BTreeMap::new(),
@@ -163,17 +169,17 @@ impl<S: Sink> PortableWalk<'_, S> {
         let path = entry.path();
         let name = to_bytes(Path::new(&entry.file_name)).into_owned();
         match entry.client_state {
-            // jwalk hands out nothing that was not looked at; if it did, it would be unknown.
-            SeenEntry::Nothing => {
+            // Every entry of jwalk was read. If one were not, it would be unknown.
+            ChildState::Unseen => {
                 dir.children.insert(name, (unknown(Kind::Unknown), Flags::UNKNOWN));
             }
-            SeenEntry::Excluded => dir.excluded = true,
-            SeenEntry::Unread(e) if entry.file_type.is_dir() => {
+            ChildState::Excluded => dir.excluded = true,
+            ChildState::Unread(e) if entry.file_type.is_dir() => {
                 let device = dir.device;
                 self.unlisted(path.clone(), e);
                 let mut flags = Flags::UNLISTED | Flags::UNKNOWN;
-                let (stat, done) = match self.sink.last_known(&to_bytes(&path)) {
-                    Some((stat, last, Some(done))) => {
+                let (stat, done) = match carry(self.base, self.sink, &to_bytes(&path)) {
+                    Some(CarriedEntry { stat, flags: last, done: Some(done) }) => {
                         flags |= Flags::CARRIED | last & Flags::RACY;
                         (stat, done)
                     }
@@ -181,48 +187,52 @@ impl<S: Sink> PortableWalk<'_, S> {
                 };
                 self.add(name, stat, flags, done);
             }
-            SeenEntry::Unread(e) => {
+            ChildState::Unread(e) => {
                 self.monitor.warning(Warning { path: path.clone(), cause: Cause::Unread(e) });
                 let carried = |last: Flags| last & Flags::RACY | Flags::UNKNOWN | Flags::CARRIED;
-                match self.sink.last_known(&to_bytes(&path)) {
-                    // Whatever it is now: all that lay below is kept until that can be told.
-                    Some((stat, flags, Some(done))) => self.add(name, stat, carried(flags) | Flags::UNLISTED, done),
-                    Some((stat, flags, None)) => drop(dir.children.insert(name, (stat, carried(flags)))),
+                match carry(self.base, self.sink, &to_bytes(&path)) {
+                    // Whatever it is now: all below it is carried over until the entry can be read.
+                    Some(CarriedEntry { stat, flags, done: Some(done) }) => {
+                        self.add(name, stat, carried(flags) | Flags::UNLISTED, done);
+                    }
+                    Some(CarriedEntry { stat, flags, done: None }) => {
+                        dir.children.insert(name, (stat, carried(flags)));
+                    }
                     None => drop(dir.children.insert(name, (unknown(Kind::Unknown), Flags::UNKNOWN))),
                 }
             }
-            SeenEntry::Stat(found) if found.stat.kind() != Kind::Dir => {
-                let mut flags = racy(dir.rule, &found.stat);
-                flags.set(Flags::FOREIGN, found.dev != dir.found.dev);
+            ChildState::Stat(child) if child.stat.kind() != Kind::Dir => {
+                let mut flags = racy(dir.rule, &child.stat);
+                flags.set(Flags::FOREIGN, child.dev != dir.stat_at.dev);
                 dir.subdirs.remove(&name);
-                dir.children.insert(name, (found.stat, flags));
+                dir.children.insert(name, (child.stat, flags));
             }
-            SeenEntry::Stat(found) => {
+            ChildState::Stat(child) => {
                 let error = match &entry.read_children {
                     Some(c) => c.error().map(io_error),
                     None => Some(io::Error::other("it became a directory while its parent was read")),
                 };
                 match error {
-                    None => self.open(path, found),
-                    Some(e) if e.kind() == io::ErrorKind::NotFound && is_gone(&dir.path, &dir.found, &name) => {}
+                    None => self.open(path, child),
+                    Some(e) if e.kind() == io::ErrorKind::NotFound && is_gone(&dir.path, &dir.stat_at, &name) => {}
                     Some(e) => {
-                        let mut flags = racy(dir.rule, &found.stat) | Flags::UNLISTED;
+                        let mut flags = racy(dir.rule, &child.stat) | Flags::UNLISTED;
                         let device = dir.device;
                         self.unlisted(path.clone(), e);
-                        let last = self.last_known(&path, &mut flags);
+                        let last = self.carry(&path, &mut flags);
                         let done = last.unwrap_or_else(|| self.empty(device));
-                        self.add(name, found.stat, flags, done);
+                        self.add(name, child.stat, flags, done);
                     }
                 }
             }
-            SeenEntry::Closed(found, is_loop) => {
-                let flags = racy(dir.rule, &found.stat) | Flags::NOT_ENTERED;
+            ChildState::NotEntered(child, is_loop) => {
+                let flags = racy(dir.rule, &child.stat) | Flags::NOT_ENTERED;
                 let device = dir.device;
                 if is_loop {
                     self.monitor.warning(Warning { path, cause: Cause::Loop });
                 }
                 let done = self.empty(device);
-                self.add(name, found.stat, flags, done);
+                self.add(name, child.stat, flags, done);
             }
         }
     }
@@ -241,8 +251,9 @@ impl<S: Sink> PortableWalk<'_, S> {
         self.monitor.warning(Warning { path, cause: Cause::Unlisted(error) });
     }
 
-    fn last_known(&self, path: &Path, flags: &mut Flags) -> Option<S::Done> {
-        let (_, _, done) = self.sink.last_known(&to_bytes(path))?;
+    /// Carries a directory over from the base, if the base knows it, and says so in its flags.
+    fn carry(&self, path: &Path, flags: &mut Flags) -> Option<S::Done> {
+        let CarriedEntry { done, .. } = carry(self.base, self.sink, &to_bytes(path))?;
         if done.is_some() {
             *flags |= Flags::CARRIED;
         }
@@ -250,8 +261,8 @@ impl<S: Sink> PortableWalk<'_, S> {
     }
 
     fn done(&self, device: DeviceNumber, listing: &DirListing, subdirs: Vec<S::Done>) -> S::Done {
-        let (looked, changed) = Default::default();
-        self.sink.directory(&FinishedDir { thread: 0, device, known: None, looked, changed, listing }, subdirs)
+        let (stat_reason, ctime) = Default::default();
+        self.sink.directory(&FinishedDir { thread: 0, device, base_row: None, stat_reason, ctime, listing }, subdirs)
     }
 
     fn empty(&self, device: DeviceNumber) -> S::Done {
@@ -276,12 +287,12 @@ impl<S: Sink> PortableWalk<'_, S> {
                 continue;
             }
             let name = to_bytes(Path::new(dir.path.file_name().unwrap_or_default())).into_owned();
-            let stat = dir.found.stat;
+            let stat = dir.stat_at.stat;
             let mut flags = racy(dir.rule, &stat);
             let done = if dir.cut {
                 flags |= Flags::UNLISTED;
                 let device = dir.device;
-                self.last_known(&dir.path, &mut flags).unwrap_or_else(|| self.empty(device))
+                self.carry(&dir.path, &mut flags).unwrap_or_else(|| self.empty(device))
             } else {
                 flags |= dir.left_out;
                 self.finish(dir)
@@ -290,7 +301,7 @@ impl<S: Sink> PortableWalk<'_, S> {
         }
     }
 
-    fn finish(&self, dir: Gathering<S::Done>) -> S::Done {
+    fn finish(&self, dir: PartialDir<S::Done>) -> S::Done {
         let mut names = Vec::new();
         let mut entries = Vec::new();
         if !dir.cut {
@@ -306,7 +317,7 @@ impl<S: Sink> PortableWalk<'_, S> {
     }
 }
 
-/// A pool of its own, made here: where no thread can be started jwalk would wait for ever for one of rayon's.
+/// A pool of its own, made here: if no thread can be started, jwalk would wait for ever for one of rayon's.
 fn parallelism(threads: usize) -> Result<Parallelism> {
     if threads == 1 {
         return Ok(Parallelism::Serial);
@@ -319,7 +330,7 @@ fn parallelism(threads: usize) -> Result<Parallelism> {
     Ok(Parallelism::RayonExistingPool { pool: Arc::new(pool), busy_timeout: None })
 }
 
-/// The system's error; jwalk hands it out by reference only.
+/// The system's error; jwalk returns it by reference only.
 fn io_error(error: &jwalk::Error) -> io::Error {
     match error.io_error() {
         Some(e) => e.raw_os_error().map_or_else(|| e.kind().into(), io::Error::from_raw_os_error),

@@ -330,8 +330,8 @@ impl Writer {
     }
 }
 
-/// Makes a file that was not there. Never by its name twice: another writer may have made a fifo of it by then, and who opens
-/// that waits for ever.
+/// Makes a file that was not there. Never by its name twice: another writer may have made a fifo of it by then, and who
+/// opens that waits for ever.
 fn make(path: &Path, content: &[u8]) -> std::io::Result<File> {
     let mut file = File::create_new(path)?;
     file.write_all(content)?;

@@ -1,4 +1,5 @@
-//! Names as in real trees: a mixture of lengths, words, digests, camera numbers, a few spaces, a few letters beyond ASCII.
+//! Names as in real trees: a mixture of lengths, words, digests, camera numbers, a few spaces, a few letters beyond
+//! ASCII.
 
 use std::collections::HashSet;
 

@@ -37,8 +37,8 @@ pub(crate) enum Edit {
     RetargetSymlink,
 }
 
-/// Every edit with its key in the summary and its weight. Edits of whole directories come first: they need subtrees that
-/// nothing else has touched.
+/// Every edit with its key in the summary and its weight. Edits of whole directories come first: they need subtrees
+/// that nothing else has touched.
 const EDITS: [(Edit, &str, usize); 18] = [
     (Edit::DeleteDirectory, "delete_directory", 2),
     (Edit::RenameDirectory, "rename_directory", 2),

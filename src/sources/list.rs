@@ -1,65 +1,79 @@
-//! Hints as paths, one a line or ended by NUL, with their statement of coverage.
+//! A list of paths, one a line or ended by NUL, with a statement since when it is complete.
 
 use jiff::Timestamp;
 
-use super::{Hints, RootNames, Since, Unproved};
+use super::{BlindSpots, ChangeSource, CompleteSince, HintsProblem, RootNames, SourceAnswer};
 use crate::metadata::Time;
 
-/// What begins the statement of coverage.
+/// The start of the statement.
 const STATEMENT: &str = "# complete since ";
 
-/// Whether it is the line of a watcher that lost events, `# overflow`, however it is spelled and whatever follows: a file that is
-/// named so costs one full look.
+/// A list that a watcher wrote.
+pub(super) struct PathList<'a> {
+    pub(super) bytes: &'a [u8],
+}
+
+impl ChangeSource for PathList<'_> {
+    fn ask(&self, roots: &[RootNames]) -> Result<SourceAnswer, String> {
+        let mut answer = SourceAnswer::new(BlindSpots::WATCHER);
+        read(&mut answer, self.bytes, roots)?;
+        Ok(answer)
+    }
+}
+
+/// Whether it is the line of a watcher that lost events: `# overflow` in any spelling, whatever follows. A file with
+/// such a name costs one full scan.
 fn is_overflow(hint: &[u8]) -> bool {
     let word = hint.strip_prefix(b"#").map(<[u8]>::trim_ascii_start);
     word.and_then(|word| word.get(..8)).is_some_and(|word| word.eq_ignore_ascii_case(b"overflow"))
 }
 
 /// Reads hints. The error says what is wrong with which of them.
-pub(super) fn read(hints: &mut Hints, bytes: &[u8], roots: &[RootNames]) -> Result<(), String> {
+fn read(answer: &mut SourceAnswer, bytes: &[u8], roots: &[RootNames]) -> Result<(), String> {
     let end = if bytes.contains(&0) { 0 } else { b'\n' };
-    // The last one may lack its end: half a path must not pass for a path.
+    // If the last one lacks its end, it may be half a path.
     let whole = match bytes.last() {
         None => return Ok(()),
         Some(last) if *last == end => &bytes[..bytes.len() - 1],
         Some(_) => {
-            hints.look_everywhere(Unproved::Lost("the last of them is cut short"));
+            answer.lose(HintsProblem::Lost("the last of them is cut short"));
             bytes
         }
     };
     for (place, hint) in whole.split(|b| *b == end).enumerate() {
         let number = place + 1;
         if hint.is_empty() {
-            hints.look_everywhere(Unproved::NoPath(number));
+            answer.lose(HintsProblem::NoPath(number));
         } else if is_overflow(hint) {
-            hints.look_everywhere(Unproved::Lost("the watcher lost events"));
+            answer.lose(HintsProblem::Lost("the watcher lost events"));
         } else if number == 1 && hint.starts_with(b"# complete") {
-            statement(hints, hint).ok_or_else(|| {
+            statement(answer, hint).ok_or_else(|| {
                 format!(
                     "hint 1 is not `{STATEMENT}TIME [until TIME]` or `{STATEMENT}base IDENTITY [until TIME]`: {}",
                     String::from_utf8_lossy(hint).escape_debug()
                 )
             })?;
         } else if hint.starts_with(b"/") {
-            hints.add_absolute(hint, number, roots);
+            answer.add_absolute(hint, number, roots);
         } else {
-            hints.add_relative(hint, number, None, roots)?;
+            answer.add_relative(hint, number, None, roots)?;
         }
     }
     Ok(())
 }
 
-fn statement(hints: &mut Hints, line: &[u8]) -> Option<()> {
+/// Reads the first line.
+fn statement(answer: &mut SourceAnswer, line: &[u8]) -> Option<()> {
     let text = std::str::from_utf8(line).ok()?.strip_prefix(STATEMENT)?;
     let (since, until) = match text.split_once(" until ") {
         Some((since, until)) => (since, Some(time(until)?)),
         None => (text, None),
     };
-    hints.since = match since.strip_prefix("base ") {
-        Some(identity) => Since::Base(digest(identity)?),
-        None => Since::Time(time(since)?),
+    answer.since = match since.strip_prefix("base ") {
+        Some(identity) => CompleteSince::Base(digest(identity)?),
+        None => CompleteSince::Time(time(since)?),
     };
-    hints.until = until;
+    answer.until = until;
     Some(())
 }
 
@@ -69,12 +83,6 @@ fn time(text: &str) -> Option<Time> {
     // Before 1970 the fraction counts downwards.
     let (sec, nsec) = if nsec < 0 { (sec - 1, nsec + 1_000_000_000) } else { (sec, nsec) };
     Some(Time::new(sec, u32::try_from(nsec).ok()?))
-}
-
-/// A time as a message shows it.
-pub(super) fn shown(time: Time) -> String {
-    Timestamp::new(time.sec, time.nsec.cast_signed())
-        .map_or_else(|_| format!("{}.{:09}", time.sec, time.nsec), |stamp| stamp.to_string())
 }
 
 fn digest(hex: &str) -> Option<[u8; 16]> {

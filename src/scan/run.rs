@@ -1,0 +1,236 @@
+//! The steps of a scan.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::base_lookup::SnapshotLookup;
+use super::collector::Collector;
+use super::hint_plan::{HintContext, HintPlan, mount_points};
+use super::missed_hints::MissedHints;
+use super::own_files::OwnFiles;
+use super::scope::{ScanRoots, fingerprint, prepare_roots, scope};
+use super::{ScanOptions, ScanOutcome};
+use crate::filter::Filter;
+use crate::metadata::Time;
+use crate::monitor::Monitor;
+use crate::snapshot::{BuiltDir, Device, Header, Meta, Snapshot, WalkerKind};
+use crate::sys::clock;
+use crate::sys::durable::AtomicFile;
+use crate::walk::{self, Devices, FinishedRoot, WalkDevice, WalkPlan};
+use crate::{Error, OutputProblem, Result, SnapshotProblem};
+
+/// A scan whose options, roots and files were checked.
+pub(super) struct ScanRun<'a> {
+    options: &'a ScanOptions,
+    base: Option<&'a Snapshot>,
+    output: &'a Path,
+    monitor: &'a dyn Monitor,
+    started: Time,
+    timer: Instant,
+    walker: WalkerKind,
+    filter: Filter,
+    roots: ScanRoots,
+    scope: Meta,
+    own: OwnFiles,
+    mount_points: Vec<Vec<u8>>,
+    boundary: Time,
+    window: Duration,
+}
+
+/// What a walk came to.
+pub(super) struct WalkedTree<'a> {
+    collector: Collector<'a>,
+    roots: Vec<FinishedRoot<BuiltDir>>,
+    devices: Vec<WalkDevice>,
+}
+
+impl<'a> ScanRun<'a> {
+    /// Checks everything that can be refused before anything is read or written, and takes the time.
+    pub(super) fn prepare(
+        options: &'a ScanOptions,
+        base: Option<&'a Snapshot>,
+        output: &'a Path,
+        monitor: &'a dyn Monitor,
+    ) -> Result<Self> {
+        let (started, timer) = (clock::precise(), Instant::now());
+        let walker = options.checked_walker()?;
+        let filter = Filter::new(&options.filter)?;
+        let roots = prepare_roots(options, monitor)?;
+        let scope = scope(&roots, &options.filter);
+        if let Some(base) = base {
+            crate::snapshot::same_scope(base.meta(), &scope)?;
+        }
+        check_output(output, base)?;
+        let roots = ScanRoots::new(roots, options, monitor);
+        let own = OwnFiles::find(options, base, output, &roots)?;
+        let mount_points = mount_points(&roots.names);
+        let boundary = options.boundary.unwrap_or_else(clock::coarse);
+        let window = options.racy_window.unwrap_or_else(|| walk::default_window(options.settle));
+        Ok(Self {
+            options,
+            base,
+            output,
+            monitor,
+            started,
+            timer,
+            walker,
+            filter,
+            roots,
+            scope,
+            own,
+            mount_points,
+            boundary,
+            window,
+        })
+    }
+
+    /// Where the walk has to read, if there are hints.
+    pub(super) fn plan_hints(&self) -> Result<Option<HintPlan>> {
+        let context = HintContext {
+            options: self.options,
+            walker: self.walker,
+            base: self.base,
+            roots: &self.roots.names,
+            unhinted: [&self.own.paths, &self.mount_points],
+            boundary: self.boundary,
+        };
+        self.options.hints.as_ref().map(|source| HintPlan::prepare(source, &context)).transpose()
+    }
+
+    /// Walks the tree; once more if the hints turn out not to be enough.
+    pub(super) fn walk(&self, mut hints: Option<&mut HintPlan>) -> Result<WalkedTree<'a>> {
+        let devices = Devices::new(self.boundary, self.window);
+        let lookup = SnapshotLookup::new(self.base);
+        loop {
+            let (mut collector, roots) = self.walk_once(hints.as_deref(), &devices, &lookup)?;
+            let again = match (&mut hints, self.base, collector.hint_findings()) {
+                (Some(hints), Some(base), Some(findings)) => {
+                    hints.is_not_enough(findings, base, &self.roots.names, self.monitor)?
+                }
+                _ => false,
+            };
+            if !again {
+                return Ok(WalkedTree { collector, roots, devices: devices.into_table() });
+            }
+        }
+    }
+
+    fn walk_once(
+        &self,
+        hints: Option<&HintPlan>,
+        devices: &Devices,
+        lookup: &SnapshotLookup<'a>,
+    ) -> Result<(Collector<'a>, Vec<FinishedRoot<BuiltDir>>)> {
+        let hint_filter = hints.and_then(|hints| hints.hint_filter.as_ref());
+        let plan = WalkPlan {
+            roots: &self.roots.paths,
+            filter: &self.filter,
+            threads: self.options.walk_threads(),
+            settle: self.options.settle,
+            io_timeout: self.options.io_timeout,
+            hint_filter,
+            own: &self.own.for_walk,
+        };
+        let missed_hints = hint_filter.and(hints).map(|hints| MissedHints::new(hints.until));
+        let collector = Collector::new(self.base, missed_hints, self.output);
+        let roots = match self.walker {
+            WalkerKind::Native => walk::native(&plan, devices, lookup, &collector, self.monitor)?,
+            WalkerKind::Portable => walk::portable(&plan, devices, lookup, &collector, self.monitor)?,
+        };
+        if self.monitor.cancelled() {
+            return Err(Error::Interrupted);
+        }
+        Ok((collector, roots))
+    }
+
+    /// Writes the snapshot.
+    pub(super) fn write(&self, tree: WalkedTree<'a>, hints: Option<&HintPlan>, file: AtomicFile) -> Result<Header> {
+        let WalkedTree { mut collector, roots, devices } = tree;
+        let mut top = collector.top(&self.scope.roots, &roots);
+        if devices.iter().any(|d| d.unknown_clock) {
+            // A walk at a given time takes no time.
+            let walk = if self.options.boundary.is_some() { Duration::ZERO } else { self.timer.elapsed() };
+            top = collector.flag_newest(top, &devices, walk, self.boundary)?;
+        }
+        let devices: Vec<_> = devices
+            .into_iter()
+            .map(|d| Device { kind: d.kind, identity: d.identity, boundary: (d.boundary.sec, d.boundary.nsec) })
+            .collect();
+        // What comes from the base is copied now, each directory with the digest that it was checked against.
+        self.base.map_or(Ok(()), Snapshot::check_unchanged)?;
+        let (meta, header) = (self.meta(hints), self.header(hints));
+        collector.builder.write(top, &devices, meta, header, self.is_overlay_wanted(), file, self.monitor)
+    }
+
+    /// An overlay over the file that it replaces would have lost that.
+    fn is_overlay_wanted(&self) -> bool {
+        let needed = |base: &'a Snapshot| base.overlay_base().unwrap_or(base);
+        self.options.overlay && self.base.is_some_and(|base| !is_same_file(self.output, needed(base).path()))
+    }
+
+    /// The description of the scan; the builder adds what it knows of the tree.
+    fn meta(&self, hints: Option<&HintPlan>) -> Meta {
+        // More happened since an earlier clock than since a later one, so the base's may stay.
+        let clock_of_base = || self.base.and_then(|base| base.meta().watchman_clock.clone());
+        Meta {
+            own_files: self.own.paths.clone(),
+            mount_points: self.mount_points.clone(),
+            base: self.base.map(|base| (base.header().identity, base.oldest_state())),
+            watchman_clock: hints.and_then(|hints| hints.watchman_clock.clone()).or_else(clock_of_base),
+            audited: hints.and_then(|hints| hints.audited.clone()),
+            ..self.scope.clone()
+        }
+    }
+
+    /// The header; the builder adds what it knows of the tree.
+    fn header(&self, hints: Option<&HintPlan>) -> Header {
+        Header {
+            walker: self.walker,
+            started: self.started,
+            finished: clock::precise(),
+            boundary: self.boundary,
+            racy_window: self.window,
+            scan_fingerprint: fingerprint(&self.scope),
+            hints_since: hints.map_or(self.started, |hints| hints.next_since(self.base, self.started)),
+            ..Header::default()
+        }
+    }
+
+    /// What the caller learns.
+    pub(super) fn outcome(&self, header: &Header, hints: Option<HintPlan>) -> ScanOutcome {
+        let is_overlay = header.own_directories < header.directories;
+        ScanOutcome {
+            counts: header.counts,
+            bytes: header.file_len,
+            root_digest: header.root_digest,
+            hints: hints.map(|hints| hints.used),
+            overlay_of: self
+                .base
+                .filter(|_| is_overlay)
+                .map(|base| base.overlay_base().unwrap_or(base).path().to_owned()),
+        }
+    }
+}
+
+fn is_same_file(a: &Path, b: &Path) -> bool {
+    let canonical = |path: &Path| path.canonicalize().ok();
+    canonical(a).is_some_and(|a| canonical(b) == Some(a))
+}
+
+/// An existing file is replaced only if it is a snapshot (or empty): a typing error must not cost anybody a file. The
+/// file that the base needs is not replaced.
+fn check_output(output: &Path, base: Option<&Snapshot>) -> Result<()> {
+    match Snapshot::open(output) {
+        Err(Error::Snapshot { problem: SnapshotProblem::NotASnapshot, path }) => {
+            return Err(Error::output(&path, OutputProblem::NotASnapshot));
+        }
+        // A file that cannot be read may be anything.
+        Err(error @ Error::Io { .. }) => return Err(error),
+        // A damaged or older snapshot may be replaced. Anything but a file is refused when it is created.
+        _ => {}
+    }
+    match base.and_then(Snapshot::overlay_base) {
+        Some(needed) if is_same_file(output, needed.path()) => Err(Error::output(output, OutputProblem::BelowBase)),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,142 @@
+//! Whether an answer names everything that changed since the base began, and why not (promise 4).
+
+use std::fmt;
+
+use jiff::Timestamp;
+
+use crate::metadata::Time;
+
+/// What an answer is compared with.
+#[derive(Debug)]
+pub(crate) struct BaseFacts<'a> {
+    /// The digest of the base's header.
+    pub(crate) identity: [u8; 16],
+    /// Hints have to be complete since this time.
+    pub(crate) hints_since: Time,
+    /// The clock of watchman at which the base was taken.
+    pub(crate) watchman_clock: Option<&'a str>,
+}
+
+/// Since when an answer claims to be complete. Each kind of evidence is compared with another fact of the base.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum CompleteSince {
+    /// It does not say.
+    Unstated,
+    /// Since a time.
+    Time(Time),
+    /// Since the snapshot with this identity began.
+    Base([u8; 16]),
+    /// Since a clock of watchman.
+    WatchmanClock {
+        /// The clock that was asked for, if the answer says so.
+        asked: Option<String>,
+        /// The clock of the answer.
+        now: String,
+    },
+}
+
+impl CompleteSince {
+    /// Whether that is not later than the base began.
+    pub(super) fn proves(&self, base: &BaseFacts<'_>) -> Result<(), HintsProblem> {
+        match self {
+            Self::Unstated => Err(HintsProblem::NoStatement),
+            Self::Time(since) if *since <= base.hints_since => Ok(()),
+            Self::Time(since) => Err(HintsProblem::TooLate { since: *since, needed: base.hints_since }),
+            Self::Base(identity) if *identity == base.identity => Ok(()),
+            Self::Base(_) => Err(HintsProblem::OtherBase),
+            Self::WatchmanClock { asked, now } => {
+                let Some(then) = base.watchman_clock else { return Err(HintsProblem::NoClock) };
+                let is_asked = asked.as_ref().is_none_or(|asked| asked == then);
+                if is_asked && is_later(then, now) { Ok(()) } else { Err(HintsProblem::OtherClock) }
+            }
+        }
+    }
+}
+
+/// Whether two clocks are of one watchman that was not restarted, and the second is not earlier. A clock is
+/// `c:START:PID:ROOT:TICKS`.
+fn is_later(then: &str, now: &str) -> bool {
+    let split = |clock: &str| {
+        let (instance, ticks) = clock.rsplit_once(':')?;
+        (instance.starts_with("c:")).then_some(())?;
+        Some((instance.to_owned(), ticks.parse::<u64>().ok()?))
+    };
+    match (split(then), split(now)) {
+        (Some((before, from)), Some((after, to))) => before == after && from <= to,
+        _ => false,
+    }
+}
+
+/// Why hints were not used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HintsProblem {
+    /// There is no base since which they could be complete.
+    NoBase,
+    /// The portable walker cannot use them.
+    PortableWalker,
+    /// They do not say since when they are complete.
+    NoStatement,
+    /// They begin too late.
+    TooLate {
+        /// They are complete since this time.
+        since: Time,
+        /// They would have to be complete since this time.
+        needed: Time,
+    },
+    /// They were made for another base.
+    OtherBase,
+    /// The base holds no clock of watchman to compare with.
+    NoClock,
+    /// Watchman is another one than at the base, was restarted, or was asked for another time.
+    OtherClock,
+    /// The watcher lost events or was restarted, or the list is cut short.
+    Lost(&'static str),
+    /// Watchman could not answer: what it said.
+    NoAnswer(String),
+    /// They are only a clock of watchman, since which the next ones will be complete.
+    OnlyClock,
+    /// The hint of this number does not say where.
+    NoPath(usize),
+    /// So many entries changed that no hint named.
+    Missed(u64),
+    /// One leads through a symlink.
+    ThroughSymlink,
+}
+
+impl HintsProblem {
+    /// Whether the caller's word can replace the missing proof. Not if hints are known to be incomplete.
+    pub(crate) fn can_be_trusted(&self) -> bool {
+        matches!(self, Self::NoStatement | Self::TooLate { .. } | Self::OtherBase | Self::NoClock | Self::OtherClock)
+    }
+}
+
+impl fmt::Display for HintsProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoBase => "there is no base since which they could be complete",
+            Self::PortableWalker => "only the native walker can use them",
+            Self::NoStatement => "they do not say since when they are complete",
+            Self::TooLate { since, needed } => {
+                let (since, needed) = (shown(*since), shown(*needed));
+                return write!(f, "they are complete since {since}, and have to be since {needed}");
+            }
+            Self::OtherBase => "they are complete since another snapshot than the base",
+            Self::NoClock => "the base was taken without a clock of watchman since which they could be complete",
+            Self::OtherClock => "watchman was restarted since the base was taken, or was asked for another time",
+            Self::Lost(why) => why,
+            Self::NoAnswer(said) => return write!(f, "watchman failed: {}", said.escape_debug()),
+            Self::OnlyClock => "they are only the clock since which the next ones will be complete",
+            Self::NoPath(number) => return write!(f, "number {number} does not say where"),
+            Self::Missed(1) => "they failed: 1 entry changed without a hint",
+            Self::Missed(number) => return write!(f, "they failed: {number} entries changed without a hint"),
+            Self::ThroughSymlink => "one leads through a symlink, and its name alone does not say where to",
+        })
+    }
+}
+
+/// A time as a message shows it.
+fn shown(time: Time) -> String {
+    Timestamp::new(time.sec, time.nsec.cast_signed())
+        .map_or_else(|_| format!("{}.{:09}", time.sec, time.nsec), |stamp| stamp.to_string())
+}
