@@ -55,15 +55,15 @@ const DONE: u8 = 0;
 const DIFFERENT: u8 = 1;
 /// Usage, failure, or a refusal under the safety rules; nothing was written.
 const FAILED: u8 = 2;
-/// `fastdiff run` failed by itself before the command was started, as env and timeout say it.
+/// `fastdiff run` failed before the command was started; env and timeout use the same code.
 const NOT_STARTED: u8 = 125;
 /// Done but incomplete, or the consumer's format cannot express the list.
 const INCOMPLETE: u8 = 3;
 
-/// With what the program ends when it fails by itself.
+/// The exit code if the program itself fails.
 static FAILURE_CODE: AtomicU8 = AtomicU8::new(FAILED);
 
-/// With what the program ends when it fails by itself: [`FAILED`], or [`NOT_STARTED`].
+/// The exit code if the program itself fails: [`FAILED`], or [`NOT_STARTED`].
 fn failure_code() -> u8 {
     FAILURE_CODE.load(Ordering::Relaxed)
 }
@@ -225,18 +225,18 @@ fn print_error(what: &str, error: &Error) {
 
 /// Writes one line to standard error.
 fn print_message(what: &str, message: impl Display) {
-    // Nobody is left to tell if this fails.
+    // If this fails, there is no other place for the message.
     let _ = writeln!(anstream::stderr(), "fastdiff: {what}: {message}");
 }
 
-/// What could not be read, and what became of it.
+/// How many entries could not be read, and how they are treated.
 fn unread(entries: u64, treatment: &str) -> String {
     let (entries, verb) =
         if entries == 1 { ("1 entry".into(), "is") } else { (format!("{} entries", HumanCount(entries)), "are") };
     format!("{entries} could not be read and {verb} {treatment}")
 }
 
-/// Opens a snapshot and has the SIGBUS handler know about it.
+/// Opens a snapshot, and tells the SIGBUS handler.
 fn open(path: &std::path::Path) -> Result<Snapshot, Failure> {
     if path.as_os_str() == "-" {
         return Err(Failure::Other("a snapshot is a file, it cannot come from standard input (-)".into()));

@@ -30,24 +30,23 @@ Examples:
   fastdiff run web -- sh -c 'tar -c -C \"$FASTDIFF_ROOT\" --no-recursion --null \\
       -T \"$FASTDIFF_CHANGED\" >/mnt/$FASTDIFF_RUN.tar'
 
-In the arguments {root} stands for what relative paths are relative to, and {changed}, {deleted} and
-{all} for files with that part of the list, in the form of the job's consumer; FASTDIFF_CHANGED,
-FASTDIFF_DELETED and FASTDIFF_ALL name them too, as far as the consumer has them (rsync and rclone
-all three, tar the first two, restic, borg and paths the first; for duplicati {all} is for
---parameters-file, the others hold one option each; text, json and name-status have {all} alone).
-The files are removed when the command has ended. FASTDIFF_JOB and FASTDIFF_RUN are the job's name
-and the run's number, FASTDIFF_ROOT is what {root} stands for.
+In the arguments, {changed}, {deleted} and {all} stand for files with that part of the list, in the form of the job's
+consumer, and {root} for the directory that relative paths start from. The variables FASTDIFF_CHANGED, FASTDIFF_DELETED,
+FASTDIFF_ALL and FASTDIFF_ROOT hold the same. rsync and rclone have all three parts, tar the first two, restic, borg and
+paths the first; text, json and name-status have {all} alone. For duplicati, {all} is for --parameters-file, and the others
+hold one option each. The files are removed when the command has ended. FASTDIFF_JOB and FASTDIFF_RUN hold the name of the
+job and the number of the run.
 
-The baseline moves only if the command ends with a code that means success: 0, of rsync also 24,
-of duplicati also 1, or those of the definition. Otherwise the same changes are listed again. If
-nothing changed the command is not started. A command on trial moves the baseline too, so that the
-job's own never gets that list: try with `fastdiff begin`, and end with `fastdiff abort`.
+The baseline moves only if the exit code of the command means success: 0, for rsync also 24, for duplicati also 1, or the
+codes of the definition. Otherwise the next run lists the same changes again. If nothing changed, the command is not
+started. A test command moves the baseline, too, and then the job's own command never gets that list: for a test use
+`fastdiff begin`, and end with `fastdiff abort`.
 
-Exit codes: that of the command, 128 and the signal's number if one ended it; 127 if it is not
-found, 126 if it cannot be executed; 125 if fastdiff failed by itself, something could not be
-read or listed, or the baseline could not be moved after the command had succeeded.";
+Exit codes: that of the command, or 128 plus the number of the signal that ended it; 127 if it is not found, 126 if it
+cannot be executed; 125 if fastdiff itself failed, something could not be read or listed, or the baseline could not be
+moved after the command had succeeded.";
 
-/// Begin a run of a job, run the backup program with its lists, and commit if that succeeds.
+/// Start a run of a job, run the backup program with its lists, and commit if that succeeds.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 #[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
@@ -55,11 +54,11 @@ pub(super) struct RunArgs {
     /// The job
     name: String,
 
-    /// Start the command also if something could not be read; duplicati also if no list can be made for it, so that it scans
+    /// Start the command even if something could not be read; duplicati even if there is no list for it, so that it scans
     #[arg(long)]
     anyway: bool,
 
-    /// Start the command also if nothing changed, unless an empty list does harm
+    /// Start the command even if nothing changed, unless an empty list does harm
     #[arg(long)]
     always: bool,
 
@@ -115,16 +114,16 @@ pub(super) fn run(args: &RunArgs) -> Outcome {
         print_error("warning", &error);
     }
     if let Err(failure) = &outcome {
-        // The command was not started. Nobody is to commit the run by a mistake.
+        // The command was not started: without its number the run must not be committed.
         fail(&locked, run, &RunResult { exit_code: None, reason: Some(format!("not started: {failure}")) });
     }
     outcome
 }
 
-/// Under this name a run keeps a digest of its command.
+/// The key of the note that holds a digest of the command.
 const COMMAND: &str = "command";
 
-/// Whether a run was started here, by its note.
+/// Whether `fastdiff run` started a run, by its note.
 pub(super) fn is_of_run(note: &RunNote) -> bool {
     note.contains_key(COMMAND)
 }
@@ -134,7 +133,7 @@ fn digest_of(command: &[OsString]) -> String {
     format!("{:032x}", xxh3_128(&words.collect::<Vec<_>>().concat()))
 }
 
-/// What the baseline says is stored is stored where the command of then has put it.
+/// The files of the baseline were stored by the command of that run: another command may write to another place.
 fn tell_of_another_command(locked: &LockedJob, command: &[OsString]) {
     let committed = locked.state().ok().flatten().and_then(|state| state.committed);
     let before = committed.and_then(|run| Some((run.run, run.note.get(COMMAND)?.clone())));
@@ -142,7 +141,7 @@ fn tell_of_another_command(locked: &LockedJob, command: &[OsString]) {
         print_message(
             "note",
             format_args!(
-                "the command is another than that of run {run}: where it writes to another place, that lacks what did not change since; --full lists everything"
+                "the command is not that of run {run}: if it writes to another place, files that did not change since are missing there; --full lists everything"
             ),
         );
     }
@@ -177,7 +176,7 @@ fn with_lists(
     let dir = &locked.lists()?;
     let lists = match Lists::write(definition, &started, dir) {
         Ok(Written::Lists(lists)) => lists,
-        Ok(Written::Nothing) => return nothing_to_do(args, definition, locked, started, "nothing is to be listed"),
+        Ok(Written::Nothing) => return nothing_to_do(args, definition, locked, started, "there is nothing to list"),
         Err(Error::Refused { consumer, refusal }) if args.anyway && refusal.is_safe_without_list() => {
             print_message("warning", format_args!("no list, so that {consumer} scans by itself: {refusal}"));
             Lists::empty(definition, dir)?
@@ -197,7 +196,7 @@ fn with_lists(
     if signals::interrupted() {
         return Err(Error::Interrupted.into());
     }
-    // It matters only if this process is killed; where nothing can be written the commit will say so.
+    // It matters only if this process is killed. If the directory cannot be written, the commit says so.
     let started = |pid| drop(locked.started(run, pid));
     let finished = match child::run(&mut process, started) {
         Ok(finished) => finished,
@@ -224,15 +223,15 @@ fn nothing_to_do(
 ) -> Outcome {
     let run = started.run;
     drop(started);
-    let ending = RunResult { reason: Some(format!("{why}, not started")), ..RunResult::default() };
-    start_run::tell_of_leftover(&locked.commit(&Commit::run(run).keep(definition.keep).result(ending))?);
+    let result = RunResult { reason: Some(format!("{why}, not started")), ..RunResult::default() };
+    start_run::tell_of_leftover(&locked.commit(&Commit::run(run).keep(definition.keep).result(result))?);
     if !args.quiet {
         print_message("note", format_args!("{why}: the command is not started"));
     }
     Ok(DONE)
 }
 
-/// What the command is, and that it asks for no list that the consumer does not have.
+/// The command to run. It must not ask for a list that the consumer does not have.
 fn command(args: &RunArgs, definition: &Definition) -> Result<Vec<OsString>, Failure> {
     let command: Vec<OsString> = match args.command.as_slice() {
         [] => definition.command.iter().map(OsString::from).collect(),
@@ -240,7 +239,7 @@ fn command(args: &RunArgs, definition: &Definition) -> Result<Vec<OsString>, Fai
     };
     if command.first().is_none_or(|program| program.is_empty()) {
         return Err(Failure::Other(format!(
-            "job {} has no command; write one behind --, or into its definition",
+            "job {} has no command; add one to its definition, or name one behind --",
             args.name
         )));
     }
@@ -254,7 +253,7 @@ fn fail(locked: &LockedJob, run: u64, result: &RunResult) {
     }
 }
 
-/// A code as a process can end with it.
+/// The exit code of this process for one of the command.
 fn exit_code(code: i32) -> u8 {
     u8::try_from(code & 0xff).unwrap_or(NOT_STARTED)
 }
@@ -265,7 +264,7 @@ fn code_of(status: ExitStatus) -> i32 {
     status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0))
 }
 
-/// The command has ended: the baseline moves, or not.
+/// The command has ended: commits the run, or writes down that it failed.
 fn end(
     definition: &Definition,
     locked: &LockedJob,

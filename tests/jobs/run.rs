@@ -187,7 +187,7 @@ fn what_restic_has_no_name_for_is_no_reason_to_start_it() {
     jobs.env.chmod("tree", 0o700);
     let run = jobs.run(["run", "j", "--racy-window=0"]);
     assert_eq!((run.code, run.stdout.as_str()), (Some(0), ""));
-    assert!(run.stderr.ends_with("note: nothing is to be listed: the command is not started\n"), "{}", run.stderr);
+    assert!(run.stderr.ends_with("note: there is nothing to list: the command is not started\n"), "{}", run.stderr);
     assert_eq!(jobs.job_state()["committed"]["run"], 2);
 }
 
@@ -313,7 +313,7 @@ fn a_run_whose_lists_cannot_be_written_has_failed() {
 fn fastdiffs_own_failures_have_a_code_of_their_own() {
     let jobs = Jobs::with("consumer = \"restic\"");
     let told = |args: &[&str]| jobs.run(args).failure(125);
-    insta::assert_snapshot!(told(&["run", "j"]), @"fastdiff: error: job j has no command; write one behind --, or into its definition");
+    insta::assert_snapshot!(told(&["run", "j"]), @"fastdiff: error: job j has no command; add one to its definition, or name one behind --");
     insta::assert_snapshot!(told(&["run", "j", "--", "x", "{deleted}"]), @"fastdiff: error: job j: the command asks for {deleted}, which the consumer restic does not have; it has {changed}");
     assert_eq!(jobs.run(["run", "j", "--no-such-flag"]).code, Some(125));
     assert_eq!(jobs.run(["run", "--help"]).code, Some(0));
@@ -392,7 +392,7 @@ fn another_command_is_told_of_and_a_full_list_can_be_asked_for() {
     assert_eq!(jobs.start(&["--", "true"]).code, Some(0));
     jobs.env.write("tree/a", "1");
     let run = jobs.start(&["--", "sh", "-c", "cat $FASTDIFF_ALL"]);
-    assert!(run.stderr.contains("the command is another than that of run 1: "), "{}", run.stderr);
+    assert!(run.stderr.contains("the command is not that of run 1: if it writes to another place, "), "{}", run.stderr);
     assert!(!run.stdout.contains("tree/b"), "{}", run.stdout);
     let run = jobs.start(&["--full", "--", "sh", "-c", "cat $FASTDIFF_ALL"]);
     assert!(run.stderr.contains("the list is a full one: it was asked for"), "{}", run.stderr);

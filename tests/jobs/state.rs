@@ -83,7 +83,9 @@ fn a_killed_run_leaves_no_lock_but_nothing_begins_beside_its_command_and_its_cha
     child.wait().unwrap();
     let line = jobs.run(["commit", "j"]).failure(2);
     assert!(
-        line.contains("run 2 was started by `fastdiff run`, which was killed before its command had ended"),
+        line.contains(
+            "`fastdiff run` started run 2, and was killed before its command had ended; nothing was changed; "
+        ),
         "{line}"
     );
     // What it stores late may be older than what the next run would have stored by then.

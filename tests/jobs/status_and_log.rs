@@ -27,7 +27,7 @@ fn status_shows_what_the_next_run_would_list_and_changes_nothing() {
         jobs.env.settle();
         jobs.run(["status", "j", "--racy-window=0"].iter().chain(more))
     };
-    assert_eq!(status(&[]).success(), "everything is to be listed, 1 entry: there is no baseline yet\n");
+    assert_eq!(status(&[]).success(), "the next list is a full one, of 1 entry: there is no baseline yet\n");
     assert!(!jobs.env.path("state").exists(), "not even the directory is made");
     jobs.settle();
     assert_eq!(status(&["--exit-code"]).success(), "no changes\n");

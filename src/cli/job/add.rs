@@ -21,10 +21,10 @@ Examples:
   fastdiff job add documents ~/Documents --consumer duplicati --duplicati-db ~/.config/Duplicati/ABCDEFGHIJ.sqlite
   fastdiff job add web /srv/www --exclude '/cache/' --max-delete 20% --keep 10
 
-In the command, {changed}, {deleted} and {all} stand for files with that part of the list in the
-consumer's form, and {root} for what its paths are relative to. The definition is written to the
-file that --config names, where it can be edited: docs/jobs.md describes its keys. Patterns of
---exclude-from come before those of --exclude: the last one that matches decides.";
+In the command, {changed}, {deleted} and {all} stand for files with that part of the list in the consumer's form, and
+{root} for the directory that relative paths start from. The definition goes to the file that --config names. You can edit
+it there: docs/jobs.md describes its keys. Patterns of --exclude-from come before those of --exclude: the last one that
+matches decides.";
 
 /// Define a job. Its first run lists everything.
 #[derive(clap::Args)]
@@ -33,18 +33,18 @@ pub(in crate::cli) struct JobAddArgs {
     /// Its name: letters, digits, `.`, `_` and `-`
     name: String,
 
-    /// The directories to look at
+    /// The directories to back up
     #[arg(required = true, value_name = "ROOT")]
     roots: Vec<PathBuf>,
 
-    /// Who takes the list
+    /// The program that takes the list
     #[arg(long, value_enum, value_name = "CONSUMER", default_value_t)]
     consumer: Format,
 
     #[command(flatten)]
     filter: FilterArgs,
 
-    /// How many former baselines are kept, for `fastdiff diff` between any two of them
+    /// How many former baselines to keep, for `fastdiff diff` between any two of them
     #[arg(long, value_name = "N", default_value_t = DEFAULT_KEEP as u16, value_parser = clap::value_parser!(u16).range(0..=10_000))]
     keep: u16,
 
@@ -52,7 +52,7 @@ pub(in crate::cli) struct JobAddArgs {
     #[arg(long, value_name = "N|P%")]
     max_delete: Option<RemovalLimit>,
 
-    /// The job database of Duplicati; `none` does without, see `fastdiff diff --help`
+    /// The job database of Duplicati, or `none`: see `fastdiff diff --help`
     #[arg(long, value_name = "FILE|none", value_hint = clap::ValueHint::FilePath)]
     duplicati_db: Option<PathBuf>,
 
@@ -60,14 +60,14 @@ pub(in crate::cli) struct JobAddArgs {
     #[arg(long, value_name = "CODE,...", value_delimiter = ',', value_parser = clap::value_parser!(u8))]
     success: Option<Vec<u8>>,
 
-    /// Start the command also if something could not be read: the list lacks that
+    /// Start the command even if something could not be read: the list lacks that
     #[arg(long)]
     anyway: bool,
 
     #[command(flatten)]
     state: StateArgs,
 
-    /// What `fastdiff run` runs
+    /// The command that `fastdiff run` runs
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<String>,
 }

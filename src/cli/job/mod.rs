@@ -20,8 +20,8 @@ Examples:
 
 /// Add, list, show, schedule and remove jobs.
 ///
-/// A job has a name, roots, filters and a consumer, and a baseline of its own: the snapshot of its last successful
-/// run. Several jobs may look at the same tree, each at its own rhythm.
+/// A job has a name, roots, filters, a consumer and a baseline: the snapshot of its last successful run. Several jobs may
+/// back up the same tree, each at its own intervals.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct JobArgs {

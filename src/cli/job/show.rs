@@ -16,9 +16,9 @@ Examples:
   fastdiff job show documents
   fastdiff job show documents --json | jq .committed
 
-The snapshots that it names can be compared by `fastdiff diff`, also while the job runs.";
+You can compare the snapshots with `fastdiff diff`, even while the job runs.";
 
-/// Show a job: what it is asked, and which snapshots there are.
+/// Show a job: its definition and its snapshots.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(in crate::cli) struct JobShowArgs {
