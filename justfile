@@ -56,7 +56,7 @@ test-unprivileged *TESTS:
 
 # The property tests with many cases, and the biggest trees: some 20 minutes
 test-properties CASES="2000":
-    FASTDIFF_PROFILE=long PROPTEST_CASES={{ CASES }} tools/run-tests properties:: jobs::law:: duplicati::rounds::
+    FASTDIFF_PROFILE=long PROPTEST_CASES={{ CASES }} tools/run-tests properties:: jobs::mirror:: duplicati::rounds::
     FASTDIFF_PROFILE=long PROPTEST_CASES=60 tools/run-tests duplicati::hook_rounds::
     FASTDIFF_PROFILE=long FASTDIFF_SLOW=1 tools/run-tests commands::snap_big::
 

@@ -1,11 +1,13 @@
 //! What the fuzz targets do with their bytes. tests/attacks/fuzzed.rs replays the corpus and every case that
-//! was ever found through the same functions, so that they stay solved.
+//! was ever found through the same functions, so that none of them fails again.
 
 use std::io::Write as _;
 use std::path::Path;
 
-use fastdiff::consumers::duplicati::{DuplicatiOptions, duplicati};
-use fastdiff::consumers::{self, PathStyle, TextOptions};
+use fastdiff::consumers::duplicati::Duplicati;
+use fastdiff::consumers::{
+    Consumer as _, DatabaseChoice, Json, ListOptions, NameStatus, PathStyle, Paths, Text, TextOptions, entry_json,
+};
 use fastdiff::{Diff, DiffOptions, Error, Result, Snapshot};
 
 /// The lengths of the header, of the part that its digest covers, and of what a directory's digest covers of a
@@ -49,7 +51,7 @@ fn read(data: &[u8]) {
         }
     }
     for entry in entries.iter().flatten() {
-        std::hint::black_box(consumers::entry_json(entry));
+        std::hint::black_box(entry_json(entry));
     }
     if let Ok(Some(below)) = snapshot.entries_below(b"/tmp/fastdiff-corpus/tree") {
         below.for_each(drop);
@@ -59,7 +61,9 @@ fn read(data: &[u8]) {
     let whole = Snapshot::open(file_of_whole.path()).expect("a whole snapshot");
     for (old, new) in [(&snapshot, &whole), (&whole, &snapshot), (&snapshot, &snapshot)] {
         for (renames, allow_root_change) in [(true, true), (false, false)] {
-            let listed = compared(old, new, &DiffOptions { renames, allow_root_change, max_removed: None });
+            let mut options = DiffOptions::default();
+            (options.renames, options.allow_root_change) = (renames, allow_root_change);
+            let listed = compared(old, new, &options);
             if let Err(Error::Snapshot { problem, .. }) = listed {
                 assert!(verified.is_err(), "verify overlooks what the list of changes finds: {problem}");
             }
@@ -71,22 +75,24 @@ fn read(data: &[u8]) {
 fn compared(old: &Snapshot, new: &Snapshot, options: &DiffOptions) -> Result<()> {
     let diff = Diff::new(old, new, options)?;
     let out = &mut std::io::sink();
-    let style = PathStyle::absolute();
-    consumers::json(&diff, &style, out)?;
-    consumers::text(&diff, &style, TextOptions { color: true, suspects: true }, out)?;
-    consumers::name_status(&diff, &style, true, out)?;
+    let (plain, nul) = (ListOptions::default(), ListOptions::default().with_nul(true));
+    let mut text = TextOptions::default();
+    (text.color, text.suspects) = (true, true);
+    Json.write(&diff, &plain, out)?;
+    Text.write(&diff, &plain.clone().with_text(text), out)?;
+    NameStatus.write(&diff, &nul, out)?;
     // These may refuse a name; what they do before counts.
     for refused in [
-        consumers::name_status(&diff, &style, false, out),
-        consumers::paths(&diff, &style, false, out),
-        duplicati(&diff, &DuplicatiOptions::default(), out),
+        NameStatus.write(&diff, &plain, out),
+        Paths.write(&diff, &plain, out),
+        Duplicati.write(&diff, &plain.clone().with_database(DatabaseChoice::Without), out),
     ] {
         if let Err(error @ Error::Snapshot { .. }) = refused {
             return Err(error);
         }
     }
     if let Ok(style) = PathStyle::relative(&diff) {
-        consumers::paths(&diff, &style, true, out)?;
+        Paths.write(&diff, &nul.with_style(style), out)?;
     }
     Ok(())
 }
@@ -117,14 +123,14 @@ fn column(data: &[u8], index_end: usize, number: usize) -> Option<(usize, usize)
 pub(crate) fn repaired(data: &[u8]) -> Option<Vec<u8>> {
     let mut data = data.to_vec();
     let len = data.len();
-    // The sections stand at the end, so that bytes may be put into the blocks and taken out of them.
+    // The sections stand at the end. So bytes can be added to the blocks and removed from them.
     let meta_at = len.checked_sub(u64_at(&data, 48)?)?;
     let index_at = meta_at.checked_sub(u64_at(&data, 32)?).filter(|at| *at >= HEADER)?;
     data[..16].copy_from_slice(&WHOLE[..16]);
     data[16..24].copy_from_slice(&(len as u64).to_le_bytes());
     data[24..32].copy_from_slice(&(index_at as u64).to_le_bytes());
     data[40..48].copy_from_slice(&(meta_at as u64).to_le_bytes());
-    // The same question, so that there is a list; with a mark in the reserved bytes it is compared.
+    // The same scope, so that there is a list. With a mark in `hints_since` the scopes are compared.
     if data[176] == 0 {
         data[240..256].copy_from_slice(&WHOLE[240..256]);
     }

@@ -1,5 +1,5 @@
-//! What a scan leaves out: gitignore patterns, tagged directories, other file systems. It decides
-//! by names alone; who reads the tags is the walker.
+//! What a scan leaves out: gitignore patterns, tagged directories, other file systems. It decides by names; the walker
+//! reads the tags.
 
 mod glob;
 
@@ -33,7 +33,7 @@ impl Pattern {
 
     /// The patterns of a file's content; blank lines and comments are not patterns.
     pub fn lines<'a>(content: &'a str, from: &'a Path) -> impl Iterator<Item = Self> + 'a {
-        // As git does, an editor's mark of UTF-8 is passed over.
+        // Like git, skip an editor's mark of UTF-8.
         let content = content.strip_prefix('\u{feff}').unwrap_or(content);
         content
             .lines()
@@ -42,8 +42,9 @@ impl Pattern {
     }
 }
 
-/// What to leave out, as it was asked for. It is part of the scan fingerprint (promise 7).
+/// What to leave out. It is part of the scan fingerprint (promise 7).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct FilterOptions {
     /// Gitignore patterns in order; the last that matches decides.
     pub patterns: Vec<Pattern>,
@@ -56,7 +57,7 @@ pub struct FilterOptions {
 }
 
 impl FilterOptions {
-    /// Looks whether the patterns can be understood, without a walk.
+    /// Checks that the patterns can be understood, without a walk.
     ///
     /// # Errors
     /// [`Error::Pattern`] names the first one that cannot.
@@ -89,7 +90,7 @@ impl Filter {
     /// Compiles the patterns.
     ///
     /// # Errors
-    /// [`Error::Pattern`] names the first one that is no valid pattern.
+    /// [`Error::Pattern`] names the first one that is not a valid pattern.
     pub(crate) fn new(options: &FilterOptions) -> Result<Self> {
         for name in &options.exclude_if_present {
             if name.is_empty() || name.contains(['/', '\0']) {
@@ -121,7 +122,7 @@ impl Filter {
         })
     }
 
-    /// Whether any answer depends on an entry's path, so that callers need not build it otherwise.
+    /// Whether any answer depends on an entry's path. If not, callers need not build it.
     pub(crate) fn has_patterns(&self) -> bool {
         self.patterns.is_some()
     }
@@ -132,7 +133,7 @@ impl Filter {
     }
 
     /// Whether the entry at `relative` (to its root, no leading slash) is left out. Its parents are
-    /// taken to be in.
+    /// not left out.
     pub(crate) fn excludes(&self, relative: &[u8], is_dir: bool) -> bool {
         self.patterns.as_ref().is_some_and(|p| p.matched(to_path(relative), is_dir).is_ignore())
     }
@@ -154,7 +155,7 @@ impl Filter {
     }
 }
 
-/// The glob crate's message without its own repetition of the pattern.
+/// The glob crate's message without the pattern, which the error shows itself.
 fn plain(error: &ignore::Error) -> String {
     match error {
         ignore::Error::Glob { err, .. } => err.clone(),

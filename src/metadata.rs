@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 
 /// The kind of an entry, from the type bits of its mode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Kind {
     /// A regular file.
     File,
@@ -116,6 +117,7 @@ impl Time {
 
 /// The metadata of one entry. An entry that is not racy is unchanged if no field differs but the birth time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct Stat {
     /// Type and permission bits, as `st_mode`.
     pub mode: u16,

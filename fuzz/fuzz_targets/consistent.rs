@@ -1,4 +1,4 @@
-//! Any bytes as a snapshot whose digests were made to fit: what lies behind the digests is attacked.
+//! Any bytes as a snapshot whose digests were made to fit, so that the code after the digest checks is attacked.
 #![no_main]
 
 #[path = "../targets.rs"]

@@ -2,8 +2,12 @@
 
 use std::fmt;
 
+use fastdiff::consumers::{self, Consumer};
 use fastdiff::path::PathExt as _;
 use fastdiff::{Error, JobProblem, OutputProblem, Refusal, RootProblem, SnapshotProblem, Unsupported};
+
+use super::format::Format;
+use super::job_database::HOW_TO_NAME_IT;
 
 /// What to do about a snapshot that is damaged.
 pub(super) const TAKE_AGAIN: &str = "take it again with `fastdiff snap`";
@@ -114,16 +118,18 @@ fn of_job(problem: &JobProblem) -> Option<String> {
 }
 
 fn of_refusal(consumer: &str, refusal: &Refusal) -> Option<String> {
-    Some(match refusal {
-        Refusal::Path { .. } => format!("let {consumer} look at everything by itself, or rename the file"),
-        Refusal::Newline(_) => "use -z, or the form json".to_owned(),
-        Refusal::KindChanged { .. } => format!("delete it in the copy, and run {consumer} without a list"),
-        Refusal::OnlyRemovals { .. } => "delete them by hand".to_owned(),
-        Refusal::ScansInstead(_) => format!("without a list {consumer} scans everything, which is safe"),
-        Refusal::NoDatabase => "pass --duplicati-db FILE; if this is intended, pass --duplicati-db none".to_owned(),
-        Refusal::NoBaseline(_) => {
-            format!("without a list {consumer} scans everything, which is right for a first backup")
+    let known = consumers::find(consumer);
+    let scans = known.filter(|known| Format::from(*known).scans_by_itself()).map(Consumer::title);
+    Some(match (refusal, scans) {
+        (Refusal::NoDatabase, _) => HOW_TO_NAME_IT.to_owned(),
+        (Refusal::NoBaseline(_), Some(title)) => {
+            format!("without a list {title} scans everything, which is right for a first backup")
         }
+        (_, Some(title)) => format!("without a list {title} scans everything, which is safe"),
+        (Refusal::Path { .. }, None) => "rename it, or back up once without a list".to_owned(),
+        (Refusal::Newline(_), None) => "use -z, or the form json".to_owned(),
+        (Refusal::KindChanged { .. }, None) => format!("delete it in the copy, and run {consumer} once without a list"),
+        (Refusal::OnlyRemovals { .. }, None) => "make them by hand".to_owned(),
         _ => return None,
     })
 }

@@ -8,7 +8,7 @@ use fastdiff::consumers::PathStyle;
 use fastdiff::jobs::{RunResult, StartedRun};
 
 use super::config::Definition;
-use super::format::{Form, Format, Part, check_form};
+use super::format::{Format, PartArg, check_form};
 use super::hints::HintsArgs;
 use super::nice::NiceArgs;
 use super::output::Output;
@@ -16,14 +16,16 @@ use super::start_run::{self, GuardArgs};
 use super::state::StateArgs;
 use super::walk::WalkArgs;
 use super::write_list::write_list_to;
-use super::{DONE, Failure, INCOMPLETE, Outcome, output_failure, print_error, print_message};
+use super::{DONE, Failure, INCOMPLETE, Outcome, consumer_help, output_failure, print_error, print_message};
 
-const AFTER_HELP: &str = "\
-Examples:
-  run=$(fastdiff begin photos -o list) &&
-      rsync -aHI --modify-window=-1 --from0 --files-from=list --delete-missing-args --force \\
-      ~/Photos/ nas:Photos/ && fastdiff commit photos --run $run
-  run=$(fastdiff begin documents --no-list) && restic backup ~/Documents &&
+fn after_help() -> String {
+    let command = consumer_help::command("      ", "list", "~/Photos", "nas:Photos/", 6);
+    format!(
+        "Examples:\n  run=$(fastdiff begin photos -o list) &&\n{command} &&\n      fastdiff commit photos --run $run\n{AFTER_HELP}"
+    )
+}
+
+const AFTER_HELP: &str = "  run=$(fastdiff begin documents --no-list) && restic backup ~/Documents &&
       fastdiff commit documents --run $run         a full backup by the program itself
   fastdiff begin documents --hints hints           look only where a watcher saw something
 
@@ -39,7 +41,7 @@ the list (then nothing is printed), and the run is pending.";
 
 /// Compare the roots of a job with its baseline, print the list, and keep the new snapshot as pending.
 #[derive(clap::Args)]
-#[command(after_help = AFTER_HELP)]
+#[command(after_help = after_help())]
 #[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub(super) struct BeginArgs {
     /// The job
@@ -69,10 +71,8 @@ pub(super) struct BeginArgs {
     #[arg(long, conflicts_with_all = ["emit", "output", "nul", "relative", "list"])]
     no_list: bool,
 
-    /// Which part of the list, for a program that takes paths: rsync and rclone take all by default, the others
-    /// what changed
-    #[arg(long, value_enum, value_name = "PART")]
-    list: Option<Part>,
+    #[arg(long, value_enum, value_name = "PART", help = consumer_help::usual_parts())]
+    list: Option<PartArg>,
 
     #[command(flatten)]
     hints: HintsArgs,
@@ -163,16 +163,15 @@ fn hand_out(args: &BeginArgs, definition: &Definition, format: Format, started: 
 
 fn write(args: &BeginArgs, definition: &Definition, format: Format, started: &StartedRun) -> Result<(), Failure> {
     let output = Output::open(Some(&args.output))?;
-    // A first backup of Duplicati would hold only what is listed.
-    if format == Format::Duplicati && started.full.is_some() {
+    if format.scans_by_itself() && started.full.is_some() {
         output.finish(false)?;
     } else {
-        let form = Form {
-            style: if args.relative { PathStyle::relative(started.diff())? } else { PathStyle::absolute() },
-            nul: args.nul,
-            part: args.list,
-            ..start_run::form(definition, format)
-        };
+        let mut form = definition.form(format);
+        form.options.part = args.list.map(Into::into);
+        form.options.nul = args.nul;
+        if args.relative {
+            form.options.style = PathStyle::relative(started.diff())?;
+        }
         write_list_to(started.diff(), form, output, &args.output)?;
     }
     Ok(())

@@ -2,37 +2,40 @@
 
 use std::path::PathBuf;
 
-use fastdiff::consumers::{PathStyle, TextOptions};
+use fastdiff::consumers::{ListOptions, PathStyle};
 use fastdiff::{Diff, DiffOptions, Error, Refusal, RemovalLimit, SnapshotProblem};
 
-use super::format::{Form, Format, Part, check_form};
+use super::format::{Form, Format, PartArg, check_form};
+use super::job_database::{self, DatabaseArgs};
 use super::write_list::{tell_of_renumbered, write_list};
-use super::{DIFFERENT, DONE, Failure, INCOMPLETE, Outcome, open, print_message, unread};
+use super::{DIFFERENT, DONE, Failure, INCOMPLETE, Outcome, consumer_help, open, print_message, unread};
 
-const AFTER_HELP: &str = "\
+const EXAMPLES: &str = "\
 Examples:
   fastdiff diff old.snap new.snap                               for people
   fastdiff diff old.snap new.snap --emit name-status -z         for scripts
   fastdiff diff old.snap new.snap --emit json | jq .path
-  fastdiff diff old.snap new.snap --emit tar -o list && tar -c -C ~/Documents --no-recursion --null -T list >changes.tar
-  fastdiff diff old.snap new.snap --emit duplicati --duplicati-db ~/.config/Duplicati/ABCDEFGHIJ.sqlite
+  fastdiff diff old.snap new.snap --emit tar -o list && tar -c -C ~/Documents --no-recursion --null -T list >changes.tar";
+
+const LETTERS: &str = "
 
 Letters of text and name-status:
   A added   M modified   D removed   T kind changed   R renamed (old path, new path)
   S suspect: nothing differs, but it changed too soon before OLD was taken to be sure
-  U unknown: could not be read, so it counts neither as changed nor as removed
+  U unknown: could not be read, so it counts neither as changed nor as removed";
 
-Duplicati needs version 2.2.0.104 or later. The roots of the snapshots have to be exactly the job's
-sources, and leave out at least what its filters leave out (--exclude-caches among them): what is
-listed is backed up without being asked again. A list for it is printed as two options; if it cannot be
-expressed, nothing is printed and the exit code is 3: then let Duplicati scan by itself.
+const EXIT_CODES: &str = "
 
 Exit codes: 0 done; 1 there are differences (--exit-code); 2 failed or refused; 3 the newer snapshot is
 incomplete, or the consumer's format cannot express the list (then nothing is printed).";
 
+fn after_help() -> String {
+    [EXAMPLES, job_database::EXAMPLE, LETTERS, job_database::TO_KNOW, EXIT_CODES].concat()
+}
+
 /// Compare two snapshots of the same roots and write what changed.
 #[derive(clap::Args)]
-#[command(after_help = AFTER_HELP)]
+#[command(after_help = after_help())]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub(super) struct DiffArgs {
     /// The older snapshot
@@ -61,10 +64,8 @@ pub(super) struct DiffArgs {
     #[arg(long)]
     exit_code: bool,
 
-    /// Which part of the list to write, for programs that take paths. The default is all for rsync and rclone, and
-    /// what changed for the others
-    #[arg(long, value_enum, value_name = "PART")]
-    list: Option<Part>,
+    #[arg(long, value_enum, value_name = "PART", help = consumer_help::usual_parts())]
+    list: Option<PartArg>,
 
     /// Report renamed entries as removed and added
     #[arg(long)]
@@ -83,15 +84,13 @@ pub(super) struct DiffArgs {
     #[arg(long)]
     allow_root_change: bool,
 
-    /// The job database of Duplicati (required for it): unchanged files with several stored versions
-    /// have to be listed too, since Duplicati would silently put another of their versions into the new
-    /// backup. `none` does without, and risks just that
-    #[arg(long, value_name = "FILE|none", value_hint = clap::ValueHint::FilePath)]
-    duplicati_db: Option<PathBuf>,
+    #[command(flatten)]
+    database: DatabaseArgs,
 }
 
 pub(super) fn run(args: &DiffArgs) -> Outcome {
     check(args)?;
+    let database = args.database.choice(&*args.emit, |file| Ok(file.to_owned()))?;
     let old = open(&args.old).map_err(|failure| first_run(args, failure))?;
     let new = open(&args.new)?;
     if old.header().identity == new.header().identity {
@@ -99,22 +98,19 @@ pub(super) fn run(args: &DiffArgs) -> Outcome {
     } else if old.header().started > new.header().started {
         print_message("warning", "OLD was taken after NEW; are they swapped?");
     }
-    let options = DiffOptions {
-        // A consumer that knows no renames must see what was removed.
-        renames: !args.no_renames && args.emit.knows_renames(),
-        allow_root_change: args.allow_root_change,
-        max_removed: args.max_delete,
-    };
+    let mut options = DiffOptions::default();
+    // A consumer that knows no renames must see what was removed.
+    options.renames = !args.no_renames && args.emit.knows_renames();
+    options.allow_root_change = args.allow_root_change;
+    options.max_removed = args.max_delete;
     let diff = Diff::new(&old, &new, &options)?;
     tell_of_renumbered(&diff);
-    let form = Form {
-        style: if args.relative { PathStyle::relative(&diff)? } else { PathStyle::absolute() },
-        nul: args.nul,
-        part: args.list,
-        text: TextOptions { color: false, suspects: args.suspects },
-        duplicati_db: args.duplicati_db.clone(),
-        ..Form::new(args.emit)
-    };
+    let style = if args.relative { relative(&diff)? } else { PathStyle::absolute() };
+    let mut options = ListOptions::default().with_style(style).with_nul(args.nul).with_database(database);
+    options.part = args.list.map(Into::into);
+    options.text.suspects = args.suspects;
+    options.text.suspects_hint = Some(SUSPECTS_HINT);
+    let form = Form { format: args.emit, options };
     let emitted = write_list(&diff, form, &args.output)?;
     if diff.unknown() > 0 {
         let unread = unread(diff.unknown(), "listed as neither changed nor removed");
@@ -128,22 +124,26 @@ pub(super) fn run(args: &DiffArgs) -> Outcome {
 fn check(args: &DiffArgs) -> Result<(), Failure> {
     let usage = |message: &str| Err(Failure::Other(message.to_owned()));
     check_form(args.emit, args.nul, args.list, args.relative)?;
-    if args.suspects && args.emit != Format::Text {
+    if args.suspects && !args.emit.is_for_people() {
         return usage("--suspects is for --emit text only; every other form lists them anyway");
     }
-    if args.duplicati_db.is_some() && args.emit != Format::Duplicati {
-        return usage("--duplicati-db is for --emit duplicati only");
-    }
     Ok(())
+}
+
+/// How the list for people says that suspects can be listed.
+pub(super) const SUSPECTS_HINT: &str = "--suspects lists them";
+
+fn relative(diff: &Diff<'_>) -> Result<PathStyle, Failure> {
+    PathStyle::relative(diff).map_err(|error| Failure::Other(format!("{error}; leave --relative out")))
 }
 
 /// A first backup would hold nothing but what is listed: without a baseline there must be no list.
 fn first_run(args: &DiffArgs, failure: Failure) -> Failure {
     match failure {
         Failure::Library(Error::Snapshot { path, problem: SnapshotProblem::Missing })
-            if args.emit == Format::Duplicati =>
+            if args.emit.scans_by_itself() =>
         {
-            Failure::Library(Error::Refused { consumer: "duplicati", refusal: Refusal::NoBaseline(path) })
+            Failure::Library(Error::Refused { consumer: args.emit.name(), refusal: Refusal::NoBaseline(path) })
         }
         other => other,
     }

@@ -43,12 +43,12 @@ pub(super) fn parse_name(name: &str) -> Result<String, String> {
 impl FilterArgs {
     /// What is to be left out.
     pub(super) fn options(&self, matches: &ArgMatches) -> Result<FilterOptions, Failure> {
-        Ok(FilterOptions {
-            patterns: self.patterns(matches)?,
-            exclude_caches: self.exclude_caches,
-            exclude_if_present: self.exclude_if_present.clone(),
-            one_file_system: self.one_file_system,
-        })
+        let mut options = FilterOptions::default();
+        options.patterns = self.patterns(matches)?;
+        options.exclude_caches = self.exclude_caches;
+        options.exclude_if_present.clone_from(&self.exclude_if_present);
+        options.one_file_system = self.one_file_system;
+        Ok(options)
     }
 
     /// Warns if a pattern begins with the path of a root: patterns are relative to each root.

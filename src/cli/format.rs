@@ -1,46 +1,81 @@
-//! The forms of a list, and who writes each.
+//! The forms of a list as values of the command line, and what of the other options each of them takes.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::ops::Deref;
+use std::sync::LazyLock;
 
 use clap::ValueEnum;
-use fastdiff::consumers::duplicati::{DuplicatiOptions, duplicati};
-use fastdiff::consumers::{self, Emitted, ListPart, PathStyle, TextOptions};
-use fastdiff::{Diff, Error, Refusal};
+use clap::builder::PossibleValue;
+use fastdiff::consumers::{self, Consumer, Emitted, FullList, ListOptions, ListPart, PathChoice};
+use fastdiff::{Diff, Error};
 
 use super::Failure;
-use super::job_lists::parts;
 
-/// The form of a list.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(super) enum Format {
-    /// For people, with a summary
-    #[default]
-    Text,
-    /// A letter and a path a line
-    NameStatus,
-    /// One JSON object a line
-    Json,
-    /// The paths to look at: everything but what was removed or is unknown (of a renamed directory only
-    /// itself, but for `diff --no-renames`)
-    Paths,
-    /// The options --changed-files and --deleted-files of Duplicati
-    Duplicati,
-    /// For rsync -aHI --modify-window=-1 --from0 --files-from=LIST --delete-missing-args --force ROOT/ DEST/
-    Rsync,
-    /// For rclone sync --files-from-raw LIST ROOT DEST (with -z for --files-from0); files only
-    Rclone,
-    /// For restic backup --files-from-raw LIST; its snapshot holds only what changed
-    Restic,
-    /// For borg create --paths-from-stdin --paths-delimiter '\0'; its archive holds only what changed
-    Borg,
-    /// For tar --create -C ROOT --no-recursion --null -T LIST; its archive holds only what changed
-    Tar,
+/// Who takes a list, by the name of the command line.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Format(&'static dyn Consumer);
+
+static FORMATS: LazyLock<Vec<Format>> = LazyLock::new(|| consumers::all().map(Format).collect());
+
+impl Default for Format {
+    fn default() -> Self {
+        Self(consumers::FORMS[0])
+    }
+}
+
+impl Deref for Format {
+    type Target = dyn Consumer;
+
+    fn deref(&self) -> &Self::Target {
+        self.0
+    }
+}
+
+impl PartialEq for Format {
+    fn eq(&self, other: &Self) -> bool {
+        self.name() == other.name()
+    }
+}
+
+impl From<&'static dyn Consumer> for Format {
+    fn from(consumer: &'static dyn Consumer) -> Self {
+        Self(consumer)
+    }
+}
+
+impl ValueEnum for Format {
+    fn value_variants<'a>() -> &'a [Self] {
+        &FORMATS
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let help = match self.command() {
+            Some(command) => format!("For {command}; {}", self.about()),
+            None => self.about().to_owned(),
+        };
+        Some(PossibleValue::new(self.name()).help(help))
+    }
+}
+
+impl Format {
+    /// Whether it looks at everything by itself if it gets no list, so that a full list is not written.
+    pub(super) fn scans_by_itself(self) -> bool {
+        self.full_list(&[]) == FullList::NotWritten
+    }
+}
+
+/// The names of the consumers for which `is_one` holds.
+fn names(is_one: impl Fn(&'static dyn Consumer) -> bool) -> String {
+    let names: Vec<_> = consumers::all().filter(|consumer| is_one(*consumer)).map(Consumer::name).collect();
+    match names.split_last() {
+        Some((last, others)) if !others.is_empty() => format!("{} and {last}", others.join(", ")),
+        _ => names.concat(),
+    }
 }
 
 /// A part of the list for a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Part {
+pub(super) enum PartArg {
     /// What is to be read
     Changed,
     /// What is to be deleted
@@ -49,125 +84,49 @@ pub(super) enum Part {
     All,
 }
 
-impl Part {
-    /// What stands for the file with it in the command of a job.
-    pub(super) fn placeholder(self) -> &'static str {
-        match self {
-            Self::Changed => "{changed}",
-            Self::Deleted => "{deleted}",
-            Self::All => "{all}",
-        }
-    }
-
-    /// The variable of the environment that names that file.
-    pub(super) fn variable(self) -> &'static str {
-        match self {
-            Self::Changed => "FASTDIFF_CHANGED",
-            Self::Deleted => "FASTDIFF_DELETED",
-            Self::All => "FASTDIFF_ALL",
-        }
-    }
-}
-
-impl Format {
-    /// Whether it is a list of paths for a program, of which there are parts.
-    pub(super) fn has_parts(self) -> bool {
-        matches!(self, Self::Rsync | Self::Rclone | Self::Restic | Self::Borg | Self::Tar)
-    }
-
-    /// Whether a rename stands in it as one.
-    pub(super) fn knows_renames(self) -> bool {
-        self != Self::Duplicati && !self.has_parts()
-    }
-
-    /// The part that the program takes.
-    pub(super) fn usual_part(self) -> ListPart {
-        if matches!(self, Self::Rsync | Self::Rclone) { ListPart::All } else { ListPart::Changed }
-    }
-}
-
-impl From<Part> for ListPart {
-    fn from(part: Part) -> Self {
+impl From<PartArg> for ListPart {
+    fn from(part: PartArg) -> Self {
         match part {
-            Part::Changed => Self::Changed,
-            Part::Deleted => Self::Deleted,
-            Part::All => Self::All,
+            PartArg::Changed => Self::Changed,
+            PartArg::Deleted => Self::Deleted,
+            PartArg::All => Self::All,
         }
     }
 }
 
 /// How a list is written.
+#[derive(Default)]
 pub(super) struct Form {
     pub(super) format: Format,
-    pub(super) style: PathStyle,
-    pub(super) nul: bool,
-    pub(super) part: Option<Part>,
-    pub(super) text: TextOptions,
-    pub(super) duplicati_db: Option<PathBuf>,
+    pub(super) options: ListOptions,
 }
 
 impl Form {
-    /// The usual one.
-    pub(super) fn new(format: Format) -> Self {
-        let (style, text) = (PathStyle::absolute(), TextOptions { color: false, suspects: false });
-        Self { format, style, nul: false, part: None, text, duplicati_db: None }
-    }
-
     /// Writes the list of a diff.
     pub(super) fn write(&self, diff: &Diff<'_>, out: &mut dyn Write) -> Result<Emitted, Error> {
-        let part = self.part.map_or(self.format.usual_part(), ListPart::from);
-        match self.format {
-            Format::Text => consumers::text(diff, &self.style, self.text, out),
-            Format::NameStatus => consumers::name_status(diff, &self.style, self.nul, out),
-            Format::Json => consumers::json(diff, &self.style, out),
-            Format::Paths => consumers::paths(diff, &self.style, self.nul, out),
-            Format::Duplicati => {
-                duplicati(diff, &DuplicatiOptions { database: self.database()?, ..Default::default() }, out)
-            }
-            Format::Rsync => consumers::rsync(diff, part, out),
-            Format::Rclone => consumers::rclone(diff, part, self.nul, out),
-            Format::Restic => consumers::restic(diff, part, out),
-            Format::Borg => consumers::borg(diff, part, out),
-            Format::Tar => consumers::tar(diff, part, out),
-        }
-    }
-
-    fn database(&self) -> Result<Option<PathBuf>, Error> {
-        match &self.duplicati_db {
-            None => Err(Error::Refused { consumer: "duplicati", refusal: Refusal::NoDatabase }),
-            Some(none) if none.as_os_str() == "none" => Ok(None),
-            Some(file) => Ok(Some(file.clone())),
-        }
+        self.format.write(diff, &self.options, out)
     }
 }
 
 /// Refuses combinations that would be ignored or misread.
-pub(super) fn check_form(format: Format, nul: bool, part: Option<Part>, relative: bool) -> Result<(), Failure> {
-    let usage = |message: &str| Err(Failure::Other(message.to_owned()));
-    if nul && !matches!(format, Format::NameStatus | Format::Paths | Format::Rclone) {
-        return usage(
-            "-z is for --emit name-status, paths and rclone only; restic, borg, rsync and tar always get NUL",
-        );
+pub(super) fn check_form(format: Format, nul: bool, part: Option<PartArg>, relative: bool) -> Result<(), Failure> {
+    let usage = |message: String| Err(Failure::Other(message));
+    if nul && !format.has_nul_choice() {
+        let names = names(Consumer::has_nul_choice);
+        return usage(format!("-z is for --emit {names} only; leave it out"));
     }
-    if part.is_some() && !format.has_parts() {
-        return usage("--list is for --emit rsync, rclone, restic, borg and tar only");
+    if let Some(part) = part.map(ListPart::from) {
+        if !format.has_separate_parts() {
+            return usage(format!("--list is for --emit {} only", names(Consumer::has_separate_parts)));
+        }
+        if !format.parts().contains(&part) {
+            let (name, part, why) = (format.name(), part.name(), format.why_no_other_part());
+            return usage(format!("--emit {name} has no --list {part}: {why}"));
+        }
     }
-    if let Some(part) = part.filter(|part| !parts(format).contains(part)) {
-        return Err(Failure::Other(format!(
-            "--emit {} has no --list {}: {}",
-            format.name(),
-            format!("{part:?}").to_lowercase(),
-            if format == Format::Tar {
-                "one is for tar --files-from, the other for what unpacks it; name one of both"
-            } else {
-                "it knows no deletions; leave --list out"
-            }
-        )));
-    }
-    if relative && (format == Format::Duplicati || format.has_parts()) {
-        return usage(
-            "--emit duplicati, restic and borg write absolute paths, rsync, rclone and tar relative ones; leave --relative out",
-        );
+    if relative && format.paths() != PathChoice::Any {
+        let kind = if format.paths() == PathChoice::Relative { "relative" } else { "absolute" };
+        return usage(format!("--emit {} always writes {kind} paths; leave --relative out", format.name()));
     }
     Ok(())
 }

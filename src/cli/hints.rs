@@ -43,7 +43,9 @@ impl HintsArgs {
             let bytes = read(file).map_err(|e| {
                 Failure::Other(format!("cannot read --hints {}: {e}; name a file, or leave it out", file.shown()))
             })?;
-            options.hints = Some(HintsSource { name: file.clone(), bytes, trust: self.trust_hints });
+            let mut hints = HintsSource::new(file, bytes);
+            hints.trust = self.trust_hints;
+            options.hints = Some(hints);
         }
         Ok(())
     }
@@ -68,14 +70,14 @@ pub(super) fn report(outcome: &ScanOutcome, quiet: bool) {
                 format_args!("the hints were not used, so everything was read: {problem}{advice}"),
             );
         }
-        Some(HintsUse::Narrowed { paths, outside }) if !quiet => {
+        Some(HintsUse::Used { paths, outside }) if !quiet => {
             let outside = if *outside > 0 {
                 format!(", {} of them outside of the roots", HumanCount(*outside))
             } else {
                 String::new()
             };
             let hints = if *paths == 1 { "hint" } else { "hints" };
-            print_message("note", format_args!("narrowed to {} {hints}{outside}", HumanCount(*paths)));
+            print_message("note", format_args!("used {} {hints}{outside}", HumanCount(*paths)));
         }
         _ => {}
     }

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use fastdiff::consumers::rfc3339;
 use fastdiff::path::{PathExt as _, to_bytes};
 use fastdiff::terminal::quote;
-use fastdiff::{Digest, FORMAT_VERSION, Snapshot, WalkerKind};
+use fastdiff::{Digest, FORMAT_VERSION, Snapshot};
 use indicatif::{HumanBytes, HumanCount};
 use serde_json::json;
 
@@ -42,13 +42,6 @@ fn hex(digest: &Digest) -> String {
     })
 }
 
-fn walker(snapshot: &Snapshot) -> &'static str {
-    match snapshot.header().walker {
-        WalkerKind::Native => "native",
-        WalkerKind::Portable => "portable",
-    }
-}
-
 fn roots(snapshot: &Snapshot) -> Vec<String> {
     snapshot.meta().roots.iter().map(|root| String::from_utf8_lossy(&quote(root)).into_owned()).collect()
 }
@@ -72,7 +65,7 @@ fn as_json(snapshot: &Snapshot) -> String {
         "exclude_caches": m.exclude_caches,
         "exclude_if_present": m.exclude_if_present,
         "one_file_system": m.one_file_system,
-        "walker": walker(snapshot),
+        "walker": snapshot.header().walker.name(),
         "started": rfc3339(h.started),
         "finished": rfc3339(h.finished),
         "boundary": rfc3339(h.boundary),
@@ -118,7 +111,7 @@ fn as_text(snapshot: &Snapshot) -> String {
         ("finished", rfc3339(h.finished)),
         ("boundary", rfc3339(h.boundary)),
         ("racy window", humantime::format_duration(h.racy_window).to_string()),
-        ("walker", walker(snapshot).into()),
+        ("walker", snapshot.header().walker.name().into()),
         ("entries", HumanCount(c.entries).to_string()),
         ("files", format!("{} with {}", HumanCount(c.files), HumanBytes(c.bytes))),
         ("directories", HumanCount(c.dirs).to_string()),

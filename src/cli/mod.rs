@@ -9,14 +9,17 @@ mod child;
 mod commit;
 mod completions;
 mod config;
+mod consumer_help;
 mod diff;
 mod filter;
 mod format;
 mod forward;
 mod hints;
+#[cfg(feature = "duplicati")]
 mod hook;
 mod info;
 mod job;
+mod job_database;
 mod job_lists;
 mod log;
 mod man;
@@ -108,6 +111,7 @@ enum Command {
     Status(status::StatusArgs),
     Run(run::RunArgs),
     Log(log::LogArgs),
+    #[cfg(feature = "duplicati")]
     Hook(hook::HookArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
@@ -142,6 +146,7 @@ impl From<Error> for Failure {
 type Outcome = Result<u8, Failure>;
 
 pub(crate) fn main() -> ExitCode {
+    #[cfg(feature = "duplicati")]
     if hook::is_called() {
         return hook::called();
     }
@@ -165,6 +170,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Status(args) => status::run(&args),
         Command::Run(args) => run::run(&args),
         Command::Log(args) => log::run(&args),
+        #[cfg(feature = "duplicati")]
         Command::Hook(args) => hook::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),

@@ -1,20 +1,37 @@
-//! What stands in the command of a job for the files with its lists and for its root, and what is refused of it before
-//! anything is walked: under a timer nobody is there to wonder.
+//! What stands in the command of a job for the files with its lists and for its root, and the check of a command before
+//! anything is read: nobody watches a timer.
 
 use std::ffi::{OsStr, OsString};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use fastdiff::path::{PathExt as _, absolute, to_bytes, to_path};
+use fastdiff::consumers::{CommandLine, CommandProblem, ListPart};
+use fastdiff::path::{to_bytes, to_path};
 
 use super::Failure;
 use super::config::Definition;
-use super::format::{Format, Part};
-use super::job_lists::parts;
 
 const ROOT: &str = "{root}";
 
-/// So many letters may be wrong in what is taken for a misspelt placeholder.
+/// A word with at most this many wrong letters is a misspelt placeholder.
 const MISSPELT: usize = 2;
+
+/// What stands for the file with a part of the list in the command of a job.
+pub(super) fn placeholder(part: ListPart) -> &'static str {
+    match part {
+        ListPart::Changed => "{changed}",
+        ListPart::Deleted => "{deleted}",
+        ListPart::All => "{all}",
+    }
+}
+
+/// The variable of the environment that names that file.
+pub(super) fn variable(part: ListPart) -> &'static str {
+    match part {
+        ListPart::Changed => "FASTDIFF_CHANGED",
+        ListPart::Deleted => "FASTDIFF_DELETED",
+        ListPart::All => "FASTDIFF_ALL",
+    }
+}
 
 fn contains(argument: &OsStr, placeholder: &str) -> bool {
     memchr::memmem::find(&to_bytes(Path::new(argument)), placeholder.as_bytes()).is_some()
@@ -39,33 +56,49 @@ pub(super) fn fill_in<'f>(
     to_path(&bytes).into_owned().into_os_string()
 }
 
-/// Refuses a command that asks for what there is not, or that would not find what is listed.
+/// Refuses a command that takes a part that there is not, or in which the consumer finds a problem.
 pub(super) fn check(definition: &Definition, command: &[OsString]) -> Result<(), Failure> {
     let wrong = |what: String| Err(Failure::Other(format!("job {}: {what}", definition.name)));
-    let has = parts(definition.consumer);
+    let has = definition.consumer.parts();
     for argument in command.iter().skip(1) {
-        if let Some(part) = [Part::Changed, Part::Deleted, Part::All]
-            .into_iter()
-            .find(|part| !has.contains(part) && contains(argument, part.placeholder()))
+        if let Some(part) =
+            ListPart::EACH.into_iter().find(|part| !has.contains(part) && contains(argument, placeholder(*part)))
         {
-            let known: Vec<_> = has.iter().map(|part| part.placeholder()).collect();
+            let known: Vec<_> = has.iter().map(|part| placeholder(*part)).collect();
             return wrong(format!(
                 "the command asks for {}, which the consumer {} does not have; it has {}",
-                part.placeholder(),
+                placeholder(part),
                 definition.consumer.name(),
                 known.join(", ")
             ));
         }
         if let Some((word, meant)) = misspelt(&argument.to_string_lossy()) {
-            return wrong(format!("the command holds {}; {meant} is meant?", word.escape_debug()));
+            return wrong(format!("the command holds {}; did you mean {meant}?", word.escape_debug()));
         }
     }
-    check_source(definition, command).or_else(wrong)
+    let base = definition.base();
+    let words: Vec<_> = command.iter().map(|word| fill_in(word, std::iter::empty(), &base)).collect();
+    let current = std::env::current_dir().unwrap_or_default();
+    match definition.consumer.check_command(&CommandLine::new(&words, &base, &current)).first() {
+        Some(problem) => wrong(format!("{problem}{}", advice(definition, problem))),
+        None => Ok(()),
+    }
+}
+
+/// What to do about a problem.
+fn advice(definition: &Definition, problem: &CommandProblem) -> &'static str {
+    match problem {
+        CommandProblem::OtherSource { .. } if definition.roots.len() > 1 => {
+            ": write {root}/, which stands for / because there are several roots"
+        }
+        CommandProblem::OtherSource { .. } => ": write {root}/",
+        _ => "",
+    }
 }
 
 /// A word in braces that is nearly a placeholder, and the one that it nearly is.
 fn misspelt(argument: &str) -> Option<(&str, &'static str)> {
-    let known = [Part::Changed, Part::Deleted, Part::All].map(Part::placeholder).into_iter().chain([ROOT]);
+    let known = ListPart::EACH.map(placeholder).into_iter().chain([ROOT]);
     let known: Vec<_> = known.collect();
     argument.match_indices('{').find_map(|(start, _)| {
         let word = &argument[start..=start + argument[start..].find('}')?];
@@ -77,42 +110,6 @@ fn misspelt(argument: &str) -> Option<(&str, &'static str)> {
         let near = |known: &&&str| strsim::osa_distance(&lower, known) <= MISSPELT.min((known.len() - 2) / 3);
         Some((word, *known.iter().find(near)?))
     })
-}
-
-/// rsync and rclone take the list as relative to their source, and delete in the destination what they do not find there.
-fn check_source(definition: &Definition, command: &[OsString]) -> Result<(), String> {
-    let program = match definition.consumer {
-        Format::Rsync => "rsync",
-        Format::Rclone => "rclone",
-        _ => return Ok(()),
-    };
-    // What a script or a shell calls cannot be seen here.
-    if !command.iter().any(|argument| Path::new(argument).file_name() == Some(OsStr::new(program))) {
-        return Ok(());
-    }
-    let base = definition.base();
-    let current = std::env::current_dir().unwrap_or_default();
-    let is_base = |argument: &OsString| {
-        let filled = PathBuf::from(fill_in(argument, std::iter::empty(), &base));
-        let path = absolute(&filled, &current);
-        path == base || path.canonicalize().is_ok_and(|path| base.canonicalize().is_ok_and(|base| path == base))
-    };
-    // A source may have another name in the configuration of rclone.
-    let is_remote = |argument: &&OsString| {
-        let text = argument.to_string_lossy();
-        !text.starts_with(['-', '/', '.']) && text.contains(':')
-    };
-    if command.iter().skip(1).any(is_base)
-        || definition.consumer == Format::Rclone && command.iter().filter(is_remote).count() > 1
-    {
-        return Ok(());
-    }
-    let several = if definition.roots.len() > 1 { ", as there are several roots" } else { "" };
-    Err(format!(
-        "{program} takes the list as relative to its source, which has to be {}{several}; no argument of the command is that \
-         directory, and what is listed and not found in another one would be deleted in the destination: write {{root}}/",
-        base.shown()
-    ))
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 
 use super::{print_message, signals};
 
-/// So often the line is drawn anew.
+/// How often the line is drawn again.
 const REDRAW: Duration = Duration::from_millis(100);
 
 /// Warnings past this number are only counted: a tree without permissions has one per directory.

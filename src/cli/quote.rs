@@ -18,6 +18,7 @@ pub(super) fn shell(word: &str) -> Cow<'_, str> {
 }
 
 /// A word for the command interpreter of Windows. A path holds no quote there. A percent sign is doubled, as in a batch file.
+#[cfg(feature = "duplicati")]
 pub(super) fn batch(word: &str) -> String {
     let doubled = word.replace('%', "%%");
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);

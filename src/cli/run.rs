@@ -15,46 +15,47 @@ use super::config::Definition;
 use super::hints::HintsArgs;
 use super::job_lists::{Lists, Written};
 use super::nice::NiceArgs;
-use super::placeholders;
 use super::progress::Progress;
 use super::start_run::{self, GuardArgs};
 use super::state::StateArgs;
 use super::walk::WalkArgs;
-use super::{DONE, Failure, NOT_STARTED, Outcome, print_error, print_message, signals};
+use super::{DONE, Failure, NOT_STARTED, Outcome, consumer_help, placeholders, print_error, print_message, signals};
 
-const AFTER_HELP: &str = "\
-Examples:
-  fastdiff run photos -- rsync -aHI --modify-window=-1 --from0 --files-from={all} \\
-      --delete-missing-args --force {root}/ nas:Photos/
-  fastdiff run documents                            the command of the definition
+fn after_help() -> String {
+    let command = consumer_help::command("  fastdiff run photos -- ", "{all}", "{root}", "nas:Photos/", 6);
+    let (parts, codes) = (consumer_help::parts(), consumer_help::success_codes());
+    format!(
+        "Examples:\n{command}\n{EXAMPLES}\n{parts}\n\nA code that means success is {codes}, or one of the definition. {BASELINE}"
+    )
+}
+
+const EXAMPLES: &str = "  fastdiff run documents                            the command of the definition
   fastdiff run web -- sh -c 'tar -c -C \"$FASTDIFF_ROOT\" --no-recursion --null \\
       -T \"$FASTDIFF_CHANGED\" >/mnt/$FASTDIFF_RUN.tar'
 
-In the arguments, {changed}, {deleted} and {all} stand for files with that part of the list, in the form of the job's
-consumer, and {root} for the directory that relative paths start from. The variables FASTDIFF_CHANGED, FASTDIFF_DELETED,
-FASTDIFF_ALL and FASTDIFF_ROOT hold the same. rsync and rclone have all three parts, tar the first two, restic, borg and
-paths the first; text, json and name-status have {all} alone. For duplicati, {all} is for --parameters-file, and the others
-hold one option each. The files are removed when the command has ended. FASTDIFF_JOB and FASTDIFF_RUN hold the name of the
-job and the number of the run.
+In the arguments, {changed}, {deleted} and {all} stand for files with that part of the list, in the form of the job's \
+consumer, and {root} for the directory that relative paths start from. The variables FASTDIFF_CHANGED, FASTDIFF_DELETED, \
+FASTDIFF_ALL and FASTDIFF_ROOT hold the same. FASTDIFF_JOB and FASTDIFF_RUN hold the name of the job and the number of the \
+run. The files are removed when the command has ended. The consumers have these parts:";
 
-The baseline moves only if the exit code of the command means success: 0, for rsync also 24, for duplicati also 1, or the
-codes of the definition. Otherwise the next run lists the same changes again. If nothing changed, the command is not
-started. A test command moves the baseline, too, and then the job's own command never gets that list: for a test use
-`fastdiff begin`, and end with `fastdiff abort`.
+const BASELINE: &str = "\
+The baseline moves only after such a code. Otherwise the next run lists the same changes again. If nothing changed, the \
+command is not started. A test command moves the baseline, too, and then the job's own command never gets that list: for a \
+test use `fastdiff begin`, and end with `fastdiff abort`.
 
-Exit codes: that of the command, or 128 plus the number of the signal that ended it; 127 if it is not found, 126 if it
-cannot be executed; 125 if fastdiff itself failed, something could not be read or listed, or the baseline could not be
+Exit codes: that of the command, or 128 plus the number of the signal that ended it; 127 if it is not found, 126 if it \
+cannot be executed; 125 if fastdiff itself failed, something could not be read or listed, or the baseline could not be \
 moved after the command had succeeded.";
 
 /// Start a run of a job, run the backup program with its lists, and commit if that succeeds.
 #[derive(clap::Args)]
-#[command(after_help = AFTER_HELP)]
+#[command(after_help = after_help())]
 #[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub(super) struct RunArgs {
     /// The job
     name: String,
 
-    /// Start the command even if something could not be read; duplicati even if there is no list for it, so that it scans
+    /// Start the command even if something could not be read, or there is no list for a program that scans by itself
     #[arg(long)]
     anyway: bool,
 
@@ -177,8 +178,11 @@ fn with_lists(
     let lists = match Lists::write(definition, &started, dir) {
         Ok(Written::Lists(lists)) => lists,
         Ok(Written::Nothing) => return nothing_to_do(args, definition, locked, started, "there is nothing to list"),
-        Err(Error::Refused { consumer, refusal }) if args.anyway && refusal.is_safe_without_list() => {
-            print_message("warning", format_args!("no list, so that {consumer} scans by itself: {refusal}"));
+        Err(Error::Refused { refusal, .. }) if args.anyway && definition.consumer.scans_by_itself() => {
+            print_message(
+                "warning",
+                format_args!("no list, so that {} scans by itself: {refusal}", definition.consumer.title()),
+            );
             Lists::empty(definition, dir)?
         }
         Err(error @ Error::Refused { .. }) => return not_started(&error.to_string(), advice(&error)),

@@ -81,7 +81,7 @@ fn kind_letter(kind: Kind) -> char {
         Kind::Socket => 's',
         Kind::CharDevice => 'c',
         Kind::BlockDevice => 'b',
-        Kind::Unknown => '?',
+        _ => '?',
     }
 }
 

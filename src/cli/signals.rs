@@ -174,6 +174,7 @@ const CALLED: &[u8] =
     b"LOG:INFO fastdiff: no list, so that Duplicati scans everything: a snapshot was cut short while it was read\n";
 
 /// Duplicati called: a file that is cut short is reported on standard output, and the exit code is 0.
+#[cfg(feature = "duplicati")]
 pub(super) fn say_on_standard_output() {
     IS_CALLED.store(true, Ordering::SeqCst);
 }

@@ -1,12 +1,12 @@
-//! What the commands of jobs have in common: what is said of a run that began, and its list.
+//! What the commands of jobs have in common: how a run begins, and what is said of it.
 
+use fastdiff::consumers::{FullList, MirrorCommand};
 use fastdiff::jobs::{ClosedRun, FullReason, LockedJob, RunRequest, StartedRun};
 use fastdiff::{Monitor, RemovalLimit};
 use indicatif::HumanCount;
 
 use super::advice::Advised;
 use super::config::Definition;
-use super::format::{Form, Format};
 use super::hints;
 use super::progress::Progress;
 use super::quote::shell;
@@ -87,41 +87,38 @@ pub(super) fn unfinished(run: u64, has_failed: bool) -> String {
     format!("run {run} {}", if has_failed { "failed" } else { "is not known to have succeeded" })
 }
 
-/// What a full list means to a consumer that deletes: the command that makes up for it.
+/// What to do because the list is a full one.
 fn advice(definition: &Definition, reason: &FullReason, is_untried: bool) -> String {
-    let from = |after: &str| {
-        let roots = definition.roots.iter().map(|root| shell(&root.to_string_lossy()).into_owned() + after);
-        roots.collect::<Vec<_>>().join(" ")
-    };
+    match definition.consumer.full_list(&definition.roots) {
+        FullList::NotWritten => {
+            format!("; nothing is printed, so that {} scans by itself", definition.consumer.title())
+        }
+        // After a first run that failed, the destination may hold something that is gone now.
+        _ if is_untried && matches!(reason, FullReason::First) => String::new(),
+        FullList::Mirror(mirror) => {
+            format!("; it does not name what was deleted: run {}", mirror_command(definition, &mirror))
+        }
+        FullList::Unpack => "; it does not name what was deleted: unpack it into an empty directory".into(),
+        _ => String::new(),
+    }
+}
+
+/// The command that makes up for the deletions, and what to mind.
+fn mirror_command(definition: &Definition, mirror: &MirrorCommand) -> String {
+    let mut words = vec![mirror.program.to_owned()];
+    words.extend(mirror.sources.iter().map(|root| shell(&root.to_string_lossy()).into_owned()));
+    words.push(mirror.destination.to_owned());
+    let each = if mirror.sources.is_empty() { " for each root" } else { "" };
     let leaves_out = !definition.exclude.is_empty()
         || !definition.exclude_from.is_empty()
         || !definition.exclude_if_present.is_empty()
         || definition.exclude_caches;
-    let filters = |option: &str| {
-        if leaves_out { format!(", with {option} for what the job leaves out") } else { String::new() }
+    let filters = if leaves_out {
+        format!(", with {} for what the job leaves out", mirror.exclude_option)
+    } else {
+        String::new()
     };
-    let is_one = definition.roots.len() == 1;
-    match (definition.consumer, reason) {
-        (Format::Duplicati, _) => "; nothing is printed, so that Duplicati scans by itself".into(),
-        // Of a first run that failed something may be there that is gone now.
-        (_, FullReason::First) if is_untried => String::new(),
-        (Format::Rsync, _) => format!(
-            "; it does not name what was deleted: run `rsync -aHI{} --modify-window=-1 --delete {} DEST/` once without a list{}",
-            if is_one { "" } else { "R" },
-            if is_one { from("/") } else { from("") },
-            filters("--exclude"),
-        ),
-        (Format::Rclone, _) => format!(
-            "; it does not name what was deleted: run `rclone sync --links --ignore-times --no-unicode-normalization {}` once{} \
-             without a list{}",
-            if is_one { from("") + " DEST" } else { "ROOT DEST/ROOT".into() },
-            if is_one { "" } else { " for each root" },
-            filters("--exclude"),
-        ),
-        (Format::Tar, _) => "; it does not name what was deleted: unpack it into an empty directory".into(),
-        // What does not delete needs no more than the list.
-        _ => String::new(),
-    }
+    format!("`{}` once{each} without a list{filters}", words.join(" "))
 }
 
 /// That something could not be read.
@@ -139,11 +136,6 @@ pub(super) fn tell_of_leftover(ended: &ClosedRun) {
     if let Some(error) = &ended.leftover {
         print_message("warning", format_args!("run {}: {}", ended.run, Advised(error)));
     }
-}
-
-/// How the consumer of a job takes its list.
-pub(super) fn form(definition: &Definition, format: Format) -> Form {
-    Form { duplicati_db: definition.duplicati_db.clone(), ..Form::new(format) }
 }
 
 /// "12 entries".

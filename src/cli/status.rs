@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
+use fastdiff::consumers::{Consumer, Json, Text};
 use fastdiff::jobs::StartedRun;
 
-use super::format::Format;
+use super::diff::SUSPECTS_HINT;
 use super::output::Output;
 use super::start_run::{self, GuardArgs, watched};
 use super::state::StateArgs;
@@ -78,9 +79,10 @@ pub(super) fn run(args: &StatusArgs) -> Outcome {
             if let Some(reason) = reason {
                 print_message("note", format_args!("the next list is a full one: {reason}"));
             }
-            let format = if args.json { Format::Json } else { Format::Text };
-            let mut form = start_run::form(&definition, format);
-            form.text.suspects = args.suspects;
+            let consumer: &dyn Consumer = if args.json { &Json } else { &Text };
+            let mut form = definition.form(consumer.into());
+            form.options.text.suspects = args.suspects;
+            form.options.text.suspects_hint = Some(SUSPECTS_HINT);
             write_list(started.diff(), form, &PathBuf::from("-"))?;
         }
     }

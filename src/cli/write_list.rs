@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use fastdiff::consumers::Emitted;
 use fastdiff::{Diff, Error};
 
-use super::format::{Form, Format};
+use super::format::Form;
 use super::output::Output;
 use super::{Failure, output_failure, print_message, signals};
 
@@ -23,15 +23,15 @@ pub(super) fn write_list_to(
     mut output: Output,
     destination: &Path,
 ) -> Result<Emitted, Failure> {
-    if form.format != Format::Text {
+    let for_people = form.format.is_for_people();
+    if !for_people {
         output = output.harmless_on_terminals();
     }
     if !output.is_standard() {
         signals::catch();
     }
-    let for_people = form.format == Format::Text;
     let is_standard = output.is_standard();
-    form.text.color = is_standard && for_people && colored();
+    form.options.text.color = is_standard && for_people && colored();
     let mut checked = Checked { diff, out: output.writer(), piece: Vec::with_capacity(PIECE), broken: None };
     let emitted = form.write(diff, &mut checked).and_then(|emitted| match checked.flush() {
         Ok(()) => Ok(emitted),

@@ -1,40 +1,67 @@
 //! `borg`: absolute names, each ended by NUL, for `borg create --paths-from-stdin --paths-delimiter '\0' REPO::NAME`.
 //!
-//! borg reads its list as text, in which each `\r` becomes `\n` (seen with 1.2.4, any delimiter): a name with one is refused. It
-//! does not descend into a listed directory. The archive holds only what is listed: good for "what changed since",
-//! no full restore point.
+//! borg does not descend into a listed directory. It reads its list as text, in which each `\r` becomes `\n` (seen with
+//! 1.2.4, with any delimiter): a name with one is refused. The archive holds only what is listed: it shows what changed,
+//! and is not a full restore point.
 
 use std::borrow::Cow;
 use std::io::Write;
 
-use super::Emitted;
-use super::list::{ChangeLists, ListBase, ListForm, ListPart, Spelled, no_such_part, not_empty};
+use super::list::{ChangeLists, ListForm, Spelled, asked_part, check_not_empty};
+use super::{Consumer, Emitted, EmptyList, ListOptions, ListPart, PathChoice};
 use crate::Result;
 use crate::diff::Diff;
 
-/// Writes the list of what changed.
-///
-/// # Errors
-/// [`Error::NothingToList`](crate::Error::NothingToList), and [`Error::Refused`](crate::Error::Refused) for a name with a carriage return and a list of what is to be
-/// deleted; a damaged snapshot; what writing gives.
-pub fn borg(diff: &Diff<'_>, part: ListPart, out: &mut dyn Write) -> Result<Emitted> {
-    if part != ListPart::Changed {
-        return Err(no_such_part(
-            "borg",
-            part,
-            "an archive of it holds what is listed, and nothing is deleted from it",
-        ));
+/// The backup program borg.
+#[derive(Debug, Clone, Copy)]
+pub struct Borg;
+
+impl Consumer for Borg {
+    fn name(&self) -> &'static str {
+        "borg"
     }
-    let form = ListForm { consumer: "borg", prefix: b"", end: 0, base: ListBase::Absolute, spell: Some(spell) };
-    let lists = ChangeLists::of(diff)?;
-    not_empty("borg", &lists.changed, "borg makes an empty archive of an empty list")?;
-    form.write(&lists.changed, out)?;
-    Ok(lists.emitted)
+
+    fn about(&self) -> &'static str {
+        "its archive holds only what changed"
+    }
+
+    fn command(&self) -> Option<&'static str> {
+        Some(r"borg create --paths-from-stdin --paths-delimiter '\0'")
+    }
+
+    fn parts(&self) -> &'static [ListPart] {
+        &[ListPart::Changed]
+    }
+
+    fn usual_part(&self) -> ListPart {
+        ListPart::Changed
+    }
+
+    fn why_no_other_part(&self) -> &'static str {
+        "its archive holds what is listed, and nothing is deleted from it"
+    }
+
+    fn paths(&self) -> PathChoice {
+        PathChoice::Absolute
+    }
+
+    fn empty_list(&self) -> EmptyList {
+        EmptyList::Misread("borg makes an empty archive of an empty list")
+    }
+
+    /// Refuses a name with a carriage return.
+    fn write(&self, diff: &Diff<'_>, options: &ListOptions, out: &mut dyn Write) -> Result<Emitted> {
+        asked_part(self, options.part)?;
+        let lists = ChangeLists::of(diff)?;
+        check_not_empty(self, &lists.changed)?;
+        ListForm::new(self).with_spelling(spell).write(&lists.changed, out)?;
+        Ok(lists.emitted)
+    }
 }
 
 fn spell(path: &[u8]) -> Spelled<'_> {
     if path.contains(&b'\r') {
-        return Err("holds a carriage return, in place of which borg reads a newline");
+        return Err("holds a carriage return, which borg reads as a newline");
     }
     Ok(Cow::Borrowed(path))
 }

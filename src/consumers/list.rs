@@ -1,16 +1,16 @@
-//! What the lists for rsync, rclone, restic, borg and tar have in common: which paths are to be read, which to be
-//! deleted, relative to what, and how they stand in the list.
+//! Lists of paths: which are to be read, which to be deleted, relative to what, and how they stand in the list. Enough to
+//! write a consumer of one's own.
 
 use std::borrow::Cow;
 use std::io::Write;
 
 use rustc_hash::FxHashSet;
 
-use super::{Emitted, put, written};
+use super::{Consumer, Emitted, EmptyList, nothing_to_list, put, refuse, written};
 use crate::diff::{ChangeKind, Diff};
 use crate::metadata::{Fields, Flags, Kind};
 use crate::path::{compare, is_within, parent, to_path};
-use crate::{Error, Refusal, Result};
+use crate::{Refusal, Result};
 
 /// Which part of a change list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -19,12 +19,15 @@ pub enum ListPart {
     Changed,
     /// What is to be deleted from the copy.
     Deleted,
-    /// Both, for a program that deletes what it is told of and does not find.
+    /// Both, for a program that deletes what is listed and gone.
     All,
 }
 
 impl ListPart {
-    /// The word of the command line.
+    /// Each of them.
+    pub const EACH: [Self; 3] = [Self::Changed, Self::Deleted, Self::All];
+
+    /// Its name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Changed => "changed",
@@ -36,19 +39,22 @@ impl ListPart {
 
 /// A path of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct ListedPath {
-    pub(super) path: Vec<u8>,
-    pub(super) kind: Kind,
+#[non_exhaustive]
+pub struct ListedPath {
+    /// The absolute path.
+    pub path: Vec<u8>,
+    /// What it is; of what is deleted, what it was.
+    pub kind: Kind,
     /// It was not there before, under this name and as this kind.
-    pub(super) is_new: bool,
+    pub is_new: bool,
     /// Its owner or mode is another.
-    pub(super) has_other_rights: bool,
+    pub has_other_rights: bool,
     /// The inode of a file with several names.
-    pub(super) link: Option<u64>,
+    pub link: Option<u64>,
 }
 
 impl ListedPath {
-    /// What is listed for another's sake.
+    /// Listed because of another path.
     fn unchanged(path: Vec<u8>, kind: Kind, link: Option<u64>) -> Self {
         Self { path, kind, is_new: false, has_other_rights: false, link }
     }
@@ -56,18 +62,26 @@ impl ListedPath {
 
 /// The paths of a list, in tree order.
 #[derive(Debug, Default)]
-pub(super) struct ChangeLists {
-    pub(super) emitted: Emitted,
-    pub(super) changed: Vec<ListedPath>,
+#[non_exhaustive]
+pub struct ChangeLists {
+    /// The counts.
+    pub emitted: Emitted,
+    /// What is there, and was added, modified, replaced by another kind, or is suspect.
+    pub changed: Vec<ListedPath>,
     /// What is gone.
-    pub(super) deleted: Vec<ListedPath>,
-    /// What has another kind now: among the changed as what it is, here as what it was, beside what it is.
-    pub(super) replaced: Vec<(ListedPath, Kind)>,
+    pub deleted: Vec<ListedPath>,
+    /// What has another kind now, as it was, with its kind now. It is among the changed as well, as it is.
+    pub replaced: Vec<(ListedPath, Kind)>,
 }
 
 impl ChangeLists {
-    /// Memory in proportion to the changes: a list is refused before its first line is written.
-    pub(super) fn of(diff: &Diff<'_>) -> Result<Self> {
+    /// The lists of a diff. A rename is a removal and an addition. What could not be read is in none of them.
+    ///
+    /// Costs memory in proportion to the changes: a list is refused before its first line is written.
+    ///
+    /// # Errors
+    /// A damaged snapshot.
+    pub fn of(diff: &Diff<'_>) -> Result<Self> {
         let mut lists = Self::default();
         // Its own change comes before, what lies below it right behind.
         let mut unread: Option<Vec<u8>> = None;
@@ -95,9 +109,9 @@ impl ChangeLists {
         Ok(lists)
     }
 
-    /// What is gone, without what lay below something else that is gone or is no directory now; and what of these is no directory
-    /// now although something below it is gone.
-    pub(super) fn topmost_deleted(&self) -> (Vec<ListedPath>, Vec<ListedPath>) {
+    /// What is gone, without what lay below something else that is gone or is not a directory now. And of those, what is not a
+    /// directory now although something below it is gone.
+    pub fn topmost_deleted(&self) -> (Vec<ListedPath>, Vec<ListedPath>) {
         let mut others = self.changed.iter().filter(|listed| listed.kind != Kind::Dir).peekable();
         // What may hold a path, and whether it is deleted itself.
         let mut last: Option<(&ListedPath, bool)> = None;
@@ -120,37 +134,27 @@ impl ChangeLists {
     }
 }
 
-/// The longest path that the system takes (`PATH_MAX` without the NUL). Programs that get a longer one out of a list drop it,
-/// rsync and rclone in silence.
+/// The longest path that the system takes (`PATH_MAX` without the NUL). Most programs drop a longer one from a list, and
+/// some do not say so.
 const LONGEST: usize = 4095;
 
-/// How paths stand in a list.
+/// How paths stand in a list: absolute and ended by NUL, unless something else is said.
 #[derive(Debug, Clone)]
-pub(super) struct ListForm {
-    pub(super) consumer: &'static str,
-    /// What stands before each path.
-    pub(super) prefix: &'static [u8],
-    /// What ends each path.
-    pub(super) end: u8,
-    pub(super) base: ListBase,
-    /// Where a path cannot stand as it is.
-    pub(super) spell: Option<Spell>,
+#[non_exhaustive]
+pub struct ListForm {
+    consumer: &'static str,
+    prefix: &'static [u8],
+    end: u8,
+    /// What paths are relative to; none if they are absolute.
+    base: Option<Vec<u8>>,
+    spell: Option<Spell>,
 }
 
 /// How a path is spelled, or why it cannot be.
-pub(super) type Spell = fn(&[u8]) -> Spelled<'_>;
+pub type Spell = fn(&[u8]) -> Spelled<'_>;
 
 /// See [`Spell`].
-pub(super) type Spelled<'p> = std::result::Result<Cow<'p, [u8]>, &'static str>;
-
-/// What paths are relative to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum ListBase {
-    /// Nothing: they are absolute.
-    Absolute,
-    /// This directory.
-    Directory(Vec<u8>),
-}
+pub type Spelled<'p> = std::result::Result<Cow<'p, [u8]>, &'static str>;
 
 /// What the lists of a diff are relative to: its root, or `/` if it has several.
 pub fn list_base(diff: &Diff<'_>) -> Vec<u8> {
@@ -160,20 +164,47 @@ pub fn list_base(diff: &Diff<'_>) -> Vec<u8> {
     }
 }
 
-impl ListBase {
-    pub(super) fn of(diff: &Diff<'_>) -> Self {
-        Self::Directory(list_base(diff))
-    }
-}
-
 impl ListForm {
+    /// The form of a consumer's list.
+    pub fn new(consumer: &dyn Consumer) -> Self {
+        Self { consumer: consumer.name(), prefix: b"", end: 0, base: None, spell: None }
+    }
+
+    /// What stands before each path.
+    #[must_use]
+    pub fn with_prefix(mut self, prefix: &'static [u8]) -> Self {
+        self.prefix = prefix;
+        self
+    }
+
+    /// What ends each path. The consumer's [`spell`](Self::with_spelling) must refuse it in a path, if it is not NUL.
+    #[must_use]
+    pub fn with_end(mut self, end: u8) -> Self {
+        self.end = end;
+        self
+    }
+
+    /// Paths are relative to this directory, which itself is written as `.`: see [`list_base`].
+    #[must_use]
+    pub fn relative_to(mut self, base: Vec<u8>) -> Self {
+        self.base = Some(base);
+        self
+    }
+
+    /// What stands for a path that the consumer does not take as it is.
+    #[must_use]
+    pub fn with_spelling(mut self, spell: Spell) -> Self {
+        self.spell = Some(spell);
+        self
+    }
+
     fn spelled<'p>(&self, path: &'p [u8]) -> Spelled<'p> {
         let path = self.shown(path);
         self.spell.map_or(Ok(Cow::Borrowed(path)), |spell| spell(path))
     }
 
     fn shown<'p>(&self, path: &'p [u8]) -> &'p [u8] {
-        let ListBase::Directory(base) = &self.base else { return path };
+        let Some(base) = &self.base else { return path };
         match path.strip_prefix(base.as_slice()) {
             Some([]) => b".",
             Some(rest) => rest.strip_prefix(b"/").unwrap_or(rest),
@@ -181,15 +212,16 @@ impl ListForm {
         }
     }
 
-    /// Writes paths; all of them are looked at before the first is written.
-    pub(super) fn write(&self, paths: &[ListedPath], out: &mut dyn Write) -> Result<()> {
+    /// Writes paths. All of them are checked before the first is written.
+    ///
+    /// # Errors
+    /// [`Error::Refused`](crate::Error::Refused) for a path that cannot be spelled, or is longer than the system takes;
+    /// what writing gives.
+    pub fn write(&self, paths: &[ListedPath], out: &mut dyn Write) -> Result<()> {
         for ListedPath { path, .. } in paths {
             let too_long = "is longer than the longest path that a program can open";
             let spelled = if path.len() > LONGEST { Err(too_long) } else { self.spelled(path) };
-            spelled.map_err(|why| {
-                let path = to_path(path).into_owned();
-                Error::Refused { consumer: self.consumer, refusal: Refusal::Path { path, why } }
-            })?;
+            spelled.map_err(|why| refuse(self.consumer, Refusal::Path { path: to_path(path).into_owned(), why }))?;
         }
         for ListedPath { path, .. } in paths {
             written(out.write_all(self.prefix))?;
@@ -199,21 +231,33 @@ impl ListForm {
     }
 }
 
-/// Refuses a list without entries for a program that would misread it.
-pub(super) fn not_empty(consumer: &'static str, paths: &[ListedPath], misread: &str) -> Result<()> {
-    if paths.is_empty() {
-        return Err(Error::NothingToList { consumer, misread: misread.to_owned() });
+/// Refuses a list without entries if the consumer would misread it.
+///
+/// # Errors
+/// [`Error::NothingToList`](crate::Error::NothingToList).
+pub fn check_not_empty(consumer: &dyn Consumer, paths: &[ListedPath]) -> Result<()> {
+    match consumer.empty_list() {
+        EmptyList::Misread(how) if paths.is_empty() => Err(nothing_to_list(consumer.name(), how)),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
-/// Refuses a part that a program has no use for.
-pub(super) fn no_such_part(consumer: &'static str, part: ListPart, why: &'static str) -> Error {
-    Error::Refused { consumer, refusal: Refusal::Part { part: part.name(), why } }
+/// The part that is asked for.
+///
+/// # Errors
+/// [`Error::Refused`](crate::Error::Refused) for a part that the consumer does not have.
+pub fn asked_part(consumer: &dyn Consumer, part: Option<ListPart>) -> Result<ListPart> {
+    let part = part.unwrap_or(consumer.usual_part());
+    if consumer.parts().contains(&part) {
+        return Ok(part);
+    }
+    let why = consumer.why_no_other_part();
+    Err(refuse(consumer.name(), Refusal::Part { part: part.name(), why }))
 }
 
-/// Adds the other names of each file that has several: only with all of them listed they are one file in the copy too. A
-/// renamed directory brings new names for files that did not change otherwise. Costs a pass over the snapshot if there is one.
+/// Adds the other names of each file that has several: only if all of them are listed, they are one file in the copy too. A
+/// renamed directory brings new names for files that did not change otherwise. Costs a pass over the snapshot if a listed
+/// file has several names.
 pub(super) fn with_links(diff: &Diff<'_>, listed: &mut Vec<ListedPath>) -> Result<()> {
     let inodes: FxHashSet<u64> = listed.iter().filter_map(|l| l.link).collect();
     if inodes.is_empty() {
@@ -236,8 +280,7 @@ pub(super) fn with_links(diff: &Diff<'_>, listed: &mut Vec<ListedPath>) -> Resul
     Ok(())
 }
 
-/// Adds the directory of each entry: files are replaced, which moves the times of their directory
-/// in the copy.
+/// Adds the directory of each entry: replacing a file in the copy changes the times of its directory.
 pub(super) fn with_parents(diff: &Diff<'_>, listed: &mut Vec<ListedPath>) {
     let roots = &diff.newer().meta().roots;
     let mut all: FxHashSet<Vec<u8>> = listed.iter().map(|l| l.path.clone()).collect();

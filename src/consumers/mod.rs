@@ -1,7 +1,12 @@
-//! Writes a diff in the form that its reader takes: one file per reader. A form that cannot carry a
-//! list refuses it (promise 5).
+//! Who takes a list, one file for each: the backup programs, and in `forms` those of people and scripts.
+//!
+//! Each implements [`Consumer`] and stands in a table, [`PROGRAMS`] or [`FORMS`]. Help, errors, completions and the tests of
+//! the guides are made from the tables. A new program is one file here, one line in the table and one page in docs/.
+//! A consumer that cannot say a list refuses it (promise 5).
 
 mod borg;
+mod consumer;
+#[cfg(feature = "duplicati")]
 pub mod duplicati;
 mod file;
 mod forms;
@@ -14,18 +19,59 @@ mod tar;
 use std::borrow::Cow;
 use std::io::{self, Write};
 
-pub use borg::borg;
+pub use borg::Borg;
+pub use consumer::{
+    CommandLine, CommandProblem, Consumer, DatabaseChoice, EmptyList, FullList, ListOptions, MirrorCommand, PartOutput,
+    PathChoice,
+};
 pub use file::ListFile;
-pub use forms::{TextOptions, entry_json, json, name_status, paths, rfc3339, text};
-pub use list::{ListPart, list_base};
-pub use rclone::rclone;
-pub use restic::restic;
-pub use rsync::rsync;
-pub use tar::tar;
+pub use forms::{Json, NameStatus, Paths, Text, TextOptions, entry_json, rfc3339};
+pub use list::{ChangeLists, ListForm, ListPart, ListedPath, Spell, Spelled, asked_part, check_not_empty, list_base};
+pub use rclone::Rclone;
+pub use restic::Restic;
+pub use rsync::Rsync;
+pub use tar::Tar;
 
 use crate::diff::{Diff, Summary};
 use crate::terminal::quote;
-use crate::{Error, Result, RootProblem};
+use crate::{Error, Refusal, Result, RootProblem};
+
+/// The backup programs.
+pub static PROGRAMS: &[&dyn Consumer] = &[
+    #[cfg(feature = "duplicati")]
+    &duplicati::Duplicati,
+    &Rsync,
+    &Rclone,
+    &Restic,
+    &Borg,
+    &Tar,
+];
+
+/// The forms that no program owns. The first is that for people.
+pub static FORMS: &[&dyn Consumer] = &[&Text, &NameStatus, &Json, &Paths];
+
+/// The program that help texts show.
+pub static EXAMPLE: &dyn Consumer = &Rsync;
+
+/// All consumers, as help texts list them.
+pub fn all() -> impl Iterator<Item = &'static dyn Consumer> {
+    FORMS.iter().chain(PROGRAMS).copied()
+}
+
+/// The consumer of this name.
+pub fn find(name: &str) -> Option<&'static dyn Consumer> {
+    all().find(|consumer| consumer.name() == name)
+}
+
+/// A consumer cannot be given this list (promise 5).
+fn refuse(consumer: &'static str, refusal: impl Into<Refusal>) -> Error {
+    Error::Refused { consumer, refusal: refusal.into() }
+}
+
+/// A consumer would misread a list without entries (promise 5).
+fn nothing_to_list(consumer: &'static str, misread: &str) -> Error {
+    Error::NothingToList { consumer, misread: misread.to_owned() }
+}
 
 /// How paths are written.
 #[derive(Debug, Clone, Default)]
@@ -63,12 +109,13 @@ impl PathStyle {
     }
 }
 
-/// What was written.
+/// A list that was written.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct Emitted {
     /// Counts by kind of change.
     pub summary: Summary,
-    /// What the user should know of it.
+    /// What the user should know, each a line.
     pub notes: Vec<String>,
 }
 

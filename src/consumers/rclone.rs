@@ -1,41 +1,104 @@
-//! `rclone`: names of files relative to the source, for `rclone sync --files-from-raw LIST SOURCE DEST`, which copies what
-//! is there and deletes what is listed and gone, and leaves everything else alone.
+//! `rclone`: names of files relative to the source, for `rclone sync --files-from-raw LIST SOURCE DEST`. It copies what is
+//! there, deletes what is listed and gone, and leaves everything else alone.
 //!
-//! rclone knows no directories here: an empty one is not made, and removed only with the last file in it. Fifos, sockets and devices are not its
-//! business. Symlinks it skips, follows (`-L`) or stores as text files with the ending `.rclonelink` (`-l`): both names are listed.
-//! Names that do not exist it ignores in silence, so that each has to be spelled as rclone itself does, which puts
-//! printable signs in place of control characters; that was found by running it.
+//! rclone knows no directories here: it does not make an empty one, and removes one only with the last file in it. Fifos,
+//! sockets and devices it leaves out. Symlinks it skips, follows (`-L`) or stores as text files that end in `.rclonelink`
+//! (`-l`): both names are listed. It ignores names that do not exist, without a word, so each must be spelled as rclone
+//! spells it, which puts printable signs in place of control characters. That was found by running it.
 
 use std::borrow::Cow;
 use std::io::Write;
+use std::path::PathBuf;
 
-use super::Emitted;
-use super::list::{ChangeLists, ListBase, ListForm, ListPart, ListedPath, Spelled};
+use super::list::{ChangeLists, ListForm, ListPart, ListedPath, Spelled, asked_part, list_base};
+use super::{CommandLine, CommandProblem, Consumer, Emitted, FullList, ListOptions, MirrorCommand, PathChoice, refuse};
 use crate::diff::Diff;
 use crate::metadata::Kind;
 use crate::path::to_path;
-use crate::{Error, Refusal, Result};
+use crate::{Refusal, Result};
 
 /// What rclone calls a symlink that it does not follow.
 const LINK: &[u8] = b".rclonelink";
 
-/// Writes the list, a name a line, or with `nul` ended by NUL (`--files-from0` of rclone 1.75 and later). An empty list makes
-/// rclone do nothing.
-///
-/// # Errors
-/// [`Error::Refused`](crate::Error::Refused) for the few names that rclone does not find under any spelling, and where
-/// a directory, a file or a symlink took the place of another of these: rclone does not put a file in the place of a directory, and
-/// where links are stored as links (`-l`, a local copy) it deletes the old name after it made the new one, which is the same; a
-/// damaged snapshot; what writing gives.
-pub fn rclone(diff: &Diff<'_>, part: ListPart, nul: bool, out: &mut dyn Write) -> Result<Emitted> {
-    let end = if nul { 0 } else { b'\n' };
-    let form = ListForm { consumer: "rclone", prefix: b"", end, base: ListBase::of(diff), spell: Some(spell) };
-    let lists = ChangeLists::of(diff)?;
-    let is_stored = |kind| matches!(kind, Kind::File | Kind::Symlink | Kind::Dir);
-    if let Some((was, is)) = lists.replaced.iter().find(|(was, is)| is_stored(was.kind) && is_stored(*is)) {
-        let refusal = Refusal::KindChanged { path: to_path(&was.path).into_owned(), was: was.kind, is: *is };
-        return Err(Error::Refused { consumer: "rclone", refusal });
+/// The backup program rclone.
+#[derive(Debug, Clone, Copy)]
+pub struct Rclone;
+
+impl Consumer for Rclone {
+    fn name(&self) -> &'static str {
+        "rclone"
     }
+
+    fn about(&self) -> &'static str {
+        "files only; names that end with NUL are for --files-from0"
+    }
+
+    fn command(&self) -> Option<&'static str> {
+        Some("rclone sync --files-from-raw LIST ROOT DEST")
+    }
+
+    fn parts(&self) -> &'static [ListPart] {
+        &ListPart::EACH
+    }
+
+    fn usual_part(&self) -> ListPart {
+        ListPart::All
+    }
+
+    fn paths(&self) -> PathChoice {
+        PathChoice::Relative
+    }
+
+    /// `--files-from0` of rclone 1.75 and later takes NUL.
+    fn has_nul_choice(&self) -> bool {
+        true
+    }
+
+    fn full_list(&self, roots: &[PathBuf]) -> FullList {
+        let (sources, destination) = match roots {
+            [root] => (vec![root.clone()], "DEST"),
+            _ => (Vec::new(), "ROOT DEST/ROOT"),
+        };
+        let program = "rclone sync --links --ignore-times --no-unicode-normalization";
+        FullList::Mirror(MirrorCommand { program, sources, destination, exclude_option: "--exclude" })
+    }
+
+    fn check_command(&self, command: &CommandLine<'_>) -> Vec<CommandProblem> {
+        // The root may have another name in the configuration of rclone.
+        let remotes = command.words.iter().filter(|word| {
+            let text = word.to_string_lossy();
+            !text.starts_with(['-', '/', '.']) && text.contains(':')
+        });
+        if !command.starts(self.name()) || command.names_base() || remotes.count() > 1 {
+            return Vec::new();
+        }
+        vec![CommandProblem::OtherSource { program: self.name(), base: command.base.to_owned() }]
+    }
+
+    /// Refuses the few names that rclone does not find under any spelling, and a change between directory, file and symlink.
+    /// rclone does not put a file in the place of a directory. Where links are stored as links (`-l`, a local copy) it deletes
+    /// the old name after it made the new one, which is the same name.
+    fn write(&self, diff: &Diff<'_>, options: &ListOptions, out: &mut dyn Write) -> Result<Emitted> {
+        let part = asked_part(self, options.part)?;
+        let lists = ChangeLists::of(diff)?;
+        check_kinds(self, &lists)?;
+        let form = ListForm::new(self).with_end(if options.nul { 0 } else { b'\n' }).relative_to(list_base(diff));
+        form.with_spelling(spell).write(&names(&lists, part), out)?;
+        Ok(lists.emitted)
+    }
+}
+
+fn check_kinds(consumer: &dyn Consumer, lists: &ChangeLists) -> Result<()> {
+    let is_stored = |kind| matches!(kind, Kind::File | Kind::Symlink | Kind::Dir);
+    let Some((was, is)) = lists.replaced.iter().find(|(was, is)| is_stored(was.kind) && is_stored(*is)) else {
+        return Ok(());
+    };
+    let path = to_path(&was.path).into_owned();
+    Err(refuse(consumer.name(), Refusal::KindChanged { path, was: was.kind, is: *is }))
+}
+
+/// The files and links of a part, under each name that rclone may have for them.
+fn names(lists: &ChangeLists, part: ListPart) -> Vec<ListedPath> {
     let is_file = |listed: &&ListedPath| matches!(listed.kind, Kind::File | Kind::Symlink | Kind::Unknown);
     let mut paths: Vec<_> = Vec::new();
     if part != ListPart::Deleted {
@@ -49,18 +112,17 @@ pub fn rclone(diff: &Diff<'_>, part: ListPart, nul: bool, out: &mut dyn Write) -
     paths.extend(links.into_iter().map(|link| ListedPath { path: [&link.path, LINK].concat(), ..link }));
     paths.sort_by(|a, b| crate::path::compare(&a.path, &b.path));
     paths.dedup_by(|a, b| a.path == b.path);
-    form.write(&paths, out)?;
-    Ok(lists.emitted)
+    paths
 }
 
-/// A path as rclone spells it: a control character is its picture (U+2400 and following), such a picture has a quotation
-/// mark (U+201B) before it, but for that of NUL, which no name holds. A name with that mark itself rclone does not find.
+/// A path as rclone spells it. A control character is its picture (U+2400 and following). Such a picture itself has a
+/// quotation mark (U+201B) before it, except that of NUL, which no name holds. rclone does not find a name with that mark.
 fn spell(path: &[u8]) -> Spelled<'_> {
     if path.split(|b| *b == b'/').any(|name| matches!(name, b"\xef\xbc\x8e" | b"\xef\xbc\x8e\xef\xbc\x8e")) {
-        return Err("is a full-width `.` or `..`, which rclone takes for another name");
+        return Err("has a part that is a full-width `.` or `..`, which rclone takes for another name");
     }
     if memchr::memmem::find(path, "‛".as_bytes()).is_some() {
-        return Err("holds U+201B, by which rclone quotes, so that it is not found there");
+        return Err("holds U+201B, the quotation mark of rclone, which does not find such a name");
     }
     if std::str::from_utf8(path).is_err() {
         return Err("is not UTF-8, and rclone does not find all such names");

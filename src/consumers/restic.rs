@@ -1,38 +1,77 @@
 //! `restic`: absolute names, each ended by NUL, for `restic backup --files-from-raw LIST`.
 //!
-//! A listed directory would be read with all that lies below it, filters or not, so that only new ones are listed that are empty at
-//! this moment. Of the others nothing is lost where something in them is listed: restic stores the directories above
-//! too. The snapshot that restic makes of such a list holds only what is listed: good for "what changed since", no full restore
-//! point.
+//! restic reads a listed directory with all that lies below it, filters or not. So a directory is listed only if it is new
+//! and empty at this moment. The others lose nothing if something in them is listed: restic stores the directories above
+//! too. The snapshot that restic makes holds only what is listed: it shows what changed, and is not a full restore point.
 
 use std::io::Write;
 
-use super::Emitted;
-use super::list::{ChangeLists, ListBase, ListForm, ListPart, ListedPath, no_such_part, not_empty};
+use super::list::{ChangeLists, ListForm, ListPart, ListedPath, asked_part, check_not_empty};
+use super::{Consumer, Emitted, EmptyList, ListOptions, PathChoice};
 use crate::Result;
 use crate::diff::Diff;
 use crate::metadata::Kind;
 use crate::path::{is_within, to_path};
 
-/// Writes the list of what changed.
-///
-/// # Errors
-/// [`Error::NothingToList`](crate::Error::NothingToList), and [`Error::Refused`](crate::Error::Refused) for a list of what is to be
-/// deleted; a damaged snapshot; what writing gives.
-pub fn restic(diff: &Diff<'_>, part: ListPart, out: &mut dyn Write) -> Result<Emitted> {
-    if part != ListPart::Changed {
-        return Err(no_such_part(
-            "restic",
-            part,
-            "a snapshot of it holds what is listed, and nothing is deleted from it",
-        ));
+/// The backup program restic.
+#[derive(Debug, Clone, Copy)]
+pub struct Restic;
+
+impl Consumer for Restic {
+    fn name(&self) -> &'static str {
+        "restic"
     }
-    let form = ListForm { consumer: "restic", prefix: b"", end: 0, base: ListBase::Absolute, spell: None };
-    let mut lists = ChangeLists::of(diff)?;
-    let mut alone = 0_u64;
+
+    fn about(&self) -> &'static str {
+        "its snapshot holds only what changed"
+    }
+
+    fn command(&self) -> Option<&'static str> {
+        Some("restic backup --files-from-raw LIST")
+    }
+
+    fn parts(&self) -> &'static [ListPart] {
+        &[ListPart::Changed]
+    }
+
+    fn usual_part(&self) -> ListPart {
+        ListPart::Changed
+    }
+
+    fn why_no_other_part(&self) -> &'static str {
+        "its snapshot holds what is listed, and nothing is deleted from it"
+    }
+
+    fn paths(&self) -> PathChoice {
+        PathChoice::Absolute
+    }
+
+    fn empty_list(&self) -> EmptyList {
+        EmptyList::Misread("restic fails on an empty list")
+    }
+
+    fn write(&self, diff: &Diff<'_>, options: &ListOptions, out: &mut dyn Write) -> Result<Emitted> {
+        asked_part(self, options.part)?;
+        let mut lists = ChangeLists::of(diff)?;
+        let (paths, alone) = without_directories(std::mem::take(&mut lists.changed));
+        if alone > 0 {
+            let dirs = if alone == 1 { "1 directory is".to_owned() } else { format!("{alone} directories are") };
+            lists.emitted.notes.push(format!(
+                "{dirs} new or of another owner or mode, and nothing below is listed: restic cannot take a directory alone"
+            ));
+        }
+        check_not_empty(self, &paths)?;
+        ListForm::new(self).write(&paths, out)?;
+        Ok(lists.emitted)
+    }
+}
+
+/// What restic may be given, and how many directories it cannot be given although something of their own changed.
+fn without_directories(changed: Vec<ListedPath>) -> (Vec<ListedPath>, u64) {
+    let mut alone = 0;
     let mut paths: Vec<ListedPath> = Vec::new();
-    // From behind, so that what lies in a directory is there before the directory itself comes.
-    for listed in lists.changed.into_iter().rev() {
+    // Backwards, so that the entries of a directory come before the directory.
+    for listed in changed.into_iter().rev() {
         let is_above = || paths.last().is_some_and(|next| is_within(&next.path, &listed.path));
         if listed.kind != Kind::Dir || listed.is_new && is_empty(&listed.path) && !is_above() {
             paths.push(listed);
@@ -41,15 +80,7 @@ pub fn restic(diff: &Diff<'_>, part: ListPart, out: &mut dyn Write) -> Result<Em
         }
     }
     paths.reverse();
-    if alone > 0 {
-        lists.emitted.notes.push(format!(
-            "{} new or of another owner or mode, and nothing below is listed: restic has no way to be told of a directory alone",
-            if alone == 1 { "1 directory is".to_owned() } else { format!("{alone} directories are") }
-        ));
-    }
-    not_empty("restic", &paths, "restic fails on an empty list")?;
-    form.write(&paths, out)?;
-    Ok(lists.emitted)
+    (paths, alone)
 }
 
 /// Whether a directory holds nothing at this moment, not even what a filter leaves out.

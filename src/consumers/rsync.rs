@@ -1,40 +1,91 @@
-//! `rsync`: names relative to the source, each begun with `/` (a name that begins with `#` or `;` would be dropped in
-//! silence) and ended by NUL, for `rsync -aHI --modify-window=-1 --from0 --files-from=LIST --delete-missing-args --force SOURCE/ DEST/`.
+//! `rsync`: names relative to the source, each begun with `/` and ended by NUL, for
+//! `rsync -aHI --modify-window=-1 --from0 --files-from=LIST --delete-missing-args --force SOURCE/ DEST/`.
 //!
-//! `-I`, since what is listed may have changed without its size and mtime. `--modify-window=-1`, since rsync else leaves the
-//! time of a directory, a symlink or a fifo as it is if it is right to the second.
+//! - `/`: without it rsync drops a name that begins with `#` or `;`, and does not say so.
+//! - `-I`: what is listed may have changed without its size and mtime.
+//! - `--modify-window=-1`: otherwise rsync leaves the time of a directory, a symlink or a fifo if it is right to the second.
+//! - `--delete-missing-args --force`: rsync deletes what is listed and gone, a whole directory too. Of what is gone only the
+//!   topmost directory is listed.
 //!
-//! What is gone is named too, the topmost directory alone: rsync deletes what it is told of and does not find, and
-//! `--force` lets it delete a whole directory. The directories of what changed are listed too, but not the
-//! root, of which rsync would send all files that lie in it: its own times, owner and mode are not carried over.
+//! The directories of what changed are listed too, but not the root: rsync would send all files in it. So the root's own
+//! times, owner and mode are not carried over.
 
 use std::io::Write;
+use std::path::PathBuf;
 
-use super::Emitted;
-use super::list::{ChangeLists, ListBase, ListForm, ListPart, list_base, with_links, with_parents};
+use super::list::{ChangeLists, ListForm, ListPart, asked_part, list_base, with_links, with_parents};
+use super::{CommandLine, CommandProblem, Consumer, Emitted, FullList, ListOptions, MirrorCommand, PathChoice};
 use crate::Result;
 use crate::diff::Diff;
 
-const ROOT_RIGHTS: &str = "the root itself has another owner or mode now, which rsync does not carry over by a list: set it in the copy by hand";
+const ROOT_RIGHTS: &str =
+    "the root itself has another owner or mode now, which rsync does not take from a list: set it in the copy by hand";
 
-/// Writes the list; an empty one makes rsync do nothing.
-///
-/// # Errors
-/// A damaged snapshot, or what writing gives.
-pub fn rsync(diff: &Diff<'_>, part: ListPart, out: &mut dyn Write) -> Result<Emitted> {
-    let form = ListForm { consumer: "rsync", prefix: b"/", end: 0, base: ListBase::of(diff), spell: None };
-    let mut lists = ChangeLists::of(diff)?;
-    let mut paths = if part == ListPart::Changed { Vec::new() } else { lists.topmost_deleted().0 };
-    if part != ListPart::Deleted {
-        with_links(diff, &mut lists.changed)?;
-        with_parents(diff, &mut lists.changed);
-        let root = list_base(diff);
-        if lists.changed.iter().any(|listed| listed.path == root && listed.has_other_rights) {
-            lists.emitted.notes.push(ROOT_RIGHTS.to_owned());
-        }
-        paths.extend(lists.changed.into_iter().filter(|listed| listed.path != root));
+/// The backup program rsync.
+#[derive(Debug, Clone, Copy)]
+pub struct Rsync;
+
+impl Consumer for Rsync {
+    fn name(&self) -> &'static str {
+        "rsync"
     }
-    paths.sort_by(|a, b| crate::path::compare(&a.path, &b.path));
-    form.write(&paths, out)?;
-    Ok(lists.emitted)
+
+    fn about(&self) -> &'static str {
+        "it deletes what is listed and gone"
+    }
+
+    fn command(&self) -> Option<&'static str> {
+        Some("rsync -aHI --modify-window=-1 --from0 --files-from=LIST --delete-missing-args --force ROOT/ DEST/")
+    }
+
+    fn parts(&self) -> &'static [ListPart] {
+        &ListPart::EACH
+    }
+
+    fn usual_part(&self) -> ListPart {
+        ListPart::All
+    }
+
+    fn paths(&self) -> PathChoice {
+        PathChoice::Relative
+    }
+
+    /// 24: files vanished while it ran.
+    fn success_codes(&self) -> &'static [i32] {
+        &[0, 24]
+    }
+
+    fn full_list(&self, roots: &[PathBuf]) -> FullList {
+        let (program, sources) = match roots {
+            // With a slash at its end it stands for what it holds.
+            [root] => ("rsync -aHI --modify-window=-1 --delete", vec![root.join("")]),
+            _ => ("rsync -aHIR --modify-window=-1 --delete", roots.to_vec()),
+        };
+        FullList::Mirror(MirrorCommand { program, sources, destination: "DEST/", exclude_option: "--exclude" })
+    }
+
+    fn check_command(&self, command: &CommandLine<'_>) -> Vec<CommandProblem> {
+        if !command.starts(self.name()) || command.names_base() {
+            return Vec::new();
+        }
+        vec![CommandProblem::OtherSource { program: self.name(), base: command.base.to_owned() }]
+    }
+
+    fn write(&self, diff: &Diff<'_>, options: &ListOptions, out: &mut dyn Write) -> Result<Emitted> {
+        let part = asked_part(self, options.part)?;
+        let mut lists = ChangeLists::of(diff)?;
+        let mut paths = if part == ListPart::Changed { Vec::new() } else { lists.topmost_deleted().0 };
+        if part != ListPart::Deleted {
+            with_links(diff, &mut lists.changed)?;
+            with_parents(diff, &mut lists.changed);
+            let root = list_base(diff);
+            if lists.changed.iter().any(|listed| listed.path == root && listed.has_other_rights) {
+                lists.emitted.notes.push(ROOT_RIGHTS.to_owned());
+            }
+            paths.extend(lists.changed.into_iter().filter(|listed| listed.path != root));
+        }
+        paths.sort_by(|a, b| crate::path::compare(&a.path, &b.path));
+        ListForm::new(self).with_prefix(b"/").relative_to(list_base(diff)).write(&paths, out)?;
+        Ok(lists.emitted)
+    }
 }

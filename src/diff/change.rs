@@ -9,6 +9,8 @@ use crate::path::to_path;
 
 /// What happened to an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "kebab-case"))]
+#[non_exhaustive]
 pub enum ChangeKind {
     /// It was not there before.
     Added,
@@ -64,6 +66,7 @@ impl fmt::Display for ChangeKind {
 
 /// An entry in one of the two snapshots.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Side {
     /// Its metadata.
     pub stat: Stat,
@@ -80,6 +83,7 @@ impl Side {
 
 /// One change.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Change {
     /// What happened.
     pub kind: ChangeKind,

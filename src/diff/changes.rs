@@ -17,13 +17,13 @@ use crate::{Error, Result};
 
 /// Where the changes come from.
 #[derive(Debug)]
-pub(super) enum ChangeSource<'a, 'd> {
+pub(super) enum RawChanges<'a, 'd> {
     Cached { changes: &'d CachedChanges, cursor: CacheCursor },
     Compared(Box<Result<Compare<'a>, Option<Error>>>),
     Everything(Box<Entries<'a>>),
 }
 
-impl<'a, 'd> ChangeSource<'a, 'd> {
+impl<'a, 'd> RawChanges<'a, 'd> {
     /// From the first cached change on.
     pub(super) fn cached(changes: &'d CachedChanges) -> Self {
         Self::Cached { changes, cursor: CacheCursor::default() }
@@ -52,7 +52,7 @@ impl<'a, 'd> ChangeSource<'a, 'd> {
 pub struct Changes<'a, 'd> {
     diff: &'d Diff<'a>,
     renames: Option<&'d Renames>,
-    source: ChangeSource<'a, 'd>,
+    source: RawChanges<'a, 'd>,
     /// A second change of the same entry.
     second: Option<Change>,
     /// What is listed again, whether it differs or not.
@@ -67,7 +67,7 @@ impl<'a, 'd> Changes<'a, 'd> {
     pub(super) fn new(
         diff: &'d Diff<'a>,
         renames: Option<&'d Renames>,
-        source: ChangeSource<'a, 'd>,
+        source: RawChanges<'a, 'd>,
         relisted: &'d [Change],
     ) -> Self {
         let relisted = relisted.iter().peekable();
@@ -97,7 +97,7 @@ impl<'a, 'd> Changes<'a, 'd> {
         if let Some(change) = self.second.take() {
             return Ok(Some(change));
         }
-        if let ChangeSource::Everything(entries) = &mut self.source {
+        if let RawChanges::Everything(entries) = &mut self.source {
             let Some(entry) = entries.next().transpose()? else { return Ok(None) };
             let [added, unknown] = added(&entry);
             self.second = unknown;

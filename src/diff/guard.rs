@@ -1,4 +1,5 @@
-//! Promise 8: a root that vanished is not an emptied root, and mass removal is looked at twice.
+//! Promise 8: refuses a list if a root or mount point vanished or was replaced. Also the limit on removed entries,
+//! and the check that the newer snapshot carried nothing over from before the older one.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,8 +10,9 @@ use crate::snapshot::{Device, Node, Snapshot};
 use crate::sys::filesystem::{FsType, are_subvolumes_of_one};
 use crate::{Error, Result, RootChange};
 
-/// How many removed entries are accepted.
+/// How many removed entries a list may have.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub enum RemovalLimit {
     /// A number of entries.
     Entries(u64),
@@ -19,7 +21,7 @@ pub enum RemovalLimit {
 }
 
 impl RemovalLimit {
-    /// The limit in entries, for an older snapshot of so many.
+    /// The limit in entries, for an older snapshot of `of` entries.
     #[expect(
         clippy::cast_precision_loss,
         clippy::cast_sign_loss,
@@ -28,7 +30,7 @@ impl RemovalLimit {
     pub fn entries(self, of: u64) -> u64 {
         match self {
             Self::Entries(n) => n,
-            // 0.3 % of 1000 is 3, though 0.3 cannot be said exactly in binary.
+            // 0.3 % of 1000 must be 3, although binary cannot hold 0.3 exactly.
             Self::Percent(p) => (of as f64 * p / 100.0 * (1.0 + 1e-12)) as u64,
         }
     }
@@ -58,10 +60,10 @@ impl FromStr for RemovalLimit {
     }
 }
 
-/// Compares the roots that both snapshots have, whatever else was asked of them.
+/// Compares the roots that both snapshots have. Their scopes may differ.
 ///
 /// # Errors
-/// [`Error::RootChanged`] for a root that is another directory, on another file system or suddenly empty.
+/// [`Error::RootChanged`] for a root that is another directory, lies on another file system, or is empty and was not.
 pub(crate) fn roots(old: &Snapshot, new: &Snapshot) -> Result<()> {
     for was in old.listing(old.top())? {
         let Some(is) = new.listing(new.top())?.find(|n| n.child.name == was.child.name) else { continue };
@@ -122,8 +124,8 @@ pub(super) fn mounts(old: &Snapshot, new: &Snapshot) -> Result<()> {
     Ok(())
 }
 
-/// Whether a mount point is gone: whoever unmounts a disk may remove its mount point too, as desktops do below
-/// /media. Not if that is only unknown; and a btrfs subvolume is removed like a directory.
+/// Whether a mount point is gone. Desktops remove a mount point below /media when they unmount the disk. False if a
+/// directory above could not be read, and for a btrfs subvolume, which is removed like a directory.
 fn is_gone(old: &Snapshot, new: &Snapshot, row: u32, path: &[u8]) -> Result<bool> {
     let holder = parent(path).map(|above| old.find_node(above)).transpose()?.flatten();
     let kinds = (holder.and_then(|node| device(old, &node)), old.mounted_at(row));
@@ -142,14 +144,14 @@ fn is_gone(old: &Snapshot, new: &Snapshot, row: u32, path: &[u8]) -> Result<bool
     Ok(false)
 }
 
-/// What the newer snapshot could not read and took over from its base is no proof of what was removed since
-/// the older one, unless the base *is* the older one or was taken after it.
+/// What the newer snapshot carried over from its base may be older than the older snapshot. Then an entry that is
+/// missing there was not necessarily removed. Fine if the base *is* the older snapshot or was taken after it.
 ///
 /// # Errors
 /// [`Error::StaleBase`].
 pub(super) fn base(old: &Snapshot, new: &Snapshot) -> Result<()> {
-    let taken_over = new.header().root_flags.contains(Flags::CARRIED);
-    let Some((identity, oldest)) = new.meta().base.filter(|_| taken_over) else { return Ok(()) };
+    let has_carried = new.header().root_flags.contains(Flags::CARRIED);
+    let Some((identity, oldest)) = new.meta().base.filter(|_| has_carried) else { return Ok(()) };
     let old_started = (old.header().started.sec, old.header().started.nsec);
     if identity == old.header().identity || new.header().identity == old.header().identity || oldest >= old_started {
         return Ok(());
@@ -161,7 +163,7 @@ fn device<'a>(snapshot: &'a Snapshot, node: &Node<'_>) -> Option<&'a Device> {
     snapshot.device_of(node.row?)
 }
 
-/// Whether a directory was listed and held nothing.
+/// Whether a directory was listed to its end and held nothing.
 fn is_empty(snapshot: &Snapshot, node: &Node<'_>) -> Result<bool> {
     if node.child.flags.intersects(Flags::UNLISTED | Flags::NOT_ENTERED | Flags::UNKNOWN) {
         return Ok(false);

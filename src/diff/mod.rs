@@ -24,7 +24,7 @@ pub use summary::{Summary, Tally};
 use std::sync::Arc;
 
 use self::cached_changes::CachedChanges;
-use self::changes::ChangeSource;
+use self::changes::RawChanges;
 use self::compare::{Compare, TreePart};
 use self::first_pass::FirstPass;
 use self::renames::Renames;
@@ -33,6 +33,7 @@ use crate::{Error, Result};
 
 /// How to compare.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct DiffOptions {
     /// Find renames by file system, inode and birth time. If not set, a renamed entry is removed and added.
     pub renames: bool,
@@ -190,12 +191,12 @@ impl<'a> Diff<'a> {
 
     fn changes_as<'d>(&'d self, renames: Option<&'d Renames>) -> Changes<'a, 'd> {
         let source = if self.everything {
-            ChangeSource::Everything(Box::new(self.newer.entries()))
+            RawChanges::Everything(Box::new(self.newer.entries()))
         } else if let Some(cached) = &self.cached {
-            ChangeSource::cached(cached)
+            RawChanges::cached(cached)
         } else {
             let whole = TreePart::default();
-            ChangeSource::compared(Compare::new(self.older, self.newer, whole, &self.renumbered))
+            RawChanges::compared(Compare::new(self.older, self.newer, whole, &self.renumbered))
         };
         Changes::new(self, renames, source, &self.relisted)
     }

@@ -8,6 +8,8 @@ use crate::metadata::Kind;
 
 /// How many entries of each kind, and how many bytes in regular files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct Tally {
     /// Regular files.
     pub files: u64,
@@ -51,6 +53,7 @@ impl fmt::Display for Tally {
 
 /// Counts of changes.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Summary {
     by_kind: BTreeMap<ChangeKind, Tally>,
     metadata_only: u64,

@@ -44,22 +44,21 @@ pub enum Refusal {
         /// What it would do with an empty list.
         misread: String,
     },
-    /// Without a list it scans everything by itself, which is safe.
-    #[error("{0}")]
-    ScansInstead(String),
     /// Its job database is not given: files with several stored versions cannot be listed.
     #[error(
-        "its job database is not given, and without it files with several versions may get old content in the new backup"
+        "its job database is not given: without the paths that have several versions, old content may get into the new backup"
     )]
     NoDatabase,
-    /// There is nothing to compare with. Without a list it scans everything, as a first backup has to.
+    /// There is nothing to compare with, so that this is a first backup.
     #[error("there is no baseline {}", .0.shown())]
     NoBaseline(PathBuf),
+    /// Anything else, in the words of the consumer.
+    #[error("{0}")]
+    Other(String),
 }
 
-impl Refusal {
-    /// Whether the consumer scans everything by itself if it gets no list: it may be started without one.
-    pub fn is_safe_without_list(&self) -> bool {
-        matches!(self, Self::ScansInstead(_) | Self::NoDatabase | Self::NoBaseline(_))
+impl<T: Into<String>> From<T> for Refusal {
+    fn from(why: T) -> Self {
+        Self::Other(why.into())
     }
 }

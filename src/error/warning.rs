@@ -8,6 +8,7 @@ use crate::path::PathExt as _;
 
 /// Something that was not read, or not as asked; the run goes on.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Warning {
     /// The entry.
     pub path: PathBuf,

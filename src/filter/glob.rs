@@ -1,6 +1,7 @@
-//! Turns a gitignore pattern into one that the glob crate takes for the same. There braces are alternatives,
-//! a class may match a slash, and a backslash in a class is itself; in gitignore braces are names like
-//! others, no class matches a slash, and a backslash escapes in a class too.
+//! Turns a gitignore pattern into one of the same meaning for the glob crate.
+//!
+//! In the glob crate braces are alternatives, a class may match a slash, and a backslash in a class is itself. In
+//! gitignore braces are like other characters, no class matches a slash, and a backslash escapes in a class, too.
 
 use std::iter::Peekable;
 use std::str::Chars;
@@ -19,13 +20,13 @@ pub(super) fn translate(pattern: &str) -> Result<String, String> {
                 out.extend(['\\', escaped]);
             }
             '{' | '}' => out.extend(['\\', c]),
-            // Three stars or more are as good as two.
+            // Three stars or more mean the same as two.
             '*' if out.ends_with("**") => {}
             '[' => class(&mut chars, &mut out)?,
             _ => out.push(c),
         }
     }
-    // A pattern without a slash matches at any depth; one that got a slash in a class has to say so.
+    // A pattern without a slash matches at any depth. One with a slash in a class has to say so.
     // Spaces at the end are no part of it.
     let has_slash = |pattern: &str| pattern.trim_end().trim_end_matches('/').contains('/');
     if has_slash(&out) && !has_slash(pattern) {
@@ -47,7 +48,7 @@ fn member(c: char, chars: &mut Peekable<Chars<'_>>) -> Result<char, String> {
 
 const UNCLOSED: &str = "a character class is not closed; write \\[ for a bracket";
 
-/// Reads a class behind its bracket and writes it anew.
+/// Reads a class behind its bracket and rewrites it.
 fn class(chars: &mut Peekable<Chars<'_>>, out: &mut String) -> Result<(), String> {
     let negated = chars.next_if(|c| matches!(c, '!' | '^')).is_some();
     let mut ranges: Vec<(char, char)> = Vec::new();
@@ -78,7 +79,7 @@ fn class(chars: &mut Peekable<Chars<'_>>, out: &mut String) -> Result<(), String
     } else {
         ranges = without('/', &ranges);
     }
-    // These mean something to the glob crate unless they stand where it takes them as they are.
+    // The glob crate gives these a meaning unless they stand where it takes them literally.
     let has =
         |wanted: char, ranges: &[(char, char)]| ranges.iter().any(|(low, high)| *low <= wanted && wanted <= *high);
     let (bracket, dash) = (has(']', &ranges), has('-', &ranges));

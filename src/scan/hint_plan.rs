@@ -82,7 +82,7 @@ impl HintPlan {
             plan.used = HintsUse::NotUsed(HintsProblem::NoBase);
             return Ok(plan);
         };
-        plan.used = HintsUse::Narrowed { paths: answer.paths, outside: answer.outside };
+        plan.used = HintsUse::Used { paths: answer.paths, outside: answer.outside };
         let may_be_left_out = options.filter != FilterOptions::default();
         if answer.blind.other_names && may_be_left_out {
             plan.linked = hinted_inodes(&answer);

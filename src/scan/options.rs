@@ -15,6 +15,7 @@ const MOST_THREADS: usize = 1024;
 
 /// What to scan and how. `ScanOptions::new(["/home/me"])` and the defaults are right for most.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct ScanOptions {
     /// The directories to scan. Relative ones are made absolute; a symlink is followed.
     pub roots: Vec<PathBuf>,
@@ -96,6 +97,7 @@ impl ScanOptions {
 
 /// Hints as they come from a watcher; docs/hints.md describes the forms.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct HintsSource {
     /// Where they come from, for messages.
     pub name: PathBuf,
@@ -103,4 +105,11 @@ pub struct HintsSource {
     pub bytes: Vec<u8>,
     /// Use them although they do not prove since when they are complete.
     pub trust: bool,
+}
+
+impl HintsSource {
+    /// Hints that have to say themselves what they are complete since.
+    pub fn new(name: impl Into<PathBuf>, bytes: Vec<u8>) -> Self {
+        Self { name: name.into(), bytes, trust: false }
+    }
 }

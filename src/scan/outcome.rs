@@ -7,6 +7,7 @@ use crate::sources::HintsProblem;
 
 /// The result of a scan.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ScanOutcome {
     /// Counts by kind.
     pub counts: Counts,
@@ -29,9 +30,10 @@ impl ScanOutcome {
 
 /// How hints were used.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum HintsUse {
     /// The scan read only what they name, and what is always read.
-    Narrowed {
+    Used {
         /// How many paths they name.
         paths: u64,
         /// How many of these lie outside of the roots.

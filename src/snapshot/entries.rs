@@ -12,6 +12,7 @@ use crate::{Error, Result};
 
 /// One entry with its path.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Entry {
     /// Absolute path, as bytes.
     pub path: Vec<u8>,

@@ -15,6 +15,7 @@ pub const FORMAT_VERSION: u32 = 3;
 
 /// How many entries of each kind a snapshot holds. The roots count too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct Counts {
     /// All entries.
     pub entries: u64,
@@ -37,6 +38,7 @@ pub struct Counts {
 /// Which walker made a snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
 #[repr(u8)]
+#[non_exhaustive]
 pub enum WalkerKind {
     /// The operating system's own calls.
     #[default]
@@ -45,8 +47,19 @@ pub enum WalkerKind {
     Portable = 2,
 }
 
+impl WalkerKind {
+    /// Its name, as `fastdiff info` prints it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Native => "native",
+            Self::Portable => "portable",
+        }
+    }
+}
+
 /// The header of a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct Header {
     /// Length of the whole file in bytes.
     pub file_len: u64,

@@ -1,15 +1,19 @@
 //! Racy flags that are known only when the walk is over, because they depend on all other entries. Changes blocks that
 //! were built already, and the digests above them.
 
+use std::path::Path;
+
 use super::block::{Block, Child, encode};
 use super::builder::{Builder, BuiltDir, Content, Shard};
 use super::digest::{Digest, directory_digest};
 use super::index::Row;
+use super::spill::Spill;
 use crate::Result;
 use crate::error::Context as _;
 use crate::metadata::{DeviceNumber, Flags, Kind};
 
 /// What a directory's parent needs to know of it.
+#[derive(Default)]
 struct LateSummary {
     digest: Digest,
     subtree: u32,
@@ -52,57 +56,78 @@ impl Builder<'_> {
         is_racy: impl Fn(DeviceNumber, &Child<'_>) -> bool,
     ) -> Result<BuiltDir> {
         let (base, output) = (self.base, self.output().to_owned());
-        let (mut shards, spill) = self.shards_and_spill();
-        let mut buffer = Vec::new();
+        let (shards, spill) = self.shards_and_spill();
+        let mut flagger = LateFlagger { shards, spill, output: &output, buffer: Vec::new(), is_racy };
         let mut stack = vec![(top.place(), 0)];
+        // The child directories that are done and whose parents are not.
         let mut done: Vec<LateSummary> = Vec::new();
         while let Some(((shard, place), next)) = stack.last_mut() {
-            let record = &shards[*shard as usize].records[*place as usize];
-            let Content::Read { block, subdirs, .. } = &record.content else {
-                if let (Content::InBase(row), Some(base)) = (&record.content, base) {
-                    let Row { digest, subtree, flags } = base.row(*row)?;
-                    done.push(LateSummary { digest, subtree, flags, added: 0 });
+            match &flagger.shards[*shard as usize].records[*place as usize].content {
+                Content::Read { subdirs, .. } => {
+                    if let Some(&sub) = subdirs.get(*next) {
+                        *next += 1;
+                        stack.push((sub, 0));
+                        continue;
+                    }
+                    let below = done.split_off(done.len() - subdirs.len());
+                    done.push(flagger.directory((*shard, *place), &below)?);
                 }
-                stack.pop();
-                continue;
-            };
-            if let Some(&sub) = subdirs.get(*next) {
-                *next += 1;
-                stack.push((sub, 0));
-                continue;
-            }
-            let below = done.split_off(done.len() - subdirs.len());
-            let mut flags = below.iter().fold(Flags::empty(), |all, s| all | s.flags);
-            let mut added = below.iter().map(|s| s.added).sum();
-            let mut flagged = Vec::new();
-            let old = &shards[*shard as usize].store;
-            let block = old.get(*block, &mut buffer).context("read back what is written to", &output)?;
-            for (mut child, device) in children(block, subdirs, record.device, &shards) {
-                let is_settled = child.flags.intersects(Flags::RACY | Flags::UNKNOWN);
-                if !is_settled && device.is_some_and(|device| is_racy(device, &child)) {
-                    child.flags |= Flags::RACY;
-                    added += 1;
+                Content::InBase(row) => {
+                    if let Some(base) = base {
+                        let Row { digest, subtree, flags } = base.row(*row)?;
+                        done.push(LateSummary { digest, subtree, flags, added: 0 });
+                    }
                 }
-                flags |= child.flags_above();
-                flagged.push(child);
             }
-            let mut new_block = Vec::with_capacity(block.len());
-            encode(flagged.into_iter(), &mut new_block);
-            let digest = directory_digest(&new_block, below.iter().map(|s| (s.digest, s.subtree, s.flags.bits())));
-            let subtree = 1 + below.iter().map(|s| s.subtree).sum::<u32>();
-            let (shard, place) = (*shard as usize, *place as usize);
-            let stored = shards[shard].store.add(&new_block, spill).context("write", &output)?;
-            if let Content::Read { block, digest: old_digest, flags: old_flags, .. } =
-                &mut shards[shard].records[place].content
-            {
-                *block = stored;
-                *old_digest = digest;
-                *old_flags = flags;
-            }
-            done.push(LateSummary { digest, subtree, flags, added });
             stack.pop();
         }
         Ok(done.pop().map_or(top, |summary| top.with_racy(summary.digest, summary.flags, summary.added)))
+    }
+}
+
+/// Flags entries in blocks that were built already.
+struct LateFlagger<'a, F> {
+    shards: Vec<&'a mut Shard>,
+    spill: &'a Spill,
+    output: &'a Path,
+    /// For a block that is not in memory.
+    buffer: Vec<u8>,
+    is_racy: F,
+}
+
+impl<F: Fn(DeviceNumber, &Child<'_>) -> bool> LateFlagger<'_, F> {
+    /// Flags the entries of one directory and replaces its block. `below` is what became of its child directories.
+    fn directory(&mut self, (shard, place): (u32, u32), below: &[LateSummary]) -> Result<LateSummary> {
+        let (shard, place) = (shard as usize, place as usize);
+        let record = &self.shards[shard].records[place];
+        let Content::Read { block, subdirs, subtree, .. } = &record.content else {
+            return Ok(LateSummary::default());
+        };
+        let subtree = *subtree;
+        let mut flags = below.iter().fold(Flags::empty(), |all, s| all | s.flags);
+        let mut added = below.iter().map(|s| s.added).sum();
+        let old = &self.shards[shard].store;
+        let block = old.get(*block, &mut self.buffer).context("read back what is written to", self.output)?;
+        let mut flagged = Vec::new();
+        for (mut child, device) in children(block, subdirs, record.device, &self.shards) {
+            let is_settled = child.flags.intersects(Flags::RACY | Flags::UNKNOWN);
+            if !is_settled && device.is_some_and(|device| (self.is_racy)(device, &child)) {
+                child.flags |= Flags::RACY;
+                added += 1;
+            }
+            flags |= child.flags_above();
+            flagged.push(child);
+        }
+        let mut new_block = Vec::with_capacity(block.len());
+        encode(flagged.into_iter(), &mut new_block);
+        let digest = directory_digest(&new_block, below.iter().map(|s| (s.digest, s.subtree, s.flags.bits())));
+        let stored = self.shards[shard].store.add(&new_block, self.spill).context("write", self.output)?;
+        if let Content::Read { block, digest: old_digest, flags: old_flags, .. } =
+            &mut self.shards[shard].records[place].content
+        {
+            (*block, *old_digest, *old_flags) = (stored, digest, flags);
+        }
+        Ok(LateSummary { digest, subtree, flags, added })
     }
 }
 

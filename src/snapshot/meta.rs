@@ -7,6 +7,7 @@ use crate::{Error, Result, ScopeDifference, ScopePart};
 
 /// The scope of a scan, and what it found beside the tree. Read and checked as a whole when a snapshot is opened.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Meta {
     /// The host's name.
     pub host: String,
@@ -54,6 +55,7 @@ impl Meta {
 
 /// A file system that a scan met.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Device {
     /// The type, as mount(8) names it. Empty if the system does not tell.
     pub kind: String,

@@ -74,19 +74,9 @@ impl Builder<'_> {
 
         header.index_offset = HEADER_LEN as u64 + end;
         header.directories = rows;
-        header.own_directories = index.len() as u32;
-        let archive = rkyv::to_bytes::<rkyv::rancor::Error>(&index).map_err(|e| internal(path, &e))?;
-        drop(index);
-        header.index_len = archive.len() as u64;
-        file.write_all(&archive).context("write", path)?;
-        let archive = stored_meta::encode(meta).map_err(|e| internal(path, &e))?;
-        header.meta_offset = header.index_offset + header.index_len;
-        header.meta_len = archive.len() as u64;
-        header.meta_digest = digest(&archive);
-        file.write_all(&archive).context("write", path)?;
-        header.file_len = header.meta_offset + header.meta_len;
         header.root_digest = top.digest;
         header.root_flags = top.flags;
+        write_archives(&mut file, path, index, meta, &mut header)?;
         file.replace_start(&header.encode())?;
         if monitor.cancelled() {
             return Err(Error::Interrupted);
@@ -94,6 +84,22 @@ impl Builder<'_> {
         file.commit()?;
         Ok(header)
     }
+}
+
+/// Writes the index and the meta archive after the blocks, and fills in what the header says of them.
+fn write_archives(file: &mut AtomicFile, path: &Path, index: Index, meta: Meta, header: &mut Header) -> Result<()> {
+    header.own_directories = index.len() as u32;
+    let archive = rkyv::to_bytes::<rkyv::rancor::Error>(&index).map_err(|e| internal(path, &e))?;
+    drop(index);
+    header.index_len = archive.len() as u64;
+    file.write_all(&archive).context("write", path)?;
+    let archive = stored_meta::encode(meta).map_err(|e| internal(path, &e))?;
+    header.meta_offset = header.index_offset + header.index_len;
+    header.meta_len = archive.len() as u64;
+    header.meta_digest = digest(&archive);
+    file.write_all(&archive).context("write", path)?;
+    header.file_len = header.meta_offset + header.meta_len;
+    Ok(())
 }
 
 /// If an overlay would hold more than one in this many of the directories, a whole snapshot is written: the overlay

@@ -1,18 +1,18 @@
-//! The clocks that stamp files, and how long the kernel may keep a change to itself.
+//! The clocks that stamp files, and how long the kernel may wait before it writes a change back.
 
 use std::time::Duration;
 
 use crate::metadata::Time;
 
-/// The local clock at the coarseness with which local file systems stamp their files, so that no
-/// stamp made later than this call is older than its answer.
+/// The local clock in the coarse ticks with which local file systems stamp their files: a later stamp is never older
+/// than this.
 #[cfg(target_os = "linux")]
 pub(crate) fn coarse() -> Time {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::RealtimeCoarse);
     Time::new(now.tv_sec, now.tv_nsec.unsigned_abs() as u32)
 }
 
-/// The local clock, less the coarsest tick known of local file systems.
+/// The local clock, less the coarsest tick of local file systems.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn coarse() -> Time {
     precise().saturating_sub(Duration::from_millis(16))
@@ -27,15 +27,14 @@ pub(crate) fn precise() -> Time {
     }
 }
 
-/// How long after a store into a shared mapping the kernel begins to write it back, and with that
-/// stamps the next store: `vm.dirty_expire_centisecs` + `vm.dirty_writeback_centisecs`. None where
-/// it cannot be told.
+/// How long after a store into a shared mapping the kernel begins to write it back; only after that does the next store
+/// get a stamp. It is `vm.dirty_expire_centisecs` + `vm.dirty_writeback_centisecs`; none if they cannot be read.
 pub(crate) fn write_back_delay() -> Option<Duration> {
     let centiseconds = |name: &str| -> Option<u64> {
         let text = std::fs::read_to_string(format!("/proc/sys/vm/{name}")).ok()?;
         text.trim().parse().ok()
     };
-    // At 0 there is no periodic write-back, and nothing to tell.
+    // At 0 there is no periodic write-back.
     let interval = centiseconds("dirty_writeback_centisecs").filter(|interval| *interval > 0)?;
     let total = centiseconds("dirty_expire_centisecs")?.checked_add(interval)?;
     Some(Duration::from_millis(total.checked_mul(10)?))

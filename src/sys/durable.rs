@@ -1,5 +1,5 @@
-//! Files that appear whole or not at all: written beside their destination, synced, renamed, and the
-//! directory synced. What a killed run left is removed by the next run for the same destination.
+//! Files that appear whole or not at all: written beside their destination, synced and renamed; then the directory is
+//! synced. The next run for the same destination removes what a killed run left.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -18,11 +18,11 @@ use crate::{Error, OutputProblem, Result};
 pub(crate) enum Access {
     /// Only its owner.
     Private,
-    /// Whom the umask lets.
+    /// Everybody whom the umask allows.
     Umask,
 }
 
-/// A file that is being written. Dropped before [`commit`](Self::commit) it leaves nothing.
+/// A file that is being written. If it is dropped before [`commit`](Self::commit), nothing is left of it.
 #[derive(Debug)]
 pub(crate) struct AtomicFile {
     writer: BufWriter<Early>,
@@ -32,14 +32,14 @@ pub(crate) struct AtomicFile {
 /// The end of the names of temporary files.
 pub(crate) const TEMPORARY_SUFFIX: &str = ".tmp";
 
-/// The start of the names of the temporary files for a destination. Of fixed length, since the
-/// destination's own name may leave no room.
+/// The start of the names of the temporary files for a destination. Its length is fixed, since the destination's own
+/// name may leave no room.
 pub(crate) fn temporary_prefix(destination: &Path) -> String {
     let name = destination.file_name().map_or_else(Default::default, |n| to_bytes(Path::new(n)).into_owned());
     format!(".fastdiff-{:016x}-", xxh3_64(&name))
 }
 
-/// Whether a file of this name is a temporary one of ours, whatever its destination.
+/// Whether this is the name of a temporary file of this program, whatever its destination.
 pub(crate) fn is_temporary(name: &str) -> bool {
     name.starts_with(".fastdiff-") && name.ends_with(TEMPORARY_SUFFIX)
 }
@@ -55,8 +55,7 @@ impl AtomicFile {
     /// Begins a file. Whatever lies at `destination` stays until [`commit`](Self::commit).
     ///
     /// # Errors
-    /// A destination that is no regular file (a symlink is not followed), a directory that cannot be
-    /// written.
+    /// A destination that is not a regular file (a symlink is not followed); a directory that cannot be written.
     pub(crate) fn create(destination: &Path, access: Access) -> Result<Self> {
         let refuse = |problem| Error::output(destination, problem);
         if destination.file_name().is_none() {
@@ -75,7 +74,7 @@ impl AtomicFile {
         Ok(Self { writer: BufWriter::with_capacity(1 << 20, Early::new(file)), destination: destination.to_owned() })
     }
 
-    /// The open file, after what was written so far has reached it.
+    /// The open file, after everything written so far has reached it.
     fn flushed(&mut self) -> Result<&mut Early> {
         self.writer.flush().map_err(bare).context("write", &self.destination)?;
         Ok(self.writer.get_mut())
@@ -118,12 +117,12 @@ impl Write for AtomicFile {
     }
 }
 
-/// Closes a file that has no name any more: the system gives back what it takes up, which for a big one takes longer than
+/// Closes a file that has no name any more. The system then frees its blocks; for a big file that takes longer than
 /// everything else that is left to do.
 fn give_back(replaced: File) {
     const BIG: u64 = 1 << 20;
     if replaced.metadata().is_ok_and(|m| m.len() >= BIG) {
-        // Without a thread it is closed all the same.
+        // If the thread cannot be started, it is closed here.
         let _ = std::thread::Builder::new().name("close".into()).spawn(move || drop(replaced));
     }
 }
@@ -132,12 +131,12 @@ fn give_back(replaced: File) {
 fn sync_directory(directory: &Path) -> Result<()> {
     let synced = File::open(directory).and_then(|directory| {
         directory.sync_all()?;
-        // XFS that has shut down (an I/O error in its log) drops the rename and says that the directory is synced
-        // (xfs_dir_fsync looks at the inode alone). It is down by then, and answers nothing more.
+        // An XFS that has shut down (an I/O error in its log) drops the rename and reports the directory as synced
+        // (xfs_dir_fsync checks only the inode). But it fails every later call.
         directory.metadata().map(drop)
     });
     match synced {
-        // Some file systems cannot sync a directory; there the rename itself is all there is.
+        // Some file systems cannot sync a directory. There the rename has to do.
         Err(e) if e.kind() == io::ErrorKind::InvalidInput || e.kind() == io::ErrorKind::Unsupported => Ok(()),
         // A directory may be writable without being readable; then it cannot be synced.
         Err(e) if e.kind() == io::ErrorKind::PermissionDenied => Ok(()),
@@ -165,7 +164,7 @@ fn create_locked(destination: &Path, access: Access) -> io::Result<NamedTempFile
     let _ = access;
     loop {
         let file = builder.tempfile_in(directory(destination)).map_err(bare)?;
-        // Between creation and lock a clean-up may have taken the file for a dead one: try again.
+        // A clean-up may have removed the file before it was locked: try again.
         match file.as_file().try_lock() {
             Err(fs::TryLockError::WouldBlock) => {}
             Ok(()) if !file.path().exists() => {}
@@ -174,15 +173,15 @@ fn create_locked(destination: &Path, access: Access) -> io::Result<NamedTempFile
     }
 }
 
-/// The system's error without the temporary file's name, which tells nobody anything. The tempfile crate
-/// keeps the code in the text alone.
+/// The system's error without the name of the temporary file, which helps nobody. The tempfile crate keeps the code only
+/// in the text.
 fn bare(error: io::Error) -> io::Error {
     let text = error.to_string();
     let code = text.rsplit_once("(os error ").and_then(|(_, rest)| rest.split(')').next()?.parse().ok());
     code.map_or(error, io::Error::from_raw_os_error)
 }
 
-/// Removes what killed runs left for this destination. What cannot be removed is left alone.
+/// Removes what killed runs left for this destination. What cannot be removed stays.
 fn remove_stale(destination: &Path) {
     let prefix = temporary_prefix(destination);
     let Ok(entries) = fs::read_dir(directory(destination)) else { return };
@@ -202,8 +201,8 @@ fn remove_stale(destination: &Path) {
     }
 }
 
-/// Opens a file to lock it. What was a file a moment ago may by now be a symlink, which is not followed, or a fifo,
-/// which is not waited for: others may write in the directory.
+/// Opens a file to lock it. Others may write in the directory, so the file may have become a symlink, which is not
+/// followed, or a fifo, which is not waited for.
 fn open_unfollowed(path: &Path) -> io::Result<File> {
     let mut options = fs::OpenOptions::new();
     options.read(true);

@@ -1,35 +1,35 @@
-//! What the threads of this process are at, and what its disks are: how many threads a walk is worth.
+//! How busy the processors are, and which disks rotate. From that follows how many threads a walk should have.
 
 use std::path::Path;
 use std::time::Duration;
 
-/// The processor time of all threads so far; none where it cannot be told.
+/// The processor time of all threads so far; none if the system does not say.
 #[cfg(target_os = "linux")]
-#[expect(clippy::unnecessary_wraps, reason = "other systems do not tell")]
+#[expect(clippy::unnecessary_wraps, reason = "other systems do not say")]
 pub(crate) fn processor_time() -> Option<Duration> {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
     Some(Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32))
 }
 
-/// The processor time of all threads so far: it is not asked for here.
+/// The processor time of all threads so far: not known here.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn processor_time() -> Option<Duration> {
     None
 }
 
-/// Whether a file system (`st_dev`) lies on a rotating disk. Not every disk that says so is one: those of virtual machines
-/// say it as well, and name a vendor that tells them, or none.
+/// Whether a file system (`st_dev`) lies on a rotating disk. The disks of virtual machines claim to rotate, too; their
+/// vendor gives them away, or is missing.
 pub(crate) fn is_rotating(dev: u64) -> bool {
     let device = Path::new("/sys/dev/block").join(format!("{}:{}", dev >> 32, dev & 0xffff_ffff));
     device.canonicalize().is_ok_and(|disk| is_rotating_disk(&disk, 4))
 }
 
-/// How the vendors of virtual disks begin.
+/// How the vendor names of virtual disks begin.
 const VIRTUAL: [&str; 6] = ["0x", "QEMU", "VMware", "Msft", "VBOX", "Google"];
 
 fn is_rotating_disk(disk: &Path, layers: u8) -> bool {
     let read = |name: &str| std::fs::read_to_string(disk.join(name)).ok().map(|text| text.trim().to_owned());
-    // Encrypted and logical volumes are made of others.
+    // Encrypted and logical volumes lie on others.
     let mut below = std::fs::read_dir(disk.join("slaves")).into_iter().flatten().flatten();
     if let Some(disk) = below.next().filter(|_| layers > 0) {
         return disk.path().canonicalize().is_ok_and(|disk| is_rotating_disk(&disk, layers - 1));

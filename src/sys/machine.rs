@@ -1,9 +1,9 @@
-//! By what a machine is known, so that state that was copied to another one is noticed.
+//! The identity of this machine, by which state that was copied from another one is noticed.
 
 use xxhash_rust::xxh3::xxh3_128;
 
-/// A name for this machine that outlives reboots: derived from its machine ID where it has one, else from its host name.
-/// The ID itself is not to be shown to others.
+/// A name for this machine that outlives reboots: derived from its machine ID, or from its host name if it has none. The
+/// ID itself must not be shown to others.
 pub(crate) fn identity() -> String {
     let id = ["/etc/machine-id", "/var/lib/dbus/machine-id"].into_iter().find_map(|file| {
         let id = std::fs::read_to_string(file).ok()?;

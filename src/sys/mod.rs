@@ -1,5 +1,5 @@
-//! The only place that knows the operating system: read a directory, stat, name a file system, tell
-//! the time, write a file durably, stand back. No policy lives here.
+//! The only place that knows the operating system: read a directory, stat, identify a file system, tell the time, write
+//! a file durably, lower the priority. No policy lives here.
 
 use crate::metadata::Stat;
 
@@ -21,13 +21,13 @@ mod writeback;
 pub use priority::{lower_cpu_priority, lower_io_priority};
 pub(crate) use stat::{stat, stat_following};
 
-/// A stat and where it was made.
+/// A stat, and where the entry lies.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct StatAt {
     pub(crate) stat: Stat,
-    /// `st_dev`: good for comparing within one run, no identity beyond it.
+    /// `st_dev`: can be compared within one run, and changes over reboots.
     pub(crate) dev: u64,
-    /// The mount's number within this run, 0 where the system has none.
+    /// The mount's number within this run; 0 if the system has none.
     pub(crate) mount: u64,
     /// Opening it would mount something.
     pub(crate) automount: bool,

@@ -27,8 +27,8 @@ pub(crate) fn open_root(path: &Path) -> io::Result<Dir> {
     Ok(fs::open(path, DIRECTORY, Mode::empty())?)
 }
 
-/// Opens a directory below an open one. Never follows a symlink, and leaves the access time alone
-/// where the system allows that (to owners and root).
+/// Opens a directory below an open one. Never follows a symlink. Does not change the access time if the system allows
+/// that (to owners and root).
 pub(crate) fn open_child(parent: &Dir, name: &CStr) -> io::Result<Dir> {
     let flags = DIRECTORY | OFlags::NOFOLLOW;
     match fs::openat(parent, name, flags | OFlags::NOATIME, Mode::empty()) {
@@ -37,8 +37,8 @@ pub(crate) fn open_child(parent: &Dir, name: &CStr) -> io::Result<Dir> {
     }
 }
 
-/// Calls `each` with the name and the kind (where the file system tells it) of every entry but `.`
-/// and `..`, in the system's order.
+/// Calls `each` with the name of every entry but `.` and `..`, and with its kind if the file system gives it, in the
+/// system's order.
 pub(crate) fn list(
     dir: &Dir,
     buffer: &mut [MaybeUninit<u8>],
@@ -71,21 +71,21 @@ fn kind(file_type: fs::FileType) -> Option<Kind> {
 
 const MASK: StatxFlags = StatxFlags::BASIC_STATS.union(StatxFlags::BTIME).union(StatxFlags::MNT_ID);
 
-/// The metadata of an entry of an open directory; a symlink's own, and without mounting anything.
+/// The metadata of an entry of an open directory; of a symlink itself, and without mounting anything.
 pub(crate) fn stat_child(dir: &Dir, name: &CStr) -> io::Result<StatAt> {
     let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
-    Ok(found(&fs::statx(dir, name, flags, MASK)?))
+    Ok(stat_at(&fs::statx(dir, name, flags, MASK)?))
 }
 
 /// The metadata of an open file.
 pub(crate) fn stat_open(file: &Dir) -> io::Result<StatAt> {
-    Ok(found(&fs::statx(file, c"", AtFlags::EMPTY_PATH, MASK)?))
+    Ok(stat_at(&fs::statx(file, c"", AtFlags::EMPTY_PATH, MASK)?))
 }
 
 /// The metadata of a path.
 pub(crate) fn stat_path(path: &Path, follow: bool) -> io::Result<StatAt> {
     let flags = if follow { AtFlags::empty() } else { AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT };
-    Ok(found(&fs::statx(CWD, path, flags, MASK)?))
+    Ok(stat_at(&fs::statx(CWD, path, flags, MASK)?))
 }
 
 /// Writes back what the file system of an open file holds in memory.
@@ -93,7 +93,7 @@ pub(crate) fn sync_filesystem(file: &Dir) -> io::Result<()> {
     Ok(fs::syncfs(file)?)
 }
 
-fn found(s: &Statx) -> StatAt {
+fn stat_at(s: &Statx) -> StatAt {
     let time = |t: fs::StatxTimestamp| Time::new(t.tv_sec, t.tv_nsec);
     let birth = if s.stx_mask & StatxFlags::BTIME.bits() == 0 {
         0
@@ -121,8 +121,8 @@ fn found(s: &Statx) -> StatAt {
     }
 }
 
-/// The first bytes of a regular file of an open directory, at most `N`. Anything else gives none and is not opened;
-/// should it take the file's place just then, it is closed again unread.
+/// The first bytes of a regular file of an open directory, at most `N`. Anything else is not opened and gives none. If
+/// it takes the file's place at that moment, it is closed unread.
 pub(crate) fn read_start<const N: usize>(dir: &Dir, name: &CStr) -> io::Result<Vec<u8>> {
     if stat_child(dir, name)?.stat.kind() != Kind::File {
         return Ok(Vec::new());

@@ -1,5 +1,5 @@
-//! Stands in for the native walker's system calls where there are none. Nobody calls them there:
-//! [`HAS_NATIVE_WALKER`](super::HAS_NATIVE_WALKER) says so.
+//! Stands in for the native walker's system calls on systems that have none. Nobody calls them there: see
+//! [`HAS_NATIVE_WALKER`](super::HAS_NATIVE_WALKER).
 
 use std::ffi::CStr;
 use std::io;

@@ -1,6 +1,6 @@
-//! Processes of others.
+//! Other processes.
 
-/// A process that no other has ever been: by its number, its start in ticks, and the boot.
+/// The identity of a process, which no other ever had: its number, its start in ticks, and the boot.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Identity {
     pub(crate) pid: u32,
@@ -8,7 +8,7 @@ pub(crate) struct Identity {
     pub(crate) boot: String,
 }
 
-/// A living process; none where there is no `/proc`, which means that nothing is noticed there.
+/// The identity of a living process; none if there is none, or no `/proc`.
 #[cfg(target_os = "linux")]
 pub(crate) fn identity(pid: u32) -> Option<Identity> {
     let stat = procfs::process::Process::new(pid.cast_signed()).and_then(|process| process.stat()).ok()?;

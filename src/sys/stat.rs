@@ -62,7 +62,7 @@ mod implementation {
     use super::{Path, StatAt, io};
     use crate::metadata::{Kind, Stat, Time};
 
-    /// Without inode and ctime: size and mtime alone tell a change. See the README's platform table.
+    /// Without inode and ctime: only size and mtime show a change. See the README's platform table.
     pub(super) fn stat(path: &Path, follow: bool) -> io::Result<StatAt> {
         let m = if follow { fs::metadata(path)? } else { fs::symlink_metadata(path)? };
         let kind = if m.is_dir() {

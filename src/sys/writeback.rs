@@ -1,12 +1,12 @@
-//! Writes a big file so that little is left to do when it is synced: what was written so far is on its way to the disk
-//! while the rest is still copied. Measured with 28 MB: 8 ms of a sync of 9.5.
+//! Writes a big file so that its sync has little left to do: the first part is on its way to the disk while the rest is
+//! still copied. That saved 8 of 9.5 ms with 28 MB.
 
 use std::fs::File;
 use std::io::{self, Seek as _, SeekFrom, Write};
 
 use tempfile::NamedTempFile;
 
-/// So many bytes are sent on their way at once.
+/// How many bytes are sent to the disk at a time.
 const PIECE: u64 = 4 << 20;
 
 /// A file that is written from its start to its end.
@@ -40,7 +40,7 @@ impl Early {
 
 impl Write for Early {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        // No more than a piece, so that it can be sent on its way.
+        // Not more than a piece, so that it can be sent.
         let piece = &buffer[..buffer.len().min(PIECE as usize)];
         let written = self.inner.write(piece)?;
         self.written += written as u64;
@@ -56,7 +56,7 @@ impl Write for Early {
     }
 }
 
-/// Asks the system to begin writing a part of a file. Proves nothing: only a sync does, which also tells of errors.
+/// Asks the system to begin writing a part of a file. Only a sync proves that it was written, and reports errors.
 #[cfg(target_os = "linux")]
 #[expect(unsafe_code, reason = "no crate here has sync_file_range")]
 fn start(file: &File, from: u64, len: u64) {

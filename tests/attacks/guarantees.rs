@@ -57,3 +57,26 @@ fn every_promise_names_tests_that_exist() {
     }
     assert_eq!(promises, 11, "the promises of `Promise` in tests/attacks/report.rs");
 }
+
+/// The names of tests in a script: words with `::`, and those behind `--skip`.
+fn named_in(text: &str) -> BTreeSet<&str> {
+    let not_a_name = |c: char| !(c.is_ascii_alphanumeric() || "_:-".contains(c));
+    let words: Vec<_> = text.split(not_a_name).filter(|word| !word.is_empty()).collect();
+    let skipped = words.windows(2).filter(|pair| pair[0] == "--skip").map(|pair| pair[1]);
+    words.iter().copied().filter(|word| word.contains("::")).chain(skipped).collect()
+}
+
+#[test]
+fn scripts_choose_tests_that_exist() {
+    let project = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let tests: Vec<_> = all_tests().into_iter().collect();
+    let scripts = ["justfile", ".config/nextest.toml", "tools/test", "tools/test-faults", "tools/test-fs"];
+    for script in scripts.into_iter().chain(["tools/test-tsan", "tools/test-unprivileged", "tools/vm/init"]) {
+        let text = fs::read_to_string(project.join(script)).unwrap();
+        let named = named_in(&text);
+        for name in &named {
+            assert!(tests.iter().any(|test| test.contains(name)), "{script} names {name}, which is no test");
+        }
+        assert!(!named.is_empty(), "{script} names no test");
+    }
+}

@@ -44,7 +44,8 @@ fn taken(env: &TestEnv, output: &str, options: &ScanOptions) -> Snapshot {
 
 /// What is listed below `tree`, with its kind.
 fn listed(env: &TestEnv, old: &Snapshot, new: &Snapshot) -> Vec<(ChangeKind, PathBuf)> {
-    let options = DiffOptions { renames: false, allow_root_change: true, ..DiffOptions::default() };
+    let mut options = DiffOptions::default();
+    (options.renames, options.allow_root_change) = (false, true);
     let diff = Diff::new(old, new, &options).unwrap();
     let tree = env.path("tree");
     let relative = |path: &[u8]| fastdiff::path::to_path(path).strip_prefix(&tree).unwrap().to_owned();

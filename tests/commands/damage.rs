@@ -1,5 +1,4 @@
-//! Promise 6: a damaged snapshot is never believed: what each command has to say of one. What damage there is
-//! and that it is found: tests/attacks/damage.rs.
+//! Promise 6: no command uses a damaged snapshot, and each says so. tests/attacks/damage.rs tries all kinds of damage.
 
 use std::fs::OpenOptions;
 use std::io::{Read as _, Write as _};
@@ -109,13 +108,13 @@ fn every_command_has_one_clear_line_for_damage_found_on_the_way() {
     }
 }
 
-/// Starts a command whose output nobody reads until the pipe is full, cuts the snapshot that it reads
-/// meanwhile, and reads on.
+/// Starts a command and does not read its output until the pipe is full. Then cuts the snapshot that it reads, and
+/// reads on.
 fn cut_while_it_is_read(env: &TestEnv, snapshot: &str, args: &[&str]) -> (Vec<u8>, Run) {
     let mut command = env.command();
     let mut child = command.args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut stdout = child.stdout.take().unwrap();
-    // The first byte is there as soon as the program writes; it cannot write all of it.
+    // The first byte comes as soon as the program writes. It cannot write everything.
     let mut read = vec![0];
     stdout.read_exact(&mut read).unwrap();
     let file = OpenOptions::new().write(true).open(env.path(snapshot)).unwrap();
@@ -130,7 +129,7 @@ fn cut_while_it_is_read(env: &TestEnv, snapshot: &str, args: &[&str]) -> (Vec<u8
 fn a_snapshot_that_is_cut_while_it_is_mapped_ends_in_the_same_error() {
     let env = TestEnv::new();
     env.snap("a.snap");
-    // More than a diff keeps of its first pass.
+    // More than a diff caches in its first pass.
     tree_of_many_files(&env, 17_000);
     env.snap("b.snap");
     let good = env.read("b.snap");

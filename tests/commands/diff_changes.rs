@@ -29,7 +29,7 @@ fn files_are_added_modified_and_removed() {
             }
         },
         |env| {
-            // Of the same size and with the old mtime put back: the ctime tells.
+            // The same size, and the old mtime put back: only the ctime shows it.
             env.write("tree/dir/edited", "54321");
             env.set_mtime("tree/dir/edited", 1_000_000_000);
             env.write("tree/dir/grown", "123456");
@@ -276,7 +276,7 @@ fn each_filter_sees_only_what_it_lets_in() {
 fn what_takes_the_place_of_a_snapshot_in_the_tree_is_added() {
     let env = TestEnv::new();
     env.snap("tree/a.snap");
-    // The snapshot itself is nobody's data; where it was somebody writes something of his own.
+    // fastdiff does not list its own snapshot. But it lists another file that takes the place of one.
     env.snap("b.snap");
     assert_eq!(env.changes("tree/a.snap", "b.snap"), "M .\n");
     env.rename("tree/a.snap", "a.snap");

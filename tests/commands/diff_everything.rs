@@ -1,6 +1,8 @@
-//! A list of everything, as the library makes it: what a comparison with an empty tree would say.
+//! A list of everything is the same as a comparison with an empty tree.
 
-use fastdiff::consumers::{self, PathStyle, TextOptions};
+use fastdiff::consumers::{
+    Borg, Consumer, Json, ListOptions, ListPart, NameStatus, PathStyle, Rclone, Restic, Rsync, Tar, Text,
+};
 use fastdiff::{ChangeKind, Diff, DiffOptions, Snapshot};
 
 use crate::testenv::TestEnv;
@@ -22,9 +24,13 @@ fn open(env: &TestEnv, name: &str) -> Snapshot {
     Snapshot::open(env.path(name)).unwrap()
 }
 
+fn relative(diff: &Diff<'_>) -> ListOptions {
+    ListOptions::default().with_style(PathStyle::relative(diff).unwrap())
+}
+
 fn text(env: &TestEnv, diff: &Diff<'_>) -> String {
     let mut out = Vec::new();
-    consumers::text(diff, &PathStyle::relative(diff).unwrap(), TextOptions::default(), &mut out).unwrap();
+    Text.write(diff, &relative(diff), &mut out).unwrap();
     String::from_utf8(out).unwrap().replace(env.path("").to_str().unwrap(), "[ROOT]")
 }
 
@@ -76,7 +82,7 @@ fn what_could_not_be_read_is_unknown_in_it_too() {
     let diff = Diff::everything(&snapshot);
     assert_eq!(diff.unknown(), 1);
     let mut out = Vec::new();
-    consumers::name_status(&diff, &PathStyle::relative(&diff).unwrap(), false, &mut out).unwrap();
+    NameStatus.write(&diff, &relative(&diff), &mut out).unwrap();
     assert_eq!(String::from_utf8(out).unwrap(), "A\t.\nA\tclosed\nU\tclosed\n");
     let empty = open(&env, "out/empty.snap");
     let compared = Diff::new(&empty, &snapshot, &DiffOptions::default()).unwrap();
@@ -90,21 +96,22 @@ fn each_program_gets_all_that_it_can_be_told_of() {
     let env = tree();
     let snapshot = open(&env, "full.snap");
     let diff = Diff::everything(&snapshot);
-    let list = |write: &dyn Fn(&mut Vec<u8>)| {
+    let list = |consumer: &dyn Consumer, part: ListPart| {
         let mut out = Vec::new();
-        write(&mut out);
+        let options = ListOptions::default().with_nul(true).with_part(part);
+        consumer.write(&diff, &options, &mut out).unwrap();
         let text = String::from_utf8(out).unwrap().replace(env.path("tree").to_str().unwrap(), "[ROOT]");
         text.split_terminator('\0').map(|path| path.replace('\n', "\\n")).collect::<Vec<_>>().join(" ")
     };
-    let part = consumers::ListPart::Changed;
-    insta::assert_snapshot!(list(&|out| drop(consumers::rsync(&diff, consumers::ListPart::All, out).unwrap())), @r"/a /a/b /a/deep /a/deep/c /a-b /link /odd\n /z");
-    insta::assert_snapshot!(list(&|out| drop(consumers::rclone(&diff, consumers::ListPart::All, true, out).unwrap())), @"a/b a/deep/c link link.rclonelink z");
-    insta::assert_snapshot!(list(&|out| drop(consumers::restic(&diff, part, out).unwrap())), @r"[ROOT]/a/b [ROOT]/a/deep/c [ROOT]/a-b [ROOT]/link [ROOT]/odd\n [ROOT]/z");
-    insta::assert_snapshot!(list(&|out| drop(consumers::borg(&diff, part, out).unwrap())), @r"[ROOT] [ROOT]/a [ROOT]/a/b [ROOT]/a/deep [ROOT]/a/deep/c [ROOT]/a-b [ROOT]/link [ROOT]/odd\n [ROOT]/z");
-    insta::assert_snapshot!(list(&|out| drop(consumers::tar(&diff, part, out).unwrap())), @r". a a/b a/deep a/deep/c a-b link odd\n z");
-    insta::assert_snapshot!(list(&|out| drop(consumers::tar(&diff, consumers::ListPart::Deleted, out).unwrap())), @"");
+    let (all, changed) = (ListPart::All, ListPart::Changed);
+    insta::assert_snapshot!(list(&Rsync, all), @r"/a /a/b /a/deep /a/deep/c /a-b /link /odd\n /z");
+    insta::assert_snapshot!(list(&Rclone, all), @"a/b a/deep/c link link.rclonelink z");
+    insta::assert_snapshot!(list(&Restic, changed), @r"[ROOT]/a/b [ROOT]/a/deep/c [ROOT]/a-b [ROOT]/link [ROOT]/odd\n [ROOT]/z");
+    insta::assert_snapshot!(list(&Borg, changed), @r"[ROOT] [ROOT]/a [ROOT]/a/b [ROOT]/a/deep [ROOT]/a/deep/c [ROOT]/a-b [ROOT]/link [ROOT]/odd\n [ROOT]/z");
+    insta::assert_snapshot!(list(&Tar, changed), @r". a a/b a/deep a/deep/c a-b link odd\n z");
+    insta::assert_snapshot!(list(&Tar, ListPart::Deleted), @"");
     let mut json = Vec::new();
-    consumers::json(&diff, &PathStyle::relative(&diff).unwrap(), &mut json).unwrap();
+    Json.write(&diff, &relative(&diff), &mut json).unwrap();
     for line in String::from_utf8(json).unwrap().lines() {
         let change: serde_json::Value = serde_json::from_str(line).unwrap();
         assert_eq!((change["change"].as_str(), change.get("old")), (Some("added"), None), "{line}");
@@ -122,6 +129,6 @@ fn damage_is_an_error_when_the_changes_come_to_it() {
     let diff = Diff::everything(&snapshot);
     assert!(diff.changes().any(|change| change.is_err()));
     let mut out = Vec::new();
-    assert!(consumers::rsync(&diff, consumers::ListPart::All, &mut out).is_err());
+    assert!(Rsync.write(&diff, &ListOptions::default(), &mut out).is_err());
     assert!(out.is_empty(), "not a byte of a list that lacks something");
 }

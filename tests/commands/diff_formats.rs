@@ -40,7 +40,7 @@ fn diff(env: &TestEnv, args: &[&str]) -> String {
     env.run(["diff", "a.snap", "b.snap"].iter().chain(args)).success()
 }
 
-/// What a directory's own record says differs from file system to file system.
+/// Leaves out which fields of directories changed: that differs between file systems.
 fn without_directory_fields(text: &str) -> String {
     let line = |line: &str| match line.strip_prefix("M  ").and_then(|l| l.split_once("/  (")) {
         Some((path, _)) => format!("M  {path}/  (…)\n"),
@@ -236,7 +236,7 @@ fn text_counts_what_is_suspect_and_unknown() {
     "#);
 }
 
-/// Takes out of JSON what differs from run to run.
+/// Removes from JSON what differs between runs.
 fn redacted(json: &str) -> String {
     let mut text = json.to_owned();
     for key in ["\"ctime\":\"", "\"inode\":\"", "\"uid\":", "\"gid\":"] {

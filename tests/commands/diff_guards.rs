@@ -1,5 +1,4 @@
-//! `diff`: refusals. Other questions (promise 7), an emptied root, too many removals (promise 8), swapped
-//! snapshots.
+//! `diff`: refusals. Another scope (promise 7), an emptied root, too many removals (promise 8), swapped snapshots.
 
 use crate::testenv::TestEnv;
 
@@ -237,8 +236,8 @@ fn options_that_would_be_ignored_are_refused() {
         (&["-z", "--emit", "json"], "-z is for"),
         (&["--suspects", "--emit", "paths"], "--suspects is for"),
         (&["--duplicati-db", "x"], "--duplicati-db is for"),
-        (&["--relative", "--emit", "duplicati"], "duplicati, restic and borg write absolute paths"),
-        (&["--relative", "--emit", "tar"], "rsync, rclone and tar relative ones"),
+        (&["--relative", "--emit", "duplicati"], "--emit duplicati always writes absolute paths"),
+        (&["--relative", "--emit", "tar"], "--emit tar always writes relative paths"),
     ] {
         let error = env.run(["diff", "a.snap", "a.snap"].iter().chain(args)).failure(2);
         assert!(error.contains(says), "{error}");

@@ -1,4 +1,4 @@
-//! `diff -o`: the list file appears whole or not at all.
+//! `diff -o`: the list file appears only when it is complete.
 
 use crate::testenv::{TestEnv, mode_of};
 

@@ -1,5 +1,5 @@
-//! `diff`: a large tree under one root is compared in two parts at once; with a second root it is not. Both
-//! have to say the same.
+//! `diff`: a large tree under one root is compared in several parts at once; with a second root it is not. Both lists
+//! must be the same.
 
 use crate::testenv::TestEnv;
 

@@ -1,4 +1,4 @@
-//! Promise 1 as the diff tells it: what was too young to be sure of is suspect until it was seen stable.
+//! Promise 1 in the diff: an entry that was too young to be sure of is suspect until a later snapshot saw it settled.
 
 use crate::testenv::TestEnv;
 
@@ -36,7 +36,7 @@ fn it_stays_suspect_until_it_was_seen_stable() {
 #[test]
 fn a_window_of_zero_still_doubts_the_tick_of_the_boundary() {
     let env = TestEnv::new();
-    // Without waiting some files are of the tick in which the scan begins; try until one was.
+    // Without waiting, some files have the tick in which the scan begins. Try until one has.
     for attempt in 0..1000 {
         env.write("tree/file", format!("{attempt}"));
         let run = env.run(["snap", "tree", "-o", "a.snap", "--racy-window", "0", "-q"]);
@@ -50,7 +50,7 @@ fn a_window_of_zero_still_doubts_the_tick_of_the_boundary() {
             return;
         }
         if attempt >= 20 {
-            // The stamps of this kernel are finer than its tick, so that the write itself shows.
+            // The stamps of this kernel are finer than its tick, so the write itself shows.
             return;
         }
     }

@@ -1,8 +1,8 @@
-//! `diff`: renames of files and whole directories, and what is none.
+//! `diff`: renames of files and whole directories, and what is not a rename.
 
 use crate::testenv::TestEnv;
 
-/// What the diff says of a change: with renames, and without.
+/// The list of a change: with renames, and without.
 #[track_caller]
 fn after(prepare: impl Fn(&TestEnv), change: impl Fn(&TestEnv)) -> (String, String) {
     let env = TestEnv::new();
@@ -81,7 +81,7 @@ fn within_a_renamed_directory_only_what_changed_otherwise_is_listed() {
     assert_eq!(with, expected);
 }
 
-/// A diff keeps what its first pass found if it is little; a long list takes another way.
+/// A diff caches a short list in its first pass. A long list is compared again.
 #[test]
 fn a_list_too_long_to_be_kept_says_the_same() {
     let env = TestEnv::new();

@@ -7,8 +7,15 @@ use std::path::Path;
 
 use crate::rust_files;
 
-/// Where a text may name options: those of Duplicati itself, and what a list for people says of its short form.
-const EXCEPTIONS: [&str; 2] = ["consumers/duplicati/", "consumers/forms/text.rs"];
+/// Where a text may name options: those of a backup program, in its own file.
+const EXCEPTIONS: [&str; 6] = [
+    "consumers/borg.rs",
+    "consumers/duplicati/",
+    "consumers/rclone.rs",
+    "consumers/restic.rs",
+    "consumers/rsync.rs",
+    "consumers/tar.rs",
+];
 
 /// Whether a line of code holds a text that names an option, or a call of the program.
 fn names_the_command_line(line: &str) -> bool {

@@ -1,4 +1,4 @@
-//! `info` and `verify`: what a snapshot is, and whether it is whole.
+//! `info` and `verify`: what a snapshot holds, and whether it is undamaged.
 
 use crate::testenv::{TestEnv, is_root};
 

@@ -21,7 +21,7 @@ const FLOORS: [&[&str]; 9] = [
 ];
 
 /// The words and signs of Rust source text; comments, strings and characters are left out.
-fn tokens(source: &str) -> Vec<String> {
+pub(super) fn tokens(source: &str) -> Vec<String> {
     let chars: Vec<char> = source.chars().collect();
     let mut tokens = Vec::new();
     let mut at = 0;
@@ -75,7 +75,7 @@ fn tokens(source: &str) -> Vec<String> {
     tokens
 }
 
-fn source_files() -> Vec<(PathBuf, Vec<String>)> {
+pub(super) fn source_files() -> Vec<(PathBuf, Vec<String>)> {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let files = rust_files(&src);
     assert!(files.len() > 30, "where is the source?");
@@ -201,6 +201,17 @@ fn each_floor_names_only_lower_ones_and_siblings_never_name_each_other() {
     }
     assert!(uses > 50, "only {uses} uses were found: the source was not understood");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_floors_hold_only_modules_that_exist() {
+    let files = source_files();
+    let missing: Vec<_> = FLOORS
+        .iter()
+        .flat_map(|floor| floor.iter())
+        .filter(|module| !files.iter().any(|(file, _)| module_path(file)[0] == **module))
+        .collect();
+    assert!(missing.is_empty(), "these modules do not exist: {missing:?}");
 }
 
 #[test]

@@ -28,5 +28,6 @@ mod snap_interrupt;
 mod snap_mounts;
 mod snap_output;
 mod snap_roots;
+mod source_names;
 mod terminal;
 mod unreadable;

@@ -4,7 +4,7 @@ use std::os::unix::ffi::OsStrExt as _;
 
 use crate::testenv::TestEnv;
 
-/// A tree whose every field is known but owners and inodes.
+/// A tree in which every field but owners and inodes is fixed.
 fn small_tree() -> TestEnv {
     let env = TestEnv::new();
     env.write("tree/dir/file", "12345");
@@ -19,7 +19,7 @@ fn small_tree() -> TestEnv {
     env
 }
 
-/// Kind, mode, size and time of regular files; of the rest kind, mode and path.
+/// Kind, mode, size and time of regular files. For other entries kind, mode and path.
 fn redacted(listed: &str) -> String {
     let line = |line: &str| {
         let fields: Vec<_> = line.split_whitespace().collect();

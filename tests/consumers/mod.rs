@@ -4,6 +4,7 @@ mod archives;
 mod help;
 mod mirrors;
 mod names;
+mod own;
 mod refusals;
 mod surprises;
 mod unfinished;

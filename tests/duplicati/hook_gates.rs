@@ -89,7 +89,7 @@ fn a_root_that_is_no_source_any_more_is_named() {
     let beside = hooked.env.dir("beside");
     hooked.variables.insert("LOCALPATH", format!("{}:{}", hooked.root.display(), beside.display()));
     let told = hooked.before();
-    assert!(told.refused().contains("beside is no root of the job"), "{:?}", told.log);
+    assert!(told.refused().contains("beside is not a root of the job"), "{:?}", told.log);
 }
 
 #[test]

@@ -38,7 +38,7 @@ const UNSAYABLE: [(&[u8], &str); 4] = [
     (b"co:lon", "tree/co:lon holds a `:`"),
     (b"new\nline", "tree/new\\nline\" holds a line break"),
     (b"car\rriage", "tree/car\\rriage\" holds a line break"),
-    (b"not \xff utf-8", "tree/not \\377 utf-8\" is not UTF-8"),
+    (b"not \xff utf-8", "tree/not \\xFF utf-8\" is not UTF-8"),
 ];
 
 #[test]
@@ -65,12 +65,7 @@ fn a_list_without_a_word_about_the_database_is_refused() {
     let run = backup.env.run(["diff", "old.snap", "new.snap", "--emit", "duplicati"]);
     assert_eq!(run.bytes, b"");
     let message = run.failure(3);
-    assert!(
-        message.contains("its job database is not given")
-            && message.contains("; pass --duplicati-db FILE; ")
-            && message.contains("several versions"),
-        "{message}"
-    );
+    assert!(message.contains("pass --duplicati-db FILE") && message.contains("several versions"), "{message}");
 }
 
 #[test]

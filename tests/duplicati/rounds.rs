@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use fastdiff::consumers::duplicati::{DuplicatiOptions, duplicati};
+use fastdiff::consumers::duplicati::Duplicati;
+use fastdiff::consumers::{Consumer as _, DatabaseChoice, ListOptions};
 use fastdiff::{Diff, Error, Kind, Snapshot};
 use proptest::prelude::*;
 
@@ -40,11 +41,8 @@ impl Rounds {
         database::write(&self.job, &file);
         let diff = Diff::new(&self.baseline, now, &options(false)).expect("two snapshots of one tree");
         let mut out = Vec::new();
-        let result = duplicati(
-            &diff,
-            &DuplicatiOptions { database: with_database.then_some(file), ..Default::default() },
-            &mut out,
-        );
+        let database = if with_database { DatabaseChoice::File(file) } else { DatabaseChoice::Without };
+        let result = Duplicati.write(&diff, &ListOptions::default().with_database(database), &mut out);
         assert!(result.is_ok() || out.is_empty(), "a refusal comes before the list");
         result.map(|_| out)
     }

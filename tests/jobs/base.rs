@@ -126,20 +126,20 @@ fn hints_narrow_by_the_snapshot_that_they_are_complete_for() {
         let mut request = request(&jobs);
         request.scan.audit = 0.0;
         let bytes = format!("# complete since base {hex}\n{paths}").into_bytes();
-        request.scan.hints = Some(HintsSource { name: "hints".into(), bytes, trust: false });
+        request.scan.hints = Some(HintsSource::new("hints", bytes));
         request
     };
     let a = format!("{}\n", jobs.env.path("tree/a/new").display());
     // Pending is run 2; these are complete since the baseline, which is older.
     let started = locked.begin(&hinted(&baseline, &a), &NoMonitor).unwrap();
-    assert_eq!(started.outcome.hints, Some(HintsUse::Narrowed { paths: 1, outside: 0 }));
+    assert_eq!(started.outcome.hints, Some(HintsUse::Used { paths: 1, outside: 0 }));
     assert_eq!(started.diff().changes().count(), 2);
     // And these since the run that is pending now.
     let pending = started.new_snapshot().header().identity;
     jobs.env.write("tree/b/new", "");
     let b = format!("{}\n", jobs.env.path("tree/b/new").display());
     let started = locked.begin(&hinted(&pending, &b), &NoMonitor).unwrap();
-    assert_eq!(started.outcome.hints, Some(HintsUse::Narrowed { paths: 1, outside: 0 }));
+    assert_eq!(started.outcome.hints, Some(HintsUse::Used { paths: 1, outside: 0 }));
     let added = started.diff().changes().filter(|c| c.as_ref().unwrap().kind == ChangeKind::Added).count();
     assert_eq!(added, 2, "what the pending run saw is in the list, hint or not");
     assert!(started.outcome.overlay_of.is_none(), "a job's snapshots stand by themselves");

@@ -145,26 +145,29 @@ fn whatever_is_wrong_in_a_definition_is_one_line_with_file_job_and_key() {
     let of_key = |key: &str| told(&format!("[jobs.j]\nroots = [\"/etc\"]\n{key}\n"));
     let cases = [
         ("root = 1", "key root: is not known; the keys are roots, consumer,"),
-        ("keep = -1", "key keep: has to be a number from 0 to 10000"),
-        ("keep = \"1\"", "key keep: has to be a number"),
-        ("consumer = \"rsnyc\"", "key consumer: \"rsnyc\" is none of text, name-status, json, paths, duplicati, rsync"),
-        ("consumer = 1", "key consumer: has to be a text in quotation marks"),
-        ("exclude = \"*.o\"", "key exclude: has to be a list of texts in quotation marks"),
-        ("exclude = [1]", "key exclude: has to be a list of texts"),
-        ("exclude-from = [\"x\"]", "key exclude-from: x is no absolute path"),
-        ("exclude-caches = \"yes\"", "key exclude-caches: has to be true or false"),
+        ("keep = -1", "key keep: must be a number from 0 to 10000"),
+        ("keep = \"1\"", "key keep: must be a number"),
+        (
+            "consumer = \"rsnyc\"",
+            "key consumer: \"rsnyc\" is not one of text, name-status, json, paths, duplicati, rsync",
+        ),
+        ("consumer = 1", "key consumer: must be a text in quotation marks"),
+        ("exclude = \"*.o\"", "key exclude: must be a list of texts in quotation marks"),
+        ("exclude = [1]", "key exclude: must be a list of texts"),
+        ("exclude-from = [\"x\"]", "key exclude-from: x is not an absolute path"),
+        ("exclude-caches = \"yes\"", "key exclude-caches: must be true or false"),
         ("exclude-if-present = [\"a/b\"]", "key exclude-if-present: name one entry of a directory"),
         (
             "max-delete = \"lots\"",
             "key max-delete: \"lots\" is neither a number of entries (100) nor a percentage (5%)",
         ),
         ("max-delete = -1", "key max-delete: \"-1\" is neither"),
-        ("max-delete = true", "key max-delete: has to be a number, or a percentage"),
-        ("success = [0, 256]", "key success: has to be a list of exit codes from 0 to 255"),
-        ("success = []", "key success: is empty, so that no run could ever succeed"),
+        ("max-delete = true", "key max-delete: must be a number, or a percentage"),
+        ("success = [0, 256]", "key success: must be a list of exit codes from 0 to 255"),
+        ("success = []", "key success: is empty, so that no run can succeed"),
         ("command = []", "key command: is empty"),
         ("command = [\"a\\u0000\"]", "key command: holds a NUL"),
-        ("duplicati-db = \"/x\"", "key duplicati-db: is for the consumer duplicati only"),
+        ("duplicati-db = \"/x\"", "key duplicati-db: is not for the consumer text"),
     ];
     for (key, expected) in cases {
         let line = of_key(key);
@@ -174,9 +177,9 @@ fn whatever_is_wrong_in_a_definition_is_one_line_with_file_job_and_key() {
     for (toml, expected) in [
         ("[jobs.j]\nroots = []\n", "job j: key roots: is missing or empty"),
         ("[jobs.j]\n", "job j: key roots: is missing or empty"),
-        ("[jobs.j]\nroots = [\"~/Documents\"]\n", "job j: key roots: ~/Documents is no absolute path"),
-        ("jobs = 1\n", "key jobs: has to be tables"),
-        ("[jobs]\nj = 1\n", "job j: has to be a table [jobs.j]"),
+        ("[jobs.j]\nroots = [\"~/Documents\"]\n", "job j: key roots: ~/Documents is not an absolute path"),
+        ("jobs = 1\n", "key jobs: must be tables"),
+        ("[jobs]\nj = 1\n", "job j: must be a table [jobs.j]"),
         ("[job.j]\n", "key job: is not known here; jobs are tables [jobs.NAME]"),
         ("[jobs.j]\nroots = [\"/etc\"\nkeep = 1\n", "fastdiff.toml: line "),
         ("[jobs.j]\nroots = [\"/etc\"]\nroots = [\"/etc\"]\n", "fastdiff.toml: line 3: "),
@@ -258,9 +261,9 @@ fn what_could_never_run_is_not_added() {
     jobs.env.dir("tree/sub");
     assert!(add(&["tree", "tree/sub"]).contains("lies inside of the root [ROOT]/tree"));
     assert!(add(&["tree", "--consumer=rsync", "--", "rsync", "-a", "x/", "y/"]).contains("write {root}/"));
-    assert!(add(&["tree", "--", "cat", "{Al}"]).contains("the command holds {Al}; {all} is meant?"));
+    assert!(add(&["tree", "--", "cat", "{Al}"]).contains("the command holds {Al}; did you mean {all}?"));
     assert!(add(&["tree", "--exclude-from=-"]).contains("cannot read --exclude-from standard input at each run"));
-    assert!(add(&["tree", "--duplicati-db=x"]).contains("--duplicati-db is for --consumer duplicati only"));
+    assert!(add(&["tree", "--duplicati-db=x"]).contains("--duplicati-db is for duplicati only"));
     let asked = add(&["tree", "--consumer=restic", "--", "cat", "{deleted}"]);
     assert!(asked.contains("asks for {deleted}, which the consumer restic does not have"), "{asked}");
     assert!(add(&["tree", "--", ""]).contains("the command is empty"));

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use fastdiff::jobs::{Commit, JobStore, LockedJob, RunRequest, RunResult, StartedRun};
 use fastdiff::path::to_path;
-use fastdiff::{ChangeKind, DiffOptions, NoMonitor, ScanOptions};
+use fastdiff::{ChangeKind, NoMonitor, ScanOptions};
 use proptest::prelude::*;
 
 use crate::properties::cases;
@@ -101,7 +101,7 @@ fn begin(locked: &LockedJob, root: &Path) -> StartedRun {
     let mut scan = ScanOptions::new([root]);
     scan.racy_window = Some(std::time::Duration::ZERO);
     let mut request = RunRequest::new(scan, "mirror");
-    request.diff = DiffOptions { renames: false, allow_root_change: true, max_removed: None };
+    (request.diff.renames, request.diff.allow_root_change) = (false, true);
     locked.begin(&request, &NoMonitor).expect("a readable tree")
 }
 

@@ -56,7 +56,7 @@ fn hints_narrow_a_walk_of_a_tree_that_holds_the_state() {
     for _ in 0..2 {
         let list = run(&args);
         assert_eq!((list.code, list.stdout.as_str()), (Some(0), "M\tsub\nA\tsub/b\n"), "{}", list.stderr);
-        assert!(list.stderr.contains("narrowed to 1 hint\n"), "{}", list.stderr);
+        assert!(list.stderr.contains("used 1 hint\n"), "{}", list.stderr);
     }
     run(&["commit", "j", "--run=3"]).success();
     env.write("hints", "");

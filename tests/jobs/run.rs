@@ -258,7 +258,7 @@ fn rsync_and_rclone_are_not_started_where_their_source_is_not_the_root() {
     let told = |args: &[&str]| jobs.start(&[&["--"], args].concat()).failure(125);
     for source in ["elsewhere/", "tree/sub/", "/"] {
         let line = told(&["nice", "/usr/bin/rsync", "-a", "--files-from={all}", source, "copy/"]);
-        assert!(line.contains("which has to be [ROOT]/tree; no argument of the command is that directory"), "{line}");
+        assert!(line.contains("which must be [ROOT]/tree; no argument of the command is that directory"), "{line}");
     }
     for source in [root, &format!("{root}/"), "tree", "./tree/.", "tree/../tree/", "{root}", "{root}/"] {
         // true(1) under the name of rsync.
@@ -273,7 +273,7 @@ fn rsync_and_rclone_are_not_started_where_their_source_is_not_the_root() {
     let several = format!("[jobs.j]\nroots = [{root:?}, {other:?}]\nconsumer = \"rclone\"\n");
     jobs.env.write("fastdiff.toml", several);
     let line = told(&["rclone", "sync", "--files-from-raw", "{all}", root, "copy:"]);
-    assert!(line.contains("which has to be /, as there are several roots"), "{line}");
+    assert!(line.contains("which must be /; no argument"), "{line}");
     // A root may have another name among rclone's remotes. This program is none of that name.
     jobs.env.symlink("/usr/bin/true", "rclone");
     let run = jobs.start(&["--", "./rclone", "sync", "--files-from-raw", "{all}", "here:", "copy:"]);
@@ -284,7 +284,7 @@ fn rsync_and_rclone_are_not_started_where_their_source_is_not_the_root() {
 fn a_placeholder_that_is_misspelt_starts_nothing() {
     let jobs = Jobs::with("consumer = \"rsync\"");
     let line = jobs.start(&["--", "cat", "{al}"]).failure(125);
-    assert!(line.contains("job j: the command holds {al}; {all} is meant?"), "{line}");
+    assert!(line.contains("job j: the command holds {al}; did you mean {all}?"), "{line}");
     assert_eq!(jobs.start(&["--", "echo", "{root}/x", "{nothing}"]).stdout, "[ROOT]/tree/x {nothing}\n");
 }
 

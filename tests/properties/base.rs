@@ -1,4 +1,4 @@
-//! What a base saves changes nothing: with it and without it a scan comes to the same snapshot.
+//! A scan with a base gives the same snapshot as a scan without one.
 
 use fastdiff::{NoMonitor, ScanOptions, Snapshot, Time, WalkerKind, scan};
 use proptest::prelude::*;
@@ -9,7 +9,7 @@ use super::edits::{Edit, changing, making};
 use super::names::any_name;
 use super::place::{Boundary, Place};
 
-/// What is the same in two snapshots of one state: all that the roots' digest covers, and the counts.
+/// What two snapshots of one state share: all that the root digest covers, and the counts.
 pub(super) fn state(snapshot: &Snapshot) -> (fastdiff::Digest, fastdiff::Counts) {
     (snapshot.header().root_digest, snapshot.header().counts)
 }
@@ -20,7 +20,7 @@ fn by_base(place: &Place, options: &ScanOptions, base: &Snapshot, name: &str) ->
     Snapshot::open(&output).expect("what was just written")
 }
 
-/// At this moment, by the clock that stamps files.
+/// Now, by the clock that stamps files.
 pub(super) fn now() -> Boundary {
     let now = clock_gettime(ClockId::RealtimeCoarse);
     Boundary::At(Time::new(now.tv_sec, u32::try_from(now.tv_nsec).expect("below a second")), std::time::Duration::ZERO)
@@ -42,7 +42,7 @@ proptest! {
         for (number, (edits, at_once)) in rounds.iter().enumerate() {
             let edits: &[Edit] = edits;
             place.tree.edit(edits);
-            // At once: what was just changed is racy, and so the names of its directory prove nothing next time.
+            // Without waiting: what was just changed is racy, so the names of its directory prove nothing next time.
             let boundary = if *at_once { now() } else { let _ = place.options(Boundary::Settled); now() };
             let mut options = place.options(boundary);
             options.filter = filter.clone();

@@ -1,4 +1,4 @@
-//! The list without renames is what two lists of entries give when they are held side by side.
+//! The list without renames is the same as a comparison of two plain lists of entries.
 
 use fastdiff::{ChangeKind, Snapshot};
 use proptest::prelude::*;
@@ -9,7 +9,7 @@ use super::model::{Model, expected, read, said, without_birth};
 use super::names::any_name;
 use super::place::{Boundary, Place, changes};
 
-/// Every change tells the metadata before and after as the model has it.
+/// Every change has the metadata before and after that the model has.
 fn sides_are_true(a: &Model, b: &Model, changes: &[fastdiff::Change]) -> Result<(), TestCaseError> {
     for change in changes {
         let from = change.from.as_ref().unwrap_or(&change.path);
@@ -35,7 +35,7 @@ proptest! {
         let list = changes(&old, &new, false);
         prop_assert_eq!(said(&list), expected(&a, &b, |_| false));
         sides_are_true(&a, &b, &list)?;
-        // And the way back, as if OLD and NEW were swapped.
+        // Also the other way, as if OLD and NEW were swapped.
         prop_assert_eq!(said(&changes(&new, &old, false)), expected(&b, &a, |_| false));
     }
 
@@ -64,7 +64,7 @@ proptest! {
         let list = changes(&old, &new, renames);
         prop_assert!(list.iter().all(|c| c.kind == ChangeKind::Suspect && c.fields.is_empty()));
         prop_assert_eq!(list.len(), read(place.root()).len());
-        // The second look was a quiet one, so that this ends it.
+        // The tree was quiet at the second scan, so nothing is suspect after it.
         prop_assert_eq!(changes(&new, &place.snap(Boundary::Late), renames), []);
     }
 }

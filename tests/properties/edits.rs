@@ -1,5 +1,5 @@
-//! Random edits of a real tree. What an edit is for is drawn as an index into what is there at that moment,
-//! so that every sequence of edits makes sense; one that the system refuses changes nothing.
+//! Random edits of a real tree. The target of an edit is drawn as an index into the entries at that moment, so every
+//! sequence of edits makes sense. An edit that the system refuses changes nothing.
 
 use std::ffi::OsStr;
 use std::fs::{self, OpenOptions, Permissions};
@@ -31,10 +31,9 @@ pub(crate) enum Edit {
         name: Vec<u8>,
         new: New,
     },
-    /// With all that lies below.
+    /// With everything below it.
     Remove(Index),
-    /// To another name, in another directory more often than not; what is there is replaced where the
-    /// system allows it.
+    /// To another name, usually in another directory. An entry of that name is replaced if the system allows it.
     Rename {
         what: Index,
         dir: Index,
@@ -49,13 +48,13 @@ pub(crate) enum Edit {
         what: Index,
         size: u8,
     },
-    /// Other content of the same size, with the mtime put back.
+    /// Other content of the same size. The mtime is put back.
     RewriteUnseen(Index),
     Chmod {
         what: Index,
         mode: u32,
     },
-    /// A no-op for those who may not.
+    /// Does nothing without the right to do it.
     Chown {
         what: Index,
         owner: u32,
@@ -64,26 +63,27 @@ pub(crate) enum Edit {
         what: Index,
         mtime: (i64, i64),
     },
-    /// By something else under the same name: another kind, or the same with a new inode.
+    /// By another entry under the same name: of another kind, or of the same kind with a new inode.
     Replace {
         what: Index,
         new: New,
     },
 }
 
-/// What links lead to: directories, files, themselves, nothing; within the tree and out of it.
+/// Targets of symlinks: directories, files, the link itself, nothing; inside the tree and outside of it.
 const TARGETS: [&str; 7] = ["a", "b", "..", "a/b", "a-b", "nowhere", "/"];
 
 fn any_new(links: bool) -> impl Strategy<Value = New> {
     prop_oneof![
         4 => (0..20_u8).prop_map(New::File),
         4 => Just(New::Dir),
-        2 => proptest::sample::select(&TARGETS[..]).prop_map(move |to| if links { New::Symlink(to) } else { New::File(9) }),
+        2 => proptest::sample::select(&TARGETS[..])
+            .prop_map(move |to| if links { New::Symlink(to) } else { New::File(9) }),
         1 => Just(New::Fifo),
     ]
 }
 
-/// Edits that make a tree, with or without symlinks.
+/// Edits that create a tree, with or without symlinks.
 pub(crate) fn making(name: BoxedStrategy<Vec<u8>>, links: bool) -> impl Strategy<Value = Vec<Edit>> {
     let create =
         (any::<Index>(), name.clone(), any_new(links)).prop_map(|(dir, name, new)| Edit::Create { dir, name, new });
@@ -113,9 +113,9 @@ pub(crate) fn changing(name: BoxedStrategy<Vec<u8>>, links: bool, most: usize) -
 /// A tree that is edited.
 pub(crate) struct Tree {
     pub(crate) root: PathBuf,
-    /// So that no two contents are alike, as far as their size allows.
+    /// Counts contents: no two are alike, as far as their size allows.
     content: u64,
-    /// Whether anything but files gets several names.
+    /// Whether entries that are not files get several names too.
     links_all: bool,
 }
 
@@ -124,14 +124,14 @@ impl Tree {
         Self { root, content: 0, links_all: true }
     }
 
-    /// One in which only files get several names.
+    /// A tree in which only files get several names.
     pub(crate) fn linking_files_only(root: PathBuf) -> Self {
         Self { links_all: false, ..Self::new(root) }
     }
 
     pub(crate) fn edit(&mut self, edits: &[Edit]) {
         for edit in edits {
-            // One that cannot be done (a directory into itself, a link to a directory) is not done.
+            // An edit that is not possible (a directory into itself, a link to a directory) is left out.
             let _ = self.apply(edit);
         }
     }
@@ -164,7 +164,7 @@ impl Tree {
             Edit::Chmod { what, mode } => match some(what) {
                 Some(path) if path.is_symlink() => Ok(()),
                 Some(path) => {
-                    // A directory stays readable: what cannot be read is another test's.
+                    // A directory stays readable: other tests cover those that are not.
                     let kept = if is_dir(path) { 0o700 } else { 0o600 };
                     fs::set_permissions(path, Permissions::from_mode(mode | kept))
                 }
@@ -274,7 +274,7 @@ fn every_edit_can_be_seen() {
 /// The index that picks the first of any list.
 fn first() -> Index {
     let mut runner = TestRunner::deterministic();
-    // An index is a fraction: the first of eight is the first of fewer as well.
+    // An index is a fraction: the first of eight is also the first of fewer.
     let found = any::<Index>().prop_filter("not the first", |i| i.index(8) == 0).new_tree(&mut runner);
     found.expect("one in eight").current()
 }

@@ -1,4 +1,4 @@
-//! What a filter leaves out is what git ignores, by git's own word.
+//! A filter leaves out what git ignores, as git itself reports it.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -16,7 +16,7 @@ use super::model::{Model, read, without_birth};
 use super::names::any_name;
 use super::place::{Boundary, Place, entries};
 
-/// A git repository whose work tree is the place's tree, with nothing of its own in there.
+/// A git repository whose work tree is the tree, and that keeps no file of its own in it.
 struct Git<'a>(&'a Place);
 
 impl Git<'_> {
@@ -40,12 +40,12 @@ impl Git<'_> {
         std::fs::write(self.0.beside("git/info/exclude"), patterns.join("\n") + "\n").unwrap();
     }
 
-    /// Those of the paths, relative to the root, that are ignored or lie in what is ignored.
+    /// The paths, relative to the root, that are ignored or lie in an ignored directory.
     fn ignored(&self, paths: &[&[u8]]) -> BTreeSet<Vec<u8>> {
         let mut command = self.command();
         command.args(["check-ignore", "--no-index", "-z", "--stdin"]);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        // Behind `./` no name is taken for one of git's own signs. Small trees fit into the pipe.
+        // After `./` git takes no name for a sign of its own. Small trees fit into the pipe.
         let input: Vec<u8> = paths.iter().flat_map(|p| [b"./", *p, b"\0"].concat()).collect();
         child.stdin.take().unwrap().write_all(&input).unwrap();
         let output = child.wait_with_output().unwrap();
@@ -56,7 +56,7 @@ impl Git<'_> {
     }
 }
 
-/// What a filter leaves of a tree, by git's word. A root is never left out.
+/// What remains of a tree after a filter, as git reports it. A root is never left out.
 fn left(place: &Place, patterns: &[String]) -> Model {
     let model = read(place.root());
     let root = place.root().as_os_str().as_bytes();
@@ -69,7 +69,9 @@ fn left(place: &Place, patterns: &[String]) -> Model {
 }
 
 fn options(patterns: &[String]) -> FilterOptions {
-    FilterOptions { patterns: patterns.iter().map(Pattern::new).collect(), ..FilterOptions::default() }
+    let mut options = FilterOptions::default();
+    options.patterns = patterns.iter().map(Pattern::new).collect();
+    options
 }
 
 /// What patterns are made of.
@@ -81,7 +83,7 @@ const ATOMS: [&str; 36] = [
 
 fn segment() -> impl Strategy<Value = String> {
     let atom = proptest::sample::select(&ATOMS[..]);
-    // Of two stars within a name git's own manual says that they are one; its code has another opinion at times.
+    // The manual of git says that two stars within a name are the same as one. Its code sometimes differs.
     let atoms = proptest::collection::vec(atom, 1..4).prop_map(|atoms| atoms.concat());
     prop_oneof![
         1 => Just("**".to_owned()),
@@ -117,7 +119,7 @@ proptest! {
     }
 }
 
-/// A snapshot with a filter; none if a pattern is refused, which is safe.
+/// A snapshot with a filter; none if a pattern is refused. That is safe.
 fn filtered(place: &Place, patterns: &[String], walker: WalkerKind) -> Option<fastdiff::Snapshot> {
     let mut scan_options = place.options(Boundary::Late);
     scan_options.filter = options(patterns);
@@ -132,7 +134,7 @@ fn filtered(place: &Place, patterns: &[String], walker: WalkerKind) -> Option<fa
     }
 }
 
-/// Either as git has it, or refused: never something else.
+/// The result is that of git, or the pattern is refused.
 #[track_caller]
 fn is_as_git_has_it_or_refused(names: &[&str], pattern: &str) {
     let place = Place::new(&[]);

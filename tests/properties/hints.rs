@@ -93,11 +93,11 @@ proptest! {
             let mut options = place.options(now());
             options.filter = filter.clone();
             let full = place.snap_with(&options);
-            options.hints = Some(HintsSource { name: "watched".into(), bytes, trust: false });
+            options.hints = Some(HintsSource::new("watched", bytes));
             options.audit = audit;
             options.overlay = *overlay;
             let (outcome, short) = by_hints(&place, &options, &base, &format!("hinted-{number}.snap"));
-            prop_assert!(matches!(outcome.hints, Some(HintsUse::Narrowed { .. })), "{:?}", outcome.hints);
+            prop_assert!(matches!(outcome.hints, Some(HintsUse::Used { .. })), "{:?}", outcome.hints);
             prop_assert_eq!(state(&short), state(&full));
             prop_assert_eq!(short.verify().expect("undamaged").entries, full.header().counts.entries);
             (base, before) = (short, after);

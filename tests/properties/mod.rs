@@ -16,8 +16,8 @@ mod snapshots;
 
 use proptest::test_runner::Config;
 
-/// So many cases, unless `PROPTEST_CASES` asks for another number. A case costs some milliseconds: its
-/// files are real, and its snapshots are synced.
+/// This many cases, unless `PROPTEST_CASES` asks for another number. A case takes some milliseconds: its files are
+/// real, and its snapshots are synced.
 pub(crate) fn cases(number: u32) -> Config {
     let mut config = Config { max_shrink_iters: 2_000, ..Config::default() };
     if std::env::var_os("PROPTEST_CASES").is_none() {

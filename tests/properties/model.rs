@@ -1,5 +1,5 @@
-//! The plain model of a tree: what lies on disk, read by a simple walk that has nothing in common with the
-//! walkers of the crate, and what follows from two such lists.
+//! The plain model of a tree: what lies on disk, read by a simple walk that shares no code with the walkers of the
+//! crate, and the list that follows from two such trees.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -17,7 +17,7 @@ pub(crate) type Model = BTreeMap<Vec<u8>, Stat>;
 /// Reads a tree.
 pub(crate) fn read(root: &Path) -> Model {
     let mut model = Model::new();
-    // The root may be a symlink, which is followed; nothing else is.
+    // The root may be a symlink, and is followed. No other symlink is.
     model.insert(root.as_os_str().as_bytes().to_vec(), stat(&fs::metadata(root).expect("the root is there")));
     read_below(root, &mut model);
     model
@@ -35,25 +35,25 @@ fn read_below(dir: &Path, model: &mut Model) {
 }
 
 fn stat(m: &fs::Metadata) -> Stat {
-    Stat {
-        mode: u16::try_from(m.mode()).expect("16 bits"),
-        nlink: u32::try_from(m.nlink()).expect("few links"),
-        uid: m.uid(),
-        gid: m.gid(),
-        ino: m.ino(),
-        size: m.size(),
-        mtime: Time::new(m.mtime(), u32::try_from(m.mtime_nsec()).expect("below a second")),
-        ctime: Time::new(m.ctime(), u32::try_from(m.ctime_nsec()).expect("below a second")),
-        birth: 0,
-    }
+    let mut stat = Stat::default();
+    stat.mode = u16::try_from(m.mode()).expect("16 bits");
+    stat.nlink = u32::try_from(m.nlink()).expect("few links");
+    stat.uid = m.uid();
+    stat.gid = m.gid();
+    stat.ino = m.ino();
+    stat.size = m.size();
+    stat.mtime = Time::new(m.mtime(), u32::try_from(m.mtime_nsec()).expect("below a second"));
+    stat.ctime = Time::new(m.ctime(), u32::try_from(m.ctime_nsec()).expect("below a second"));
+    stat
 }
 
 /// A stat as the model knows it.
-pub(crate) fn without_birth(stat: Stat) -> Stat {
-    Stat { birth: 0, ..stat }
+pub(crate) fn without_birth(mut stat: Stat) -> Stat {
+    stat.birth = 0;
+    stat
 }
 
-/// The components of a path; comparing these is tree order by definition.
+/// The components of a path. Comparing these is tree order by definition.
 fn components(path: &[u8]) -> Vec<&[u8]> {
     path.split(|b| *b == b'/').collect()
 }
@@ -69,9 +69,9 @@ pub(crate) fn ancestors(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     slashes.map(|(at, _)| &path[..at]).filter(|above| !above.is_empty())
 }
 
-/// The rule of promise 1: the stamp of the last change is not older than the boundary less the window, where a
-/// stamp of whole seconds may stand for anything until two seconds later, and one that ends in zeros for
-/// anything until their first digit counts.
+/// The rule of promise 1: the stamp of the last change is not older than the boundary minus the window. A stamp of
+/// whole seconds may mean any time until two seconds later. A stamp that ends in zeros may mean any time until the
+/// first of those digits would change.
 pub(crate) fn is_racy(stat: &Stat, boundary: Time, window: Duration) -> bool {
     let nanoseconds = |t: Time| i128::from(t.sec) * 1_000_000_000 + i128::from(t.nsec);
     let window = i128::try_from(window.as_nanos()).expect("a short window");
@@ -97,11 +97,11 @@ pub(crate) fn differing(a: &Stat, b: &Stat) -> Fields {
     parts.into_iter().filter(|(_, differs)| *differs).map(|(field, _)| field).collect()
 }
 
-/// What is said of one path.
+/// What a list says about one path.
 pub(crate) type Said = (Vec<u8>, ChangeKind, Fields);
 
-/// The list without renames that two trees must give, in its order. `racy` tells of an entry of the older
-/// tree whether its stamps were too young.
+/// The list without renames that two trees must give, in its order. `racy` tells whether the stamps of an entry of the
+/// older tree were too young.
 pub(crate) fn expected(a: &Model, b: &Model, racy: impl Fn(&Stat) -> bool) -> Vec<Said> {
     let mut paths: Vec<_> = a.keys().chain(b.keys().filter(|p| !a.contains_key(*p))).collect();
     paths.sort_by(|x, y| tree_order(x, y));

@@ -1,8 +1,8 @@
-//! Names of entries: short, so that they collide, and of any bytes that a name can hold.
+//! Names of entries: short ones that collide, of any bytes that a name can hold.
 
 use proptest::prelude::*;
 
-/// Names that differ in what tree order and quoting stumble over.
+/// Names with characters that are special for tree order and quoting.
 const PLAIN: [&str; 10] = ["a", "b", "c", "a-b", "a.b", "a b", "ab", "A", ".a", "-"];
 const ODD: [&str; 8] = ["a ", "\"", "é", "a\\", "*", "--x", "a\tb", "#a"];
 const RAW: [&[u8]; 6] = [b"a\n", b"\xff", b"a\xff", b"a:b", b"\r", b"\x01"];
@@ -17,7 +17,7 @@ pub(crate) fn any_name() -> BoxedStrategy<Vec<u8>> {
     .boxed()
 }
 
-/// Names that Duplicati's lists can say: UTF-8, without colon and line break.
+/// Names that a list for Duplicati can hold: UTF-8, without colon and line break.
 pub(crate) fn sayable_name() -> BoxedStrategy<Vec<u8>> {
     prop_oneof![
         5 => proptest::sample::select(&PLAIN[..]),

@@ -1,4 +1,4 @@
-//! A temporary directory with a tree, and the snapshots that are taken of it.
+//! A temporary directory with a tree and the snapshots of it.
 
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
@@ -15,19 +15,19 @@ use super::edits::{Edit, Tree};
 /// When a scan takes place.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Boundary {
-    /// So late that no stamp is young: the scan has no suspects. What happens after it may have the stamps
-    /// of before, where the clock that stamps files moves in ticks.
+    /// So late that no stamp is young: the scan has no suspects. Changes after it may have the same stamps as before,
+    /// because the clock that stamps files moves in ticks.
     Late,
-    /// As the rule is, with a window of zero, after the tick in which the last edit was made: no suspects,
-    /// and whatever happens after the scan has later stamps.
+    /// By the rule, with a window of zero, after the tick of the last edit: no suspects, and changes after the scan
+    /// have later stamps.
     Settled,
-    /// Now, with the default window, in which the whole tree was made: all is suspect.
+    /// Now, with the default window. The whole tree was made within it, so everything is suspect.
     Now,
     /// As given.
     At(Time, Duration),
 }
 
-/// A tree and a place for its snapshots, which is outside of it.
+/// A tree, and a place for its snapshots outside of it.
 pub(crate) struct Place {
     dir: TempDir,
     number: Cell<u32>,
@@ -84,8 +84,9 @@ impl Place {
 
     /// A filter that leaves out directories with a marker, or nothing.
     pub(crate) fn marked(is_marked: bool) -> FilterOptions {
-        let names = if is_marked { vec!["b".to_owned(), ".a".to_owned()] } else { Vec::new() };
-        FilterOptions { exclude_if_present: names, ..FilterOptions::default() }
+        let mut filter = FilterOptions::default();
+        filter.exclude_if_present = if is_marked { vec!["b".to_owned(), ".a".to_owned()] } else { Vec::new() };
+        filter
     }
 
     /// Takes a snapshot with a walker and a filter.
@@ -131,5 +132,7 @@ pub(crate) fn changes(old: &Snapshot, new: &Snapshot, renames: bool) -> Vec<Chan
 
 /// Random edits may well empty the root.
 pub(crate) fn options(renames: bool) -> DiffOptions {
-    DiffOptions { renames, allow_root_change: true, ..DiffOptions::default() }
+    let mut options = DiffOptions::default();
+    (options.renames, options.allow_root_change) = (renames, true);
+    options
 }

@@ -1,4 +1,4 @@
-//! Promise 1: what changed at the boundary or later is flagged, and comes again with the next list.
+//! Promise 1: an entry that changed at the boundary or later is flagged, and the next list has it again.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::model::{Model, expected, is_racy, read, said};
 use super::names::any_name;
 use super::place::{Boundary, Place, changes, entries};
 
-/// A boundary among the stamps of the tree, so that some are older and some are not.
+/// A boundary among the stamps of the tree: some are older, and some are not.
 fn among(model: &Model, which: Index, later: i64, window: Duration) -> Boundary {
     let stamps: Vec<_> = model.values().map(|s| s.ctime).collect();
     let Time { sec, nsec } = *which.get(&stamps);
@@ -30,7 +30,7 @@ proptest! {
         made in making(any_name(), true),
         changed in changing(any_name(), true, 6),
         which: Index,
-        // One nanosecond decides; the window moves the boundary like any other offset.
+        // One nanosecond decides. The window moves the boundary like any other offset.
         later in -1..=1_i64,
         window in prop_oneof![Just(0), 0..20_000_000_u64],
         portable: bool,
@@ -59,7 +59,7 @@ proptest! {
     fn whatever_happens_after_a_fresh_scan_is_in_the_next_list(
         made in making(any_name(), true), changed in changing(any_name(), true, 6),
     ) {
-        // Every stamp is young, so that every path of either tree has to be there: no change of content
+        // Every stamp is young, so every path of either tree must be listed: no change of content
         // can hide, whatever stamps it leaves.
         let mut place = Place::new(&made);
         let (a, old) = (read(place.root()), place.snap(Boundary::Now));

@@ -1,4 +1,4 @@
-//! A list with renames leads from the old tree to the new one, and says the same as the list without.
+//! A list with renames leads from the old tree to the new one, and means the same as the list without them.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -11,7 +11,7 @@ use super::model::{Model, ancestors, differing, read, said, tree_order, without_
 use super::names::any_name;
 use super::place::{Boundary, Place, changes};
 
-/// The path that a `D` line or the source of an `R` line stands for, and where the latter went.
+/// The path of a `D` line or the source of an `R` line, and where a renamed entry went.
 struct Moves {
     removed: HashSet<Vec<u8>>,
     renamed: HashMap<Vec<u8>, Vec<u8>>,
@@ -28,7 +28,7 @@ impl Moves {
         }
     }
 
-    /// Where an old entry is in the new tree: what lies below a renamed directory came along.
+    /// Where an old entry is in the new tree. Entries below a renamed directory moved with it.
     fn now(&self, path: &[u8]) -> Option<Vec<u8>> {
         if self.removed.contains(path) {
             return None;
@@ -38,7 +38,7 @@ impl Moves {
     }
 }
 
-/// Applies a list to a tree, by the names in it alone.
+/// Applies a list to a tree. Uses only the names in the list.
 fn apply(a: &Model, list: &[Change]) -> Result<Model, TestCaseError> {
     let moves = Moves::of(list);
     let mut tree = Model::new();
@@ -64,7 +64,7 @@ fn apply(a: &Model, list: &[Change]) -> Result<Model, TestCaseError> {
     Ok(tree)
 }
 
-/// Letter and path; a rename expanded to what is removed and added, with all that came along.
+/// Letter and path. A rename is expanded to what is removed and added, with everything that moved with it.
 fn plain(a: &Model, list: &[Change]) -> BTreeSet<(char, Vec<u8>)> {
     let moves = Moves::of(list);
     let mut plain = BTreeSet::new();
@@ -88,7 +88,7 @@ fn letters(list: &[Change]) -> BTreeSet<(char, Vec<u8>)> {
     list.iter().map(|c| (c.kind.letter(), c.path.clone())).collect()
 }
 
-/// Tree order; no path twice, but for a renamed entry with what else happened to it.
+/// Tree order. No path is there twice, except a renamed entry that changed otherwise too.
 fn order_holds(list: &[Change]) -> Result<(), TestCaseError> {
     for pair in list.windows(2) {
         let both = pair[0].kind == ChangeKind::Renamed
@@ -103,12 +103,12 @@ fn order_holds(list: &[Change]) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// What makes two entries one: inode, kind and time of birth.
+/// What two entries must share to be the same one: inode, kind and birth time.
 fn identity(stat: &Stat) -> (u64, Kind, u32) {
     (stat.ino, stat.kind(), stat.birth)
 }
 
-/// No rename is missed, none is invented, and none is told twice.
+/// No rename is missed, none is invented, and none is listed twice.
 fn renames_are_right(list: &[Change], off: &[Change]) -> Result<(), TestCaseError> {
     let moves = Moves::of(list);
     let side = |c: &Change| c.old.or(c.new).map(|s| identity(&s.stat)).expect("a side");

@@ -1,4 +1,4 @@
-//! A snapshot holds what is on disk, whoever read it.
+//! A snapshot holds what is on disk, whichever walker read it.
 
 use std::fs;
 
@@ -11,7 +11,7 @@ use super::model::{Model, read, tree_order, without_birth};
 use super::names::any_name;
 use super::place::{Boundary, Place, entries};
 
-/// The bytes of a snapshot behind its header, which tells its own length.
+/// The bytes of a snapshot after its header. The header holds its own length.
 fn after_header(snapshot: &Snapshot) -> Vec<u8> {
     let bytes = fs::read(snapshot.path()).expect("the snapshot file");
     let len = bytes[12..].first_chunk::<4>().map(|len| u32::from_le_bytes(*len)).expect("a header");
@@ -27,11 +27,10 @@ fn place(made: &[Edit], changed: &[Edit]) -> Place {
 fn filter() -> impl Strategy<Value = FilterOptions> {
     let pattern = proptest::sample::select(&["a", "a-b/", "*b", "/a/*", "!a.b", "**/c"][..]);
     (proptest::collection::vec(pattern, 0..3), proptest::bool::weighted(0.2)).prop_map(|(patterns, marked)| {
-        FilterOptions {
-            patterns: patterns.into_iter().map(Pattern::new).collect(),
-            exclude_if_present: if marked { vec![".a".to_owned()] } else { Vec::new() },
-            ..FilterOptions::default()
-        }
+        let mut filter = FilterOptions::default();
+        filter.patterns = patterns.into_iter().map(Pattern::new).collect();
+        filter.exclude_if_present = if marked { vec![".a".to_owned()] } else { Vec::new() };
+        filter
     })
 }
 
@@ -64,7 +63,7 @@ proptest! {
         made in making(any_name(), true), changed in changing(any_name(), true, 10), filter in filter(), young: bool,
     ) {
         let place = place(&made, &changed);
-        // The same for both, and such that some stamps are young.
+        // The same for both scans. Some stamps are young.
         let boundary = if young {
             let model = read(place.root());
             let latest = model.values().map(|s| s.ctime).nth(model.len() / 2).expect("the root");

@@ -1,5 +1,5 @@
-//! Every version of the snapshot format that was ever written can still be read, or says clearly that it
-//! cannot. One snapshot per version lies in tests/fixtures, beside what `fastdiff show --json` says of it.
+//! Snapshots of every released format version can still be read, or give a clear error. tests/fixtures has a snapshot
+//! of each version, beside what `fastdiff show --json` prints of it.
 
 use std::path::Path;
 

@@ -173,8 +173,8 @@ def main():
     parser.add_argument("--files", type=int, default=500_000, help="size of the tree (default %(default)s)")
     parser.add_argument("--rounds", type=int, default=7, help="measured rounds (default %(default)s)")
     parser.add_argument("--warm-up", type=int, default=1, help="rounds before these (default %(default)s)")
-    parser.add_argument("--cold-rounds", type=int, default=2,
-                        help="rounds with empty caches, 0 for none (default %(default)s)")
+    parser.add_argument("--cold-rounds", type=int,
+                        help="rounds with empty caches, 0 for none (default 2, with --quick 1)")
     parser.add_argument("--work", type=Path, default=PROJECT / "target/bench",
                         help="where the trees are kept; on a disk (default %(default)s)")
     parser.add_argument("--bin-dir", type=Path, default=target / "release", help="where fastdiff, floor and mktree are")
@@ -188,6 +188,8 @@ def main():
     options = parser.parse_args()
     if options.rounds < 1 or options.warm_up < 0 or options.files < 2000:
         parser.error("at least 1 round, 0 warm-up rounds and 2000 files")
+    if options.cold_rounds is None:
+        options.cold_rounds = 1 if options.quick else 2
     options.work = options.work.resolve()
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # what find and the others print goes here
     try:

@@ -1,22 +1,22 @@
-//! The definitions of jobs: a TOML file, edited without losing comments. Whatever is wrong in it is one line that names
-//! the file, the job and the key.
+//! The definitions of jobs: a TOML file, edited without losing comments. An error in it is one line that names the file,
+//! the job and the key.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use clap::ValueEnum as _;
+use fastdiff::consumers::{DatabaseChoice, ListOptions};
 use fastdiff::jobs::{RunRequest, check_name};
 use fastdiff::path::PathExt as _;
-use fastdiff::{DiffOptions, FilterOptions, Pattern, RemovalLimit, ScanOptions};
+use fastdiff::{FilterOptions, Pattern, RemovalLimit, ScanOptions};
 use toml_edit::{Array, DocumentMut, Item, Table, value};
 
 mod parse;
 
 use self::parse::Section;
-use super::Failure;
-use super::format::Format;
+use super::format::{Form, Format};
+use super::{Failure, job_database};
 
-/// Finished snapshots that are kept beside the committed one if nothing else is said.
+/// How many earlier snapshots are kept beside the committed one, by default.
 pub(super) const DEFAULT_KEEP: usize = 1;
 
 /// The most that can be asked for.
@@ -28,7 +28,7 @@ pub(super) struct Config {
     document: DocumentMut,
 }
 
-/// What is asked of a job.
+/// A job as the file defines it.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Definition {
     pub(super) name: String,
@@ -42,8 +42,8 @@ pub(super) struct Definition {
     pub(super) one_file_system: bool,
     pub(super) keep: usize,
     pub(super) max_delete: Option<RemovalLimit>,
-    pub(super) duplicati_db: Option<PathBuf>,
-    /// None for what the consumer's codes are by default.
+    pub(super) database: DatabaseChoice,
+    /// None for the codes of the consumer.
     pub(super) success: Option<Vec<i32>>,
     /// Start the command also if something could not be read.
     pub(super) anyway: bool,
@@ -79,7 +79,7 @@ impl Config {
                 return wrong(format!("key {}: is not known here; jobs are tables [jobs.NAME]", key.escape_debug()));
             }
             if !item.is_table_like() {
-                return wrong("key jobs: has to be tables [jobs.NAME]".into());
+                return wrong("key jobs: must be tables [jobs.NAME]".into());
             }
         }
         for name in self.names() {
@@ -105,7 +105,7 @@ impl Config {
         Section::new(&self.path, name, item)?.definition().map(Some)
     }
 
-    /// The definition of a job, which has to be there.
+    /// The definition of a job, which must be there.
     pub(super) fn required(&self, name: &str) -> Result<Definition, Failure> {
         self.definition(name)?.ok_or_else(|| {
             Failure::Other(format!(
@@ -141,7 +141,7 @@ impl Config {
         jobs.and_then(|jobs| jobs.remove(name)).is_some()
     }
 
-    /// Replaces the file, whole or not at all. A symlink stays one, and who may read it may read it then.
+    /// Replaces the file, whole or not at all. A symlink and the permissions stay.
     pub(super) fn save(&self) -> Result<(), Failure> {
         let path = self.path.canonicalize().unwrap_or_else(|_| self.path.clone());
         let failed = |e: std::io::Error| Failure::Other(format!("cannot write {}: {e}", path.shown()));
@@ -167,7 +167,7 @@ fn text(path: &Path) -> Result<&str, Failure> {
 }
 
 impl Definition {
-    /// As it stands in the file: what is as usual is left out.
+    /// As it stands in the file, without what has its default.
     fn table(&self) -> Result<Table, Failure> {
         let mut table = Table::new();
         let texts = |items: &[String]| value(items.iter().map(String::as_str).collect::<Array>());
@@ -199,8 +199,8 @@ impl Definition {
         if let Some(limit) = self.max_delete {
             table.insert("max-delete", value(limit.to_string()));
         }
-        if let Some(file) = &self.duplicati_db {
-            table.insert("duplicati-db", value(text(file)?));
+        if let Some(file) = job_database::shown(&self.database) {
+            table.insert(job_database::KEY, value(text(file)?));
         }
         if let Some(success) = &self.success {
             table.insert("success", value(success.iter().map(|code| i64::from(*code)).collect::<Array>()));
@@ -214,7 +214,7 @@ impl Definition {
         Ok(table)
     }
 
-    /// What paths of a list are relative to: the root, of several roots that of all directories.
+    /// What paths of a list are relative to: the root; `/` if there are several.
     pub(super) fn base(&self) -> PathBuf {
         match self.roots.as_slice() {
             [root] => fastdiff::path::absolute(root, Path::new("/")),
@@ -224,14 +224,15 @@ impl Definition {
 
     /// The exit codes of the command that mean success.
     pub(super) fn success_codes(&self) -> &[i32] {
-        self.success.as_deref().unwrap_or(match self.consumer {
-            Format::Duplicati => &[0, 1],
-            Format::Rsync => &[0, 24],
-            _ => &[0],
-        })
+        self.success.as_deref().unwrap_or(self.consumer.success_codes())
     }
 
-    /// What its walk leaves out; files with patterns are read now.
+    /// How a list of the job is written in a format.
+    pub(super) fn form(&self, format: Format) -> Form {
+        Form { format, options: ListOptions::default().with_database(self.database.clone()) }
+    }
+
+    /// What its walk leaves out. Files with patterns are read now.
     pub(super) fn filter(&self) -> Result<FilterOptions, Failure> {
         let mut patterns = Vec::new();
         for file in &self.exclude_from {
@@ -241,12 +242,11 @@ impl Definition {
             patterns.extend(Pattern::lines(&content, file));
         }
         patterns.extend(self.exclude.iter().map(Pattern::new));
-        let filter = FilterOptions {
-            patterns,
-            exclude_caches: self.exclude_caches,
-            exclude_if_present: self.exclude_if_present.clone(),
-            one_file_system: self.one_file_system,
-        };
+        let mut filter = FilterOptions::default();
+        filter.patterns = patterns;
+        filter.exclude_caches = self.exclude_caches;
+        filter.exclude_if_present.clone_from(&self.exclude_if_present);
+        filter.one_file_system = self.one_file_system;
         let refused = |e| match e {
             fastdiff::Error::Pattern { pattern, from: None, reason } => {
                 Failure::Other(format!("job {}: key exclude: pattern {pattern:?}: {reason}", self.name))
@@ -262,19 +262,9 @@ impl Definition {
         let mut scan = ScanOptions::new(&self.roots);
         scan.filter = self.filter()?;
         let mut request = RunRequest::new(scan, self.consumer.name());
-        request.diff = DiffOptions {
-            // What the consumer does not know as a rename must not be hidden as one.
-            renames: self.consumer.knows_renames(),
-            max_removed: self.max_delete,
-            ..DiffOptions::default()
-        };
+        // What the consumer does not know as a rename must not be hidden as one.
+        request.diff.renames = self.consumer.knows_renames();
+        request.diff.max_removed = self.max_delete;
         Ok(request)
-    }
-}
-
-impl Format {
-    /// The word of the command line.
-    pub(super) fn name(self) -> String {
-        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
     }
 }

@@ -1,16 +1,16 @@
-//! Reads the table of one job: every key is known and of its type, or one line says which is not.
+//! Reads the table of one job: each key must be known and of its type, or one line says which is not.
 
 use std::path::{Path, PathBuf};
 
-use clap::ValueEnum as _;
 use fastdiff::RemovalLimit;
+use fastdiff::consumers::{self, Consumer, DatabaseChoice};
 use fastdiff::path::PathExt as _;
 use toml_edit::{Item, TableLike, Value};
 
 use super::{DEFAULT_KEEP, Definition, MOST_KEPT};
-use crate::cli::Failure;
 use crate::cli::filter::parse_name;
 use crate::cli::format::Format;
+use crate::cli::{Failure, job_database};
 
 const KEYS: [&str; 13] = [
     "roots",
@@ -22,7 +22,7 @@ const KEYS: [&str; 13] = [
     "one-file-system",
     "keep",
     "max-delete",
-    "duplicati-db",
+    job_database::KEY,
     "success",
     "anyway",
     "command",
@@ -36,10 +36,10 @@ pub(in crate::cli) struct Section<'a> {
 }
 
 impl<'a> Section<'a> {
-    /// Looks at the keys alone.
+    /// Checks only the names of the keys.
     pub(in crate::cli) fn new(file: &'a Path, name: &'a str, item: &'a Item) -> Result<Self, Failure> {
         let Some(table) = item.as_table_like() else {
-            return Err(Failure::Other(format!("{}: job {name}: has to be a table [jobs.{name}]", file.shown())));
+            return Err(Failure::Other(format!("{}: job {name}: must be a table [jobs.{name}]", file.shown())));
         };
         let section = Self { file, name, table };
         match table.iter().find(|(key, _)| !KEYS.contains(key)) {
@@ -61,19 +61,19 @@ impl<'a> Section<'a> {
 
     fn flag(&self, key: &str) -> Result<bool, Failure> {
         let Some(item) = self.value(key) else { return Ok(false) };
-        item.as_bool().ok_or_else(|| self.wrong(key, "has to be true or false"))
+        item.as_bool().ok_or_else(|| self.wrong(key, "must be true or false"))
     }
 
     fn text(&self, key: &str) -> Result<Option<&'a str>, Failure> {
         let Some(item) = self.value(key) else { return Ok(None) };
-        item.as_str().map(Some).ok_or_else(|| self.wrong(key, "has to be a text in quotation marks"))
+        item.as_str().map(Some).ok_or_else(|| self.wrong(key, "must be a text in quotation marks"))
     }
 
     /// The items of a list; none if it is not there.
     fn list<T>(&self, key: &str, what: &str, item: impl Fn(&'a Value) -> Option<T>) -> Result<Vec<T>, Failure> {
         let Some(found) = self.value(key) else { return Ok(Vec::new()) };
         let items = found.as_array().map(|array| array.iter().map(item).collect::<Option<Vec<T>>>());
-        items.flatten().ok_or_else(|| self.wrong(key, &format!("has to be a list of {what}")))
+        items.flatten().ok_or_else(|| self.wrong(key, &format!("must be a list of {what}")))
     }
 
     fn texts(&self, key: &str) -> Result<Vec<String>, Failure> {
@@ -83,7 +83,7 @@ impl<'a> Section<'a> {
     fn path(&self, key: &str, text: &str) -> Result<PathBuf, Failure> {
         if text.contains('\0') || !Path::new(text).is_absolute() {
             let shown = Path::new(text).shown().to_string();
-            return Err(self.wrong(key, &format!("{shown} is no absolute path; begin it with a slash")));
+            return Err(self.wrong(key, &format!("{shown} is not an absolute path; begin it with a slash")));
         }
         Ok(PathBuf::from(text))
     }
@@ -94,11 +94,20 @@ impl<'a> Section<'a> {
 
     fn consumer(&self) -> Result<Format, Failure> {
         let Some(text) = self.text("consumer")? else { return Ok(Format::default()) };
-        Format::from_str(text, false).map_err(|_| {
-            let known: Vec<_> = Format::value_variants().iter().map(|format| format.name()).collect();
-            let what = format!("{:?} is none of {}", text, known.join(", "));
-            self.wrong("consumer", &what)
+        consumers::find(text).map(Format::from).ok_or_else(|| {
+            let known: Vec<_> = consumers::all().map(Consumer::name).collect();
+            self.wrong("consumer", &format!("{text:?} is not one of {}", known.join(", ")))
         })
+    }
+
+    fn database(&self, consumer: Format) -> Result<DatabaseChoice, Failure> {
+        let key = job_database::KEY;
+        match self.text(key)? {
+            Some(_) if !consumer.needs_database() => {
+                Err(self.wrong(key, &format!("is not for the consumer {}; take it out", consumer.name())))
+            }
+            given => job_database::read(given.map(Path::new), |_| self.path(key, given.unwrap_or_default())),
+        }
     }
 
     fn max_delete(&self) -> Result<Option<RemovalLimit>, Failure> {
@@ -106,7 +115,7 @@ impl<'a> Section<'a> {
         let text = match (item.as_integer(), item.as_str()) {
             (Some(number), _) => number.to_string(),
             (_, Some(text)) => text.to_owned(),
-            _ => return Err(self.wrong("max-delete", "has to be a number, or a percentage in quotation marks")),
+            _ => return Err(self.wrong("max-delete", "must be a number, or a percentage in quotation marks")),
         };
         text.parse().map(Some).map_err(|e: String| self.wrong("max-delete", &e))
     }
@@ -116,14 +125,17 @@ impl<'a> Section<'a> {
         let number = item.as_integer().and_then(|number| usize::try_from(number).ok());
         number
             .filter(|number| *number <= MOST_KEPT)
-            .ok_or_else(|| self.wrong("keep", &format!("has to be a number from 0 to {MOST_KEPT}")))
+            .ok_or_else(|| self.wrong("keep", &format!("must be a number from 0 to {MOST_KEPT}")))
     }
 
     fn success(&self) -> Result<Option<Vec<i32>>, Failure> {
         let code = |value: &Value| i32::try_from(value.as_integer()?).ok().filter(|code| (0..=255).contains(code));
         let codes = self.list("success", "exit codes from 0 to 255", code)?;
         match self.value("success") {
-            Some(_) if codes.is_empty() => Err(self.wrong("success", "is empty, so that no run could ever succeed")),
+            Some(_) if codes.is_empty() => {
+                Err(self
+                    .wrong("success", "is empty, so that no run can succeed; name an exit code or leave the key out"))
+            }
             found => Ok(found.map(|_| codes)),
         }
     }
@@ -143,17 +155,9 @@ impl<'a> Section<'a> {
             return Err(self.wrong("command", "is empty; name a program"));
         }
         if command.iter().any(|argument| argument.contains('\0')) {
-            return Err(self.wrong("command", "holds a NUL, which no program can be given"));
+            return Err(self.wrong("command", "holds a NUL, which no program can take; remove it"));
         }
         let consumer = self.consumer()?;
-        let duplicati_db = match self.text("duplicati-db")? {
-            Some(_) if consumer != Format::Duplicati => {
-                return Err(self.wrong("duplicati-db", "is for the consumer duplicati only"));
-            }
-            Some("none") => Some(PathBuf::from("none")),
-            Some(text) => Some(self.path("duplicati-db", text)?),
-            None => None,
-        };
         Ok(Definition {
             name: self.name.to_owned(),
             roots,
@@ -165,7 +169,7 @@ impl<'a> Section<'a> {
             one_file_system: self.flag("one-file-system")?,
             keep: self.keep()?,
             max_delete: self.max_delete()?,
-            duplicati_db,
+            database: self.database(consumer)?,
             success: self.success()?,
             anyway: self.flag("anyway")?,
             command,

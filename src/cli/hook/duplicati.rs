@@ -6,21 +6,21 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use fastdiff::consumers::duplicati::{
-    DatabaseProblem, DuplicatiList, DuplicatiOptions, HookNote, JobDatabase, Settings, Settled, baseline_gate,
-    common_gate, settle,
+    DatabaseProblem, Duplicati, DuplicatiList, DuplicatiOptions, HookNote, JobDatabase, Settings, Settled,
+    baseline_eligibility, eligibility, settle, unstored,
 };
+use fastdiff::consumers::{Consumer as _, DatabaseChoice};
 use fastdiff::jobs::{Commit, LockedJob, RunRequest, RunResult, StartedRun};
 use fastdiff::path::PathExt as _;
 use fastdiff::{Error, Monitor, Warning};
 use indicatif::HumanCount;
 
 use super::super::advice::Advised;
-use super::super::format::Format;
 use super::super::nice::NiceArgs;
 use super::super::state::StateArgs;
 use super::super::walk::{WalkArgs, parse_timeout};
 use super::super::{DONE, FAILED, Failure};
-use super::voice;
+use super::{voice, words};
 
 const AFTER_HELP: &str = "\
 Duplicati calls this through the script that `fastdiff hook install duplicati` writes; docs/duplicati.md is the guide.
@@ -191,8 +191,8 @@ fn wait_for_another_second(then: SystemTime) -> i64 {
 /// What to tell Duplicati, or why there is no list.
 fn answer(args: &HookDuplicatiArgs, settings: &Settings, until: Instant) -> Result<(Answer, Held), String> {
     let (definition, job) = args.state.job(&args.job).map_err(said)?;
-    if definition.consumer != Format::Duplicati {
-        let consumer = definition.consumer.name();
+    let consumer = definition.consumer.name();
+    if consumer != Duplicati.name() {
         return Err(format!("the job {} is for {consumer}: add one with --consumer duplicati", args.job));
     }
     let told = |e: Error| e.to_string();
@@ -200,17 +200,17 @@ fn answer(args: &HookDuplicatiArgs, settings: &Settings, until: Instant) -> Resu
     args.walk.add_to(&mut request.scan);
     let left_out = [job.store().dir().to_owned()];
     let held = Held { locked: job.lock().map_err(told)?, keep: definition.keep };
-    let file =
-        settings.database.clone().or_else(|| definition.duplicati_db.clone().filter(|db| db != Path::new("none")));
+    let file = settings.database.clone().or_else(|| match &definition.database {
+        DatabaseChoice::File(file) => Some(file.clone()),
+        DatabaseChoice::NotGiven | DatabaseChoice::Without => None,
+    });
 
     let database = open(file.as_deref());
     let before = outcome(&held, settings, file.as_deref(), &database)?;
     if settings.has_own_list() {
         return Err("the backup has --changed-files or --deleted-files of its own: remove them from its options".into());
     }
-    if let Some(why) = common_gate(settings, &request.scan.filter, &definition.roots, &left_out) {
-        return Err(why);
-    }
+    eligibility(settings, &request.scan.filter, &definition.roots, &left_out).map_err(|why| words::ineligible(&why))?;
     let database = database?;
     let file = file.ok_or("Duplicati did not say where its job database is (DUPLICATI__dbpath is empty)")?;
     let (note, full, is_newest) = gate(&held, before.as_ref(), &file, database.as_ref(), settings)?;
@@ -237,7 +237,10 @@ fn what(
     if let Some(reason) = &started.full {
         return Err(reason.to_string());
     }
-    let options = DuplicatiOptions { database: Some(file), exact: true, unstored: settings.unstored()? };
+    let mut options = DuplicatiOptions::default();
+    options.database = Some(file);
+    options.exact = true;
+    options.unstored = unstored(settings)?;
     let list = DuplicatiList::new(started.diff(), &options).map_err(|e| match e {
         Error::Refused { refusal, .. } => refusal.to_string(),
         other => other.to_string(),
@@ -328,7 +331,7 @@ fn gate(
     let committed = committed.and_then(|generation| HookNote::from_map(&generation.note));
     let told = |e: fastdiff::consumers::duplicati::DatabaseError| e.to_string();
     let now = HookNote::before_run(file, database, settings).map_err(told)?;
-    let full = baseline_gate(committed.as_ref(), before, &now, database).map_err(told)?;
+    let full = baseline_eligibility(committed.as_ref(), before, &now, database).map_err(told)?;
     let is_newest = committed.is_some_and(|note| note.version == now.version);
     Ok((now, full, is_newest))
 }

@@ -7,15 +7,16 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Subcommand;
-use fastdiff::consumers::duplicati::{Settings, filters_differ};
+use fastdiff::consumers::Consumer as _;
+use fastdiff::consumers::duplicati::{Duplicati, Settings, filters_differ};
 use fastdiff::path::{PathExt as _, absolute};
 use fastdiff::terminal::is_harmless;
 
-use super::super::format::Format;
 use super::super::state::StateArgs;
 use super::super::walk::parse_timeout;
 use super::super::{DONE, Failure, Outcome, output_failure, print_message};
 use super::script::{Call, MARK};
+use super::words;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -80,7 +81,7 @@ pub(super) fn run(args: &HookInstallArgs) -> Outcome {
 
 fn duplicati(args: &HookInstallDuplicatiArgs) -> Outcome {
     let (definition, job) = args.state.job(&args.job)?;
-    if definition.consumer != Format::Duplicati {
+    if definition.consumer.name() != Duplicati.name() {
         return Err(Failure::Other(format!(
             "job {} is for {}; add one with --consumer duplicati",
             args.job,
@@ -105,12 +106,13 @@ fn duplicati(args: &HookInstallDuplicatiArgs) -> Outcome {
         write(&script, &text)?;
         print(&advice(args, &script))?;
     }
-    if let Some(difference) =
-        filters_differ(&Settings::default(), &definition.filter()?, &definition.roots, &[job.store().dir().to_owned()])
-    {
+    let left_out = [job.store().dir().to_owned()];
+    let differences = filters_differ(&Settings::default(), &definition.filter()?, &definition.roots, &left_out);
+    if !differences.is_empty() {
+        let differences = words::filters(&differences);
         print_message(
             "note",
-            format_args!("there will be no list unless the backup is set up otherwise: {difference}"),
+            format_args!("there will be no list unless the backup is set up otherwise: {differences}"),
         );
     }
     Ok(DONE)

@@ -4,6 +4,7 @@ mod duplicati;
 mod install;
 mod script;
 mod voice;
+mod words;
 
 use std::process::ExitCode;
 

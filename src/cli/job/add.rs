@@ -3,23 +3,25 @@
 use std::path::{Path, PathBuf};
 
 use clap::ArgMatches;
+use fastdiff::consumers::EXAMPLE;
 use fastdiff::path::{PathExt as _, absolute};
 use fastdiff::{RemovalLimit, RootProblem};
 
 use super::super::config::{DEFAULT_KEEP, Definition};
 use super::super::filter::FilterArgs;
 use super::super::format::Format;
-use super::super::placeholders;
+use super::super::job_database::{DatabaseArgs, JOB_EXAMPLE};
 use super::super::state::StateArgs;
-use super::super::{DONE, Failure, Outcome};
+use super::super::{DONE, Failure, Outcome, consumer_help, placeholders};
 
-const AFTER_HELP: &str = "\
-Examples:
-  fastdiff job add photos ~/Photos --consumer rsync -- \\
-      rsync -aHI --modify-window=-1 --from0 --files-from={all} --delete-missing-args --force \\
-      {root}/ nas:Photos/
-  fastdiff job add documents ~/Documents --consumer duplicati --duplicati-db ~/.config/Duplicati/ABCDEFGHIJ.sqlite
-  fastdiff job add web /srv/www --exclude '/cache/' --max-delete 20% --keep 10
+fn after_help() -> String {
+    let before = "  fastdiff job add photos ~/Photos --consumer ";
+    let before = format!("{before}{name} -- ", name = EXAMPLE.name());
+    let command = consumer_help::command(&before, "{all}", "{root}", "nas:Photos/", 6);
+    format!("Examples:\n{command}{JOB_EXAMPLE}\n{AFTER_HELP}")
+}
+
+const AFTER_HELP: &str = "  fastdiff job add web /srv/www --exclude '/cache/' --max-delete 20% --keep 10
 
 In the command, {changed}, {deleted} and {all} stand for files with that part of the list in the consumer's form, and
 {root} for the directory that relative paths start from. The definition goes to the file that --config names. You can edit
@@ -28,7 +30,7 @@ matches decides.";
 
 /// Define a job. Its first run lists everything.
 #[derive(clap::Args)]
-#[command(after_help = AFTER_HELP)]
+#[command(after_help = after_help())]
 pub(in crate::cli) struct JobAddArgs {
     /// Its name: letters, digits, `.`, `_` and `-`
     name: String,
@@ -52,12 +54,16 @@ pub(in crate::cli) struct JobAddArgs {
     #[arg(long, value_name = "N|P%")]
     max_delete: Option<RemovalLimit>,
 
-    /// The job database of Duplicati, or `none`: see `fastdiff diff --help`
-    #[arg(long, value_name = "FILE|none", value_hint = clap::ValueHint::FilePath)]
-    duplicati_db: Option<PathBuf>,
+    #[command(flatten)]
+    database: DatabaseArgs,
 
-    /// The exit codes of the command that mean success [default: 0; of duplicati 0,1; of rsync 0,24]
-    #[arg(long, value_name = "CODE,...", value_delimiter = ',', value_parser = clap::value_parser!(u8))]
+    #[arg(
+        long,
+        value_name = "CODE,...",
+        value_delimiter = ',',
+        value_parser = clap::value_parser!(u8),
+        help = format!("The exit codes of the command that mean success [default: {}]", consumer_help::success_codes())
+    )]
     success: Option<Vec<u8>>,
 
     /// Start the command even if something could not be read: the list lacks that
@@ -83,9 +89,7 @@ pub(in crate::cli) fn run(args: &JobAddArgs, matches: &ArgMatches) -> Outcome {
     if args.filter.exclude_from.iter().any(|file| file == Path::new("-")) {
         return Err(Failure::Other("a job cannot read --exclude-from standard input at each run; name a file".into()));
     }
-    if args.duplicati_db.is_some() && args.consumer != Format::Duplicati {
-        return Err(Failure::Other("--duplicati-db is for --consumer duplicati only".into()));
-    }
+    let database = args.database.choice(&*args.consumer, from_here)?;
     if args.command.first().is_some_and(String::is_empty) {
         return Err(Failure::Other("the command is empty; name a program behind --".into()));
     }
@@ -112,10 +116,7 @@ pub(in crate::cli) fn run(args: &JobAddArgs, matches: &ArgMatches) -> Outcome {
         one_file_system: args.filter.one_file_system,
         keep: usize::from(args.keep),
         max_delete: args.max_delete,
-        duplicati_db: match &args.duplicati_db {
-            Some(none) if none == Path::new("none") => Some(none.clone()),
-            other => other.as_deref().map(from_here).transpose()?,
-        },
+        database,
         success: args.success.as_ref().map(|codes| codes.iter().copied().map(i32::from).collect()),
         anyway: args.anyway,
         command: args.command.clone(),

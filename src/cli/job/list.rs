@@ -10,7 +10,9 @@ use super::super::log::{local, word};
 use super::super::output::Output;
 use super::super::state::StateArgs;
 use super::super::table::table;
-use super::super::{DONE, FAILED, Failure, Outcome, harmless, output_failure, print_error, print_message};
+use super::super::{
+    DONE, FAILED, Failure, Outcome, harmless, job_database, output_failure, print_error, print_message,
+};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -90,7 +92,13 @@ fn as_table(jobs: &[(Definition, KnownJob)]) -> String {
             Err(()) => "unknown".to_owned(),
         };
         let run = known.last.as_ref().map_or_else(|| "none".to_owned(), outcome);
-        rows.push([definition.name.clone(), definition.consumer.name(), last, run, harmless(&roots.join(" "))]);
+        rows.push([
+            definition.name.clone(),
+            definition.consumer.name().to_owned(),
+            last,
+            run,
+            harmless(&roots.join(" ")),
+        ]);
     }
     table(&rows, &[])
 }
@@ -114,7 +122,7 @@ pub(super) fn as_json(definition: &Definition, state: Option<&JobState>) -> serd
         "one_file_system": definition.one_file_system,
         "keep": definition.keep,
         "max_delete": definition.max_delete.map(|limit| limit.to_string()),
-        "duplicati_db": definition.duplicati_db,
+        "duplicati_db": job_database::shown(&definition.database),
         "success": definition.success_codes(),
         "anyway": definition.anyway,
         "command": definition.command,

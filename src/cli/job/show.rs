@@ -9,7 +9,7 @@ use super::super::config::Definition;
 use super::super::output::Output;
 use super::super::quote;
 use super::super::state::StateArgs;
-use super::super::{DONE, Outcome, harmless, output_failure, print_error};
+use super::super::{DONE, Outcome, harmless, job_database, output_failure, print_error};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -67,7 +67,7 @@ fn as_text(definition: &Definition, state: Option<&JobState>, dir: &Path) -> Str
         |record: &RunRecord| format!("run {} of {}: {}", record.run, record.began, dir.join(&record.file).display());
     line("name", definition.name.clone());
     line("roots", joined(&definition.roots));
-    line("consumer", definition.consumer.name());
+    line("consumer", definition.consumer.name().to_owned());
     line("exclude-from", joined(&definition.exclude_from));
     line("exclude", definition.exclude.join(" "));
     line("exclude-caches", switch(definition.exclude_caches));
@@ -75,7 +75,8 @@ fn as_text(definition: &Definition, state: Option<&JobState>, dir: &Path) -> Str
     line("one-file-system", switch(definition.one_file_system));
     line("keep", definition.keep.to_string());
     line("max-delete", definition.max_delete.map(|limit| limit.to_string()).unwrap_or_default());
-    line("duplicati-db", definition.duplicati_db.as_ref().map(|file| file.display().to_string()).unwrap_or_default());
+    let database = job_database::shown(&definition.database);
+    line(job_database::KEY, database.map(|file| file.display().to_string()).unwrap_or_default());
     line("success", definition.success_codes().iter().map(ToString::to_string).collect::<Vec<_>>().join(", "));
     line("anyway", switch(definition.anyway));
     line("command", definition.command.iter().map(|word| quote::shell(word)).collect::<Vec<_>>().join(" "));

@@ -102,6 +102,7 @@ pub struct Version {
 
 /// The paths that the next version carries over unless they are listed, as Duplicati spells them.
 #[derive(Debug, Default)]
+#[non_exhaustive]
 pub struct StoredPaths {
     /// Those of the newest version.
     pub newest: HashSet<Vec<u8>>,

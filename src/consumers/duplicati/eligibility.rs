@@ -1,13 +1,13 @@
-//! The gates in front of a list for Duplicati. Each gives the reason why there must be none; a needless full scan costs time, a
-//! list that is wrong loses a change.
+//! Whether a backup of Duplicati may get a list. Each check gives the reason against it. A needless full scan costs time; a
+//! wrong list loses a change.
 
 use std::path::{Path, PathBuf};
 
 use super::database::{DatabaseError, JobDatabase, Version};
-use super::filters::{filters_differ, sources_differ};
+use super::filters::{FilterDifference, filters_differ, sources_differ};
 use super::note::{HookNote, NO_ROW};
 use super::outcome::RunOutcome;
-use super::settings::{Settings, shown};
+use super::settings::Settings;
 use super::version::DuplicatiVersion;
 use crate::filter::FilterOptions;
 use crate::path::PathExt as _;
@@ -88,45 +88,59 @@ fn other_database(
     Ok(None)
 }
 
-/// Why no list can be given to this backup at all, whatever the baseline. `roots` and `filter` are the job's,
-/// `left_out` is what its walk leaves out without being told.
-pub fn common_gate(
+/// Why a backup cannot get a list at all, whatever the baseline.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Ineligible {
+    /// Its sources are not the roots of the job.
+    Sources {
+        /// Which are not.
+        difference: String,
+        /// Its sources.
+        sources: Vec<PathBuf>,
+    },
+    /// It does not leave out what the job leaves out.
+    Filters(Vec<FilterDifference>),
+    /// An option of it stands against a list.
+    Other(String),
+}
+
+/// Checks a backup against a job. `roots` and `filter` are the job's, `left_out` is what its walk leaves out by itself.
+///
+/// # Errors
+/// Why it cannot get a list.
+pub fn eligibility(
     settings: &Settings,
     filter: &FilterOptions,
     roots: &[PathBuf],
     left_out: &[PathBuf],
-) -> Option<String> {
+) -> Result<(), Ineligible> {
+    let other = |why: &str| Err(Ineligible::Other(why.to_owned()));
     if settings.sources.is_empty() {
-        return Some("Duplicati did not say what its sources are (DUPLICATI__LOCALPATH is empty)".into());
+        return other("Duplicati did not say what its sources are (DUPLICATI__LOCALPATH is empty)");
     }
     if let Some(difference) = sources_differ(&settings.sources, roots) {
-        return Some(format!(
-            "the sources are not the roots of the job ({difference}): make the job anew with the roots {}",
-            shown(&settings.sources)
-        ));
+        return Err(Ineligible::Sources { difference, sources: settings.sources.clone() });
     }
     let policy = |name: &str| settings.option(name).unwrap_or_default().trim().to_ascii_lowercase();
     if policy("symlink_policy") == "follow" {
-        return Some(
-            "--symlink-policy=follow backs up what lies outside of the sources, where nobody looks for changes".into(),
+        return other(
+            "--symlink-policy=follow backs up files outside of the sources, and fastdiff does not look there",
         );
     }
     if !matches!(policy("hardlink_policy").as_str(), "" | "all") {
-        return Some("--hardlink-policy other than all depends on the order of a full scan".into());
+        return other("--hardlink-policy other than all depends on the order of a full scan");
     }
     if settings.switch("exclude_empty_folders") {
-        return Some(
-            "--exclude-empty-folders takes every listed folder for empty whose files are not listed too".into(),
-        );
+        return other("--exclude-empty-folders takes a listed folder for empty unless its files are listed too");
     }
-    if let Err(why) = settings.size_limit() {
-        return Some(why);
-    }
-    filters_differ(settings, filter, roots, left_out)
+    settings.size_limit().map_err(Ineligible::Other)?;
+    let differences = filters_differ(settings, filter, roots, left_out);
+    if differences.is_empty() { Ok(()) } else { Err(Ineligible::Filters(differences)) }
 }
 
 /// Why Duplicati's version is not one that takes a list.
-pub(super) fn version_gate(version: Option<DuplicatiVersion>) -> Option<String> {
+fn version_problem(version: Option<DuplicatiVersion>) -> Option<String> {
     match version {
         None => {
             Some(format!("no run has left Duplicati's version yet; {} or later is needed", DuplicatiVersion::FIRST))
@@ -144,13 +158,13 @@ pub(super) fn version_gate(version: Option<DuplicatiVersion>) -> Option<String> 
 ///
 /// # Errors
 /// What is wrong with the database.
-pub fn baseline_gate(
+pub fn baseline_eligibility(
     note: Option<&HookNote>,
     before: Option<&HookNote>,
     now: &HookNote,
     database: &JobDatabase,
 ) -> Result<Option<String>, DatabaseError> {
-    if let Some(why) = version_gate(now.duplicati) {
+    if let Some(why) = version_problem(now.duplicati) {
         return Ok(Some(why));
     }
     let Some(newest) = database.newest_version()? else {
@@ -206,7 +220,7 @@ mod tests {
 
     #[test]
     fn only_versions_that_work_get_a_list() {
-        let gate = |text| version_gate(DuplicatiVersion::parse(text));
+        let gate = |text| version_problem(DuplicatiVersion::parse(text));
         assert!(gate("").is_some_and(|why| why.contains("2.2.0.104 or later")));
         assert!(gate("2.2.0.3").is_some_and(|why| why.contains("2.2.0.3 damages")));
         assert_eq!(gate("2.2.0.104"), None);
@@ -214,28 +228,32 @@ mod tests {
     }
 
     #[test]
-    fn the_common_gate_names_the_option() {
+    fn an_option_that_stands_against_a_list_is_named() {
         let filter = FilterOptions { exclude_if_present: vec!["CACHEDIR.TAG".into()], ..FilterOptions::default() };
         let roots = [PathBuf::from("/a")];
-        let gate = |variables: &[(&str, &str)]| {
+        let check = |variables: &[(&str, &str)]| {
             let all: Vec<_> = [("LOCALPATH", "/a/")].iter().chain(variables).copied().collect();
-            common_gate(&settings(&all), &filter, &roots, &[])
+            eligibility(&settings(&all), &filter, &roots, &[])
         };
-        assert_eq!(gate(&[]), None);
-        assert_eq!(gate(&[("symlink_policy", "Store"), ("hardlink_policy", "All")]), None);
-        assert_eq!(gate(&[("symlink_policy", "Ignore"), ("exclude_empty_folders", "false")]), None);
+        assert_eq!(check(&[]), Ok(()));
+        assert_eq!(check(&[("symlink_policy", "Store"), ("hardlink_policy", "All")]), Ok(()));
+        assert_eq!(check(&[("symlink_policy", "Ignore"), ("exclude_empty_folders", "false")]), Ok(()));
         for (name, value, part) in [
             ("symlink_policy", "Follow", "--symlink-policy"),
             ("hardlink_policy", "First", "--hardlink-policy"),
             ("hardlink_policy", "None", "--hardlink-policy"),
             ("exclude_empty_folders", "true", "--exclude-empty-folders"),
             ("skip_files_larger_than", "big", "--skip-files-larger-than"),
-            ("filter", "+x", "+x"),
         ] {
-            assert!(gate(&[(name, value)]).is_some_and(|why| why.contains(part)), "{name}={value}");
+            let problem = check(&[(name, value)]);
+            assert!(matches!(&problem, Err(Ineligible::Other(why)) if why.contains(part)), "{problem:?}");
         }
-        let other = common_gate(&settings(&[("LOCALPATH", "/a:/b")]), &filter, &roots, &[]).expect("another source");
-        assert!(other.contains("/b is no root") && other.contains("the roots /a, /b"), "{other}");
-        assert!(common_gate(&settings(&[]), &filter, &roots, &[]).is_some_and(|why| why.contains("LOCALPATH")));
+        let incomparable = vec![FilterDifference::Incomparable("+x".into())];
+        assert_eq!(check(&[("filter", "+x")]), Err(Ineligible::Filters(incomparable)));
+        let (difference, sources) = ("/b is not a root of the job".to_owned(), vec!["/a".into(), "/b".into()]);
+        let other = eligibility(&settings(&[("LOCALPATH", "/a:/b")]), &filter, &roots, &[]);
+        assert_eq!(other, Err(Ineligible::Sources { difference, sources }));
+        let nothing = eligibility(&settings(&[]), &filter, &roots, &[]);
+        assert!(matches!(&nothing, Err(Ineligible::Other(why)) if why.contains("LOCALPATH")), "{nothing:?}");
     }
 }

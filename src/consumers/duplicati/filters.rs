@@ -1,63 +1,89 @@
-//! Whether a job leaves out exactly what Duplicati leaves out. What is listed is backed up even if Duplicati excludes a
-//! directory above it, so that the walk must leave out at least as much; and what the walk leaves out is never listed
-//! again, so that it must leave out no more. Only filters that can be said in both languages are compared.
+//! Whether a job leaves out exactly what Duplicati leaves out. Duplicati backs up what is listed even if it excludes a
+//! directory above, so the walk must leave out at least as much. And nobody ever lists what the walk leaves out, so it must
+//! leave out no more. Only filters that both can say are compared.
 
-use std::path::{Path, PathBuf};
+use std::fmt;
+use std::path::PathBuf;
 
 use super::settings::Settings;
+use super::translate::{Translated, translate};
+use super::unstored::Unstored;
 use crate::filter::FilterOptions;
 use crate::path::{PathExt as _, to_bytes};
 
-/// What Duplicati ignores directories by unless it is told otherwise.
+/// The name by which Duplicati ignores directories, unless another is set.
 const DEFAULT_MARKER: &str = "CACHEDIR.TAG";
 
-/// An excluding filter of Duplicati in gitignore's words.
+/// One thing that Duplicati and the job do not leave out alike.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Translated {
-    /// It matches no directory. Duplicati asks it about each listed path by itself.
-    FilesOnly,
-    /// The pattern, with a slash at its end, that matches the same directories.
-    Directories(String),
-    /// Not to be said, or not as surely.
-    Unknown,
+#[non_exhaustive]
+pub enum FilterDifference {
+    /// The job stays on one file system.
+    OneFileSystem,
+    /// Duplicati leaves out more.
+    OnlyDuplicati {
+        /// What, in its words.
+        what: String,
+        /// The pattern that makes the job leave it out, too.
+        pattern: String,
+    },
+    /// Duplicati leaves out files by an attribute, which the job cannot.
+    Attribute(String),
+    /// A filter of Duplicati that cannot be compared.
+    Incomparable(String),
+    /// A pattern of the job that Duplicati does not have.
+    OnlyJob(String),
+    /// Duplicati leaves out directories that hold a file of this name, and the job does not.
+    MarkerOnlyDuplicati(String),
+    /// The job leaves out directories that hold a file of this name, and Duplicati does not.
+    MarkerOnlyJob(String),
+    /// The job leaves out tagged caches, and Duplicati does not.
+    Caches,
 }
 
-/// In what the filters of Duplicati and of the job differ, with what to do about it; none if in nothing.
-/// `left_out` is what the walk leaves out without being told.
+impl fmt::Display for FilterDifference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OneFileSystem => f.write_str("the job stays on one file system, Duplicati does not"),
+            Self::OnlyDuplicati { what, .. } => write!(f, "Duplicati leaves out {what}, the job does not"),
+            Self::Attribute(name) => {
+                write!(f, "Duplicati leaves out files by their attribute {name:?}, which the job cannot")
+            }
+            Self::Incomparable(item) => {
+                write!(f, "Duplicati's filter {item:?} cannot be compared with the job's patterns")
+            }
+            Self::OnlyJob(pattern) => write!(f, "the job leaves out {pattern:?}, Duplicati does not"),
+            Self::MarkerOnlyDuplicati(name) => {
+                write!(f, "Duplicati leaves out directories that hold {name:?}, the job does not")
+            }
+            Self::MarkerOnlyJob(name) => {
+                write!(f, "the job leaves out directories that hold {name:?}, Duplicati does not")
+            }
+            Self::Caches => f.write_str("the job leaves out tagged caches, Duplicati does not"),
+        }
+    }
+}
+
+/// How the filters of Duplicati and of the job differ. `left_out` is what the walk leaves out by itself.
 pub fn filters_differ(
     settings: &Settings,
     filter: &FilterOptions,
     roots: &[PathBuf],
     left_out: &[PathBuf],
-) -> Option<String> {
+) -> Vec<FilterDifference> {
     let mut differences = markers(settings, filter);
     if filter.one_file_system {
-        differences
-            .push("the job stays on one file system, Duplicati does not: take one-file-system out of the job".into());
+        differences.push(FilterDifference::OneFileSystem);
     }
-    // What the job may leave out, each pattern and what it is in Duplicati's words.
-    let mut justified: Vec<String> = Vec::new();
-    let has = |pattern: &str| filter.patterns.iter().any(|p| p.text.trim_end() == pattern);
-    let mut demand = |differences: &mut Vec<String>, what: &str, directories: &str, files_too: bool| {
-        let both = directories.trim_end_matches('/');
-        justified.push(directories.to_owned());
-        if files_too {
-            justified.push(both.to_owned());
-        }
-        if !(has(directories) || files_too && has(both)) {
-            differences.push(format!(
-                "Duplicati leaves out {what}, the job does not: add --exclude '{directories}' to the job"
-            ));
-        }
-    };
+    let mut job = JobPatterns { filter, justified: Vec::new() };
     for attribute in settings.option("exclude_files_attributes").unwrap_or_default().split(',') {
         match attribute.trim().to_ascii_lowercase().as_str() {
             // Neither is ever set outside of Windows.
             "" | "system" | "temporary" if !cfg!(windows) => {}
-            "hidden" if std::env::consts::OS == "linux" => demand(&mut differences, "hidden files", ".*/", true),
-            other => differences.push(format!(
-                "Duplicati leaves out files by their attribute {other:?}, which the job cannot: take it out of --exclude-files-attributes"
-            )),
+            "hidden" if std::env::consts::OS == "linux" => {
+                differences.extend(job.lacks("hidden files".to_owned(), ".*/".to_owned(), true));
+            }
+            other => differences.push(FilterDifference::Attribute(other.to_owned())),
         }
     }
     let items = settings.list("filter").unwrap_or_default();
@@ -67,52 +93,70 @@ pub fn filters_differ(
             Translated::FilesOnly => {}
             Translated::Directories(pattern) => {
                 let files_too = items.iter().any(|other| matches_the_files_of(other, &pattern));
-                demand(&mut differences, &format!("{item:?}"), &pattern, files_too);
+                differences.extend(job.lacks(format!("{item:?}"), pattern, files_too));
             }
-            Translated::Unknown => differences.push(format!(
-                "Duplicati's filter {item:?} cannot be compared with the job's patterns: replace it by one that docs/duplicati.md lists"
-            )),
+            Translated::Unknown => differences.push(FilterDifference::Incomparable(item.clone())),
         }
     }
-    for pattern in &filter.patterns {
-        if !justified.iter().any(|j| j == pattern.text.trim_end()) {
-            differences.push(format!(
-                "the job leaves out {:?}, Duplicati does not: give the backup a filter for it (docs/duplicati.md lists their forms), or take it out of the job",
-                pattern.text
-            ));
-        }
-    }
-    (!differences.is_empty()).then(|| differences.join("; "))
+    differences.extend(job.unjustified());
+    differences
 }
 
-/// Directories that hold a file of a certain name. Duplicati asks for the name alone, so that a tag need not be valid.
-fn markers(settings: &Settings, filter: &FilterOptions) -> Vec<String> {
-    let mut differences = Vec::new();
+/// The patterns of the job, and which of them Duplicati has too.
+struct JobPatterns<'f> {
+    filter: &'f FilterOptions,
+    /// What the job may leave out.
+    justified: Vec<String>,
+}
+
+impl JobPatterns<'_> {
+    /// That the job does not leave out what Duplicati leaves out.
+    fn lacks(&mut self, what: String, directories: String, files_too: bool) -> Option<FilterDifference> {
+        let has = |pattern: &str| self.filter.patterns.iter().any(|p| p.text.trim_end() == pattern);
+        let both = directories.trim_end_matches('/');
+        let is_there = has(&directories) || files_too && has(both);
+        if files_too {
+            self.justified.push(both.to_owned());
+        }
+        self.justified.push(directories.clone());
+        (!is_there).then_some(FilterDifference::OnlyDuplicati { what, pattern: directories })
+    }
+
+    /// What the job leaves out, and Duplicati does not.
+    fn unjustified(&self) -> impl Iterator<Item = FilterDifference> {
+        let patterns = self.filter.patterns.iter();
+        let others = patterns.filter(|pattern| !self.justified.iter().any(|j| j == pattern.text.trim_end()));
+        others.map(|pattern| FilterDifference::OnlyJob(pattern.text.clone()))
+    }
+}
+
+/// Directories that hold a file of a certain name. Duplicati looks at the name alone: a tag need not be valid.
+fn markers(settings: &Settings, filter: &FilterOptions) -> Vec<FilterDifference> {
     let names = settings.list("ignore_filenames").unwrap_or_else(|| vec![DEFAULT_MARKER.to_owned()]);
-    for name in &names {
-        if !filter.exclude_if_present.contains(name) {
-            differences.push(format!(
-                "Duplicati leaves out directories that hold {name:?}, the job does not: add --exclude-if-present '{name}' to the job"
-            ));
-        }
-    }
-    for name in &filter.exclude_if_present {
-        if !names.contains(name) {
-            differences.push(format!(
-                "the job leaves out directories that hold {name:?}, Duplicati does not: add it to --ignore-filenames of the backup"
-            ));
-        }
-    }
+    let not_in = |others: &[String], name: &&String| !others.contains(*name);
+    let only_duplicati = names.iter().filter(|name| not_in(&filter.exclude_if_present, name));
+    let only_job = filter.exclude_if_present.iter().filter(|name| not_in(&names, name));
+    let mut differences: Vec<_> = only_duplicati.cloned().map(FilterDifference::MarkerOnlyDuplicati).collect();
+    differences.extend(only_job.cloned().map(FilterDifference::MarkerOnlyJob));
     if filter.exclude_caches && !names.iter().any(|name| name == DEFAULT_MARKER) {
-        differences
-            .push("the job leaves out tagged caches, Duplicati does not: take exclude-caches out of the job".into());
+        differences.push(FilterDifference::Caches);
     }
     differences
 }
 
-/// The filters that keep out files and nothing else, as patterns in which `*` stands for anything. Left away are those with a
-/// `?`, which stands for a letter, and those behind an `@`, in which a `*` stands for itself.
-pub(super) fn file_patterns(settings: &Settings) -> Vec<String> {
+/// What files a version does not hold although they are in a source.
+///
+/// # Errors
+/// A size that is not understood.
+pub fn unstored(settings: &Settings) -> Result<Unstored, String> {
+    let policy = settings.option("symlink_policy");
+    let symlinks = policy.is_some_and(|policy| policy.trim().eq_ignore_ascii_case("ignore"));
+    Ok(Unstored { patterns: file_patterns(settings), symlinks, larger_than: settings.size_limit()? })
+}
+
+/// The filters that keep out files and nothing else, as patterns in which `*` stands for anything. Filters with a `?`, which
+/// stands for a letter, and those behind an `@`, in which a `*` stands for itself, are not among them.
+fn file_patterns(settings: &Settings) -> Vec<String> {
     let items = settings.list("filter").unwrap_or_default();
     let is_for_files = |text: &&str| {
         translate(text, &[], &[]) == Translated::FilesOnly
@@ -131,103 +175,6 @@ fn matches_the_files_of(item: &str, pattern: &str) -> bool {
     text == name && name.starts_with('*') || text.strip_prefix("*/") == Some(name)
 }
 
-fn translate(text: &str, roots: &[PathBuf], left_out: &[PathBuf]) -> Translated {
-    if let Some(path) = text.strip_prefix('@') {
-        return literal(path, roots, left_out);
-    }
-    if text.starts_with(['[', '{']) || text.contains('\\') {
-        return Translated::Unknown;
-    }
-    if !text.contains(['*', '?']) {
-        return literal(text, roots, left_out);
-    }
-    if !text.ends_with(['/', '*', '?']) {
-        // A directory's path ends with a slash.
-        return Translated::FilesOnly;
-    }
-    if let Some(path) = text.strip_suffix("/*").filter(|path| !path.contains(['*', '?'])) {
-        return below(path, roots, left_out);
-    }
-    let has_component =
-        |found: &dyn Fn(&str) -> bool| roots.iter().any(|root| root.iter().any(|c| found(&c.to_string_lossy())));
-    if let Some(name) = text.strip_prefix("*/") {
-        // Everything below: a root inside of such a directory would be left out whole.
-        let (name, is_below) = match name.strip_suffix("/*") {
-            Some(name) => (name, true),
-            None => (name.strip_suffix('/').unwrap_or(name), false),
-        };
-        if let Some(start) = name.strip_suffix('*').filter(|_| !is_below) {
-            if is_plain(start) && !has_component(&|c| c.starts_with(start)) {
-                return Translated::Directories(format!("{}*/", escaped(start)));
-            }
-        } else if is_plain(name) && !(is_below && has_component(&|c| c == name)) {
-            return Translated::Directories(format!("{}/", escaped(name)));
-        }
-        return Translated::Unknown;
-    }
-    if let Some(end) = text.strip_prefix('*').and_then(|rest| rest.strip_suffix('/'))
-        && is_plain(end)
-    {
-        return Translated::Directories(format!("*{}/", escaped(end)));
-    }
-    Translated::Unknown
-}
-
-/// One component without wildcards, which gitignore takes as it is.
-fn is_plain(name: &str) -> bool {
-    !name.is_empty() && !name.contains(['*', '?', '/']) && !name.ends_with(' ')
-}
-
-/// Whether a path is spelled as Duplicati spells those that it looks at. Of another spelling it compares the letters, so that
-/// it never matches.
-fn is_as_spelled(path: &str) -> bool {
-    !path.trim_end_matches('/').is_empty() && path.split('/').skip(1).all(|name| !matches!(name, "" | "." | ".."))
-}
-
-/// A path without wildcards. It matches itself alone.
-fn literal(path: &str, roots: &[PathBuf], left_out: &[PathBuf]) -> Translated {
-    match path.strip_suffix('/') {
-        Some(dir) if !is_as_spelled(dir) => Translated::Unknown,
-        // A root is never left out, and a path beside the roots is not looked at.
-        Some(dir) => inside(Path::new(dir), roots, left_out),
-        None => Translated::FilesOnly,
-    }
-}
-
-/// Everything below a directory, itself included.
-fn below(dir: &str, roots: &[PathBuf], left_out: &[PathBuf]) -> Translated {
-    if !is_as_spelled(dir) || roots.iter().any(|root| root.starts_with(dir)) {
-        return Translated::Unknown;
-    }
-    inside(Path::new(dir), roots, left_out)
-}
-
-fn inside(dir: &Path, roots: &[PathBuf], left_out: &[PathBuf]) -> Translated {
-    if left_out.iter().any(|path| dir.starts_with(path)) {
-        return Translated::FilesOnly;
-    }
-    let relative =
-        roots.iter().find_map(|root| dir.strip_prefix(root).ok()).filter(|rest| !rest.as_os_str().is_empty());
-    match (relative.map(|rest| (rest, rest.to_str())), roots) {
-        (None, _) => Translated::FilesOnly,
-        // A pattern is relative to each root.
-        (Some((_, Some(text))), [_]) if !text.ends_with(' ') => Translated::Directories(format!("/{}/", escaped(text))),
-        _ => Translated::Unknown,
-    }
-}
-
-/// With what means something to gitignore escaped.
-fn escaped(name: &str) -> String {
-    let mut out = String::with_capacity(name.len());
-    for (at, c) in name.char_indices() {
-        if matches!(c, '\\' | '[' | '*' | '?') || at == 0 && matches!(c, '!' | '#') {
-            out.push('\\');
-        }
-        out.push(c);
-    }
-    out
-}
-
 /// Which sources are not roots, or the other way round; none if they are the same.
 pub(super) fn sources_differ(sources: &[PathBuf], roots: &[PathBuf]) -> Option<String> {
     let missing = |from: &[PathBuf], other: &[PathBuf]| -> Vec<String> {
@@ -241,16 +188,20 @@ pub(super) fn sources_differ(sources: &[PathBuf], roots: &[PathBuf]) -> Option<S
     }
     let mut parts = Vec::new();
     if !not_roots.is_empty() {
-        parts.push(format!("{} no root of the job", listed(&not_roots)));
+        parts.push(format!("{} of the job", listed(&not_roots, "root")));
     }
     if !not_sources.is_empty() {
-        parts.push(format!("{} no source of the backup", listed(&not_sources)));
+        parts.push(format!("{} of the backup", listed(&not_sources, "source")));
     }
     Some(parts.join(", "))
 }
 
-fn listed(paths: &[String]) -> String {
-    format!("{} {}", paths.join(" and "), if paths.len() == 1 { "is" } else { "are" })
+/// "/a is not a root", "/a and /b are not roots".
+fn listed(paths: &[String], what: &str) -> String {
+    match paths {
+        [path] => format!("{path} is not a {what}"),
+        _ => format!("{} are not {what}s", paths.join(" and ")),
+    }
 }
 
 #[cfg(all(test, unix))]
@@ -268,7 +219,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn differ(filter: &str, patterns: &[&str]) -> Option<String> {
+    fn differ(filter: &str, patterns: &[&str]) -> Vec<FilterDifference> {
         let settings = if filter.is_empty() { settings(&[]) } else { settings(&[("filter", filter)]) };
         filters_differ(&settings, &job(patterns), &[PathBuf::from("/home/ada")], &[PathBuf::from("/home/ada/state")])
     }
@@ -293,19 +244,19 @@ mod tests {
             ("-/home/ada/", &[]),
             ("-*/!x/", &["\\!x/"]),
         ] {
-            assert_eq!(differ(filter, patterns), None, "{filter} {patterns:?}");
+            assert_eq!(differ(filter, patterns), [], "{filter} {patterns:?}");
         }
     }
 
     #[test]
     fn what_only_duplicati_leaves_out_has_to_be_left_out_by_the_job_too() {
-        for (filter, advice) in [
-            ("-*/node_modules/", "--exclude 'node_modules/'"),
-            ("-/home/ada/Videos/", "--exclude '/Videos/'"),
-            ("-*.tmp:-*.tmp/", "--exclude '*.tmp/'"),
+        for (filter, last, expected) in [
+            ("-*/node_modules/", "-*/node_modules/", "node_modules/"),
+            ("-/home/ada/Videos/", "-/home/ada/Videos/", "/Videos/"),
+            ("-*.tmp:-*.tmp/", "-*.tmp/", "*.tmp/"),
         ] {
-            let difference = differ(filter, &[]).expect(filter);
-            assert!(difference.contains("the job does not") && difference.contains(advice), "{difference}");
+            let (what, pattern) = (format!("{last:?}"), expected.to_owned());
+            assert_eq!(differ(filter, &[]), [FilterDifference::OnlyDuplicati { what, pattern }]);
         }
     }
 
@@ -318,8 +269,8 @@ mod tests {
             ("-*/x/", &["x/", "!x/"]),
             ("-*/x/", &["y/", "x/"]),
         ] {
-            let difference = differ(filter, patterns).expect("a difference");
-            assert!(difference.contains("Duplicati does not"), "{difference}");
+            let differences = differ(filter, patterns);
+            assert!(matches!(&differences[..], [.., FilterDifference::OnlyJob(_)]), "{filter}: {differences:?}");
         }
     }
 
@@ -343,12 +294,12 @@ mod tests {
             "-/home/ada/Videos/../x/",
             "-/home/ada/Videos//*",
         ] {
-            let difference = differ(filter, &[]).expect(filter);
-            assert!(difference.contains("cannot be compared") && difference.contains(filter), "{difference}");
+            assert_eq!(differ(filter, &[]), [FilterDifference::Incomparable(filter.to_owned())]);
         }
         let roots = [PathBuf::from("/a"), PathBuf::from("/b")];
         let one_of_two = filters_differ(&settings(&[("filter", "-/a/x/")]), &job(&["/x/"]), &roots, &[]);
-        assert!(one_of_two.is_some_and(|d| d.contains("cannot be compared")), "a pattern is relative to each root");
+        let expected = FilterDifference::Incomparable("-/a/x/".into());
+        assert!(one_of_two.contains(&expected), "a pattern is relative to each root: {one_of_two:?}");
     }
 
     #[test]
@@ -359,19 +310,20 @@ mod tests {
 
     #[test]
     fn the_tag_of_caches_is_mirrored() {
+        use FilterDifference::{Caches, MarkerOnlyDuplicati, MarkerOnlyJob};
         let plain = FilterOptions::default();
         let of =
             |variables: &[(&str, &str)], filter: &FilterOptions| filters_differ(&settings(variables), filter, &[], &[]);
-        assert!(of(&[], &plain).is_some_and(|d| d.contains("--exclude-if-present 'CACHEDIR.TAG'")));
-        // Duplicati does not ask whether the tag is valid.
+        assert_eq!(of(&[], &plain), [MarkerOnlyDuplicati(DEFAULT_MARKER.into())]);
+        // Duplicati does not check whether the tag is valid.
         let caches = FilterOptions { exclude_caches: true, ..plain.clone() };
-        assert!(of(&[], &caches).is_some());
-        assert_eq!(of(&[], &FilterOptions { exclude_caches: true, ..job(&[]) }), None);
-        assert_eq!(of(&[("ignore_filenames", "")], &plain), None);
-        assert!(of(&[("ignore_filenames", "")], &job(&[])).is_some_and(|d| d.contains("--ignore-filenames")));
-        assert!(of(&[("ignore_filenames", "")], &caches).is_some_and(|d| d.contains("exclude-caches")));
+        assert_eq!(of(&[], &caches), [MarkerOnlyDuplicati(DEFAULT_MARKER.into())]);
+        assert_eq!(of(&[], &FilterOptions { exclude_caches: true, ..job(&[]) }), []);
+        assert_eq!(of(&[("ignore_filenames", "")], &plain), []);
+        assert_eq!(of(&[("ignore_filenames", "")], &job(&[])), [MarkerOnlyJob(DEFAULT_MARKER.into())]);
+        assert_eq!(of(&[("ignore_filenames", "")], &caches), [Caches]);
         let two = FilterOptions { exclude_if_present: vec!["a".into(), "b".into()], ..plain };
-        assert_eq!(of(&[("ignore_filenames", "a:b")], &two), None);
+        assert_eq!(of(&[("ignore_filenames", "a:b")], &two), []);
     }
 
     #[test]
@@ -379,15 +331,16 @@ mod tests {
         let of = |value, patterns: &[&str]| {
             filters_differ(&settings(&[("exclude_files_attributes", value)]), &job(patterns), &[], &[])
         };
-        assert_eq!(of("System,Temporary", &[]), None);
+        assert_eq!(of("System,Temporary", &[]), []);
         if std::env::consts::OS == "linux" {
-            assert!(of("Hidden", &[]).is_some_and(|d| d.contains("--exclude '.*/'")));
-            assert_eq!(of("Hidden, System", &[".*"]), None);
-            assert_eq!(of("hidden", &[".*/"]), None);
+            let (what, pattern) = ("hidden files".to_owned(), ".*/".to_owned());
+            assert_eq!(of("Hidden", &[]), [FilterDifference::OnlyDuplicati { what, pattern }]);
+            assert_eq!(of("Hidden, System", &[".*"]), []);
+            assert_eq!(of("hidden", &[".*/"]), []);
         }
-        assert!(of("ReadOnly", &[]).is_some_and(|d| d.contains("--exclude-files-attributes")));
+        assert_eq!(of("ReadOnly", &[]), [FilterDifference::Attribute("readonly".into())]);
         let one = FilterOptions { one_file_system: true, ..job(&[]) };
-        assert!(filters_differ(&settings(&[]), &one, &[], &[]).is_some_and(|d| d.contains("one-file-system")));
+        assert_eq!(filters_differ(&settings(&[]), &one, &[], &[]), [FilterDifference::OneFileSystem]);
     }
 
     #[test]
@@ -395,6 +348,6 @@ mod tests {
         let paths = |paths: &[&str]| paths.iter().map(PathBuf::from).collect::<Vec<_>>();
         assert_eq!(sources_differ(&paths(&["/b", "/a"]), &paths(&["/a", "/b"])), None);
         let difference = sources_differ(&paths(&["/a", "/c"]), &paths(&["/a", "/b"])).expect("a difference");
-        assert_eq!(difference, "/c is no root of the job, /b is no source of the backup");
+        assert_eq!(difference, "/c is not a root of the job, /b is not a source of the backup");
     }
 }

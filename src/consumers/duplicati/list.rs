@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::io::Write;
 use std::path::PathBuf;
 
-use super::super::{Emitted, quote, written};
+use super::super::{Emitted, ListPart, quote, written};
 use super::database::{JobDatabase, StoredPaths};
 use super::spelling::{is_stored_as_spelled, link_spelling, with_slash};
 use super::unstored::Unstored;
@@ -25,6 +25,7 @@ const LARGEST_ARGUMENT: usize = 128 * 1024 - 1;
 
 /// What the emitter needs to know of the job.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct DuplicatiOptions {
     /// The job's database; none to do without, at the risk that unchanged files are restored in an
     /// older version.
@@ -38,6 +39,7 @@ pub struct DuplicatiOptions {
 
 /// The two lists, complete and checked.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct DuplicatiList {
     changed: Vec<u8>,
     deleted: Vec<u8>,
@@ -64,16 +66,6 @@ struct DuplicatiPaths {
     corrects: bool,
     /// So many are listed for their several versions alone.
     several: u64,
-}
-
-/// Writes `--changed-files="…"` and, if anything was deleted, `--deleted-files="…"`, each on a line.
-///
-/// # Errors
-/// As [`DuplicatiList::new`].
-pub fn duplicati(diff: &Diff<'_>, options: &DuplicatiOptions, out: &mut dyn Write) -> Result<Emitted> {
-    let list = DuplicatiList::new(diff, options)?;
-    list.write(out)?;
-    Ok(list.emitted)
 }
 
 impl DuplicatiList {
@@ -137,12 +129,22 @@ impl DuplicatiList {
         Ok(Self { changed, deleted, emitted, is_idle, needs_reading: lists.needs_reading, is_long })
     }
 
-    /// Writes the options, each on a line.
+    /// Writes the options, each on a line: `--changed-files="…"` and, if anything was deleted, `--deleted-files="…"`.
     ///
     /// # Errors
     /// What the system says.
     pub fn write(&self, out: &mut dyn Write) -> Result<()> {
-        written(write(out, &self.changed, &self.deleted))
+        self.write_part(ListPart::All, out)
+    }
+
+    pub(super) fn write_part(&self, part: ListPart, out: &mut dyn Write) -> Result<()> {
+        if part != ListPart::Deleted {
+            written(write_option(out, "--changed-files", &self.changed))?;
+        }
+        if part != ListPart::Changed {
+            written(write_option(out, "--deleted-files", &self.deleted))?;
+        }
+        written(out.flush())
     }
 }
 
@@ -170,19 +172,19 @@ fn is_left_out(change: &Change, options: &DuplicatiOptions, database: &StoredPat
         && !database.newest.contains(&with_slash(&change.path))
 }
 
-fn write(out: &mut dyn Write, changed: &[u8], deleted: &[u8]) -> std::io::Result<()> {
-    for (option, value) in [("--changed-files", changed), ("--deleted-files", deleted)] {
-        if !value.is_empty() {
-            write!(out, "{option}=\"")?;
-            out.write_all(value)?;
-            out.write_all(b"\"\n")?;
-        }
+fn write_option(out: &mut dyn Write, option: &str, value: &[u8]) -> std::io::Result<()> {
+    if value.is_empty() {
+        return Ok(());
     }
-    out.flush()
+    write!(out, "{option}=\"")?;
+    out.write_all(value)?;
+    out.write_all(b"\"\n")
 }
 
-fn refuse(reason: impl Into<String>) -> Error {
-    Error::Refused { consumer: "duplicati", refusal: Refusal::ScansInstead(reason.into()) }
+pub(super) const NAME: &str = "duplicati";
+
+pub(super) fn refuse(refusal: impl Into<Refusal>) -> Error {
+    super::super::refuse(NAME, refusal)
 }
 
 /// Joins paths, or names the first that cannot be expressed.
@@ -202,7 +204,7 @@ fn joined(paths: &BTreeSet<Vec<u8>>) -> Result<Vec<u8>> {
             value.extend_from_slice(path);
             continue;
         };
-        return Err(refuse(format!("{} {why}", String::from_utf8_lossy(&quote(path)))));
+        return Err(refuse(Refusal::Path { path: to_path(path).into_owned(), why }));
     }
     Ok(value)
 }

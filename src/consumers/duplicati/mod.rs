@@ -1,6 +1,7 @@
 //! Everything about Duplicati: the list, and what the job's database and the options of the backup say about it.
 //! Nothing here walks, prints or runs anything.
 
+mod consumer;
 mod database;
 mod eligibility;
 mod filters;
@@ -9,13 +10,15 @@ mod note;
 mod outcome;
 mod settings;
 mod spelling;
+mod translate;
 mod unstored;
 mod version;
 
+pub use consumer::Duplicati;
 pub use database::{DatabaseError, DatabaseProblem, JobDatabase, JobRow, StoredPaths, Version};
-pub use eligibility::{Settled, baseline_gate, common_gate, settle};
-pub use filters::filters_differ;
-pub use list::{DuplicatiList, DuplicatiOptions, duplicati};
+pub use eligibility::{Ineligible, Settled, baseline_eligibility, eligibility, settle};
+pub use filters::{FilterDifference, filters_differ, unstored};
+pub use list::{DuplicatiList, DuplicatiOptions};
 pub use note::HookNote;
 pub use outcome::{BackupRun, RunOutcome};
 pub use settings::Settings;

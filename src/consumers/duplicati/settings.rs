@@ -8,9 +8,7 @@ use std::time::Duration;
 
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::filters::file_patterns;
-use super::unstored::Unstored;
-use crate::path::{PathExt as _, absolute, to_bytes, to_path};
+use crate::path::{absolute, to_bytes, to_path};
 
 /// The options that decide which entries are in a version, and as what. A change of one calls for a full scan: what is
 /// carried over was chosen by the old one.
@@ -39,6 +37,7 @@ const SEPARATOR: u8 = if cfg!(windows) { b';' } else { b':' };
 
 /// The environment of a script, as far as it matters.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Settings {
     /// `BEFORE`, `AFTER`, ….
     pub event: String,
@@ -139,15 +138,6 @@ impl Settings {
         format!("{:032x}", xxh3_128(&bytes))
     }
 
-    /// What files a version does not hold although they are in a source.
-    ///
-    /// # Errors
-    /// A size that is not understood.
-    pub fn unstored(&self) -> Result<Unstored, String> {
-        let symlinks = self.option("symlink_policy").is_some_and(|policy| policy.trim().eq_ignore_ascii_case("ignore"));
-        Ok(Unstored { patterns: file_patterns(self), symlinks, larger_than: self.size_limit()? })
-    }
-
     /// How large a file may be to be stored, if there is a limit.
     ///
     /// # Errors
@@ -222,11 +212,6 @@ fn parse_size(text: &str) -> Option<u64> {
     let found = units.iter().find_map(|(unit, power)| Some((text.strip_suffix(unit)?, *power)));
     let (number, power) = found.unwrap_or((&text, 2));
     number.trim().parse::<u64>().ok()?.checked_mul(1024_u64.pow(power))
-}
-
-/// Paths in a message, in order, with commas.
-pub(super) fn shown(paths: &[PathBuf]) -> String {
-    paths.iter().map(|p| p.shown().to_string()).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

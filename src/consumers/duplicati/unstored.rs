@@ -4,6 +4,7 @@ use crate::metadata::Kind;
 
 /// What files Duplicati does not store although they are in a source.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Unstored {
     /// Those whose whole path one of these matches: `*` stands for anything, the rest for itself.
     pub patterns: Vec<String>,

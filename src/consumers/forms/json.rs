@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
-use super::super::{Emitted, PathStyle, for_each_change, written};
+use super::super::{Consumer, Emitted, ListOptions, ListPart, PathChoice, PathStyle, for_each_change, written};
 use crate::Result;
 use crate::diff::{Change, ChangeKind, Diff, Side};
 use crate::metadata::{Flags, Stat, Time};
@@ -121,29 +121,100 @@ fn line<'a>(change: &Change, style: &PathStyle) -> Line<'a> {
     }
 }
 
-/// Writes one JSON object a line.
-///
-/// # Errors
-/// A damaged snapshot, or what writing gives.
-pub fn json(diff: &Diff<'_>, style: &PathStyle, out: &mut dyn Write) -> Result<Emitted> {
-    let emitted = for_each_change(diff, |change| {
-        serde_json::to_writer(&mut *out, &line(change, style))?;
-        out.write_all(b"\n")
-    })?;
-    written(out.flush())?;
-    Ok(emitted)
+/// One JSON object a line.
+#[derive(Debug, Clone, Copy)]
+pub struct Json;
+
+impl Consumer for Json {
+    fn name(&self) -> &'static str {
+        "json"
+    }
+
+    fn about(&self) -> &'static str {
+        "One JSON object a line"
+    }
+
+    fn parts(&self) -> &'static [ListPart] {
+        &[ListPart::All]
+    }
+
+    fn usual_part(&self) -> ListPart {
+        ListPart::All
+    }
+
+    fn has_separate_parts(&self) -> bool {
+        false
+    }
+
+    fn knows_renames(&self) -> bool {
+        true
+    }
+
+    fn paths(&self) -> PathChoice {
+        PathChoice::Any
+    }
+
+    fn write(&self, diff: &Diff<'_>, options: &ListOptions, out: &mut dyn Write) -> Result<Emitted> {
+        let emitted = for_each_change(diff, |change| {
+            serde_json::to_writer(&mut *out, &line(change, &options.style))?;
+            out.write_all(b"\n")
+        })?;
+        written(out.flush())?;
+        Ok(emitted)
+    }
 }
 
 /// One entry of a snapshot as a JSON object.
 pub fn entry_json(entry: &crate::Entry) -> String {
-    let (path, path_b64) = text(&entry.path);
-    let line = EntryLine { path, path_b64, metadata: Metadata::new(&entry.stat, entry.flags) };
-    serde_json::to_string(&line).unwrap_or_default()
+    serde_json::to_string(&EntryLine::of(entry)).unwrap_or_default()
+}
+
+impl EntryLine {
+    fn of(entry: &crate::Entry) -> Self {
+        let (path, path_b64) = text(&entry.path);
+        Self { path, path_b64, metadata: Metadata::new(&entry.stat, entry.flags) }
+    }
+}
+
+/// As a line of the list `json` with absolute paths.
+#[cfg(feature = "serde")]
+impl Serialize for Change {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        line(self, &PathStyle::absolute()).serialize(serializer)
+    }
+}
+
+/// As a line of `fastdiff show --json`.
+#[cfg(feature = "serde")]
+impl Serialize for crate::Entry {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        EntryLine::of(self).serialize(serializer)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(feature = "serde")]
+    #[test]
+    fn a_change_and_its_summary_serialize_as_the_lists_spell_them() {
+        use crate::diff::Summary;
+        use crate::metadata::Fields;
+
+        let new = Some(Side { stat: Stat { mode: 0o100_644, ..Stat::default() }, flags: Flags::RACY });
+        let (kind, fields) = (ChangeKind::TypeChanged, Fields::empty());
+        let change = Change { kind, path: b"/a/\xff".to_vec(), from: None, old: None, new, fields };
+        let value = serde_json::to_value(&change).expect("JSON");
+        let word = |key: &str| value[key].as_str();
+        assert_eq!((word("change"), word("path_b64")), (Some("type-changed"), Some("L2Ev/w==")));
+        assert_eq!((value["new"]["kind"].as_str(), value["new"]["flags"][0].as_str()), (Some("file"), Some("racy")));
+
+        let mut summary = Summary::default();
+        summary.add(&change);
+        let value = serde_json::to_value(&summary).expect("JSON");
+        assert_eq!(value["by_kind"]["type-changed"]["files"], 1);
+    }
 
     #[test]
     fn times_have_nanoseconds_and_their_own_form_where_the_standard_ends() {

@@ -5,7 +5,7 @@ mod name_status;
 mod paths;
 mod text;
 
-pub use json::{entry_json, json, rfc3339};
-pub use name_status::name_status;
-pub use paths::paths;
-pub use text::{TextOptions, text};
+pub use json::{Json, entry_json, rfc3339};
+pub use name_status::NameStatus;
+pub use paths::Paths;
+pub use text::{Text, TextOptions};

@@ -2,38 +2,79 @@
 
 use std::io::Write;
 
-use super::super::{Emitted, PathStyle, for_each_change, put, written};
+use super::super::{Consumer, Emitted, ListOptions, ListPart, PathChoice, for_each_change, put, refuse, written};
 use crate::diff::{ChangeKind, Diff};
 use crate::path::to_path;
-use crate::{Error, Refusal, Result};
+use crate::{Refusal, Result};
 
-/// Writes the paths of what was added, modified, renamed (the new path), changed its kind or is
-/// suspect; never of what was removed or is unknown. Each once, ended by a newline, or with `nul` by
-/// NUL.
-///
-/// # Errors
-/// [`Error::Refused`] for a name with a newline without `nul`, before anything is written; a damaged
-/// snapshot; what writing gives.
-pub fn paths(diff: &Diff<'_>, style: &PathStyle, nul: bool, out: &mut dyn Write) -> Result<Emitted> {
-    let wanted = |kind| !matches!(kind, ChangeKind::Removed | ChangeKind::Unknown);
-    if !nul {
-        for change in diff.changes() {
-            let change = change?;
-            if wanted(change.kind) && change.path.contains(&b'\n') {
-                let refusal = Refusal::Newline(to_path(&change.path).into_owned());
-                return Err(Error::Refused { consumer: "paths", refusal });
+/// The paths to look at.
+#[derive(Debug, Clone, Copy)]
+pub struct Paths;
+
+impl Consumer for Paths {
+    fn name(&self) -> &'static str {
+        "paths"
+    }
+
+    fn about(&self) -> &'static str {
+        "The paths to look at: all but what was removed or is unknown; of a renamed directory only itself, unless renames are \
+         left out"
+    }
+
+    fn parts(&self) -> &'static [ListPart] {
+        &[ListPart::Changed]
+    }
+
+    fn usual_part(&self) -> ListPart {
+        ListPart::Changed
+    }
+
+    fn has_separate_parts(&self) -> bool {
+        false
+    }
+
+    fn knows_renames(&self) -> bool {
+        true
+    }
+
+    fn paths(&self) -> PathChoice {
+        PathChoice::Any
+    }
+
+    fn has_nul_choice(&self) -> bool {
+        true
+    }
+
+    /// Writes each path once: the new one of what was renamed. Refuses a name with a newline, unless NUL ends names.
+    fn write(&self, diff: &Diff<'_>, options: &ListOptions, out: &mut dyn Write) -> Result<Emitted> {
+        if !options.nul {
+            check_newlines(self, diff)?;
+        }
+        let end = if options.nul { 0 } else { b'\n' };
+        let mut last = Vec::new();
+        let emitted = for_each_change(diff, |change| {
+            // A renamed and edited entry comes twice in a row.
+            if is_wanted(change.kind) && change.path != last {
+                put(out, &options.style.shown(&change.path), end)?;
+                last.clone_from(&change.path);
             }
+            Ok(())
+        })?;
+        written(out.flush())?;
+        Ok(emitted)
+    }
+}
+
+fn is_wanted(kind: ChangeKind) -> bool {
+    !matches!(kind, ChangeKind::Removed | ChangeKind::Unknown)
+}
+
+fn check_newlines(consumer: &dyn Consumer, diff: &Diff<'_>) -> Result<()> {
+    for change in diff.changes() {
+        let change = change?;
+        if is_wanted(change.kind) && change.path.contains(&b'\n') {
+            return Err(refuse(consumer.name(), Refusal::Newline(to_path(&change.path).into_owned())));
         }
     }
-    let mut last = Vec::new();
-    let emitted = for_each_change(diff, |change| {
-        // A renamed and edited entry comes twice in a row.
-        if wanted(change.kind) && change.path != last {
-            put(out, &style.shown(&change.path), if nul { 0 } else { b'\n' })?;
-            last.clone_from(&change.path);
-        }
-        Ok(())
-    })?;
-    written(out.flush())?;
-    Ok(emitted)
+    Ok(())
 }

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 
-use super::super::{Emitted, PathStyle, for_each_change, written};
+use super::super::{Consumer, Emitted, ListOptions, ListPart, PathChoice, PathStyle, for_each_change, written};
 use crate::Result;
 use crate::diff::{Change, ChangeKind, Diff, Summary, Tally};
 use crate::metadata::Kind;
@@ -13,26 +13,65 @@ use crate::units::{HumanBytes, HumanCount};
 
 /// How the list for people looks.
 #[derive(Debug, Clone, Copy, Default)]
+#[non_exhaustive]
 pub struct TextOptions {
     /// Write the colours of a terminal.
     pub color: bool,
     /// List suspects one by one instead of only counting them.
     pub suspects: bool,
+    /// What stands in parentheses behind their count: how to have them listed.
+    pub suspects_hint: Option<&'static str>,
 }
 
-/// Writes one change a line and a summary.
-///
-/// # Errors
-/// A damaged snapshot, or what writing gives.
-pub fn text(diff: &Diff<'_>, style: &PathStyle, options: TextOptions, out: &mut dyn Write) -> Result<Emitted> {
-    let emitted = for_each_change(diff, |change| {
-        if change.kind == ChangeKind::Suspect && !options.suspects {
-            return Ok(());
-        }
-        line(change, style, options, out)
-    })?;
-    written(summary(&emitted.summary, options, out).and_then(|()| out.flush()))?;
-    Ok(emitted)
+/// The list for people.
+#[derive(Debug, Clone, Copy)]
+pub struct Text;
+
+impl Consumer for Text {
+    fn name(&self) -> &'static str {
+        "text"
+    }
+
+    fn about(&self) -> &'static str {
+        "For people, with a summary"
+    }
+
+    fn parts(&self) -> &'static [ListPart] {
+        &[ListPart::All]
+    }
+
+    fn usual_part(&self) -> ListPart {
+        ListPart::All
+    }
+
+    fn has_separate_parts(&self) -> bool {
+        false
+    }
+
+    fn knows_renames(&self) -> bool {
+        true
+    }
+
+    fn is_for_people(&self) -> bool {
+        true
+    }
+
+    fn paths(&self) -> PathChoice {
+        PathChoice::Any
+    }
+
+    /// Writes one change a line and a summary.
+    fn write(&self, diff: &Diff<'_>, options: &ListOptions, out: &mut dyn Write) -> Result<Emitted> {
+        let ListOptions { style, text, .. } = options;
+        let emitted = for_each_change(diff, |change| {
+            if change.kind == ChangeKind::Suspect && !text.suspects {
+                return Ok(());
+            }
+            line(change, style, *text, out)
+        })?;
+        written(summary(&emitted.summary, *text, out).and_then(|()| out.flush()))?;
+        Ok(emitted)
+    }
 }
 
 fn color(kind: ChangeKind) -> Style {
@@ -130,11 +169,12 @@ fn summary(summary: &Summary, options: TextOptions, out: &mut dyn Write) -> io::
     }
     let suspects = summary.of(ChangeKind::Suspect).entries();
     if suspects > 0 {
+        let hint = options.suspects_hint.filter(|_| !options.suspects);
         writeln!(
             out,
             "{} suspect: changed so shortly before the old snapshot that a later change may not show{}",
             HumanCount(suspects),
-            if options.suspects { "" } else { " (--suspects lists them)" }
+            hint.map(|hint| format!(" ({hint})")).unwrap_or_default()
         )?;
     }
     let unknown = summary.of(ChangeKind::Unknown).entries();

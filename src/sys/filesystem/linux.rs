@@ -18,9 +18,9 @@ pub(super) fn mount_table() -> Option<Vec<MountInfo>> {
 /// What the mount table says of a mount, and its source.
 pub(super) fn from_mount_table(mount: u64) -> (FileSystem, String) {
     let table = mount_table().unwrap_or_default();
-    let met = table.iter().find(|m| u64::try_from(m.mnt_id) == Ok(mount));
+    let own = table.iter().find(|m| u64::try_from(m.mnt_id) == Ok(mount));
     // A file system may be mounted in several places; it is named after the mount that shows most of it.
-    let same = table.iter().filter(|m| met.is_some_and(|met| met.majmin == m.majmin && met.fs_type == m.fs_type));
+    let same = table.iter().filter(|m| own.is_some_and(|own| own.majmin == m.majmin && own.fs_type == m.fs_type));
     let Some(m) = same.min_by_key(|m| (m.root.len(), &m.root, &m.mount_source)).cloned() else {
         return (FileSystem { kind: String::new(), identity: String::new(), own_time: None }, String::new());
     };
@@ -35,8 +35,8 @@ fn name_by_mount(mount: &MountInfo) -> String {
 /// The names that the mounts of a file system give it.
 pub(super) fn names_by_mounts(mount: u64) -> impl Iterator<Item = String> {
     let table = mount_table().unwrap_or_default();
-    let met = table.iter().find(|m| u64::try_from(m.mnt_id) == Ok(mount)).cloned();
-    table.into_iter().filter(move |m| met.as_ref().is_some_and(|met| met.majmin == m.majmin)).map(|m| name_by_mount(&m))
+    let own = table.iter().find(|m| u64::try_from(m.mnt_id) == Ok(mount)).cloned();
+    table.into_iter().filter(move |m| own.as_ref().is_some_and(|own| own.majmin == m.majmin)).map(|m| name_by_mount(&m))
 }
 
 /// Describes the file system of an open directory.

@@ -41,8 +41,8 @@ pub(crate) fn describe(_dir: &Path, _mount: u64) -> FileSystem {
     FileSystem { kind: String::new(), identity: String::new(), own_time: None }
 }
 
-/// Whether the file system that a directory lies on has this name, or had it while others of its mounts were there: where
-/// there is no UUID it is named after one of them. Also if nothing is known of it.
+/// Whether the file system that a directory lies on has this identity. Without a UUID it is named after one of its
+/// mounts; then the name of any of them counts. Also true if nothing is known of it.
 #[cfg(target_os = "linux")]
 pub(crate) fn is_known_as(dir: &Path, mount: u64, identity: &str) -> bool {
     let now = describe(dir, mount).identity;

@@ -17,7 +17,6 @@ use fastdiff::terminal::is_harmless;
 
 use self::every::Every;
 use super::super::config::Definition;
-use super::super::format::Format;
 use super::super::placeholders;
 use super::super::state::StateArgs;
 use super::super::{DONE, Failure, Outcome, output_failure, print_message};
@@ -114,14 +113,15 @@ fn refusal(job: &str, reason: &str) -> Failure {
 impl<'a> Schedule<'a> {
     fn new(definition: &Definition, args: &'a JobScheduleArgs) -> Result<Self, String> {
         if definition.command.is_empty() {
-            return Err(match definition.consumer {
-                Format::Duplicati => {
-                    "Duplicati has a scheduler of its own, which asks `fastdiff hook duplicati`: set the interval there, or \
-                     give the job a command (`command` in its definition, `--` in `job add`)"
-                }
-                _ => "it has no command to run; give it one (`command` in its definition, `--` in `job add`)",
-            }
-            .into());
+            let (name, title) = (definition.consumer.name(), definition.consumer.title());
+            return Err(if definition.consumer.has_hook() {
+                format!(
+                    "{title} has a scheduler of its own, which asks `fastdiff hook {name}`: set the interval there, or give the \
+                     job a command (`command` in its definition, `--` in `job add`)"
+                )
+            } else {
+                "it has no command to run; give it one (`command` in its definition, `--` in `job add`)".to_owned()
+            });
         }
         let program = env::current_exe().map_err(|e| format!("the path of this program is unknown: {e}"))?;
         let mut arguments = vec!["run".to_owned(), args.name.clone()];

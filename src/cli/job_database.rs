@@ -1,0 +1,101 @@
+//! The database that a backup program keeps of a job, as an option and as a key of a definition. Today only Duplicati needs
+//! one: this is the only place in the command line that names it, beside its hook.
+
+use std::path::{Path, PathBuf};
+
+use fastdiff::consumers::{Consumer, DatabaseChoice};
+
+use super::Failure;
+
+/// The key in the definition of a job.
+pub(super) const KEY: &str = "duplicati-db";
+
+/// The value that does without.
+const WITHOUT: &str = "none";
+
+/// What to do if it is missing.
+pub(super) const HOW_TO_NAME_IT: &str =
+    "pass --duplicati-db FILE (in a job: duplicati-db), or `none` instead of FILE to take that risk";
+
+/// The examples of `diff`, and what to know before using them.
+#[cfg(feature = "duplicati")]
+pub(super) const EXAMPLE: &str =
+    "\n  fastdiff diff old.snap new.snap --emit duplicati --duplicati-db ~/.config/Duplicati/ABCDEFGHIJ.sqlite";
+#[cfg(not(feature = "duplicati"))]
+pub(super) const EXAMPLE: &str = "";
+
+/// The example of `job add`.
+#[cfg(feature = "duplicati")]
+pub(super) const JOB_EXAMPLE: &str = "\n  fastdiff job add documents ~/Documents --consumer duplicati \\
+      --duplicati-db ~/.config/Duplicati/ABCDEFGHIJ.sqlite";
+#[cfg(not(feature = "duplicati"))]
+pub(super) const JOB_EXAMPLE: &str = "";
+
+/// What `diff --help` says of the list.
+#[cfg(feature = "duplicati")]
+pub(super) const TO_KNOW: &str = "
+
+Duplicati needs version 2.2.0.104 or later. The roots of the snapshots must be exactly the job's sources, and the \
+snapshots must leave out at least what Duplicati's filters leave out (--exclude-caches among them): Duplicati backs up \
+what is listed and does not ask its filters about the folders above. If a list cannot be expressed, nothing is printed \
+and the exit code is 3: then let Duplicati scan by itself.";
+#[cfg(not(feature = "duplicati"))]
+pub(super) const TO_KNOW: &str = "";
+
+#[derive(Default, clap::Args)]
+pub(super) struct DatabaseArgs {
+    /// The job database of Duplicati, which it needs: unchanged files with several stored versions must be listed too.
+    /// Otherwise Duplicati may put another of their versions into the new backup, and does not say so. `none` does
+    /// without, and takes that risk
+    #[cfg(feature = "duplicati")]
+    #[arg(long, value_name = "FILE|none", value_hint = clap::ValueHint::FilePath)]
+    duplicati_db: Option<PathBuf>,
+}
+
+impl DatabaseArgs {
+    #[cfg(feature = "duplicati")]
+    fn given(&self) -> Option<&Path> {
+        self.duplicati_db.as_deref()
+    }
+
+    #[cfg(not(feature = "duplicati"))]
+    #[expect(clippy::unused_self, reason = "there is no such option without Duplicati")]
+    fn given(&self) -> Option<&Path> {
+        None
+    }
+
+    /// What was said of it for a consumer. `whole` makes the path of a file absolute.
+    pub(super) fn choice(
+        &self,
+        consumer: &dyn Consumer,
+        whole: impl FnOnce(&Path) -> Result<PathBuf, Failure>,
+    ) -> Result<DatabaseChoice, Failure> {
+        match self.given() {
+            Some(_) if !consumer.needs_database() => {
+                Err(Failure::Other(format!("--{KEY} is for duplicati only; leave it out for {}", consumer.name())))
+            }
+            given => read(given, whole),
+        }
+    }
+}
+
+/// What a text says.
+pub(super) fn read<E>(
+    given: Option<&Path>,
+    whole: impl FnOnce(&Path) -> Result<PathBuf, E>,
+) -> Result<DatabaseChoice, E> {
+    match given {
+        None => Ok(DatabaseChoice::NotGiven),
+        Some(none) if none == Path::new(WITHOUT) => Ok(DatabaseChoice::Without),
+        Some(file) => Ok(DatabaseChoice::File(whole(file)?)),
+    }
+}
+
+/// The text that says it.
+pub(super) fn shown(choice: &DatabaseChoice) -> Option<&Path> {
+    match choice {
+        DatabaseChoice::NotGiven => None,
+        DatabaseChoice::Without => Some(Path::new(WITHOUT)),
+        DatabaseChoice::File(file) => Some(file),
+    }
+}

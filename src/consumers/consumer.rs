@@ -1,0 +1,332 @@
+//! What every backup program and every form of a list has to say of itself. One file implements it for one program.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use super::forms::TextOptions;
+use super::{Emitted, ListPart, PathStyle, refuse};
+use crate::diff::Diff;
+use crate::{Error, Refusal, Result};
+
+/// A backup program, or a form of the list for people or scripts: who takes a list, and what is true of it.
+///
+/// The methods without a body are what each consumer must say. The others begin with what is usual.
+pub trait Consumer: fmt::Debug + Sync {
+    /// Its name on the command line and in the definition of a job: lower case, no blanks.
+    fn name(&self) -> &'static str;
+
+    /// Its name in a sentence.
+    fn title(&self) -> &'static str {
+        self.name()
+    }
+
+    /// What its list is, or what to know of it: one line of help.
+    fn about(&self) -> &'static str;
+
+    /// The command that takes the whole list. `LIST`, `ROOT` and `DEST` stand for what the user writes there. None for a
+    /// form that no command belongs to.
+    fn command(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// The parts of its list that a command can take as files, the usual one among them.
+    fn parts(&self) -> &'static [ListPart];
+
+    /// The part that is written if none is asked for.
+    fn usual_part(&self) -> ListPart;
+
+    /// Whether each part is a list by itself, which may be asked for alone.
+    fn has_separate_parts(&self) -> bool {
+        true
+    }
+
+    /// Why it has no list of the other parts, for the error about one.
+    fn why_no_other_part(&self) -> &'static str {
+        "it does not delete"
+    }
+
+    /// Whether a rename stands in its list as one. Otherwise it is a removal and an addition.
+    fn knows_renames(&self) -> bool {
+        false
+    }
+
+    /// Whether people read its list, so that it may have colours and a summary.
+    fn is_for_people(&self) -> bool {
+        false
+    }
+
+    /// What its paths are relative to.
+    fn paths(&self) -> PathChoice;
+
+    /// Whether names may end with a newline or with NUL, as the user likes.
+    fn has_nul_choice(&self) -> bool {
+        false
+    }
+
+    /// Whether it keeps a database that its list must be checked against: see [`ListOptions::database`].
+    fn needs_database(&self) -> bool {
+        false
+    }
+
+    /// Whether it starts its backups by itself, and a hook of this program gives it its lists.
+    fn has_hook(&self) -> bool {
+        false
+    }
+
+    /// The exit codes that mean success.
+    fn success_codes(&self) -> &'static [i32] {
+        &[0]
+    }
+
+    /// What it makes of a list without entries.
+    fn empty_list(&self) -> EmptyList {
+        EmptyList::Harmless
+    }
+
+    /// What a full list, one that names everything there is, means to it. `roots` are those of the job.
+    fn full_list(&self, _roots: &[PathBuf]) -> FullList {
+        FullList::Complete
+    }
+
+    /// What is wrong with a command that is to take its list, before anything is read.
+    fn check_command(&self, _command: &CommandLine<'_>) -> Vec<CommandProblem> {
+        Vec::new()
+    }
+
+    /// Writes a part of the list.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] for what its list cannot say, and [`Error::NothingToList`]: both before anything is written. A
+    /// damaged snapshot; what writing gives.
+    fn write(&self, diff: &Diff<'_>, options: &ListOptions, out: &mut dyn Write) -> Result<Emitted>;
+
+    /// Writes several parts, each to its own place.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write). [`Error::NothingToList`] only if no part has an entry.
+    fn write_parts(&self, diff: &Diff<'_>, options: &ListOptions, parts: &mut [PartOutput<'_>]) -> Result<Emitted> {
+        let mut all = Emitted::default();
+        let mut nothing = None;
+        let mut is_empty = true;
+        for PartOutput { part, out } in parts {
+            let mut out = Watched { out, has_written: false };
+            match self.write(diff, &options.clone().with_part(*part), &mut out) {
+                Err(error @ Error::NothingToList { .. }) => nothing = Some(error),
+                written => {
+                    let written = written?;
+                    all.summary = written.summary;
+                    all.notes
+                        .extend(written.notes.into_iter().filter(|note| !all.notes.contains(note)).collect::<Vec<_>>());
+                }
+            }
+            is_empty &= !out.has_written;
+        }
+        match nothing {
+            Some(Error::NothingToList { misread, .. }) if !is_empty => {
+                Err(refuse(self.name(), Refusal::OnlyRemovals { misread }))
+            }
+            Some(nothing) => Err(nothing),
+            None => Ok(all),
+        }
+    }
+}
+
+/// Where a part of a list goes.
+pub struct PartOutput<'o> {
+    /// The part.
+    pub part: ListPart,
+    /// Its place.
+    pub out: &'o mut dyn Write,
+}
+
+impl fmt::Debug for PartOutput<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PartOutput").field("part", &self.part).finish_non_exhaustive()
+    }
+}
+
+/// Notices whether anything is written.
+struct Watched<'o> {
+    out: &'o mut dyn Write,
+    has_written: bool,
+}
+
+impl Write for Watched<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.has_written |= !bytes.is_empty();
+        self.out.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// How a list is to be written. The default is what the consumer takes as a rule.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct ListOptions {
+    /// The part; none for the usual one.
+    pub part: Option<ListPart>,
+    /// End names with NUL, if the consumer leaves the choice.
+    pub nul: bool,
+    /// How paths are written, if the consumer leaves the choice.
+    pub style: PathStyle,
+    /// How the list for people looks.
+    pub text: TextOptions,
+    /// The database of a consumer that needs one.
+    pub database: DatabaseChoice,
+}
+
+impl ListOptions {
+    /// The same for one part.
+    #[must_use]
+    pub fn with_part(mut self, part: ListPart) -> Self {
+        self.part = Some(part);
+        self
+    }
+
+    /// The same with names that NUL ends.
+    #[must_use]
+    pub fn with_nul(mut self, nul: bool) -> Self {
+        self.nul = nul;
+        self
+    }
+
+    /// The same with paths in another style.
+    #[must_use]
+    pub fn with_style(mut self, style: PathStyle) -> Self {
+        self.style = style;
+        self
+    }
+
+    /// The same with another look of the list for people.
+    #[must_use]
+    pub fn with_text(mut self, text: TextOptions) -> Self {
+        self.text = text;
+        self
+    }
+
+    /// The same with the database of the consumer.
+    #[must_use]
+    pub fn with_database(mut self, database: DatabaseChoice) -> Self {
+        self.database = database;
+        self
+    }
+}
+
+/// The database that a consumer keeps of its own backups.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum DatabaseChoice {
+    /// Nothing was said of it: a consumer that needs one refuses its list.
+    #[default]
+    NotGiven,
+    /// Do without it, and take the risk.
+    Without,
+    /// This file.
+    File(PathBuf),
+}
+
+/// What the paths of a list are relative to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PathChoice {
+    /// To whatever the user likes: see [`ListOptions::style`].
+    Any,
+    /// To nothing: they are absolute.
+    Absolute,
+    /// To the root; to `/` if there are several.
+    Relative,
+}
+
+/// What a consumer makes of a list without entries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EmptyList {
+    /// It does nothing, or nothing that harms.
+    Harmless,
+    /// It does something else than nothing: what. It gets no empty list.
+    Misread(&'static str),
+}
+
+/// What a full list means to a consumer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FullList {
+    /// It holds all that the consumer needs.
+    Complete,
+    /// It is not written: without a list the consumer looks at everything by itself.
+    NotWritten,
+    /// It does not name what was deleted. This command makes up for that, once, without a list.
+    Mirror(MirrorCommand),
+    /// It does not name what was deleted: an archive made of it must be unpacked into an empty directory.
+    Unpack,
+}
+
+/// A command that makes a destination equal to the roots without a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MirrorCommand {
+    /// The program and its options, safe for a shell as they are.
+    pub program: &'static str,
+    /// What it reads. If there is nothing here, the command is to be run for each root.
+    pub sources: Vec<PathBuf>,
+    /// What follows the sources: `DEST` stands for the destination.
+    pub destination: &'static str,
+    /// Its option that leaves out what the job leaves out.
+    pub exclude_option: &'static str,
+}
+
+/// A command that is to take a list.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct CommandLine<'c> {
+    /// The program and its arguments, as it gets them but for the files with the lists.
+    pub words: &'c [OsString],
+    /// What relative paths of the list are relative to.
+    pub base: &'c Path,
+    /// Where the command is started.
+    pub current_dir: &'c Path,
+}
+
+impl<'c> CommandLine<'c> {
+    /// A command, what relative paths of its list are relative to, and where it is started.
+    pub fn new(words: &'c [OsString], base: &'c Path, current_dir: &'c Path) -> Self {
+        Self { words, base, current_dir }
+    }
+
+    /// Whether it starts `program`, itself or through another, such as `nice`. What a script or a shell starts cannot be seen.
+    pub fn starts(&self, program: &str) -> bool {
+        self.words.iter().any(|word| Path::new(word).file_name().is_some_and(|name| name == program))
+    }
+
+    /// Whether one of its arguments is the base.
+    pub fn names_base(&self) -> bool {
+        let is_base = |word: &OsString| {
+            let path = crate::path::absolute(Path::new(word), self.current_dir);
+            path == self.base
+                || path.canonicalize().is_ok_and(|path| self.base.canonicalize().is_ok_and(|base| path == base))
+        };
+        self.words.iter().skip(1).any(is_base)
+    }
+}
+
+/// What is wrong with a command that is to take a list.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CommandProblem {
+    /// The program reads the list as relative to its source, and its source is another directory.
+    #[error(
+        "{program} takes the list as relative to its source, which must be {}; no argument of the command is that \
+         directory, and in the destination {program} would delete what it does not find in another one",
+        crate::path::PathExt::shown(.base.as_path())
+    )]
+    OtherSource {
+        /// The program.
+        program: &'static str,
+        /// What its source must be.
+        base: PathBuf,
+    },
+}
