@@ -1,6 +1,7 @@
 //! A consumer of one's own: a list for `zip -@`, which reads one name a line.
 //!
-//! It scans a tree twice and prints the list of what changed in between. Run it with `cargo run --example own_consumer`.
+//! It scans a tree twice and prints the list of what changed in between. Run it with `cargo run --example
+//! own_consumer`.
 
 use std::borrow::Cow;
 use std::error::Error;
@@ -63,8 +64,8 @@ fn spell(path: &[u8]) -> Spelled<'_> {
     Ok(Cow::Borrowed(path))
 }
 
-/// Changes a tree, and returns the list for zip. The tree is so young that a change might leave no trace, so everything in it
-/// is suspect and is listed too.
+/// Changes a tree, and returns the list for zip. The tree is so young that a change might leave no trace, so
+/// everything in it is suspect and is listed too.
 pub(crate) fn list_of_a_changed_tree(new_file: &str) -> Result<String, Box<dyn Error>> {
     let dir = tempfile::tempdir()?;
     let (tree, old, new) = (dir.path().join("tree"), dir.path().join("old.snap"), dir.path().join("new.snap"));

@@ -3,14 +3,14 @@
 //! The way from a tree to a backup has five steps. Each needs only those before it.
 //!
 //! 1. **Scan.** [`scan`] reads the metadata of whole trees in parallel. It writes a snapshot file.
-//! 2. **Snapshot.** [`Snapshot::open`] maps such a file. Opening takes no longer for more entries. [`Snapshot::entries`]
-//!    goes over them, [`Snapshot::verify`] checks every byte.
-//! 3. **Diff.** [`Diff::new`] compares two snapshots of the same roots. [`Diff::changes`] hands out one [`Change`] after the
-//!    other, in the order of the tree.
-//! 4. **Consumers.** A [`Consumer`](consumers::Consumer) writes the changes in the form that a backup program takes, or
-//!    refuses a list that the program would misread. Your own program can be one.
-//! 5. **Jobs.** A [`Job`](jobs::Job) keeps the snapshot of the last successful backup, and moves on only when you say that
-//!    the next one succeeded.
+//! 2. **Snapshot.** [`Snapshot::open`] maps such a file. Opening takes no longer for more entries.
+//!    [`Snapshot::entries`] goes over them, [`Snapshot::verify`] checks every byte.
+//! 3. **Diff.** [`Diff::new`] compares two snapshots of the same roots. [`Diff::changes`] hands out one
+//!    [`Change`] after the other, in the order of the tree.
+//! 4. **Consumers.** A [`Consumer`](consumers::Consumer) writes the changes in the form that a backup program
+//!    takes, or refuses a list that the program would misread. Your own program can be one.
+//! 5. **Jobs.** A [`Job`](jobs::Job) keeps the snapshot of the last successful backup, and moves on only when
+//!    you say that the next one succeeded.
 //!
 //! Two snapshots and their differences:
 //!
@@ -36,31 +36,33 @@
 //! # }
 //! ```
 //!
-//! The directory `examples` of the source has more: `scan_and_diff`, `backup_loop` for jobs, `own_consumer` for a form of
-//! your own.
+//! The directory `examples` of the source has more: `scan_and_diff`, `backup_loop` for jobs, `own_consumer` for
+//! a form of your own.
 //!
 //! # What you have to know
 //!
-//! - A list is complete only if [`ScanOutcome::is_complete`] was true and [`Diff::unknown`] is 0. What could not be read is
-//!   reported as unknown, never as removed.
-//! - Treat a change of kind [`Suspect`](ChangeKind::Suspect) as changed: its file was written so shortly before the older
-//!   snapshot that a later change may have left no trace.
-//! - Replace the older snapshot only after the backup has succeeded. Otherwise the changes that went into a failed backup
-//!   are lost. A job does this for you.
+//! - A list is complete only if [`ScanOutcome::is_complete`] was true and [`Diff::unknown`] is 0. What could
+//!   not be read is reported as unknown, never as removed.
+//! - Treat a change of kind [`Suspect`](ChangeKind::Suspect) as changed: its file was written so shortly before
+//!   the older snapshot that a later change may have left no trace.
+//! - Replace the older snapshot only after the backup has succeeded. Otherwise the changes that went into a
+//!   failed backup are lost. A job does this for you.
 //! - Snapshots are mapped. See [`Snapshot`] for what happens if another program truncates one.
 //!
 //! # Options and errors
 //!
-//! Options are values with public fields: change them on what `new` or `default` gives. They, the outcomes and the enums
-//! are `#[non_exhaustive]`, so that a later version can add to them. Every error is an [`Error`], which says what happened
-//! and to what. The library does not print, does not end the process and keeps no global state. Progress and warnings go
-//! to the [`Monitor`] that you pass.
+//! Options are values with public fields: change them on what `new` or `default` gives. They, the outcomes and
+//! the enums are `#[non_exhaustive]`, so that a later version can add to them. Every error is an [`Error`],
+//! which says what happened and to what. The library does not print, does not end the process and keeps no
+//! global state. Progress and warnings go to the [`Monitor`] that you pass.
 //!
 //! # Cargo features
 //!
 //! - `cli` (default): the program `fastdiff`. The library does not need it.
-//! - `duplicati` (default): the consumer Duplicati, which reads its job database. It builds SQLite and needs a C compiler.
-//! - `serde` (default): `Serialize` for [`Change`], [`Entry`], [`Summary`] and [`Tally`], in the form of the JSON lists.
+//! - `duplicati` (default): the consumer Duplicati, which reads its job database. It builds `SQLite` and needs a
+//!   C compiler.
+//! - `serde` (default): `Serialize` for [`Change`], [`Entry`], [`Summary`] and [`Tally`], in the form of the
+//!   JSON lists.
 //!
 //! With `default-features = false` the library takes at most 70 crates and no C compiler.
 

@@ -71,7 +71,7 @@ impl Kind {
 
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+        f.pad(self.name())
     }
 }
 
@@ -123,17 +123,17 @@ pub struct Stat {
     pub mode: u16,
     /// Number of hard links.
     pub nlink: u32,
-    /// Owner.
+    /// The number of the owner.
     pub uid: u32,
-    /// Group.
+    /// The number of the group.
     pub gid: u32,
     /// Inode number on its file system.
     pub ino: u64,
     /// Size in bytes, as `st_size`.
     pub size: u64,
-    /// Time of the last change of the content.
+    /// Time of the last change of the content. Any program can set it.
     pub mtime: Time,
-    /// Time of the last change of content or metadata.
+    /// Time of the last change of content or metadata. On most file systems no program can set it.
     pub ctime: Time,
     /// A digest of the birth time, 0 if there is none. It tells a reused inode from a renamed
     /// entry. It does not count when two entries are compared.

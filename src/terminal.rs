@@ -1,5 +1,6 @@
-//! Text that is safe for a terminal: names, paths and messages of others, in which no character can command the terminal
-//! or break the line. Each way keeps what its reader needs: a message stays readable, a quoted name can be read back.
+//! Text that is safe for a terminal: names, paths and messages of others, in which no character can command the
+//! terminal or break the line. Each way keeps what its reader needs: a message stays readable, a quoted name can be
+//! read back.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -104,8 +105,8 @@ fn quote_if(name: &[u8], special: impl Fn(u8) -> bool) -> Cow<'_, [u8]> {
     Cow::Owned(quoted)
 }
 
-/// Passes lines on to `out`. Every control character but newline and tab is written as `\u` and four hexadecimal digits,
-/// which means the same character in JSON. Text that is not UTF-8 is written with replacement characters.
+/// Passes lines on to `out`. Every control character but newline and tab is written as `\u` and four hexadecimal
+/// digits, which means the same character in JSON. Text that is not UTF-8 is written with replacement characters.
 #[derive(Debug)]
 pub struct HarmlessLines<W> {
     out: W,

@@ -1,20 +1,74 @@
 //! The text behind the options of `--help` and in the manual pages: examples, tables and notes.
 //!
-//! Lines that begin with a space are examples and tables, whose lines are kept. The others are prose: the source wraps them
-//! anywhere, and the terminal or the page where it ends.
+//! Lines that begin with a space are examples and tables, whose lines are kept. The others are prose: the source
+//! wraps them anywhere, and the terminal or the page where it ends.
 
 use clap::Command;
+
+/// The width that most terminals have at least.
+const WIDTH: usize = 80;
+
+/// A column that begins behind this one holds remarks on an example. Before it, it is the text of a table.
+const LAST_TABLE_COLUMN: usize = 24;
+
+/// A command of an example within [`WIDTH`]: as a shell reads it, the next line goes on behind a backslash. What is in
+/// quotes stays together.
+fn fitted_command(line: &str) -> String {
+    let mut lines = vec![String::new()];
+    let mut word = String::new();
+    for piece in line.split_inclusive(' ') {
+        word.push_str(piece);
+        if word.matches('\'').count() % 2 == 1 {
+            continue;
+        }
+        let is_wide = |line: &String| line.chars().count() + word.trim_end().chars().count() > WIDTH - 2;
+        if lines.last().is_some_and(|line| !line.trim().is_empty() && is_wide(line)) {
+            lines.push("      ".into());
+        }
+        lines.last_mut().into_iter().for_each(|line| line.push_str(&word));
+        word.clear();
+    }
+    lines.join("\\\n") + &word
+}
+
+/// A line of an example or a table within [`WIDTH`]: its last column goes on in the next lines.
+fn fitted(line: &str, is_example: bool) -> String {
+    let begins = line.len() - line.trim_start().len();
+    let gap = line[begins..].find("  ").map(|gap| begins + gap);
+    if line.chars().count() <= WIDTH {
+        return line.to_owned();
+    }
+    let Some(gap) = gap else { return if is_example { fitted_command(line) } else { line.to_owned() } };
+    let column = line.len() - line[gap..].trim_start().len();
+    let (head, text) = line.split_at(column);
+    if column > LAST_TABLE_COLUMN {
+        return format!("{}\n      {text}", head.trim_end());
+    }
+    let mut lines = vec![head.to_owned()];
+    for word in text.split_inclusive(' ') {
+        if lines.last().is_some_and(|line| line.chars().count() + word.trim_end().chars().count() > WIDTH) {
+            lines.push(" ".repeat(column));
+        }
+        lines.last_mut().into_iter().for_each(|line| line.push_str(word));
+    }
+    lines.iter().map(|line| line.trim_end()).collect::<Vec<_>>().join("\n")
+}
 
 /// Joins the lines of each paragraph of prose.
 fn joined(text: &str) -> String {
     let mut all = String::with_capacity(text.len());
-    let mut is_open = false;
+    let (mut is_open, mut is_example) = (false, false);
     for line in text.lines() {
         let is_prose = !line.is_empty() && !line.starts_with(' ');
         if !all.is_empty() {
             all.push(if is_open && is_prose { ' ' } else { '\n' });
         }
-        all.push_str(line);
+        if is_prose {
+            is_example = line == "Examples:";
+            all.push_str(line);
+        } else {
+            all.push_str(&fitted(line, is_example));
+        }
         is_open = is_prose && !line.ends_with(':');
     }
     all
@@ -86,6 +140,25 @@ Some prose that goes on. .And on:
   0  done
 End";
         assert_eq!(joined(TEXT), expected);
+    }
+
+    #[test]
+    fn a_wide_line_goes_on_in_its_last_column() {
+        let words = "word ".repeat(14);
+        let table = fitted(&format!("  refused    {words}end"), false);
+        assert_eq!(table, format!("  refused    {}\n             word end", "word ".repeat(13).trim_end()));
+        let example = fitted(&format!("  fastdiff commit documents --run 12       {words}"), true);
+        assert_eq!(example, format!("  fastdiff commit documents --run 12\n      {words}"));
+    }
+
+    #[test]
+    fn a_wide_command_goes_on_as_a_shell_reads_it() {
+        let options = "--option ".repeat(7);
+        let command = format!("  fastdiff {options}'in quotes' {options}end");
+        let expected =
+            format!("  fastdiff {options}\\\n      'in quotes' {}\\\n      --option end", "--option ".repeat(6));
+        assert_eq!(fitted(&command, true), expected);
+        assert_eq!(fitted(&command, false), command);
     }
 
     #[test]

@@ -15,7 +15,8 @@ Examples:
   fastdiff diff old.snap new.snap                               for people
   fastdiff diff old.snap new.snap --emit name-status -z         for scripts
   fastdiff diff old.snap new.snap --emit json | jq .path
-  fastdiff diff old.snap new.snap --emit tar -o list && tar -c -C ~/Documents --no-recursion --null -T list >changes.tar";
+  fastdiff diff old.snap new.snap --emit tar -o list &&
+      tar -c -C ~/Documents --no-recursion --null -T list >changes.tar";
 
 const LETTERS: &str = "
 

@@ -1,5 +1,5 @@
-//! The database that a backup program keeps of a job, as an option and as a key of a definition. Today only Duplicati needs
-//! one: this is the only place in the command line that names it, beside its hook.
+//! The database that a backup program keeps of a job, as an option and as a key of a definition. Today only Duplicati
+//! needs one: this is the only place in the command line that names it, beside its hook.
 
 use std::path::{Path, PathBuf};
 
@@ -19,8 +19,9 @@ pub(super) const HOW_TO_NAME_IT: &str =
 
 /// The examples of `diff`, and what to know before using them.
 #[cfg(feature = "duplicati")]
-pub(super) const EXAMPLE: &str =
-    "\n  fastdiff diff old.snap new.snap --emit duplicati --duplicati-db ~/.config/Duplicati/ABCDEFGHIJ.sqlite";
+pub(super) const EXAMPLE: &str = "
+  fastdiff diff old.snap new.snap --emit duplicati \\
+      --duplicati-db ~/.config/Duplicati/ABCDEFGHIJ.sqlite";
 #[cfg(not(feature = "duplicati"))]
 pub(super) const EXAMPLE: &str = "";
 

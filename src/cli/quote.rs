@@ -8,8 +8,8 @@ pub(super) fn is_plain(c: char) -> bool {
     c.is_ascii_alphanumeric() || "/._-+,:@".contains(c)
 }
 
-/// A word for a POSIX shell, in single quotes unless it needs none. It adds no backslash, because crons differ in what they
-/// make of one.
+/// A word for a POSIX shell, in single quotes unless it needs none. It adds no backslash, because crons differ in
+/// what they make of one.
 pub(super) fn shell(word: &str) -> Cow<'_, str> {
     if !word.is_empty() && word.chars().all(is_plain) {
         return word.into();
@@ -17,7 +17,8 @@ pub(super) fn shell(word: &str) -> Cow<'_, str> {
     format!("'{}'", word.replace('\'', r#"'"'"'"#)).into()
 }
 
-/// A word for the command interpreter of Windows. A path holds no quote there. A percent sign is doubled, as in a batch file.
+/// A word for the command interpreter of Windows. A path holds no quote there. A percent sign is doubled, as in a
+/// batch file.
 #[cfg(feature = "duplicati")]
 pub(super) fn batch(word: &str) -> String {
     let doubled = word.replace('%', "%%");
@@ -25,8 +26,8 @@ pub(super) fn batch(word: &str) -> String {
     if !doubled.is_empty() && doubled.chars().all(is_plain) { doubled } else { format!("\"{doubled}\"") }
 }
 
-/// Text between two tags. All that is not ASCII becomes a number, so that no code page on the way can change it. Control
-/// characters cannot be written in XML and must not be in it.
+/// Text between two tags. All that is not ASCII becomes a number, so that no code page on the way can change it.
+/// Control characters cannot be written in XML and must not be in it.
 pub(super) fn xml(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {

@@ -25,8 +25,8 @@ pub(super) struct WalkArgs {
     #[arg(long)]
     settle: bool,
 
-    /// Give up on a directory as unknown if the system takes longer than this for one answer (30s, 2min) [default: wait,
-    /// and say so]; needs the native walker
+    /// Give up on a directory as unknown if the system takes longer than this for one answer (30s, 2min) [default:
+    /// wait, and say so]; needs the native walker
     #[arg(long, value_name = "DURATION", value_parser = parse_timeout)]
     pub(super) io_timeout: Option<Duration>,
 }

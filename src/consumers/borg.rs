@@ -1,8 +1,8 @@
 //! `borg`: absolute names, each ended by NUL, for `borg create --paths-from-stdin --paths-delimiter '\0' REPO::NAME`.
 //!
 //! borg does not descend into a listed directory. It reads its list as text, in which each `\r` becomes `\n` (seen with
-//! 1.2.4, with any delimiter): a name with one is refused. The archive holds only what is listed: it shows what changed,
-//! and is not a full restore point.
+//! 1.2.4, with any delimiter): a name with one is refused. The archive holds only what is listed: it shows what
+//! changed, and is not a full restore point.
 
 use std::borrow::Cow;
 use std::io::Write;

@@ -25,8 +25,8 @@ pub trait Consumer: fmt::Debug + Sync {
     /// What its list is, or what to know of it: one line of help.
     fn about(&self) -> &'static str;
 
-    /// The command that takes the whole list. `LIST`, `ROOT` and `DEST` stand for what the user writes there. None for a
-    /// form that no command belongs to.
+    /// The command that takes the whole list. `LIST`, `ROOT` and `DEST` stand for what the user writes there. None for
+    /// a form that no command belongs to.
     fn command(&self) -> Option<&'static str> {
         None
     }
@@ -98,8 +98,8 @@ pub trait Consumer: fmt::Debug + Sync {
     /// Writes a part of the list.
     ///
     /// # Errors
-    /// [`Error::Refused`] for what its list cannot say, and [`Error::NothingToList`]: both before anything is written. A
-    /// damaged snapshot; what writing gives.
+    /// [`Error::Refused`] for what its list cannot say, and [`Error::NothingToList`]: both before anything is written.
+    /// A damaged snapshot; what writing gives.
     fn write(&self, diff: &Diff<'_>, options: &ListOptions, out: &mut dyn Write) -> Result<Emitted>;
 
     /// Writes several parts, each to its own place.
@@ -297,7 +297,8 @@ impl<'c> CommandLine<'c> {
         Self { words, base, current_dir }
     }
 
-    /// Whether it starts `program`, itself or through another, such as `nice`. What a script or a shell starts cannot be seen.
+    /// Whether it starts `program`, itself or through another, such as `nice`. What a script or a shell starts cannot
+    /// be seen.
     pub fn starts(&self, program: &str) -> bool {
         self.words.iter().any(|word| Path::new(word).file_name().is_some_and(|name| name == program))
     }

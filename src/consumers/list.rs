@@ -1,5 +1,5 @@
-//! Lists of paths: which are to be read, which to be deleted, relative to what, and how they stand in the list. Enough to
-//! write a consumer of one's own.
+//! Lists of paths: which are to be read, which to be deleted, relative to what, and how they stand in the list. Enough
+//! to write a consumer of one's own.
 
 use std::borrow::Cow;
 use std::io::Write;
@@ -109,8 +109,8 @@ impl ChangeLists {
         Ok(lists)
     }
 
-    /// What is gone, without what lay below something else that is gone or is not a directory now. And of those, what is not a
-    /// directory now although something below it is gone.
+    /// What is gone, without what lay below something else that is gone or is not a directory now. And of those, what
+    /// is not a directory now although something below it is gone.
     pub fn topmost_deleted(&self) -> (Vec<ListedPath>, Vec<ListedPath>) {
         let mut others = self.changed.iter().filter(|listed| listed.kind != Kind::Dir).peekable();
         // What may hold a path, and whether it is deleted itself.
@@ -134,8 +134,8 @@ impl ChangeLists {
     }
 }
 
-/// The longest path that the system takes (`PATH_MAX` without the NUL). Most programs drop a longer one from a list, and
-/// some do not say so.
+/// The longest path that the system takes (`PATH_MAX` without the NUL). Most programs drop a longer one from a list,
+/// and some do not say so.
 const LONGEST: usize = 4095;
 
 /// How paths stand in a list: absolute and ended by NUL, unless something else is said.
@@ -255,9 +255,9 @@ pub fn asked_part(consumer: &dyn Consumer, part: Option<ListPart>) -> Result<Lis
     Err(refuse(consumer.name(), Refusal::Part { part: part.name(), why }))
 }
 
-/// Adds the other names of each file that has several: only if all of them are listed, they are one file in the copy too. A
-/// renamed directory brings new names for files that did not change otherwise. Costs a pass over the snapshot if a listed
-/// file has several names.
+/// Adds the other names of each file that has several: only if all of them are listed, they are one file in the copy
+/// too. A renamed directory brings new names for files that did not change otherwise. Costs a pass over the snapshot if
+/// a listed file has several names.
 pub(super) fn with_links(diff: &Diff<'_>, listed: &mut Vec<ListedPath>) -> Result<()> {
     let inodes: FxHashSet<u64> = listed.iter().filter_map(|l| l.link).collect();
     if inodes.is_empty() {

@@ -1,10 +1,11 @@
-//! `rclone`: names of files relative to the source, for `rclone sync --files-from-raw LIST SOURCE DEST`. It copies what is
-//! there, deletes what is listed and gone, and leaves everything else alone.
+//! `rclone`: names of files relative to the source, for `rclone sync --files-from-raw LIST SOURCE DEST`. It copies what
+//! is there, deletes what is listed and gone, and leaves everything else alone.
 //!
-//! rclone knows no directories here: it does not make an empty one, and removes one only with the last file in it. Fifos,
-//! sockets and devices it leaves out. Symlinks it skips, follows (`-L`) or stores as text files that end in `.rclonelink`
-//! (`-l`): both names are listed. It ignores names that do not exist, without a word, so each must be spelled as rclone
-//! spells it, which puts printable signs in place of control characters. That was found by running it.
+//! rclone knows no directories here: it does not make an empty one, and removes one only with the last file in it.
+//! Fifos, sockets and devices it leaves out. Symlinks it skips, follows (`-L`) or stores as text files that end in
+//! `.rclonelink` (`-l`): both names are listed. It ignores names that do not exist, without a word, so each must be
+//! spelled as rclone spells it, which puts printable signs in place of control characters. That was found by running
+//! it.
 
 use std::borrow::Cow;
 use std::io::Write;
@@ -75,9 +76,9 @@ impl Consumer for Rclone {
         vec![CommandProblem::OtherSource { program: self.name(), base: command.base.to_owned() }]
     }
 
-    /// Refuses the few names that rclone does not find under any spelling, and a change between directory, file and symlink.
-    /// rclone does not put a file in the place of a directory. Where links are stored as links (`-l`, a local copy) it deletes
-    /// the old name after it made the new one, which is the same name.
+    /// Refuses the few names that rclone does not find under any spelling, and a change between directory, file and
+    /// symlink. rclone does not put a file in the place of a directory. Where links are stored as links (`-l`, a local
+    /// copy) it deletes the old name after it made the new one, which is the same name.
     fn write(&self, diff: &Diff<'_>, options: &ListOptions, out: &mut dyn Write) -> Result<Emitted> {
         let part = asked_part(self, options.part)?;
         let lists = ChangeLists::of(diff)?;
@@ -116,7 +117,8 @@ fn names(lists: &ChangeLists, part: ListPart) -> Vec<ListedPath> {
 }
 
 /// A path as rclone spells it. A control character is its picture (U+2400 and following). Such a picture itself has a
-/// quotation mark (U+201B) before it, except that of NUL, which no name holds. rclone does not find a name with that mark.
+/// quotation mark (U+201B) before it, except that of NUL, which no name holds. rclone does not find a name with that
+/// mark.
 fn spell(path: &[u8]) -> Spelled<'_> {
     if path.split(|b| *b == b'/').any(|name| matches!(name, b"\xef\xbc\x8e" | b"\xef\xbc\x8e\xef\xbc\x8e")) {
         return Err("has a part that is a full-width `.` or `..`, which rclone takes for another name");

@@ -1,8 +1,9 @@
 //! `restic`: absolute names, each ended by NUL, for `restic backup --files-from-raw LIST`.
 //!
-//! restic reads a listed directory with all that lies below it, filters or not. So a directory is listed only if it is new
-//! and empty at this moment. The others lose nothing if something in them is listed: restic stores the directories above
-//! too. The snapshot that restic makes holds only what is listed: it shows what changed, and is not a full restore point.
+//! restic reads a listed directory with all that lies below it, filters or not. So a directory is listed only if it is
+//! new and empty at this moment. The others lose nothing if something in them is listed: restic stores the directories
+//! above too. The snapshot that restic makes holds only what is listed: it shows what changed, and is not a full
+//! restore point.
 
 use std::io::Write;
 

@@ -3,12 +3,13 @@
 //!
 //! - `/`: without it rsync drops a name that begins with `#` or `;`, and does not say so.
 //! - `-I`: what is listed may have changed without its size and mtime.
-//! - `--modify-window=-1`: otherwise rsync leaves the time of a directory, a symlink or a fifo if it is right to the second.
-//! - `--delete-missing-args --force`: rsync deletes what is listed and gone, a whole directory too. Of what is gone only the
-//!   topmost directory is listed.
+//! - `--modify-window=-1`: otherwise rsync leaves the time of a directory, a symlink or a fifo if it is right to the
+//!   second.
+//! - `--delete-missing-args --force`: rsync deletes what is listed and gone, a whole directory too. Of what is gone
+//!   only the topmost directory is listed.
 //!
-//! The directories of what changed are listed too, but not the root: rsync would send all files in it. So the root's own
-//! times, owner and mode are not carried over.
+//! The directories of what changed are listed too, but not the root: rsync would send all files in it. So the root's
+//! own times, owner and mode are not carried over.
 
 use std::io::Write;
 use std::path::PathBuf;

@@ -1,5 +1,5 @@
-//! `tar`: names relative to the root, each ended by NUL, for `tar --create -C ROOT --no-recursion --null -T LIST`, in that
-//! order: `-C` and `--null` must stand before `-T`. The directories of what changed are listed too.
+//! `tar`: names relative to the root, each ended by NUL, for `tar --create -C ROOT --no-recursion --null -T LIST`, in
+//! that order: `-C` and `--null` must stand before `-T`. The directories of what changed are listed too.
 //!
 //! A list cannot delete. What must be gone before the archive is unpacked over the last state is a list of its own, for
 //! `xargs -0 -r rm -rf --`: the topmost of what was removed, everything that has another kind now, and what is not a

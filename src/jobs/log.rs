@@ -20,6 +20,7 @@ const LONGEST: u64 = 2 << 20;
 /// What a run found.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
+#[non_exhaustive]
 pub struct RunCounts {
     /// Entries in the tree.
     pub entries: u64,
@@ -91,6 +92,7 @@ pub struct RunResult {
 
 /// A run in the log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct LoggedRun {
     /// Its number.
     pub run: u64,

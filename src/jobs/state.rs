@@ -21,6 +21,7 @@ pub type RunNote = BTreeMap<String, String>;
 /// A run that left a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct RunRecord {
     /// The number of the run.
     pub run: u64,
@@ -52,6 +53,7 @@ pub struct RunRecord {
 /// A file with the paths that unsuccessful runs listed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Unconfirmed {
     /// The name of the file in the job's directory.
     pub file: String,
@@ -62,6 +64,7 @@ pub struct Unconfirmed {
 /// The state of a job.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct JobState {
     /// The machine that it belongs to.
     pub machine: String,

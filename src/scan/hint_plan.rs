@@ -13,7 +13,7 @@ use crate::metadata::Time;
 use crate::monitor::Monitor;
 use crate::path::{to_bytes, to_path};
 use crate::snapshot::{Snapshot, WalkerKind};
-use crate::sources::{self, BaseFacts, HintsProblem, RootNames};
+use crate::sources::{self, BaseFacts, HintsProblem, RootNames, SourceAnswer};
 use crate::walk::HintFilter;
 use crate::{Cause, Result, Warning};
 
@@ -50,13 +50,12 @@ pub(super) struct HintPlan {
 }
 
 impl HintPlan {
-    /// Reads hints, and uses them if they prove that they are complete.
+    /// Uses the answer of a source if it proves that it is complete. `trust` takes the caller's word for that.
     ///
     /// # Errors
-    /// [`Error::Hints`](crate::Error::Hints) for hints that cannot be read; a damaged base.
-    pub(super) fn prepare(source: &HintsSource, context: &HintContext<'_>) -> Result<Self> {
+    /// A damaged base.
+    pub(super) fn prepare(mut answer: SourceAnswer, trust: bool, context: &HintContext<'_>) -> Result<Self> {
         let HintContext { options, walker, base, roots, .. } = *context;
-        let mut answer = sources::read(&source.bytes, &source.name, roots)?;
         let mut plan = Self {
             used: HintsUse::ClockKept,
             hint_filter: None,
@@ -71,7 +70,7 @@ impl HintPlan {
             (Err(HintsProblem::OnlyClock), _) => return Ok(plan),
             (Err(problem), _) if !problem.can_be_trusted() => Some(problem),
             (_, Some(_)) if walker == WalkerKind::Portable => Some(HintsProblem::PortableWalker),
-            (Err(problem), _) if !source.trust => Some(problem),
+            (Err(problem), _) if !trust => Some(problem),
             _ => None,
         };
         if let Some(problem) = problem {

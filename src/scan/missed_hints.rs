@@ -20,7 +20,8 @@ pub(super) struct HintFindings {
     pub(super) missed: u64,
     /// The paths of the first of them.
     pub(super) first_missed: Vec<Vec<u8>>,
-    /// The inodes of files with several names that changed, came or went; true if the walk saw a name that the base has.
+    /// The inodes of files with several names that changed, came or went; true if the walk saw a name that the base
+    /// has.
     pub(super) linked: FxHashMap<u64, bool>,
     /// A hint names something below a symlink.
     pub(super) through_symlink: bool,

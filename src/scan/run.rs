@@ -14,6 +14,7 @@ use crate::filter::Filter;
 use crate::metadata::Time;
 use crate::monitor::Monitor;
 use crate::snapshot::{BuiltDir, Device, Header, Meta, Snapshot, WalkerKind};
+use crate::sources;
 use crate::sys::clock;
 use crate::sys::durable::AtomicFile;
 use crate::walk::{self, Devices, FinishedRoot, WalkDevice, WalkPlan};
@@ -86,6 +87,8 @@ impl<'a> ScanRun<'a> {
 
     /// Where the walk has to read, if there are hints.
     pub(super) fn plan_hints(&self) -> Result<Option<HintPlan>> {
+        let Some(source) = &self.options.hints else { return Ok(None) };
+        let answer = sources::read(&source.bytes, &source.name, &self.roots.names)?;
         let context = HintContext {
             options: self.options,
             walker: self.walker,
@@ -94,7 +97,7 @@ impl<'a> ScanRun<'a> {
             unhinted: [&self.own.paths, &self.mount_points],
             boundary: self.boundary,
         };
-        self.options.hints.as_ref().map(|source| HintPlan::prepare(source, &context)).transpose()
+        HintPlan::prepare(answer, source.trust, &context).map(Some)
     }
 
     /// Walks the tree; once more if the hints turn out not to be enough.

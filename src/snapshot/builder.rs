@@ -16,11 +16,17 @@ use super::spill::{BlockStore, Spill, StoredBlock};
 use crate::metadata::{DeviceNumber, Flags};
 use crate::{Error, Result};
 
+/// Which record of a builder: its shard, and its number there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct RecordId {
+    pub(super) shard: u32,
+    pub(super) number: u32,
+}
+
 /// A finished directory: what its parent needs to know of it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BuiltDir {
-    pub(super) shard: u32,
-    pub(super) place: u32,
+    pub(super) record: RecordId,
     pub(crate) digest: Digest,
     /// Number of directories of the subtree, including this one.
     pub(crate) subtree: u32,
@@ -37,7 +43,7 @@ pub(crate) struct BuiltDir {
 #[derive(Debug)]
 pub(super) enum Content {
     /// Read by this scan: its block and its child directories in name order.
-    Read { block: StoredBlock, subdirs: Box<[(u32, u32)]>, digest: Digest, flags: Flags, subtree: u32 },
+    Read { block: StoredBlock, subdirs: Box<[RecordId]>, digest: Digest, flags: Flags, subtree: u32 },
     /// The same as this row of the base, with all that lies below it.
     InBase(u32),
 }
@@ -84,19 +90,14 @@ pub(crate) struct Builder<'b> {
 impl Shard {
     /// Adds a row of the base.
     pub(super) fn add_base_row(&mut self, number: u32, row: u32, summary: Row, counts: Counts) -> BuiltDir {
-        let place = self.records.len() as u32;
+        let record = RecordId { shard: number, number: self.records.len() as u32 };
         self.records.push(DirRecord { device: None, content: Content::InBase(row) });
         let Row { digest, subtree, flags } = summary;
-        BuiltDir { shard: number, place, digest, subtree, flags, counts, counted_from: None, base_row: Some(row) }
+        BuiltDir { record, digest, subtree, flags, counts, counted_from: None, base_row: Some(row) }
     }
 }
 
 impl BuiltDir {
-    /// Which record it is.
-    pub(super) fn place(&self) -> (u32, u32) {
-        (self.shard, self.place)
-    }
-
     /// The same directory after `added` more entries became racy.
     pub(super) fn with_racy(mut self, digest: Digest, flags: Flags, added: u64) -> Self {
         self.counts.racy += added;
@@ -186,15 +187,15 @@ impl<'b> Builder<'b> {
         }
         let Shard { records, store, scratch, .. } = shard;
         let (content, finished) = self.store(store, scratch, flags, subdirs);
-        let place = records.len() as u32;
+        let record = RecordId { shard: number as u32, number: records.len() as u32 };
         records.push(DirRecord { device, content });
         if scratch.capacity() > LARGE {
             *scratch = Vec::new();
         }
-        BuiltDir { shard: number as u32, place, counts, counted_from, ..finished }
+        BuiltDir { record, counts, counted_from, ..finished }
     }
 
-    /// Stores the block of a directory that is not in the base. The caller sets place and counts.
+    /// Stores the block of a directory that is not in the base. The caller sets record and counts.
     pub(super) fn store(
         &self,
         store: &mut BlockStore,
@@ -212,10 +213,10 @@ impl<'b> Builder<'b> {
                 StoredBlock::default()
             }
         };
-        let places = subdirs.iter().map(BuiltDir::place).collect();
-        let content = Content::Read { block, subdirs: places, digest, flags, subtree };
+        let records = subdirs.iter().map(|s| s.record).collect();
+        let content = Content::Read { block, subdirs: records, digest, flags, subtree };
         let (counts, counted_from, base_row) = (Counts::default(), None, None);
-        (content, BuiltDir { shard: 0, place: 0, digest, subtree, flags, counts, counted_from, base_row })
+        (content, BuiltDir { record: RecordId::default(), digest, subtree, flags, counts, counted_from, base_row })
     }
 
     /// The row of the base, if it is undamaged and has this block and these child directories.

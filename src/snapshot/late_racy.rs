@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use super::block::{Block, Child, encode};
-use super::builder::{Builder, BuiltDir, Content, Shard};
+use super::builder::{Builder, BuiltDir, Content, DirRecord, RecordId, Shard};
 use super::digest::{Digest, directory_digest};
 use super::index::Row;
 use super::spill::Spill;
@@ -58,11 +58,11 @@ impl Builder<'_> {
         let (base, output) = (self.base, self.output().to_owned());
         let (shards, spill) = self.shards_and_spill();
         let mut flagger = LateFlagger { shards, spill, output: &output, buffer: Vec::new(), is_racy };
-        let mut stack = vec![(top.place(), 0)];
+        let mut stack = vec![(top.record, 0)];
         // The child directories that are done and whose parents are not.
         let mut done: Vec<LateSummary> = Vec::new();
-        while let Some(((shard, place), next)) = stack.last_mut() {
-            match &flagger.shards[*shard as usize].records[*place as usize].content {
+        while let Some((id, next)) = stack.last_mut() {
+            match &record(&flagger.shards, *id).content {
                 Content::Read { subdirs, .. } => {
                     if let Some(&sub) = subdirs.get(*next) {
                         *next += 1;
@@ -70,7 +70,7 @@ impl Builder<'_> {
                         continue;
                     }
                     let below = done.split_off(done.len() - subdirs.len());
-                    done.push(flagger.directory((*shard, *place), &below)?);
+                    done.push(flagger.directory(*id, &below)?);
                 }
                 Content::InBase(row) => {
                     if let Some(base) = base {
@@ -97,9 +97,9 @@ struct LateFlagger<'a, F> {
 
 impl<F: Fn(DeviceNumber, &Child<'_>) -> bool> LateFlagger<'_, F> {
     /// Flags the entries of one directory and replaces its block. `below` is what became of its child directories.
-    fn directory(&mut self, (shard, place): (u32, u32), below: &[LateSummary]) -> Result<LateSummary> {
-        let (shard, place) = (shard as usize, place as usize);
-        let record = &self.shards[shard].records[place];
+    fn directory(&mut self, id: RecordId, below: &[LateSummary]) -> Result<LateSummary> {
+        let (shard, number) = (id.shard as usize, id.number as usize);
+        let record = record(&self.shards, id);
         let Content::Read { block, subdirs, subtree, .. } = &record.content else {
             return Ok(LateSummary::default());
         };
@@ -123,7 +123,7 @@ impl<F: Fn(DeviceNumber, &Child<'_>) -> bool> LateFlagger<'_, F> {
         let digest = directory_digest(&new_block, below.iter().map(|s| (s.digest, s.subtree, s.flags.bits())));
         let stored = self.shards[shard].store.add(&new_block, self.spill).context("write", self.output)?;
         if let Content::Read { block, digest: old_digest, flags: old_flags, .. } =
-            &mut self.shards[shard].records[place].content
+            &mut self.shards[shard].records[number].content
         {
             (*block, *old_digest, *old_flags) = (stored, digest, flags);
         }
@@ -131,10 +131,14 @@ impl<F: Fn(DeviceNumber, &Child<'_>) -> bool> LateFlagger<'_, F> {
     }
 }
 
+fn record<'a>(shards: &'a [&mut Shard], id: RecordId) -> &'a DirRecord {
+    &shards[id.shard as usize].records[id.number as usize]
+}
+
 /// The children of a block, each with the number of the device that it lies on.
 fn children<'a>(
     block: &'a [u8],
-    subdirs: &'a [(u32, u32)],
+    subdirs: &'a [RecordId],
     own_device: Option<DeviceNumber>,
     shards: &'a [&mut Shard],
 ) -> impl Iterator<Item = (Child<'a>, Option<DeviceNumber>)> {
@@ -144,7 +148,7 @@ fn children<'a>(
     names
         .map(move |child| {
             let sub = if child.kind() == Kind::Dir { subdirs.next() } else { None };
-            let device = sub.and_then(|(shard, place)| shards[*shard as usize].records[*place as usize].device);
+            let device = sub.and_then(|id| record(shards, *id).device);
             (child, device.or(own_device))
         })
         .collect::<Vec<_>>()

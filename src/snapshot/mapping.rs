@@ -41,11 +41,11 @@ pub(super) fn open_regular(path: &Path) -> Result<File> {
         return Err(problem("a directory"));
     }
     if !kind.is_file() {
-        return Err(problem("not a regular file"));
+        return Err(problem("a special file"));
     }
     let file = options.open(path).context("open snapshot", path)?;
     if !file.metadata().context("open snapshot", path)?.is_file() {
-        return Err(problem("not a regular file"));
+        return Err(problem("a special file"));
     }
     Ok(file)
 }

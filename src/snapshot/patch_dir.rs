@@ -4,7 +4,7 @@
 use std::sync::PoisonError;
 
 use super::block::{Block, Child};
-use super::builder::{Builder, BuiltDir, DirRecord, Shard};
+use super::builder::{Builder, BuiltDir, DirRecord, RecordId, Shard};
 use super::counting::child_counts;
 use super::header::Counts;
 use super::listing::Listing;
@@ -91,8 +91,8 @@ impl Builder<'_> {
         let flags = subdirs.iter().fold(own, |all, s| all | s.flags);
         let Shard { records, store, .. } = &mut *shard;
         let (content, finished) = self.store(store, block, flags, subdirs);
-        let place = records.len() as u32;
+        let record = RecordId { shard: number as u32, number: records.len() as u32 };
         records.push(DirRecord { device: Some(device), content });
-        Ok(Some(BuiltDir { shard: number as u32, place, counts, counted_from: Some(row), ..finished }))
+        Ok(Some(BuiltDir { record, counts, counted_from: Some(row), ..finished }))
     }
 }

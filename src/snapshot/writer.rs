@@ -7,7 +7,7 @@ use std::sync::PoisonError;
 
 use rustc_hash::FxHashMap;
 
-use super::builder::{Builder, BuiltDir, Content, DirRecord, Shard};
+use super::builder::{Builder, BuiltDir, Content, DirRecord, RecordId, Shard};
 use super::digest::digest;
 use super::header::{HEADER_LEN, Header};
 use super::index::{Index, Row};
@@ -165,12 +165,12 @@ impl SnapshotOutput<'_> {
         devices: &[Device],
         base: Option<&Snapshot>,
     ) -> Result<()> {
-        let open = |(shard, place): (u32, u32), parent_device| {
-            let shard = &shards[shard as usize];
-            OpenRecord { store: &shard.store, record: &shard.records[place as usize], next: 0, parent_device }
+        let open = |id: RecordId, parent_device| {
+            let shard = &shards[id.shard as usize];
+            OpenRecord { store: &shard.store, record: &shard.records[id.number as usize], next: 0, parent_device }
         };
         let mut buffer = Vec::new();
-        let mut stack = vec![open(top.place(), None)];
+        let mut stack = vec![open(top.record, None)];
         while let Some(last) = stack.last_mut() {
             match &last.record.content {
                 Content::InBase(row) => {

@@ -177,7 +177,8 @@ fn paths_of_any_depth_are_taken() {
 proptest! {
     #[test]
     fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200), json: bool) {
-        let bytes = if json { [b"{\"clock\":\"c:1:1:1:1\",\"files\":[\"", &bytes[..], b"\"]}"].concat() } else { bytes };
+        let start = b"{\"clock\":\"c:1:1:1:1\",\"files\":[\"";
+        let bytes = if json { [start, &bytes[..], b"\"]}"].concat() } else { bytes };
         let _ = read(&bytes, Path::new("hints"), &roots(&["/r"]));
     }
 
@@ -186,7 +187,8 @@ proptest! {
         paths in proptest::collection::vec(("[ab](/[ab]){0,3}", any::<bool>()), 0..8),
         asked in "[ab](/[ab]){0,3}",
     ) {
-        let lines: Vec<_> = paths.iter().map(|(path, whole)| format!("{path}{}\n", if *whole { "/" } else { "" })).collect();
+        let line = |(path, whole): &(String, bool)| format!("{path}{}\n", if *whole { "/" } else { "" });
+        let lines: Vec<_> = paths.iter().map(line).collect();
         let lines = lines.concat();
         let hints = parse(&lines, &["/r"]).expect("hints");
         let is_read = paths.iter().any(|(path, _)| *path == asked);

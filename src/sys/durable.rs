@@ -149,7 +149,7 @@ fn sync_directory(_directory: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Creates a temporary file and locks it, so that a clean-up can tell it from a dead one.
+/// Creates a temporary file and locks it, so that a clean-up can distinguish it from a dead one.
 fn create_locked(destination: &Path, access: Access) -> io::Result<NamedTempFile> {
     let prefix = temporary_prefix(destination);
     let mut builder = tempfile::Builder::new();
@@ -173,8 +173,8 @@ fn create_locked(destination: &Path, access: Access) -> io::Result<NamedTempFile
     }
 }
 
-/// The system's error without the name of the temporary file, which helps nobody. The tempfile crate keeps the code only
-/// in the text.
+/// The system's error without the name of the temporary file, which helps nobody. The tempfile crate keeps the code
+/// only in the text.
 fn bare(error: io::Error) -> io::Error {
     let text = error.to_string();
     let code = text.rsplit_once("(os error ").and_then(|(_, rest)| rest.split(')').next()?.parse().ok());

@@ -2,8 +2,8 @@
 
 use xxhash_rust::xxh3::xxh3_128;
 
-/// A name for this machine that outlives reboots: derived from its machine ID, or from its host name if it has none. The
-/// ID itself must not be shown to others.
+/// A name for this machine that outlives reboots: derived from its machine ID, or from its host name if it has none.
+/// The ID itself must not be shown to others.
 pub(crate) fn identity() -> String {
     let id = ["/etc/machine-id", "/var/lib/dbus/machine-id"].into_iter().find_map(|file| {
         let id = std::fs::read_to_string(file).ok()?;

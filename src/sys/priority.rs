@@ -2,8 +2,8 @@
 
 use std::io;
 
-/// Gives the calling thread, and the threads and processes that it starts from now on, the lowest CPU priority (nice 19).
-/// Call it before there are other threads.
+/// Gives the calling thread, and the threads and processes that it starts from now on, the lowest CPU priority (nice
+/// 19). Call it before there are other threads.
 #[cfg(unix)]
 pub fn lower_cpu_priority() -> io::Result<()> {
     Ok(rustix::process::setpriority_process(None, 19)?)
@@ -15,8 +15,9 @@ pub fn lower_cpu_priority() -> io::Result<()> {
     Err(io::Error::from(io::ErrorKind::Unsupported))
 }
 
-/// Gives the calling thread, and the threads and processes that it starts from now on, the I/O class "idle": their requests
-/// are served when nobody else has any, if the disk's scheduler supports it. Call it before there are other threads.
+/// Gives the calling thread, and the threads and processes that it starts from now on, the I/O class "idle": their
+/// requests are served when nobody else has any, if the disk's scheduler supports it. Call it before there are other
+/// threads.
 #[cfg(target_os = "linux")]
 #[expect(unsafe_code, reason = "neither rustix nor libc has a function for this system call")]
 pub fn lower_io_priority() -> io::Result<()> {

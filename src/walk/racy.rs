@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::metadata::{Stat, Time};
 use crate::sys::clock;
 
-/// Never shorter by default than the coarsest stamps known (FAT: two seconds).
+/// Never shorter by default than the coarsest stamps (FAT: two seconds).
 const SHORTEST: Duration = Duration::from_secs(2);
 
 /// How long the kernel's write-back takes to begin, if the system does not say.
@@ -65,8 +65,8 @@ fn latest(stamp: Time) -> Time {
     stamp.saturating_add(granule(stamp).saturating_sub(Duration::from_nanos(1)))
 }
 
-/// The second rule, for file systems whose clock cannot be asked. It was at least as late there as the newest stamp that
-/// the walk saw. An entry is racy if its stamp may be from the time of the walk, however far the clocks differ.
+/// The second rule, for file systems whose clock cannot be asked. It was at least as late there as the newest stamp
+/// that the walk saw. An entry is racy if its stamp may be from the time of the walk, however far the clocks differ.
 /// (borg's rule for its files cache, widened by how long the walk took.)
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct NewestRule {

@@ -1,5 +1,5 @@
-//! The file system of the tests' own behaves like any other as long as no fault is set: else the attacks with it
-//! would prove nothing.
+//! The tests' own file system behaves like any other as long as no fault is set. Otherwise attacks with it would prove
+//! nothing.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;

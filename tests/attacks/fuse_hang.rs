@@ -1,4 +1,4 @@
-//! A run ends, or says what it waits for: calls that get no answer until the test gives it.
+//! Calls hang until the test lets them return. A run ends, or says what it waits for.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, ExitStatus, Stdio};
@@ -10,7 +10,7 @@ use super::report::{Attack, Promise, times};
 use crate::testenv::TestEnv;
 use crate::testenv::faultfs::{Fault, FaultFs, Phase, SECOND, Stamps};
 
-/// For what has to happen soon, on a busy machine too.
+/// The limit for what has to happen soon, also on a busy machine.
 const SOON: Duration = Duration::from_secs(30);
 
 const CALLS: [(&str, Phase); 5] = [
@@ -58,8 +58,7 @@ impl Hanging {
         true
     }
 
-    /// Everything that was said, and how it ended; what hung has to be released before. A run that does not end
-    /// all the same is killed.
+    /// Everything that was said, and how it ended. Release what hangs before. A run that does not end is killed.
     fn finish(mut self) -> (String, ExitStatus) {
         let released = Instant::now();
         let status = loop {
@@ -90,7 +89,7 @@ fn snap<'a>(output: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     [&["snap", "tree", "-o", output, "--io-timeout", "1s", "--racy-window", "0"], more].concat()
 }
 
-/// What a list says of a snapshot with hung places, against the one before.
+/// Checks the list of a snapshot with hung places against the one before.
 fn is_unknown_and_not_removed(env: &TestEnv, old: &str, new: &str, unknown: &[&str]) -> Result<(), String> {
     let list = env.changes_with(old, new, &[]);
     let right = list.code == Some(3)
@@ -121,10 +120,10 @@ fn a_call_that_hangs_is_given_up_and_the_rest_is_on_disk() {
             attack.check(whole && still_hung && warned && status.code() == Some(3), || {
                 format!("{path}, {phase:?}: on disk {whole}, hung {still_hung}, {status}: {said}")
             });
-            // Nothing of what is not below the directory that hangs may be missing.
+            // Nothing outside of the hung directory may be missing.
             let shown = env.run(["show", "new.snap"]).stdout;
             attack.check(["a/sub/file", "b/file", "z/deep/sub/file"].iter().all(|p| shown.contains(p)), || shown);
-            // What could not be asked has its true difference afterwards.
+            // The entries that were unknown show their true difference afterwards.
             env.write("tree/hung/new", "");
             env.run(["snap", "tree", "-o", "again.snap", "-q", "--racy-window", "0"]).success();
             let list = env.changes_with("new.snap", "again.snap", &[]);
@@ -170,7 +169,7 @@ fn a_whole_file_system_that_hangs_takes_no_longer_the_more_directories_it_has() 
         }
         env.write("tree/local/file", "");
         env.run(["snap", "tree", "-o", "old.snap", "-q", "--racy-window", "0"]).success();
-        // The mount point itself is answered; each directory in it hangs.
+        // The mount point itself answers; each directory in it hangs.
         for number in 0..60 {
             fs.set(number.to_string(), Phase::Opendir, Fault::Hang);
         }
@@ -233,7 +232,7 @@ fn what_hangs_is_named_also_without_a_timeout() {
 }
 
 #[test]
-fn the_test_file_system_hangs_and_is_taken_down_all_the_same() {
+fn a_test_file_system_that_hangs_can_be_taken_down() {
     let env = TestEnv::new();
     let mut hung = Vec::new();
     {

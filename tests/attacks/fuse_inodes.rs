@@ -21,7 +21,7 @@ fn snap(env: &TestEnv, output: &str, walker: &str) {
     assert_eq!(run.success(), "");
 }
 
-/// The list without what is only suspect.
+/// The list without suspects.
 fn changes(env: &TestEnv, more: &[&str]) -> (Run, String) {
     let run = env.changes_with("a.snap", "b.snap", more);
     let lines = run.stdout.split_inclusive('\n').filter(|line| !line.starts_with("S ")).collect();
@@ -32,7 +32,7 @@ fn warns(run: &Run) -> bool {
     run.stderr.lines().any(|line| line.contains("inode"))
 }
 
-/// Changes some files; returns the list that has to come of it.
+/// Changes some files; returns the list that is expected.
 fn edit(env: &TestEnv, number: u32) -> String {
     let mut draws = Draws::of(number);
     let mut at = || draws.draw(0..240_usize);
@@ -64,7 +64,7 @@ fn only_what_changed(walker: &str, what: &'static str) {
         let (run, list) = changes(&env, &["--no-renames"]);
         attack.check(list == expected, || format!("try {number}: {list}, not {expected}"));
         attack.check(warns(&run), || format!("no warning: {}", run.stderr));
-        // With renames the same: none was renamed, whatever numbers are used again.
+        // With renames, too: nothing was renamed, even if numbers are used again.
         let (_, list) = changes(&env, &[]);
         attack.check(list == expected, || format!("try {number}, renames: {list}, not {expected}"));
     }

@@ -13,12 +13,12 @@ const WALKERS: [&str; 2] = ["native", "portable"];
 const GRANULARITIES: [Duration; 4] =
     [Duration::from_nanos(1), Duration::from_millis(10), Duration::from_secs(1), Duration::from_secs(2)];
 
-/// One try: write, snapshot with a rewrite behind its back, snapshot. Whether the rewrite left no trace in the
+/// One try: write, snapshot with a rewrite during the walk, snapshot. Returns whether the rewrite left no trace in the
 /// stamps.
 fn rewritten_behind(stamps: Stamps, walker: &str, more: &[&str], restores: bool) -> Option<Result<bool, String>> {
     let env = TestEnv::new();
     let fs = FaultFs::mount(&env, "tree", stamps)?;
-    // Older by the file system's own clock than anything that can be racy.
+    // By the file system's own clock, older than anything that can be racy.
     fs.set_stamps(Stamps { skew: stamps.skew - 86_400 * SECOND, ..stamps });
     for name in ["dir/old", "old"] {
         env.write(format!("tree/{name}"), "");
@@ -39,8 +39,8 @@ fn rewritten_behind(stamps: Stamps, walker: &str, more: &[&str], restores: bool)
     Some(if told { Ok(hidden) } else { Err(format!("{stamps:?}, {walker}, {more:?}, hidden {hidden}: {list:?}")) })
 }
 
-/// Tries all granularities at one difference of the clocks. What the stamps hide is counted: if they hid nothing,
-/// nothing was tried.
+/// Tries all granularities at one difference of the clocks. Counts what the stamps hide: if that is nothing, nothing
+/// was tried.
 fn at_skews(what: &'static str, skews: &[i128], more: &[&str]) {
     let mut attack = Attack::on(Promise::NoChangeMissed, what);
     let mut hidden = 0;
@@ -96,7 +96,7 @@ fn a_later_stamp_elsewhere_does_not_hide_a_rewrite_at_the_end_of_a_tick() {
             let behind = Stamps { granularity: Duration::from_secs(seconds), skew: -7200 * SECOND, keeps_ctime: true };
             let Some(fs) = FaultFs::mount(&env, "tree", behind) else { return attack.skipped() };
             env.write("tree/dir/later", "-----");
-            // Long enough for the walk to come to the file, short enough to wait for its end.
+            // Long enough for the walk to reach the file, short enough to wait for its end.
             fs.set_stamps(behind.ending_in(Duration::from_millis(150)));
             env.write("tree/dir/file", "first");
             fs.rewrite_behind("dir/file", true, Some("dir/later"));

@@ -1,4 +1,4 @@
-//! Attacks on the fourth promise: hints narrow a scan only as far as they prove that nothing else changed.
+//! Attacks on the fourth promise: hints are used only as far as they prove that nothing else changed.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -8,11 +8,11 @@ use super::draw::Random;
 use super::report::{Attack, Promise, times};
 use crate::testenv::{TestEnv, on_disk, shown, tree_of_many_files};
 
-/// Something happens to a random entry; what a watcher would tell of it.
+/// Changes a random entry; returns the hints that a watcher would give.
 fn edit(env: &TestEnv, draw: &mut Random, number: u32) -> Vec<String> {
     let dir = format!("{}", draw.below(40));
     let file = format!("{dir}/{}", draw.below(10));
-    // It may have been moved away, and is made anew then.
+    // If it was moved away, it is created again.
     let mut told = if env.path(format!("tree/{dir}")).exists() { Vec::new() } else { vec![dir.clone()] };
     told.extend(match draw.below(6) {
         0 => {
@@ -62,7 +62,7 @@ fn forty() -> TestEnv {
 }
 
 #[test]
-fn a_chain_of_narrowed_scans_is_the_tree() {
+fn a_chain_of_scans_with_hints_is_the_tree() {
     let env = forty();
     let mut attack = Attack::on(Promise::HintsAreProved, "a chain of narrowed scans, overlays among them");
     let mut draw = Random(4);
@@ -93,7 +93,7 @@ fn a_chain_of_narrowed_scans_is_the_tree() {
 }
 
 #[test]
-fn a_list_that_lacks_a_change_is_found_out_and_not_relied_on() {
+fn a_list_that_lacks_a_change_is_found_out_and_not_used() {
     let env = forty();
     let mut attack = Attack::on(Promise::HintsAreProved, "a lost hint, audited");
     let mut draw = Random(5);
@@ -101,7 +101,7 @@ fn a_list_that_lacks_a_change_is_found_out_and_not_relied_on() {
         env.snap("old.snap");
         let mut text = statement(&env, "old.snap");
         writeln!(text, "{}", draw.below(40)).unwrap();
-        // A change of a file tells nobody of it but a look at the file.
+        // A change of a file shows only in the file itself.
         let lost = format!("{}/9", draw.below(40));
         env.write(format!("tree/{lost}"), vec![b'y'; 60 + round as usize]);
         env.write("hints", text.clone());
@@ -132,12 +132,12 @@ fn hints_cut_or_damaged_anywhere_never_hide_a_change() {
         if draw.below(2) == 0 {
             bytes.truncate(at);
         } else if at < whole.find('\n').unwrap() {
-            // Of the statement; another name is another hint, which nobody can tell from a true one.
+            // In the statement. Another name would be another hint, which looks like a true one.
             bytes[at] ^= 1 << draw.below(7);
         }
         fs::write(env.path("hints"), &bytes).unwrap();
         if bytes.ends_with(b"\n") && bytes.len() < whole.len() {
-            // A shorter list that is whole in itself.
+            // A shorter list with nothing cut.
             continue;
         }
         let run = env.snap_with("new.snap", &["--base", "old.snap", "--hints", "hints", "--audit", "0"]);

@@ -1,4 +1,4 @@
-//! `snap --base`: what a base may be, and that it changes nothing where everything can be read.
+//! `snap --base`: what a base may be, and that it changes nothing if everything can be read.
 
 use crate::testenv::{TestEnv, on_disk, shown};
 
@@ -19,7 +19,7 @@ fn a_base_changes_nothing_where_everything_can_be_read() {
     }
 }
 
-/// The stamps of the directory that holds the one with the marker stay as they are.
+/// The times of the directory that holds the one with the marker do not change.
 #[test]
 fn what_a_marker_left_out_is_there_again_without_it_and_gone_with_it() {
     let tag = "Signature: 8a477f597d28d172789f06886806bc55";
@@ -34,7 +34,7 @@ fn what_a_marker_left_out_is_there_again_without_it_and_gone_with_it() {
         let mark = |is_marked: bool, is_top_marked: bool| {
             for (marker, is_marked) in [(&below, is_marked), (&at_top, is_top_marked)] {
                 if !is_marked && env.path(marker).exists() {
-                    // Either it goes, or it says nothing any more.
+                    // It is removed, or it is not a valid marker any more.
                     if content.is_empty() { env.remove(marker) } else { drop(env.write(marker, "empty")) }
                 } else if is_marked {
                     env.write(marker, content);
@@ -121,7 +121,7 @@ fn a_base_that_cannot_be_used_is_an_error() {
         ("text", "snapshot text: is not a fastdiff snapshot"),
         ("empty", "snapshot empty: is empty"),
         ("tree", "snapshot tree: is a directory"),
-        ("fifo", "snapshot fifo: is not a regular file"),
+        ("fifo", "snapshot fifo: is a special file, not a snapshot file"),
         ("-", "cannot come from standard input"),
     ] {
         let error = env.run(["snap", "tree", "-o", "a.snap", "--base", base]).failure(2);

@@ -1,5 +1,5 @@
-//! `snap --hints`: what a hint says little of (several names, other file systems, directories that were away) is looked at all the
-//! same.
+//! `snap --hints`: places about which hints say little (files with several names, other file systems, directories that
+//! were moved away and back) are read anyway.
 
 use crate::testenv::{TestEnv, shown, skip};
 
@@ -13,7 +13,7 @@ fn hint(env: &TestEnv, base: &str, paths: &[&str]) {
     env.write("hints", lines.concat());
 }
 
-/// A scan by hints holds what one without holds.
+/// A scan with hints gives the same as one without.
 #[track_caller]
 fn is_as_full(env: &TestEnv, base: &str, args: &[&str]) {
     env.settle();
@@ -29,7 +29,7 @@ fn is_as_full(env: &TestEnv, base: &str, args: &[&str]) {
 }
 
 #[test]
-fn a_file_that_got_another_name_since_is_looked_at_under_its_first() {
+fn a_file_that_got_another_name_since_is_read_under_its_first() {
     let env = TestEnv::new();
     env.write("tree/d1/a", "1");
     env.dir("tree/d2");
@@ -37,7 +37,7 @@ fn a_file_that_got_another_name_since_is_looked_at_under_its_first() {
     env.hard_link("tree/d1/a", "tree/d2/b");
     hint(&env, "0.snap", &["d2/b", "d2"]);
     is_as_full(&env, "0.snap", &[]);
-    // The narrowed one knows of both.
+    // The scan with hints has both.
     env.rename("narrow.snap", "1.snap");
     env.write("tree/d2/b", "22");
     hint(&env, "1.snap", &["d2/b"]);
@@ -57,7 +57,7 @@ fn a_name_that_is_left_out_leads_to_one_that_is_not() {
     env.write("tree/tmp/a", "22");
     hint(&env, "0.snap", &["tmp/a"]);
     is_as_full(&env, "0.snap", &args);
-    // And a link that was made there.
+    // And a link that was created there.
     env.hard_link("tree/e/b", "tree/cache/b");
     env.write("tree/cache/b", "22");
     hint(&env, "0.snap", &["tmp/a", "cache/b"]);
@@ -65,7 +65,7 @@ fn a_name_that_is_left_out_leads_to_one_that_is_not() {
 }
 
 #[test]
-fn what_was_carried_over_is_looked_at_as_a_whole_when_it_can_be_read_again() {
+fn what_was_carried_over_is_read_whole_when_it_can_be_read_again() {
     let env = TestEnv::new();
     env.write("tree/d/sub/file", "1");
     env.write("tree/e/file", "1");
@@ -84,7 +84,7 @@ fn what_was_carried_over_is_looked_at_as_a_whole_when_it_can_be_read_again() {
 }
 
 #[test]
-fn a_directory_that_was_away_is_looked_at_as_a_whole() {
+fn a_directory_that_was_moved_away_and_back_is_read_whole() {
     let env = TestEnv::new();
     for dir in ["d", "e"] {
         env.write(format!("tree/{dir}/x/file"), "1");
@@ -132,7 +132,7 @@ fn a_hint_below_a_symlink_is_not_believed() {
 }
 
 #[test]
-fn an_audit_that_finds_a_changed_directory_tells_of_the_lost_hint() {
+fn an_audit_that_finds_a_changed_directory_reports_the_lost_hint() {
     let env = TestEnv::new();
     env.write("tree/a/d/file", "1");
     env.snap("0.snap");
@@ -145,7 +145,7 @@ fn an_audit_that_finds_a_changed_directory_tells_of_the_lost_hint() {
 }
 
 #[test]
-fn what_is_mounted_or_was_is_looked_at_by_whatever_name_the_root_goes() {
+fn mount_points_are_read_by_whatever_name_the_root_is_given() {
     let env = TestEnv::new();
     env.symlink("tree", "link");
     env.write("tree/d/m/under", "1");
@@ -219,7 +219,7 @@ fn what_an_overlay_needs_is_not_replaced_by_it() {
     let error = env.snap_with("full.snap", &["--base", "over.snap"]).failure(2);
     assert!(error.contains("full.snap: is needed by the base; name another file"), "{error}");
     assert_eq!(env.changes("full.snap", "over.snap"), "M 3/file\n");
-    // One that lies beside the overlay under the base's name, and is something else, is passed over.
+    // Another file beside the overlay that has the base's name is ignored.
     env.dir("moved");
     env.rename("over.snap", "moved/over.snap");
     env.write("moved/full.snap", "no snapshot");

@@ -1,4 +1,4 @@
-//! `snap --hints`, `--audit` and `--overlay`: what is looked at, what is proved, what is needed.
+//! `snap --hints`, `--audit` and `--overlay`: what is read, what is proved, what is needed.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -20,7 +20,7 @@ fn info(env: &TestEnv, snap: &str, key: &str) -> String {
     json[key].as_str().unwrap_or_default().to_owned()
 }
 
-/// Hints that prove themselves for a base.
+/// Hints that prove that they are complete since a base began.
 fn hints(env: &TestEnv, base: &str, paths: &[&str]) {
     let mut text = format!("# complete since base {}\n", info(env, base, "identity"));
     for path in paths {
@@ -30,7 +30,7 @@ fn hints(env: &TestEnv, base: &str, paths: &[&str]) {
 }
 
 #[test]
-fn only_what_is_hinted_at_is_looked_at() {
+fn only_what_hints_name_is_read() {
     let env = twenty();
     env.write("tree/03/sub/file", "22");
     env.write("tree/04/sub/file", "22");
@@ -148,7 +148,7 @@ fn a_lost_hint_is_found_by_the_audit_within_the_number_of_runs_that_its_share_sa
 }
 
 #[test]
-fn directories_on_the_way_tell_of_lost_hints_by_themselves() {
+fn directories_on_the_way_show_lost_hints() {
     let env = twenty();
     env.write("tree/13/new", "");
     env.write("tree/13/sub/file", "22");
@@ -159,7 +159,7 @@ fn directories_on_the_way_tell_of_lost_hints_by_themselves() {
 }
 
 #[test]
-fn what_happens_after_the_end_of_the_hints_is_no_lost_hint() {
+fn a_change_after_the_end_of_the_hints_is_not_a_lost_hint() {
     let env = twenty();
     let until = info(&env, "base.snap", "finished");
     env.write("hints", format!("# complete since base {} until {until}\n", info(&env, "base.snap", "identity")));
@@ -177,10 +177,10 @@ fn what_happens_after_the_end_of_the_hints_is_no_lost_hint() {
 }
 
 #[test]
-fn what_was_racy_in_the_base_is_looked_at_without_a_hint() {
+fn what_was_racy_in_the_base_is_read_without_a_hint() {
     let env = twenty();
     env.write("tree/07/sub/file", "22");
-    // With a window in which all of it is young.
+    // The window is so long that all of it is young.
     env.run(["snap", "tree", "-o", "base.snap", "-q", "--racy-window", "1h"]).success();
     env.write("tree/07/sub/file", "333");
     hints(&env, "base.snap", &[]);
@@ -208,7 +208,7 @@ fn an_overlay_is_small_and_stands_for_the_whole() {
     assert!(len("second.snap") * 5 < len("base.snap"), "{} / {}", len("second.snap"), len("base.snap"));
     assert!(info(&env, "second.snap", "overlay_of").ends_with("base.snap"), "never an overlay over an overlay");
     env.run(["verify", "second.snap", "-q"]).success();
-    // The one between is not needed, the base is.
+    // The snapshot between is not needed, the base is.
     env.remove("first.snap");
     assert_eq!(env.changes("base.snap", "second.snap"), "M 03/sub/file\nM 07/sub\nA 07/sub/new\n");
     env.dir("moved");
@@ -225,7 +225,7 @@ fn an_overlay_is_small_and_stands_for_the_whole() {
     env.snap("moved/base.snap");
     let error = env.run(["diff", "moved/base.snap", "moved/second.snap"]).failure(2);
     assert!(error.contains("the snapshot below it is another one now"), "{error}");
-    // As a base it can be read no more either.
+    // As a base it cannot be read either.
     env.snap_with("third.snap", &["--base", "moved/second.snap"]).failure(2);
 }
 
@@ -242,7 +242,7 @@ fn an_overlay_that_would_be_large_or_lose_its_base_is_written_whole() {
     let run = env.snap_with("third.snap", &["--base", "new.snap", "--overlay"]);
     assert_eq!(run.code, Some(0));
     assert!(info(&env, "third.snap", "overlay_of").ends_with("new.snap"));
-    // Over the file that the base of the base lies in: nothing could be compared with the base then.
+    // If it replaced the file of the base's own base, nothing could be compared with the base.
     env.snap_with("new.snap", &["--base", "third.snap", "--overlay"]).failure(2);
     assert_eq!(env.changes("new.snap", "third.snap"), "");
 }
@@ -264,16 +264,16 @@ fn a_file_changed_under_one_of_its_names_is_listed_under_all() {
 }
 
 #[test]
-fn the_answers_of_the_real_watchman_narrow_a_scan() {
+fn the_answers_of_the_real_watchman_are_used_as_hints() {
     if !std::path::Path::new("/usr/bin/watchman").exists() {
         return skip("watchman is not installed");
     }
     let env = twenty();
-    // Its own server, of which nothing is left behind.
+    // A server of its own, so that nothing is left behind.
     let watchman = |dir: &str, command: &str| {
         env.dir(dir);
         let own = ["sockname", "statefile", "logfile", "pidfile"].map(|file| format!("--{file}=$PWD/{dir}/{file}"));
-        // The server keeps what it was started with open.
+        // The server keeps open what it was started with.
         let script = format!(
             "watchman {} {command} >{dir}/out 2>&1 </dev/null; code=$?; cat {dir}/out; exit $code",
             own.join(" ")
@@ -295,7 +295,7 @@ fn the_answers_of_the_real_watchman_narrow_a_scan() {
     let run = env.snap_with("new.snap", &["--base", "base.snap", "--hints", "answer", "--audit", "0"]);
     assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{}", String::from_utf8_lossy(&env.read("answer")));
     assert!(shown(&env, "new.snap") == on_disk(&env.path("tree")));
-    // The server began anew: its clock proves nothing.
+    // The server was restarted: its clock proves nothing.
     watchman("wm", "shutdown-server").success();
     // The old one may take a while to go.
     watchman("anew", "watch $PWD/tree").success();

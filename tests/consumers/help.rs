@@ -1,5 +1,9 @@
 //! The commands that `fastdiff diff --help` and the other help texts name are run as they stand there.
 
+use std::path::Path;
+
+use fastdiff::consumers::{self, Consumer, ListPart};
+
 use super::{program, script, shown};
 use crate::testenv::TestEnv;
 
@@ -40,9 +44,15 @@ fn files(env: &TestEnv, root: &str) -> Vec<(Vec<u8>, Vec<u8>)> {
     all.map(|(path, is)| (path, is.content)).collect()
 }
 
+/// The programs in whose help a command stands that takes this part.
+fn with_a_command(part: ListPart) -> Vec<&'static str> {
+    let programs = consumers::PROGRAMS.iter().filter(|program| program.command().is_some());
+    programs.filter(|program| program.usual_part() == part).map(|program| program.name()).collect()
+}
+
 #[test]
 fn what_is_said_of_mirrors_makes_one() {
-    for name in ["rsync", "rclone"] {
+    for name in with_a_command(ListPart::All) {
         if program(name).is_none() {
             continue;
         }
@@ -56,11 +66,13 @@ fn what_is_said_of_mirrors_makes_one() {
 
 #[test]
 fn what_is_said_of_archives_makes_one_of_what_changed() {
-    for (name, before, after, back) in [
+    let commands = [
         ("restic", "restic init -q -r repo && export RESTIC_REPOSITORY=repo", "", "restic restore latest --target out"),
         ("borg", "borg init -e none repo", "repo::a <LIST", "mkdir out && cd out && borg extract ../repo::a"),
         ("tar", "true", ">x.tar", "mkdir out && tar -x -f x.tar -C out"),
-    ] {
+    ];
+    assert_eq!(commands.map(|(name, ..)| name).to_vec(), with_a_command(ListPart::Changed));
+    for (name, before, after, back) in commands {
         if program(name).is_none() {
             continue;
         }
@@ -80,7 +92,7 @@ fn the_example_of_tar_runs_as_it_stands_there() {
     if program("tar").is_none() {
         return;
     }
-    let help = help(&["diff"]);
+    let help = help(&["diff"]).replace("\\ ", "");
     let (_, rest) = help.split_once("fastdiff diff old.snap new.snap --emit tar").unwrap();
     let end = rest.find(">changes.tar").unwrap() + ">changes.tar".len();
     let env = changed("tar");
@@ -96,5 +108,24 @@ fn every_help_text_names_the_same_options_of_rsync() {
         let text = help(command).replace("\\ ", "");
         let expected = said.replace("LIST", list);
         assert!(text.contains(&expected), "{command:?}: {expected}\n{text}");
+    }
+}
+
+#[test]
+fn each_program_of_the_table_has_a_page_and_stands_in_the_help_and_among_the_keys_of_a_job() {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+    let jobs = std::fs::read_to_string(docs.join("jobs.md")).unwrap();
+    let row = jobs.lines().find(|line| line.starts_with("| `consumer` |")).unwrap();
+    let diff = help(&["diff"]);
+    for consumer in consumers::all() {
+        let name = consumer.name();
+        assert!(diff.contains(&format!("- {name}: ")), "{name} is not in diff --help");
+        assert!(row.contains(&format!("`{name}`")), "{name} is not in docs/jobs.md: {row}");
+        assert_eq!(consumers::find(name).map(Consumer::name), Some(name));
+        assert!(consumer.parts().contains(&consumer.usual_part()), "{name} lacks its usual part");
+    }
+    for program in consumers::PROGRAMS {
+        let page = docs.join(program.name()).with_extension("md");
+        assert!(page.exists(), "{} has no page", program.name());
     }
 }

@@ -151,7 +151,7 @@ fn a_database_that_was_made_anew_or_put_back_scans_once() {
         row.time -= 5_000;
     }
     hooked.write_database();
-    once(&mut hooked, "made anew, put back from a copy, or comes from another machine");
+    once(&mut hooked, "recreated, restored from a copy, or comes from another machine");
     // A copy from before the last run: what that stored is not in it.
     let mut hooked = Hooked::new().going();
     hooked.round().listed();

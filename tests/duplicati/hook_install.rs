@@ -71,7 +71,7 @@ fn a_file_that_is_not_its_own_stays() {
     let hooked = Hooked::new();
     hooked.env.write("script.sh", "#!/bin/sh\necho mine\n");
     let message = install(&hooked, "script.sh", &[]).failure(2);
-    assert!(message.contains("[ROOT]/script.sh is there, and was not written by this command"), "{message}");
+    assert!(message.contains("[ROOT]/script.sh exists, and this command did not write it"), "{message}");
     assert_eq!(hooked.env.read("script.sh"), b"#!/bin/sh\necho mine\n");
     hooked.env.dir("directory");
     install(&hooked, "directory", &[]).failure(2);

@@ -42,7 +42,7 @@ fn a_list_that_would_keep_a_later_script_from_starting_is_not_printed() {
     }
     hooked.variables.insert("run_script_after", "/some/script".into());
     let told = hooked.before();
-    assert!(told.refused().contains("could not start the script that is to follow"), "{:?}", told.log);
+    assert!(told.refused().contains("could not start the script that follows"), "{:?}", told.log);
     hooked.variables.remove("run_script_after");
     let told = hooked.before();
     assert!(told.log.iter().any(|line| line.contains("longer than one argument may be")), "{:?}", told.log);
@@ -81,8 +81,8 @@ fn a_database_that_cannot_be_read_is_said() {
     let foreign = hooked.env.path("foreign.sqlite");
     Connection::open(&foreign).unwrap().execute_batch("CREATE TABLE t (x)").unwrap();
     for (bytes, reason) in [
-        (noise, "is encrypted or is no SQLite file"),
-        (b"text ".repeat(1000), "is encrypted or is no SQLite file"),
+        (noise, "is encrypted or is not an SQLite file"),
+        (b"text ".repeat(1000), "is encrypted or is not an SQLite file"),
         (std::fs::read(foreign).unwrap(), "no such table"),
         (Vec::new(), "no such table"),
     ] {

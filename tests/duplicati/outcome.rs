@@ -174,7 +174,7 @@ fn another_database_is_noticed() {
         for operation in &mut runs.records.operations[row..] {
             operation.time += 1000;
         }
-        let expected = if row == 0 { "made anew" } else { "" };
+        let expected = if row == 0 { "recreated" } else { "" };
         match runs.settle(&note) {
             Settled::Abort(why) => assert!(why.contains(expected), "{why}"),
             // Only the run itself has another time, which nobody knew before.
@@ -191,7 +191,7 @@ fn another_database_is_noticed() {
         newest: note.newest.map(|row| fastdiff::consumers::duplicati::JobRow { id: row.id + 50, ..row }),
         ..note
     };
-    assert!(runs.aborted(&unknown).contains("made anew"));
+    assert!(runs.aborted(&unknown).contains("recreated"));
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! A scan that is narrowed by hints comes to what a full one does, if the hints name every change as a watcher does: an
-//! entry that came, went or changed, of a moved directory only itself, of a file with several names only one of them.
+//! A scan with hints equals a full one if the hints name every change as a watcher does: each entry that came, went or
+//! changed; of a moved directory only itself; of a file with several names only one of them.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -25,8 +25,8 @@ fn since(base: &Snapshot) -> Vec<u8> {
     format!("# complete since base {}\0", hex(&base.header().identity)).into_bytes()
 }
 
-/// What a watcher tells: the paths at which something changed, less what follows from others. Of the names of one
-/// file it tells the first or the last.
+/// The hints of a watcher: the paths at which something changed, less what follows from others. Of the names of one
+/// file it names the first or the last.
 fn watched(before: &Model, after: &Model, first: bool) -> BTreeSet<Vec<u8>> {
     let is_directory = |stat: &fastdiff::Stat| stat.kind() == fastdiff::Kind::Dir;
     let differs = |path: &Vec<u8>| before.get(path) != after.get(path);
@@ -35,7 +35,7 @@ fn watched(before: &Model, after: &Model, first: bool) -> BTreeSet<Vec<u8>> {
         (Some(before), Some(after)) => before.ino != after.ino,
         _ => true,
     };
-    // Below what came, went or was replaced nothing is told.
+    // It names nothing below an entry that came, went or was replaced.
     let told: Vec<_> =
         paths.iter().filter(|path| !ancestors(path).any(|a| paths.contains(a) && arrived(a))).cloned().collect();
     paths = told.into_iter().collect();
@@ -70,7 +70,7 @@ proptest! {
     #![proptest_config(cases(80))]
 
     #[test]
-    fn a_scan_narrowed_by_what_a_watcher_tells_comes_to_what_a_full_one_does(
+    fn a_scan_with_the_hints_of_a_watcher_equals_a_full_one(
         made in making(any_name(), true),
         rounds in proptest::collection::vec((changing(any_name(), true, 4), any::<bool>(), any::<bool>()), 1..5),
         audit in proptest::sample::select(&[0.0, 5.0, 30.0][..]),

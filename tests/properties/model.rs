@@ -47,7 +47,7 @@ fn stat(m: &fs::Metadata) -> Stat {
     stat
 }
 
-/// A stat as the model knows it.
+/// A stat of the crate as the model holds it.
 pub(crate) fn without_birth(mut stat: Stat) -> Stat {
     stat.birth = 0;
     stat

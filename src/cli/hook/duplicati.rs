@@ -1,5 +1,5 @@
-//! `fastdiff hook duplicati`: the script that Duplicati runs before a backup. It learns what became of the last run, walks, and
-//! prints the two options; or nothing but the reason, and Duplicati scans.
+//! `fastdiff hook duplicati`: what Duplicati's script calls before a backup. It finds out whether the last run
+//! succeeded, walks, and prints the two options. Or it prints only a reason, and Duplicati scans.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -24,12 +24,11 @@ use super::{voice, words};
 
 const AFTER_HELP: &str = "\
 Duplicati calls this through the script that `fastdiff hook install duplicati` writes; docs/duplicati.md is the guide.
-It prints --changed-files and --deleted-files where that is safe, and otherwise nothing but the reason: then Duplicati scans
-everything. It speaks in LOG:INFO lines on standard output, which are in Duplicati's log of the run, and the exit code is 0; with
---skip-idle it is 77 if nothing changed, of which the script makes the 1 at which Duplicati skips the backup: with 1 ends also what
-could not be started.";
+If it is safe, it prints --changed-files and --deleted-files. Otherwise it prints only the reason, and Duplicati scans \
+everything. It writes LOG:INFO lines to standard output, which appear in Duplicati's log of the run. The exit code is 0. \
+With --skip-idle it is 77 if nothing changed: the script turns that into 1, and Duplicati skips the backup.";
 
-/// So much of Duplicati's time limit is left for what comes after the list.
+/// This much of Duplicati's time limit is left for what comes after the list.
 const MARGIN: Duration = Duration::from_secs(5);
 
 /// Print the change list for the backup that Duplicati is about to make.
@@ -67,10 +66,10 @@ fn said(failure: Failure) -> String {
     }
 }
 
-/// The exit code of `--skip-idle` where nothing changed: one that no shell, loader or interpreter ends with.
+/// The exit code of `--skip-idle` if nothing changed: no shell, loader or interpreter ends with it.
 pub(super) const IDLE: u8 = 77;
 
-/// What Duplicati is told.
+/// The answer to Duplicati.
 struct Answer {
     what: What,
     run: u64,
@@ -82,9 +81,9 @@ struct Answer {
 enum What {
     /// To take this list.
     List(Vec<u8>),
-    /// To scan everything: why. The snapshot is kept for that.
+    /// To scan everything, and why. The snapshot is kept for that scan.
     Scan(String),
-    /// That there is nothing to do.
+    /// There is nothing to do.
     Skip,
 }
 
@@ -127,7 +126,7 @@ pub(super) fn run(args: &HookDuplicatiArgs) -> u8 {
     }
 }
 
-/// The time is over, and whoever watches it may not have said so yet.
+/// The time is over, and the thread that watches it may not have said so yet.
 fn too_late(limit: Duration) -> u8 {
     if voice::take() {
         voice::say_too_late(limit);
@@ -138,7 +137,7 @@ fn too_late(limit: Duration) -> u8 {
     DONE
 }
 
-/// Somebody else has the word, and ends the program.
+/// The other thread speaks, and ends the program.
 fn wait_for_the_end() {
     std::thread::park_timeout(MARGIN);
 }
@@ -150,8 +149,8 @@ struct Held {
 }
 
 fn give(Answer { what, run, note, walked }: Answer, job: &Held) -> u8 {
-    // A row of the job database has whole seconds: that of a run which is started after this has a later one than that of any
-    // run which read something before the walk had ended.
+    // The job database has whole seconds. A run that starts after this wait has a later second than any run that read
+    // something before the walk had ended.
     let since = wait_for_another_second(walked);
     if !voice::take() {
         wait_for_the_end();
@@ -165,7 +164,7 @@ fn give(Answer { what, run, note, walked }: Answer, job: &Held) -> u8 {
         voice::write(&[]);
         return IDLE;
     }
-    // Written before the list is: a list that nobody knows of would be taken for a full scan.
+    // The note comes before the list: without it the run would be taken for a full scan.
     let note = HookNote { since: Some(since), listed: matches!(what, What::List(_)), ..note };
     let noted = job.locked.annotate(Some(run), note.to_map()).map_err(|e| e.to_string());
     let has_arrived = match noted.and_then(|()| if let What::Scan(why) = &what { Err(why.clone()) } else { Ok(()) }) {
@@ -175,20 +174,20 @@ fn give(Answer { what, run, note, walked }: Answer, job: &Held) -> u8 {
             voice::write(&[])
         }
     };
-    // Half a list is worse than none: the script passes nothing on then.
+    // Half a list is worse than none: with this code the script passes nothing on.
     if has_arrived { DONE } else { FAILED }
 }
 
-/// Waits until the clock shows another second than `then`, if it does not yet; the first one, in Unix time.
+/// Waits until the clock shows a later second than `then`. Returns the first such second, in Unix time.
 fn wait_for_another_second(then: SystemTime) -> i64 {
     let next = then.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()) + 1;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    // Of a clock that was set back meanwhile nothing is waited for: that run is not taken for a success then.
+    // If the clock was set back meanwhile, it does not wait for it: that run does not count as a success then.
     std::thread::sleep(Duration::from_secs(next).saturating_sub(now).min(Duration::from_secs(1)));
     next.cast_signed()
 }
 
-/// What to tell Duplicati, or why there is no list.
+/// The answer to Duplicati, or why there is no list.
 fn answer(args: &HookDuplicatiArgs, settings: &Settings, until: Instant) -> Result<(Answer, Held), String> {
     let (definition, job) = args.state.job(&args.job).map_err(said)?;
     let consumer = definition.consumer.name();
@@ -226,7 +225,7 @@ fn answer(args: &HookDuplicatiArgs, settings: &Settings, until: Instant) -> Resu
     Ok((Answer { what, run: started.run, note, walked }, held))
 }
 
-/// What Duplicati is told after a walk, or why it is to scan.
+/// The answer after a walk, or why Duplicati must scan.
 fn what(
     args: &HookDuplicatiArgs,
     settings: &Settings,
@@ -246,7 +245,7 @@ fn what(
         other => other.to_string(),
     })?;
     if list.is_long && settings.has_later_script() {
-        return Err("the list is so long that Duplicati could not start the script that is to follow the backup: remove run-script-after and run-script-post-backup from its options".into());
+        return Err("the list is so long that Duplicati could not start the script that follows the backup: remove run-script-after and run-script-post-backup from its options".into());
     }
     if args.skip_idle && list.is_idle && is_clean && started.is_complete() {
         return Ok(What::Skip);
@@ -254,7 +253,7 @@ fn what(
     let mut bytes = Vec::new();
     list.write(&mut bytes).map_err(|e| e.to_string())?;
     report(&list, started);
-    // What a failed run stored is not known: a file may look as it did then and be another.
+    // It is unknown what a failed run stored: a file may look as it did then and have other content.
     if (list.needs_reading || !is_clean) && !settings.disables_filetime_check() {
         voice::say(
             "a file may have changed without a sign that Duplicati looks for: this run has --disable-filetime-check",
@@ -274,8 +273,8 @@ fn open(file: Option<&Path>) -> Result<Option<JobDatabase>, String> {
     }
 }
 
-/// Commits what is pending if the run that it was for succeeded, and forgets it otherwise: whatever happens until the next
-/// call, nobody must take another run for that one. The note of a run that did not succeed.
+/// Commits the pending snapshot if its run succeeded, and drops it otherwise, so that no later run is taken for that
+/// one. Returns the note of a run that did not succeed.
 fn outcome(
     held: &Held,
     settings: &Settings,
@@ -284,7 +283,7 @@ fn outcome(
 ) -> Result<Option<HookNote>, String> {
     let told = |e: Error| e.to_string();
     let state = match held.locked.state() {
-        // What is wrong with it is said by whoever begins.
+        // The next run reports what is wrong with it.
         Err(Error::Job { .. }) | Ok(None) => return Ok(None),
         other => other.map_err(told)?,
     };
@@ -315,7 +314,7 @@ fn outcome(
     }
 }
 
-/// The note of this run, why its list has to be a full one, and whether the newest version is that of the baseline.
+/// The note of this run, why it must be a full scan, and whether the newest version is that of the baseline.
 fn gate(
     held: &Held,
     before: Option<&HookNote>,
@@ -336,7 +335,7 @@ fn gate(
     Ok((now, full, is_newest))
 }
 
-/// Walks. Where the comparison is refused a full scan follows, before which the snapshot was taken: it is kept for that.
+/// Walks. If the comparison is refused, a full scan follows, and the snapshot is kept for that.
 fn begin(locked: &LockedJob, mut request: RunRequest, until: Instant) -> Result<StartedRun, String> {
     let monitor = DeadlineMonitor { until, unread: Mutex::new(None) };
     let started = match locked.begin(&request, &monitor) {
@@ -356,10 +355,10 @@ fn begin(locked: &LockedJob, mut request: RunRequest, until: Instant) -> Result<
     Ok(started)
 }
 
-/// Says how much is listed, and what there is to know of it.
+/// Reports how much is listed, and what to know about it.
 fn report(list: &DuplicatiList, started: &StartedRun) {
     if list.is_idle {
-        voice::say("nothing changed; a file is listed all the same, since an empty list would be a full scan");
+        voice::say("nothing changed; one file is listed anyway, because an empty list would be a full scan");
     } else {
         let seen = started.seen();
         voice::say(format_args!(

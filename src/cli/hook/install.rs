@@ -1,4 +1,4 @@
-//! `fastdiff hook install`: write the script that a backup program is pointed at.
+//! `fastdiff hook install`: write the script that a backup program calls.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -26,7 +26,7 @@ Examples:
 
 Do this as the user that Duplicati runs as. docs/duplicati.md is the guide.";
 
-/// Longer than this, Duplicati has to be told to wait.
+/// If the hook may take longer, Duplicati must be told to wait longer.
 const USUAL_LIMIT: Duration = Duration::from_secs(55);
 
 /// Write the script that a backup program is to call.
@@ -89,9 +89,8 @@ fn duplicati(args: &HookInstallDuplicatiArgs) -> Outcome {
         )));
     }
     let config = from_here(args.state.config()?.path())?;
-    let program = std::env::current_exe().map_err(|e| {
-        Failure::Other(format!("cannot find out where fastdiff itself lies, which the script has to say: {e}"))
-    })?;
+    let program = std::env::current_exe()
+        .map_err(|e| Failure::Other(format!("cannot find the path of fastdiff itself, which the script needs: {e}")))?;
     in_a_script(&program)?;
     let is_batch = args.windows || cfg!(windows);
     let call =
@@ -122,10 +121,10 @@ fn duplicati(args: &HookInstallDuplicatiArgs) -> Outcome {
 fn in_a_script(path: &Path) -> Result<String, Failure> {
     let fine = path.to_str().filter(|text| is_harmless(text));
     fine.map(str::to_owned)
-        .ok_or_else(|| Failure::Other(format!("{} cannot stand in a script; rename it", path.shown())))
+        .ok_or_else(|| Failure::Other(format!("{} cannot be written into a script; rename it", path.shown())))
 }
 
-/// Everything is said in full: Duplicati may have another home and another environment.
+/// All paths are absolute: Duplicati may have another home and another environment.
 fn arguments(args: &HookInstallDuplicatiArgs, config: &Path, state: &Path) -> Result<Vec<String>, Failure> {
     let mut words = vec!["--job".to_owned(), args.job.clone(), "--config".to_owned(), in_a_script(config)?];
     words.extend(["--state-dir".to_owned(), in_a_script(state)?]);
@@ -147,7 +146,7 @@ fn from_here(path: &Path) -> Result<PathBuf, Failure> {
     Ok(absolute(path, &current))
 }
 
-/// Writes the script whole or not at all, and over nothing but a script of ours.
+/// Writes the script whole or not at all. It replaces only a script that this command wrote.
 fn write(script: &Path, text: &str) -> Result<(), Failure> {
     let failed = |e: std::io::Error| Failure::Other(format!("cannot write {}: {e}", script.shown()));
     match fs::symlink_metadata(script) {
@@ -158,7 +157,7 @@ fn write(script: &Path, text: &str) -> Result<(), Failure> {
                 && fs::read(script).is_ok_and(|bytes| bytes.windows(MARK.len()).any(|part| part == MARK.as_bytes()));
             if !is_ours {
                 let message = format!(
-                    "{} is there, and was not written by this command; name another file with --to",
+                    "{} exists, and this command did not write it; name another file with --to",
                     script.shown()
                 );
                 return Err(Failure::Other(message));
@@ -179,7 +178,7 @@ fn write(script: &Path, text: &str) -> Result<(), Failure> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
-        // Whatever the umask says: whoever Duplicati runs as has to be able to start it.
+        // Whatever the umask is: the user that Duplicati runs as must be able to start it.
         file.as_file().set_permissions(fs::Permissions::from_mode(0o755)).map_err(failed)?;
     }
     file.as_file().sync_all().map_err(failed)?;
@@ -187,7 +186,7 @@ fn write(script: &Path, text: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What there is to set in Duplicati.
+/// The settings to make in Duplicati.
 fn advice(args: &HookInstallDuplicatiArgs, script: &Path) -> String {
     let mut text = format!(
         "Wrote {script}. In Duplicati, under the advanced options of the backup, set\n\

@@ -32,16 +32,16 @@ pub(super) fn run(args: &HookArgs) -> Outcome {
     }
 }
 
-/// Whether Duplicati called. It takes every word on standard error for a warning, and an exit code of 2 for one too, so that
-/// not even a wrong argument may be said as usual.
+/// Whether Duplicati called. It takes each word on standard error for a warning, and an exit code of 2 too, so that
+/// even a wrong argument is not reported as usual.
 pub(super) fn is_called() -> bool {
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
     let asks = |arg: &std::ffi::OsString| ["--help", "-h", "--version", "-V"].iter().any(|word| arg == word);
     arguments.starts_with(&["hook".into(), "duplicati".into()]) && !arguments.iter().any(asks)
 }
 
-/// Runs the hook with standard error closed: whatever goes wrong is said in a line that Duplicati takes for information,
-/// and the exit code lets it go on.
+/// Runs the hook with standard error closed. An error is a line that Duplicati takes for information, and the exit code
+/// lets it go on.
 pub(super) fn called() -> ExitCode {
     voice::silence();
     let code = std::panic::catch_unwind(|| match Cli::try_parse() {
@@ -54,7 +54,7 @@ pub(super) fn called() -> ExitCode {
         Err(e) => {
             let text = e.render().to_string();
             let line = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-            voice::last_word(&format!("{line}; install the hook anew"));
+            voice::last_word(&format!("{line}; install the hook again"));
             DONE
         }
     });

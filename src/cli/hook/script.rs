@@ -1,10 +1,10 @@
-//! The script that Duplicati is pointed at: it can be given the path of a script, and no arguments.
+//! The script that Duplicati calls. Duplicati takes the path of a script, and no arguments.
 
 use std::path::Path;
 
 use super::super::quote;
 
-/// By this line a script of ours is known again.
+/// The mark of a script that this command wrote.
 pub(super) const MARK: &str = "Written by `fastdiff hook install duplicati`";
 
 /// What the script calls.
@@ -12,19 +12,20 @@ pub(super) struct Call<'a> {
     pub(super) program: &'a Path,
     /// The arguments behind `hook duplicati`.
     pub(super) arguments: Vec<String>,
-    /// Where there is nothing to do the backup is skipped: Duplicati does that at exit code 1, with which ends also what cannot
-    /// be started.
+    /// If nothing changed, the script ends with 1, and Duplicati skips the backup. The program itself must not end with
+    /// 1: so does what cannot be started.
     pub(super) skip_idle: bool,
 }
 
 impl Call<'_> {
-    /// For the shell of Unix, which says itself on standard error if a signal ends the program. What the program prints is passed on only if it ended as it should: half a list is worse than none.
+    /// For the shell of Unix. The output of the program is passed on only if it ended well: half a list is worse than
+    /// none. The shell itself writes to standard error if a signal ends the program.
     pub(super) fn shell(&self) -> String {
         let words = self.words().iter().map(|word| quote::shell(word)).collect::<Vec<_>>().join(" ");
         let idle = if self.skip_idle { "    77) printf '%s\\n' \"$told\"; exit 1 ;;\n" } else { "" };
         format!(
             "#!/bin/sh\n\
-             # {MARK}; do that again instead of editing it.\n\
+             # {MARK}; run that again instead of editing it.\n\
              # Name it in Duplicati as --run-script-before.\n\
              exec 2>/dev/null\n\
              told=$({words})\n\
@@ -48,7 +49,7 @@ impl Call<'_> {
         };
         let text = format!(
             "@echo off\n\
-             rem {MARK}; do that again instead of editing it.\n\
+             rem {MARK}; run that again instead of editing it.\n\
              rem Name it in Duplicati as --run-script-before.\n\
              setlocal disabledelayedexpansion\n\
              chcp 65001 >nul\n\
@@ -84,7 +85,7 @@ mod tests {
     fn a_shell_script_passes_on_only_what_ended_as_it_should() {
         insta::assert_snapshot!(call(false).shell(), @r#"
         #!/bin/sh
-        # Written by `fastdiff hook install duplicati`; do that again instead of editing it.
+        # Written by `fastdiff hook install duplicati`; run that again instead of editing it.
         # Name it in Duplicati as --run-script-before.
         exec 2>/dev/null
         told=$('/opt/fast diff/fastdiff' hook duplicati --job docs --config '/etc/it'"'"'s 100%/x.toml')
@@ -104,7 +105,7 @@ mod tests {
         assert!(text.lines().count() > 5 && text.split_inclusive('\n').all(|line| line.ends_with("\r\n")));
         insta::assert_snapshot!(text.replace('\r', ""), @r#"
         @echo off
-        rem Written by `fastdiff hook install duplicati`; do that again instead of editing it.
+        rem Written by `fastdiff hook install duplicati`; run that again instead of editing it.
         rem Name it in Duplicati as --run-script-before.
         setlocal disabledelayedexpansion
         chcp 65001 >nul

@@ -1,5 +1,5 @@
-//! How the hook speaks: lines that begin with `LOG:INFO` on standard output, nothing on standard error. Whoever comes first, the
-//! hook or its time limit, has the word; the other is silent.
+//! The hook's output: lines that begin with `LOG:INFO` on standard output, and nothing on standard error. Either the
+//! hook or its time limit writes, whichever is first; the other stays silent.
 
 use std::fmt::Display;
 use std::io::Write as _;
@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 
 use fastdiff::terminal::harmless;
 
-/// What is said so far.
+/// The lines so far.
 static LINES: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
-/// Whether somebody has the word.
+/// Whether the hook or the time limit writes already.
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
-/// Nothing reaches standard error from now on, not even of a panic.
+/// From now on nothing reaches standard error, not even a panic.
 pub(super) fn silence() {
     std::panic::set_hook(Box::new(|_| {}));
     #[cfg(unix)]
@@ -26,7 +26,7 @@ pub(super) fn silence() {
     super::super::signals::say_on_standard_output();
 }
 
-/// One line that Duplicati takes for information. It is written with all the others at the end.
+/// Adds one line that Duplicati takes for information. All are written at the end.
 pub(super) fn say(message: impl Display) {
     lines().push(format!("LOG:INFO fastdiff: {}\n", harmless(&message.to_string())));
 }
@@ -35,12 +35,12 @@ fn lines() -> std::sync::MutexGuard<'static, Vec<String>> {
     LINES.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-/// Takes the word. False if the time limit has it: then it is too late to say anything.
+/// Claims the output. False if the time limit has it: then it is too late to write anything.
 pub(super) fn take() -> bool {
     !TAKEN.swap(true, Ordering::SeqCst)
 }
 
-/// Writes what was said, and then `options`. To be called by whoever has the word. True if all has arrived.
+/// Writes the lines, and then `options`. Only for the thread that claimed the output. True if all of it was written.
 pub(super) fn write(options: &[u8]) -> bool {
     let mut bytes = std::mem::take(&mut *lines()).concat().into_bytes();
     bytes.extend_from_slice(options);
@@ -48,7 +48,7 @@ pub(super) fn write(options: &[u8]) -> bool {
     out.write_all(&bytes).and_then(|()| out.flush()).is_ok()
 }
 
-/// Says that there is no list, and why, if nobody has spoken yet.
+/// Writes that there is no list, and why, if nothing was written yet.
 pub(super) fn last_word(why: &str) {
     say(format_args!("no list, so that Duplicati scans everything: {why}"));
     if take() {
@@ -56,8 +56,8 @@ pub(super) fn last_word(why: &str) {
     }
 }
 
-/// Ends the program when the time is over, whatever it is doing: a call that a dead server does not answer cannot be
-/// interrupted. What it leaves behind is what a crash would leave.
+/// Ends the program when the time is over, whatever it is doing: a call to a server that does not answer cannot be
+/// interrupted. It leaves behind what a crash would leave.
 pub(super) fn watch(until: Instant, limit: Duration) {
     let watch = move || {
         std::thread::sleep(until.saturating_duration_since(Instant::now()));

@@ -14,9 +14,9 @@ use crate::path::{PathExt as _, is_within, to_path};
 /// How long to wait for a database that Duplicati is writing to.
 const BUSY: Duration = Duration::from_secs(5);
 
-/// The versions of the schema whose tables that are read here are all the same: 10 gave `Fileset` its last column, and what
-/// came until 19 are indices and columns of other tables. A later one may mean something else by the same names, and is
-/// refused until somebody has looked at it.
+/// The versions of the schema in which the tables that are read here are the same: 10 gave `Fileset` its last column,
+/// and until 19 came only indices and columns of other tables. A later one may give the same names another meaning. It
+/// is refused until somebody has checked it.
 const SCHEMAS: RangeInclusive<i64> = 10..=19;
 
 /// Newest first, in Duplicati's own order.
@@ -43,19 +43,19 @@ pub enum DatabaseProblem {
     #[error("does not exist")]
     Missing,
     /// A directory, a fifo or the like.
-    #[error("is no regular file")]
+    #[error("is not a regular file")]
     NotAFile,
-    /// Somebody writes to it.
+    /// Another program writes to it.
     #[error("is locked by another program: is another backup of this job running?")]
     LockedJob,
     /// Its first bytes are not those of `SQLite`.
-    #[error("is encrypted or is no SQLite file")]
+    #[error("is encrypted or is not an SQLite file")]
     NotADatabase,
     /// A version of the schema that is not known.
     #[error("has version {0} of Duplicati's schema, known are {from} to {to}: use a newer fastdiff", from = SCHEMAS.start(), to = SCHEMAS.end())]
     Schema(i64),
     /// A table is missing.
-    #[error("is none of Duplicati's, or damaged: {0}")]
+    #[error("is not a database of Duplicati, or is damaged: {0}")]
     Foreign(String),
     /// It belongs to another job.
     #[error("knows no file below {}: it belongs to another job, or nothing was backed up from there yet", .0.shown())]
@@ -96,7 +96,7 @@ pub struct Version {
     pub row: JobRow,
     /// The operation that made it.
     pub operation: i64,
-    /// It is not the remains of a run that was cut off.
+    /// It is whole: its run was not cut off.
     pub is_full: bool,
 }
 
@@ -149,7 +149,7 @@ impl JobDatabase {
         &self.path
     }
 
-    /// What the emitter needs to know of a job whose sources are `roots`. Costs a pass over the paths.
+    /// What the list of a job whose sources are `roots` depends on. Costs a pass over the paths.
     ///
     /// # Errors
     /// What is wrong with the database, one of another job among it.

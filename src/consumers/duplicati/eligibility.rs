@@ -1,5 +1,5 @@
-//! Whether a backup of Duplicati may get a list. Each check gives the reason against it. A needless full scan costs time; a
-//! wrong list loses a change.
+//! Whether a backup of Duplicati may get a list. Each check gives the reason against it. A needless full scan costs
+//! time; a wrong list loses a change.
 
 use std::path::{Path, PathBuf};
 
@@ -12,17 +12,17 @@ use super::version::DuplicatiVersion;
 use crate::filter::FilterOptions;
 use crate::path::PathExt as _;
 
-/// What became of the run that a pending snapshot was for.
+/// Whether the run that a pending snapshot was for succeeded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Settled {
     /// It succeeded: the snapshot is the new baseline, with this note.
     Commit(HookNote),
-    /// It did not, or nobody can say: the baseline stays where it is; why.
+    /// It did not, or that is unknown: the baseline stays. Why.
     Abort(String),
 }
 
-/// Finds out whether the run that a pending snapshot was for succeeded. It has to be the only one since: of another, of which
-/// the hook was not told or did not answer in time, nobody knows what it was asked to back up.
+/// Finds out whether the run that a pending snapshot was for succeeded. It must be the only run since: if the hook did
+/// not answer another one, or not in time, it is unknown what that run backed up.
 ///
 /// # Errors
 /// What is wrong with the database.
@@ -41,11 +41,11 @@ pub fn settle(note: &HookNote, file: &Path, database: &JobDatabase) -> Result<Se
         _ => return abort(format!("{} backups have run since, not all of them asked this hook", runs.len())),
     };
     if run.row.time < since {
-        return abort("the last backup began before the hook had walked its sources, or the job database was put back from a copy, or the clock was set back".into());
+        return abort("the last backup began before the hook had walked its sources, or the job database was restored from a copy, or the clock was set back".into());
     }
     match &run.outcome {
         RunOutcome::Success => {}
-        RunOutcome::Failed(why) => return abort(format!("the last backup was no success: {why}")),
+        RunOutcome::Failed(why) => return abort(format!("the last backup did not succeed: {why}")),
         RunOutcome::Unfinished => return abort("the last backup was cut off: it left no result".into()),
     }
     let Some(newest) = database.newest_version()? else {
@@ -54,14 +54,14 @@ pub fn settle(note: &HookNote, file: &Path, database: &JobDatabase) -> Result<Se
     if !newest.is_full {
         return abort("the newest version is a partial one".into());
     }
-    // A run that had nothing to store leaves no version: the one from before is as good.
+    // A run with nothing to store leaves no version: then the one before counts.
     let is_there = newest.operation == run.row.id || !run.found_changes && Some(newest.row) == note.version;
     if !is_there {
         return abort("the version that the last backup made is gone".into());
     }
     // A run of a database that was new then has given it its first operation.
     let first = database.first_operation()?.unwrap_or(NO_ROW);
-    // A full scan is all that a new version of Duplicati calls for.
+    // After an update of Duplicati one full scan is enough.
     let duplicati = if note.listed { note.duplicati } else { database.duplicati_version()? };
     Ok(Settled::Commit(HookNote { first, version: Some(newest.row), duplicati, ..note.clone() }))
 }
@@ -82,7 +82,7 @@ fn other_database(
         None => true,
     };
     if !(is_new || is_same && has_newest) {
-        let why = "the job database was made anew, put back from a copy, or comes from another machine";
+        let why = "the job database was recreated, restored from a copy, or comes from another machine";
         return Ok(Some(why.to_owned()));
     }
     Ok(None)
@@ -146,7 +146,7 @@ fn version_problem(version: Option<DuplicatiVersion>) -> Option<String> {
             Some(format!("no run has left Duplicati's version yet; {} or later is needed", DuplicatiVersion::FIRST))
         }
         Some(version) if !version.takes_lists() => Some(format!(
-            "Duplicati {version} damages a backup that is given a list; {} or later is needed",
+            "Duplicati {version} damages a backup that gets a list; {} or later is needed",
             DuplicatiVersion::FIRST
         )),
         Some(_) => None,
@@ -200,9 +200,9 @@ pub fn baseline_eligibility(
     }))
 }
 
-/// Whether the newest version was made by the last run from a list, or that run made none: then it carries over all that is
-/// not in the list, which comes again. A full scan that did not succeed carries over nothing, not even what it could not
-/// read.
+/// Whether the newest version was made by the last run from a list, or that run made none: then it carries over all
+/// that is not in the list, which comes again. A full scan that did not succeed carries over nothing, not even what it
+/// could not read.
 fn is_of_list(before: Option<&HookNote>, newest: Version, database: &JobDatabase) -> Result<bool, DatabaseError> {
     let Some(before) = before.filter(|note| note.listed) else { return Ok(false) };
     let runs = database.backups_since(before.newest.map_or(0, |row| row.id))?;

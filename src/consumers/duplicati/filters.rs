@@ -1,6 +1,6 @@
 //! Whether a job leaves out exactly what Duplicati leaves out. Duplicati backs up what is listed even if it excludes a
-//! directory above, so the walk must leave out at least as much. And nobody ever lists what the walk leaves out, so it must
-//! leave out no more. Only filters that both can say are compared.
+//! directory above, so the walk must leave out at least as much. And nobody ever lists what the walk leaves out, so it
+//! must leave out no more. Only filters that both can say are compared.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -154,8 +154,8 @@ pub fn unstored(settings: &Settings) -> Result<Unstored, String> {
     Ok(Unstored { patterns: file_patterns(settings), symlinks, larger_than: settings.size_limit()? })
 }
 
-/// The filters that keep out files and nothing else, as patterns in which `*` stands for anything. Filters with a `?`, which
-/// stands for a letter, and those behind an `@`, in which a `*` stands for itself, are not among them.
+/// The filters that keep out files and nothing else, as patterns in which `*` stands for anything. Filters with a `?`,
+/// which stands for a letter, and those behind an `@`, in which a `*` stands for itself, are not among them.
 fn file_patterns(settings: &Settings) -> Vec<String> {
     let items = settings.list("filter").unwrap_or_default();
     let is_for_files = |text: &&str| {

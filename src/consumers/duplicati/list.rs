@@ -1,8 +1,7 @@
-//! `duplicati`: the two options that Duplicati takes a change list by.
+//! The list: the two options by which Duplicati takes one.
 //!
-//! Each option is one value, split at `:`; nothing can be escaped in it. What a listed path means, and
-//! what happens to one that is not listed, was found in Duplicati's source and by running it; each rule
-//! below says which.
+//! Each option is one value, split at `:`; nothing in it can be escaped. The rules for listed and unlisted paths were
+//! found in Duplicati's source and by running it.
 
 use std::collections::{BTreeSet, HashSet};
 use std::io::Write;
@@ -17,23 +16,23 @@ use crate::metadata::{Flags, Kind};
 use crate::path::{is_within, parent, to_path};
 use crate::{Error, Refusal, Result};
 
-/// Duplicati splits the values here, and has no way to quote it.
+/// Duplicati splits the values here, and cannot quote it.
 const SEPARATOR: u8 = b':';
 
 /// A larger option makes every later script of Duplicati fail to start.
 const LARGEST_ARGUMENT: usize = 128 * 1024 - 1;
 
-/// What the emitter needs to know of the job.
+/// What the list depends on beside the changes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DuplicatiOptions {
-    /// The job's database; none to do without, at the risk that unchanged files are restored in an
-    /// older version.
+    /// The job's database. Without one, unchanged files may be restored in an older version.
     pub database: Option<PathBuf>,
-    /// Refuse if the newest version holds what lies below the roots and is in no snapshot: changes there would never be
-    /// listed. Without, it is carried over.
+    /// Refuse if the newest version holds something below the roots that is in no snapshot: changes there would never
+    /// be listed. Otherwise it is carried over.
     pub exact: bool,
-    /// What Duplicati does not store. Refused if a file has outgrown the size: it would carry over what it was before.
+    /// What Duplicati does not store. A list is refused if a file has outgrown the size: Duplicati would carry over its
+    /// old content.
     pub unstored: Unstored,
 }
 
@@ -45,8 +44,8 @@ pub struct DuplicatiList {
     deleted: Vec<u8>,
     /// Counts of changes, and what the user should know.
     pub emitted: Emitted,
-    /// Nothing changed, and there is nothing to put right in the newest version either. What is listed is listed only
-    /// because it has several versions, or because an empty list is none.
+    /// Nothing changed, and the newest version needs no correction either. The list holds only paths with several
+    /// versions, or one file because an empty list would be a full scan.
     pub is_idle: bool,
     /// A file may have other content although it has the size and the time of before: Duplicati reads it only with
     /// `--disable-filetime-check=true`.
@@ -64,7 +63,7 @@ struct DuplicatiPaths {
     needs_reading: bool,
     /// Something changed, or the newest version holds what is not there, or under another spelling.
     corrects: bool,
-    /// So many are listed for their several versions alone.
+    /// How many are listed only because they have several versions.
     several: u64,
 }
 
@@ -89,7 +88,7 @@ impl DuplicatiList {
             let change = change?;
             emitted.summary.add(&change);
             check_size(&change, options, &database)?;
-            // Not even asked about: an odd name that is not stored spoils no list.
+            // A name that cannot be listed does no harm if Duplicati does not store it.
             if is_left_out(&change, options, &database) {
                 continue;
             }
@@ -103,7 +102,7 @@ impl DuplicatiList {
         let outside = lists.complete(diff, &database, options)?;
         if outside > 0 {
             emitted.notes.push(format!(
-                "{outside} paths of the job database lie outside of the roots: if they are sources of the job, changes there are missed; the snapshots have to cover exactly its sources"
+                "{outside} paths of the job database lie outside of the roots: if they are sources of the job, changes there are missed; the snapshots must cover exactly its sources"
             ));
         }
         let several = lists.several;
@@ -257,13 +256,13 @@ impl DuplicatiPaths {
         }
     }
 
-    /// Adds what has to be listed although it did not change: every path with several stored versions,
-    /// which would silently flip to another of them if it were carried over; a symlink that is not stored
-    /// under the spelling that is right now, because its target changed its kind; and one regular file if there is none, since a run that examined no
-    /// regular file ends with a warning, and an empty list means a full scan. What the newest version holds
-    /// and is gone was in neither snapshot (a full scan of Duplicati's own saw it in between): deleted.
-    /// With `exact` what the newest version lacks is listed too: where Duplicati could not read it, nobody else would ever
-    /// name it again. Returns how many of the listed paths lie outside of the roots.
+    /// Adds what has to be listed although it did not change: every path with several stored versions, which would
+    /// silently flip to another of them if it were carried over; a symlink that is not stored under the spelling that
+    /// is right now, because its target changed its kind; and one regular file if there is none, since a run that
+    /// examined no regular file ends with a warning, and an empty list means a full scan. What the newest version holds
+    /// and is gone was in neither snapshot (a full scan of Duplicati's own saw it in between): deleted. With `exact`
+    /// what the newest version lacks is listed too: where Duplicati could not read it, nobody else would ever name it
+    /// again. Returns how many of the listed paths lie outside of the roots.
     fn complete(&mut self, diff: &Diff<'_>, database: &StoredPaths, options: &DuplicatiOptions) -> Result<u64> {
         let exact = options.exact;
         let roots = &diff.newer().meta().roots;
@@ -375,7 +374,8 @@ fn looks_the_same(change: &Change) -> bool {
     is_file && old.stat.size == new.stat.size && old.stat.mtime == new.stat.mtime
 }
 
-/// Whether the newest version lacks a file or a directory that Duplicati stores. Of the same sources, by the same filters.
+/// Whether the newest version lacks a file or a directory that Duplicati stores. Of the same sources, by the same
+/// filters.
 fn is_missing(entry: &crate::Entry, spelling: &[u8], database: &StoredPaths, options: &DuplicatiOptions) -> bool {
     let unstored = &options.unstored;
     let is_skipped = unstored.larger_than.is_some_and(|limit| entry.kind() == Kind::File && entry.stat.size > limit)

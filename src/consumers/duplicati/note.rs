@@ -1,5 +1,5 @@
-//! What a job keeps of Duplicati beside a snapshot: enough to learn later what became of the run that it was for, and
-//! whether the database still is the one that it was.
+//! What a job keeps about Duplicati beside a snapshot: enough to find out later whether the run succeeded, and whether
+//! the database is still the same.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,15 +13,15 @@ use super::version::DuplicatiVersion;
 pub struct HookNote {
     /// The database's path, as Duplicati named it.
     pub database: PathBuf,
-    /// A run that began in this second (Unix time) or later has read nothing before the walk had ended: of an earlier one the
-    /// snapshot may hold what it did not see. None until the hook has answered.
+    /// A run that began in this second (Unix time) or later read nothing before the walk had ended. The snapshot may
+    /// hold changes that an earlier run did not see. None until the hook has answered.
     pub since: Option<i64>,
     /// Its first operation.
     pub first: JobRow,
-    /// The operation that was the newest when the snapshot was taken; none in a new database.
+    /// The newest operation when the snapshot was taken; none in a new database.
     pub newest: Option<JobRow>,
-    /// The version of the backup that the next run carries over: at first the newest of then, and when the run has
-    /// succeeded what was the newest of it.
+    /// The version of the backup that the next run carries over: at first the newest one when the snapshot was taken,
+    /// and after the run succeeded, its newest one.
     pub version: Option<JobRow>,
     /// The digest of the options that decide what a version holds.
     pub options: String,
@@ -32,7 +32,7 @@ pub struct HookNote {
 }
 
 impl HookNote {
-    /// Of the state before a run.
+    /// The note for the state before a run.
     ///
     /// # Errors
     /// What is wrong with the database.
@@ -50,14 +50,14 @@ impl HookNote {
         })
     }
 
-    /// Of a database that is not there yet.
+    /// The note for a database that does not exist yet.
     pub fn without_database(file: &Path, settings: &Settings) -> Self {
         let (database, options) = (file.to_owned(), settings.digest());
         let (since, newest, version, duplicati) = (None, None, None, None);
         Self { database, since, first: NO_ROW, newest, version, options, listed: false, duplicati }
     }
 
-    /// As the strings that a job keeps.
+    /// As strings, which a job can keep.
     pub fn to_map(&self) -> BTreeMap<String, String> {
         let row = |row: Option<JobRow>| row.map(|row| row.to_string()).unwrap_or_default();
         let database = self.database.to_string_lossy().into_owned();
@@ -77,7 +77,7 @@ impl HookNote {
         .collect()
     }
 
-    /// From those strings; none if they are of something else.
+    /// From those strings; none if they are from something else.
     pub fn from_map(map: &BTreeMap<String, String>) -> Option<Self> {
         let row = |key: &str| {
             let text = map.get(key)?;
@@ -99,7 +99,7 @@ impl HookNote {
     }
 }
 
-/// Of a database without operations.
+/// Stands for the first operation of a database without operations.
 pub(super) const NO_ROW: JobRow = JobRow { id: 0, time: 0 };
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What became of the runs of a backup, from the rows that each leaves in the job database.
+//! Whether the runs of a backup succeeded, from the rows that each leaves in the job database.
 
 use serde::Deserialize;
 
@@ -10,24 +10,24 @@ use super::version::DuplicatiVersion;
 pub struct BackupRun {
     /// Its row.
     pub row: JobRow,
-    /// What became of it.
+    /// How it ended.
     pub outcome: RunOutcome,
     /// It had something to put into a version.
     pub found_changes: bool,
 }
 
-/// What became of a run.
+/// How a run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RunOutcome {
-    /// All went well; whatever was there to be backed up is in its version.
+    /// It succeeded: everything that was to be backed up is in its version.
     Success,
     /// It ended, but something was left out, or may have been; why.
     Failed(String),
-    /// It left no result: it was killed, or it runs still.
+    /// It left no result: it was killed, or is still running.
     Unfinished,
 }
 
-/// The message of a row of type `Result`. What is missing in it is not taken for well.
+/// The message of a row of type `Result`. A missing field does not count as success.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct ResultRow {

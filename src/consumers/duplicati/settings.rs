@@ -55,7 +55,7 @@ pub struct Settings {
 }
 
 impl Default for Settings {
-    /// Of an environment that says nothing.
+    /// Those of an empty environment.
     fn default() -> Self {
         Self::read(|_| None)
     }
@@ -81,12 +81,12 @@ impl Settings {
         }
     }
 
-    /// Whether a backup is about to begin: the only event that there is anything to do at.
+    /// Whether a backup is about to begin: the only event that the hook acts on.
     pub fn is_before_backup(&self) -> bool {
         self.event == "BEFORE" && self.operation == "Backup"
     }
 
-    /// Whether the job brings a list of its own: then printing none is no full scan.
+    /// Whether the backup has a list of its own: then no printed list does not mean a full scan.
     pub fn has_own_list(&self) -> bool {
         self.own_list
     }
@@ -96,15 +96,15 @@ impl Settings {
         self.disable_filetime_check
     }
 
-    /// How long a script may take; none for as long as it likes. What it prints later is not looked at.
+    /// How long a script may take; none for no limit. Duplicati drops what it prints later.
     ///
     /// # Errors
-    /// A time that Duplicati does not understand either.
+    /// A time that Duplicati does not understand.
     pub fn script_timeout(&self) -> Result<Option<Duration>, String> {
         self.script_timeout.clone()
     }
 
-    /// Whether a script is to follow, which Duplicati cannot start once it was given a long list.
+    /// Whether a script follows the backup, which Duplicati cannot start after it got a long list.
     pub fn has_later_script(&self) -> bool {
         self.later_script
     }

@@ -61,8 +61,8 @@ fn is_plain(name: &str) -> bool {
     !name.is_empty() && !name.contains(['*', '?', '/']) && !name.ends_with(' ')
 }
 
-/// Whether a path is spelled as Duplicati spells those that it looks at. Of another spelling it compares the letters, so that
-/// it never matches.
+/// Whether a path is spelled as Duplicati spells those that it looks at. Of another spelling it compares the letters,
+/// so that it never matches.
 fn is_as_spelled(path: &str) -> bool {
     !path.trim_end_matches('/').is_empty() && path.split('/').skip(1).all(|name| !matches!(name, "" | "." | ".."))
 }

@@ -1,4 +1,5 @@
-//! What Duplicati leaves out of a version file by file. The job cannot leave it out as well: its patterns are for directories too.
+//! What Duplicati leaves out of a version file by file. The job cannot leave it out too: its patterns also match
+//! directories.
 
 use crate::metadata::Kind;
 
@@ -18,7 +19,7 @@ impl Unstored {
     /// Whether it is surely not stored by its name or its kind.
     pub(crate) fn holds(&self, path: &[u8], kind: Kind) -> bool {
         match kind {
-            // A line break is nothing that a `*` of .NET stands for.
+            // A `*` of .NET does not match a line break.
             Kind::File => {
                 !path.contains(&b'\n') && self.patterns.iter().any(|pattern| matches(pattern.as_bytes(), path))
             }

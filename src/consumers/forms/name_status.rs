@@ -43,8 +43,8 @@ impl Consumer for NameStatus {
         true
     }
 
-    /// Writes `letter, tab, path, newline`, names quoted as git quotes them; a rename has the old path before the new one.
-    /// With NUL the bytes are raw, with NUL after the letter and each path.
+    /// Writes `letter, tab, path, newline`, names quoted as git quotes them; a rename has the old path before the new
+    /// one. With NUL the bytes are raw, with NUL after the letter and each path.
     fn write(&self, diff: &Diff<'_>, options: &ListOptions, out: &mut dyn Write) -> Result<Emitted> {
         let nul = options.nul;
         let emitted = for_each_change(diff, |change| {

@@ -21,7 +21,7 @@ bitflags! {
         const STAMPS_PROVE_NAMES = 1 << 3;
         /// An entry keeps its inode number for as long as it exists.
         const KEEPS_INODES = 1 << 4;
-        /// It is made anew at each mount, or mounted anew with each version of its content.
+        /// It is created at each mount, or replaced with each version of its content.
         const VOLATILE = 1 << 5;
         /// It shows what lies on a server.
         const REMOTE = 1 << 6;

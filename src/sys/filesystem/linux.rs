@@ -74,7 +74,7 @@ struct FsUuid2 {
     uuid: [u8; 16],
 }
 
-/// The UUID that udev links to a block device, for kernels that do not tell it.
+/// The UUID that udev links to a block device, for kernels that do not give it.
 fn uuid_by_link(links: &Path, source: &Path) -> Option<String> {
     let device = source.is_absolute().then(|| source.canonicalize().ok()).flatten()?;
     let link = std::fs::read_dir(links).ok()?.flatten().find(|l| l.path().canonicalize().is_ok_and(|d| d == device))?;

@@ -1,4 +1,5 @@
-//! What becomes of a directory: it is handed to the sink when all its children are known, and its outcome to its parent.
+//! What becomes of a directory: it is handed to the sink when all its children are known, and its outcome to its
+//! parent.
 
 use std::io;
 use std::sync::Arc;

@@ -15,7 +15,7 @@ thread_local! {
         RefCell::new(vec![MaybeUninit::uninit(); native::LISTING_BUFFER]);
 }
 
-/// The names in a directory and, if they could be told, their kinds.
+/// The names in a directory and, where the system gives them, their kinds.
 #[derive(Default)]
 pub(super) struct RawListing {
     /// Each followed by NUL.

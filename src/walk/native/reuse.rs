@@ -47,9 +47,9 @@ impl<B: BaseLookup, S: Sink> NativeWalk<'_, B, S> {
         Reuse { base, look }
     }
 
-    /// What has to be read in a child directory that was opened. If it was renamed and renamed back, hints may name what
-    /// changed below it by the other name. Then a hint names the directory itself, and its ctime and its parent's times
-    /// have moved: all of it is read.
+    /// What has to be read in a child directory that was opened. If it was renamed and renamed back, hints may name
+    /// what changed below it by the other name. Then a hint names the directory itself, and its ctime and its
+    /// parent's times have moved: all of it is read.
     pub(super) fn look_into(
         &self,
         parent: &OpenDir<S::Done>,

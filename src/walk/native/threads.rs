@@ -1,8 +1,9 @@
 //! How many threads walk.
 //!
-//! While every call is answered from memory, one thread per processor is enough; more would get into each other's way.
-//! Calls that wait for a disk or a server keep no processor busy, and many at a time are answered sooner. So there is an
-//! extra pool: it starts when the processors are idle, and takes over everything that is still to be read.
+//! While every call is answered from memory, one thread per processor is enough; more would get into each other's
+//! way. Calls that wait for a disk or a server keep no processor busy, and many at a time are answered sooner. So
+//! there is an extra pool: it starts when the processors are idle, and takes over everything that is still to be
+//! read.
 //!
 //! It stays until the end. From memory sixteen threads are hardly slower than two, so it need not be found out why the
 //! processors are busy again. A short walk is over before the extra pool starts.

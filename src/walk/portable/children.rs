@@ -47,6 +47,13 @@ pub(super) enum ChildState {
     Excluded,
 }
 
+impl ChildState {
+    /// Whether it was listed and not found.
+    fn is_missing(&self) -> bool {
+        matches!(self, Self::Unread(e) if e.kind() == io::ErrorKind::NotFound)
+    }
+}
+
 impl fmt::Debug for ChildState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ChildState")
@@ -88,8 +95,7 @@ impl ChildReader {
             Ok(entry) => {
                 let name = to_bytes(Path::new(&entry.file_name)).into_owned();
                 let stays = !is_own(own.iter().copied(), &name) && self.read_child(path, &name, context, entry, false);
-                is_missing |= stays
-                    && matches!(&entry.client_state, ChildState::Unread(e) if e.kind() == io::ErrorKind::NotFound);
+                is_missing |= stays && entry.client_state.is_missing();
                 stays
             }
         });
@@ -99,7 +105,7 @@ impl ChildReader {
         let listed = listed(path);
         let is_listed = |name: &[u8]| listed.as_ref().map_or(true, |names| names.contains(name));
         children.retain_mut(|child| match child {
-            Ok(entry) if matches!(&entry.client_state, ChildState::Unread(e) if e.kind() == io::ErrorKind::NotFound) => {
+            Ok(entry) if entry.client_state.is_missing() => {
                 let name = to_bytes(Path::new(&entry.file_name)).into_owned();
                 (is_listed(&name) || !is_still(path, &context.stat_at))
                     && self.read_child(path, &name, context, entry, true)
