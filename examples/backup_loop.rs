@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fs;
 
 use fastdiff::consumers::{Consumer, ListOptions, Rsync};
-use fastdiff::jobs::{JobStore, RunRequest, RunResult};
+use fastdiff::jobs::{Commit, JobStore, RunRequest, RunResult};
 use fastdiff::{NoMonitor, ScanOptions};
 
 /// Stands for the backup program, which may fail.
@@ -35,7 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let mut list = Vec::new();
         Rsync.write(started.diff(), &ListOptions::default(), &mut list)?;
         if started.is_complete() && backup(&list, works) {
-            locked.commit(Some(started.run), 1, &RunResult::default())?;
+            locked.commit(&Commit::run(started.run))?;
         } else {
             // Without a commit the next list holds the same changes again.
             locked.failed(Some(started.run), &RunResult::default())?;

@@ -83,7 +83,10 @@ mod units;
 mod walk;
 
 pub use diff::{Change, ChangeKind, Changes, Diff, DiffOptions, RemovalLimit, Side, Summary, Tally};
-pub use error::{Cause, Error, JobProblem, Result, SnapshotProblem, Warning};
+pub use error::{
+    Cause, Error, JobProblem, OutputProblem, Refusal, Result, RootChange, RootProblem, ScopeDifference, ScopePart,
+    SnapshotProblem, StateDamage, Unsupported, Warning,
+};
 pub use filter::{FilterOptions, Pattern};
 pub use metadata::{Fields, Flags, Kind, Stat, Time};
 pub use monitor::{Collected, Monitor, NoMonitor};

@@ -9,20 +9,20 @@ use super::{DONE, Outcome};
 const AFTER_HELP: &str = "\
 Examples:
   fastdiff abort documents
-  fastdiff abort documents --run 12        only if run 12 is the one that is pending
+  fastdiff abort documents --run 12        only if run 12 is pending
 
-Not needed after a failed backup: a pending run that is never committed is replaced by the next one.
+You need not abort after a failed backup: the next run replaces a pending one.
 
 Exit codes: 0 nothing is pending now; 2 failed, nothing was changed.";
 
-/// Forget the pending snapshot of a job: what it listed is listed again.
+/// Forget the pending snapshot of a job: the next run lists its changes again.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct AbortArgs {
     /// The job
     name: String,
 
-    /// The run that is given up; refused if another one is pending
+    /// The run to abort; refuse if another one is pending
     #[arg(long, value_name = "N")]
     run: Option<u64>,
 

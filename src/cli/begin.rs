@@ -3,6 +3,7 @@
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use fastdiff::Error;
 use fastdiff::consumers::PathStyle;
 use fastdiff::jobs::{RunResult, StartedRun};
 
@@ -15,7 +16,7 @@ use super::start_run::{self, GuardArgs};
 use super::state::StateArgs;
 use super::walk::WalkArgs;
 use super::write_list::write_list_to;
-use super::{DONE, Failure, INCOMPLETE, Outcome, consumer_help, output_failure, print_message};
+use super::{DONE, Failure, INCOMPLETE, Outcome, consumer_help, output_failure, print_error, print_message};
 
 fn after_help() -> String {
     let command = consumer_help::command("      ", "list", "~/Photos", "nas:Photos/", 6);
@@ -28,16 +29,17 @@ const AFTER_HELP: &str = "  run=$(fastdiff begin documents --no-list) && restic 
       fastdiff commit documents --run $run         a full backup by the program itself
   fastdiff begin documents --hints hints           look only where a watcher saw something
 
-With -o the number of the run is printed, for `commit --run`. To see what a run would list use
-`fastdiff status`. Until `fastdiff commit` every list holds the same changes again. A run that was started and not
-committed is replaced by the next one. Without a baseline that can be compared with, the list is a
-full one, and standard error says why: on the first run, after the definition changed, if the
-baseline is damaged or gone, on another machine. A full list names nothing that was deleted.
+With -o, `begin` prints the number of the run, for `commit --run`. To see what a run would list, use `fastdiff status`.
 
-Exit codes: 0 done; 2 failed or refused, no list; 3 something could not be read, or the
-consumer's format cannot express the list (then nothing is printed): the run is pending.";
+Until `fastdiff commit`, every list holds the same changes again. The next run replaces one that was not committed.
 
-/// Walk the roots of a job, compare them with its baseline, print the list and keep the new snapshot as pending.
+Without a baseline to compare with, the list is a full one, and standard error says why: on the first run, after the
+definition changed, if the baseline is damaged or gone, and on another machine. A full list does not name what was deleted.
+
+Exit codes: 0 done; 2 failed or refused, no list; 3 something could not be read, or the consumer's format cannot express
+the list (then nothing is printed), and the run is pending.";
+
+/// Compare the roots of a job with its baseline, print the list, and keep the new snapshot as pending.
 #[derive(clap::Args)]
 #[command(after_help = after_help())]
 #[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
@@ -99,12 +101,12 @@ pub(super) fn run(args: &BeginArgs) -> Outcome {
     check_form(format, args.nul, args.list, args.relative)?;
     if args.relative && definition.roots.len() > 1 {
         return Err(Failure::Other(format!(
-            "job {} has several roots, so that no path is relative to one alone; leave --relative out",
+            "job {} has several roots, so no path is relative to one alone; leave out --relative",
             args.name
         )));
     }
     let locked = job.lock()?;
-    // What cannot be written is refused before the walk; nothing of it may be there while the walk goes by.
+    // Refuses a destination that cannot be written before the walk, and leaves no file for the walk to find.
     drop(Output::open(Some(&args.output))?);
     let mut request = definition.request()?;
     args.walk.add_to(&mut request.scan);
@@ -124,11 +126,11 @@ pub(super) fn run(args: &BeginArgs) -> Outcome {
         );
     }
     if let Err(failure) = hand_out(args, &definition, format, &started) {
-        // Nobody has its list. It stays pending, but is committed by its number alone.
+        // Nobody has its list. The run stays pending, but only its number commits it.
         if !matches!(failure, Failure::ClosedPipe) {
-            let ending = RunResult { exit_code: None, reason: Some(no_list(&failure)) };
-            if let Err(error) = locked.failed(Some(started.run), &ending) {
-                print_message("warning", error);
+            let result = RunResult { exit_code: None, reason: Some(no_list(&failure)) };
+            if let Err(error) = locked.failed(Some(started.run), &result) {
+                print_error("warning", &error);
             }
         }
         return Err(failure);
@@ -142,11 +144,13 @@ pub(super) fn run(args: &BeginArgs) -> Outcome {
 
 /// Why there is no list, for the log.
 fn no_list(failure: &Failure) -> String {
-    let why = failure.to_string();
-    if why.starts_with("no list ") { why } else { format!("no list: {why}") }
+    match failure {
+        Failure::Library(error @ (Error::Refused { .. } | Error::NothingToList { .. })) => error.to_string(),
+        other => format!("no list: {other}"),
+    }
 }
 
-/// Writes the list, and the number of the run where the list goes elsewhere.
+/// Writes the list, and the number of the run if standard output is free for it.
 fn hand_out(args: &BeginArgs, definition: &Definition, format: Format, started: &StartedRun) -> Result<(), Failure> {
     if !args.no_list {
         write(args, definition, format, started)?;

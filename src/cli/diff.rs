@@ -3,9 +3,7 @@
 use std::path::PathBuf;
 
 use fastdiff::consumers::{ListOptions, PathStyle};
-use fastdiff::{Diff, DiffOptions, Error, RemovalLimit, SnapshotProblem};
-
-use fastdiff::path::PathExt as _;
+use fastdiff::{Diff, DiffOptions, Error, Refusal, RemovalLimit, SnapshotProblem};
 
 use super::format::{Form, Format, PartArg, check_form};
 use super::job_database::{self, DatabaseArgs};
@@ -146,10 +144,7 @@ fn first_run(args: &DiffArgs, failure: Failure) -> Failure {
         Failure::Library(Error::Snapshot { path, problem: SnapshotProblem::Missing })
             if args.emit.scans_by_itself() =>
         {
-            Failure::Library(Error::Refused {
-                consumer: args.emit.name(),
-                reason: format!("there is no baseline {}, so that this is the first backup", path.shown()),
-            })
+            Failure::Library(Error::Refused { consumer: args.emit.name(), refusal: Refusal::NoBaseline(path) })
         }
         other => other,
     }

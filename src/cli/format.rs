@@ -6,10 +6,10 @@ use std::sync::LazyLock;
 
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
-use fastdiff::consumers::{self, Consumer, DatabaseChoice, Emitted, FullList, ListOptions, ListPart, PathChoice};
+use fastdiff::consumers::{self, Consumer, Emitted, FullList, ListOptions, ListPart, PathChoice};
 use fastdiff::{Diff, Error};
 
-use super::{Failure, job_database};
+use super::Failure;
 
 /// Who takes a list, by the name of the command line.
 #[derive(Clone, Copy, Debug)]
@@ -104,32 +104,8 @@ pub(super) struct Form {
 impl Form {
     /// Writes the list of a diff.
     pub(super) fn write(&self, diff: &Diff<'_>, out: &mut dyn Write) -> Result<Emitted, Error> {
-        self.explained(self.format.write(diff, &self.options, out))
+        self.format.write(diff, &self.options, out)
     }
-
-    /// Adds the option that is missing to a refusal.
-    pub(super) fn explained<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
-        match result {
-            Err(Error::Refused { consumer, reason })
-                if self.format.needs_database() && self.options.database == DatabaseChoice::NotGiven =>
-            {
-                Err(Error::Refused { consumer, reason: format!("{reason}; {}", job_database::HOW_TO_NAME_IT) })
-            }
-            other => other,
-        }
-    }
-}
-
-/// What to do about a list that was refused.
-pub(super) fn advice(error: &Error) -> Option<String> {
-    let (Error::Refused { consumer, .. } | Error::NothingToList { consumer, .. }) = error else { return None };
-    let format = Format(consumers::find(consumer)?);
-    if format.scans_by_itself() {
-        return Some(format!("without a list {} scans everything, which is safe", format.title()));
-    }
-    // Of the forms only the one that has a path a line refuses a list.
-    let is_form = consumers::FORMS.iter().any(|form| form.name() == *consumer);
-    is_form.then(|| "use -z, or the form json".to_owned())
 }
 
 /// Refuses combinations that would be ignored or misread.

@@ -10,7 +10,7 @@ use fastdiff::consumers::{ListPart, PartOutput};
 use fastdiff::jobs::StartedRun;
 
 use super::config::Definition;
-use super::{placeholders, print_message};
+use super::{placeholders, print_message, write_list};
 
 /// The files with the parts of a list.
 pub(super) struct Lists {
@@ -35,14 +35,6 @@ fn create(path: &Path) -> Result<File, Error> {
     options.open(path).map_err(|source| Error::Io { operation: "create", path: path.to_owned(), source })
 }
 
-/// A failed write is about the directory of the lists.
-fn about(error: Error, dir: &Path) -> Error {
-    match error {
-        Error::Io { operation, source, .. } => Error::Io { operation, path: dir.to_owned(), source },
-        other => other,
-    }
-}
-
 impl Lists {
     fn named(definition: &Definition, dir: &Path) -> Self {
         let file = |part: &ListPart| (*part, dir.join(part.name()));
@@ -64,13 +56,13 @@ impl Lists {
         }
         let mut outputs: Vec<_> = files.iter_mut().map(|(part, out)| PartOutput { part: *part, out }).collect();
         let form = definition.form(definition.consumer);
-        let written = form.explained(form.format.write_parts(started.diff(), &form.options, &mut outputs));
+        let written = form.format.write_parts(started.diff(), &form.options, &mut outputs);
         let emitted = match written {
             Err(Error::NothingToList { .. }) => return Ok(Written::Nothing),
             Err(error) => {
                 drop(files);
                 lists.remove()?;
-                return Err(about(error, dir));
+                return Err(write_list::about(error, dir));
             }
             Ok(emitted) => emitted,
         };

@@ -1,4 +1,4 @@
-//! `fastdiff log`: what each run of a job saw, and what became of it.
+//! `fastdiff log`: what each run of a job found, and how it ended.
 
 use std::fmt::Write as _;
 
@@ -7,6 +7,7 @@ use indicatif::{HumanBytes, HumanCount};
 
 use super::output::Output;
 use super::state::StateArgs;
+use super::table::table;
 use super::{DONE, Outcome, harmless, output_failure};
 
 const AFTER_HELP: &str = "\
@@ -17,19 +18,19 @@ Examples:
 Outcomes:
   committed  the backup succeeded: this run became the baseline
   failed     the backup program failed, or was not started
-  aborted    given up by `fastdiff abort`
-  replaced   the next run began, and nobody had said what became of this one
+  aborted    `fastdiff abort` was called
+  replaced   the next run started before this one was committed or aborted
   pending    not known yet
-  refused    the walk failed or a guard refused it: nothing was listed, the next run has the same number";
+  refused    the walk failed, or a guard refused the run: there was no list, and the next run has the same number";
 
-/// Show what each run of a job saw, and what became of it.
+/// Show what each run of a job found, and how it ended.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct LogArgs {
     /// The job
     name: String,
 
-    /// One JSON object a line
+    /// One JSON object on each line
     #[arg(long)]
     json: bool,
 
@@ -66,7 +67,7 @@ pub(super) fn word(outcome: What) -> &'static str {
     }
 }
 
-/// The local time without its fraction.
+/// The local time, in whole seconds.
 pub(super) fn local(time: &str) -> String {
     match time.parse::<jiff::Timestamp>() {
         Ok(time) => time.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
@@ -104,5 +105,5 @@ fn as_table(runs: &[LoggedRun]) -> String {
             remarks.join(", "),
         ]);
     }
-    super::job::table(&rows, &[0, 2, 3, 4, 5])
+    table(&rows, &[0, 2, 3, 4, 5])
 }

@@ -1,15 +1,15 @@
-//! Memory that cannot be had ends the program with an error and its exit code, not with an abort.
+//! If there is no memory left, the program ends with an error and its exit code, not with an abort.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// The system's allocator, but that it never returns without memory.
+/// The system's allocator, except that it never returns without memory.
 struct OrEnd;
 
 #[global_allocator]
 static ALLOCATOR: OrEnd = OrEnd;
 
-/// Only one thread has something to say.
+/// Only one thread writes the message.
 static ENDING: AtomicBool = AtomicBool::new(false);
 
 #[cold]
@@ -20,9 +20,9 @@ fn end() -> ! {
     #[cfg(unix)]
     {
         let message = b"fastdiff: error: out of memory; no file was written\n";
-        // Nobody is left to tell if this fails.
+        // If this fails, there is no other place for the message.
         let _ = rustix::io::write(rustix::stdio::stderr(), message);
-        // Nothing is cleaned up, which would need memory: the next run removes a temporary file.
+        // Cleaning up would need memory. The next run removes the temporary file.
         signal_hook::low_level::exit(i32::from(super::failure_code()))
     }
     #[cfg(not(unix))]
@@ -34,10 +34,10 @@ fn or_end(memory: *mut u8) -> *mut u8 {
 }
 
 #[expect(unsafe_code, reason = "an allocator cannot be written otherwise, and the standard library's hook is unstable")]
-// SAFETY: every call is handed to the system's allocator as it is.
+// SAFETY: every call goes to the system's allocator unchanged.
 unsafe impl GlobalAlloc for OrEnd {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's promises are those that the system's allocator asks for; so below.
+        // SAFETY: the caller's promises are those that the system's allocator asks for, here and below.
         or_end(unsafe { System.alloc(layout) })
     }
 

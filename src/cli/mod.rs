@@ -2,6 +2,7 @@
 //! standard error, lists to standard output.
 
 mod abort;
+mod advice;
 mod after_help;
 mod begin;
 mod child;
@@ -12,6 +13,7 @@ mod consumer_help;
 mod diff;
 mod filter;
 mod format;
+mod forward;
 mod hints;
 #[cfg(feature = "duplicati")]
 mod hook;
@@ -34,6 +36,7 @@ mod snap;
 mod start_run;
 mod state;
 mod status;
+mod table;
 mod verify;
 mod walk;
 mod write_list;
@@ -55,15 +58,15 @@ const DONE: u8 = 0;
 const DIFFERENT: u8 = 1;
 /// Usage, failure, or a refusal under the safety rules; nothing was written.
 const FAILED: u8 = 2;
-/// `fastdiff run` failed by itself before the command was started, as env and timeout say it.
+/// `fastdiff run` failed before the command was started; env and timeout use the same code.
 const NOT_STARTED: u8 = 125;
 /// Done but incomplete, or the consumer's format cannot express the list.
 const INCOMPLETE: u8 = 3;
 
-/// With what the program ends when it fails by itself.
+/// The exit code if the program itself fails.
 static FAILURE_CODE: AtomicU8 = AtomicU8::new(FAILED);
 
-/// With what the program ends when it fails by itself: [`FAILED`], or [`NOT_STARTED`].
+/// The exit code if the program itself fails: [`FAILED`], or [`NOT_STARTED`].
 fn failure_code() -> u8 {
     FAILURE_CODE.load(Ordering::Relaxed)
 }
@@ -114,13 +117,13 @@ enum Command {
     Man(man::ManArgs),
 }
 
-/// Why a command ended early.
+/// Why a command ended early. `Display` says what is the case, without advice for an error of the library.
 enum Failure {
     /// The library's error.
     Library(Error),
-    /// Standard output is closed, and nobody minds.
+    /// Standard output is closed, which is not an error for a list for people.
     ClosedPipe,
-    /// Anything else, in one line.
+    /// Anything else, in one line with its advice.
     Other(String),
 }
 
@@ -180,10 +183,7 @@ pub(crate) fn main() -> ExitCode {
             failure_code()
         }
         Err(Failure::Library(error)) => {
-            match format::advice(&error) {
-                Some(advice) => print_message("error", format_args!("{error}; {advice}")),
-                None => print_message("error", &error),
-            }
+            print_error("error", &error);
             if matches!(error, Error::Interrupted) {
                 signals::die_of_signal();
             }
@@ -224,20 +224,25 @@ fn usage(error: &clap::Error) -> ! {
     std::process::exit(i32::from(failure_code()));
 }
 
+/// Writes an error of the library and what to do about it to standard error, in one line.
+fn print_error(what: &str, error: &Error) {
+    print_message(what, advice::Advised(error));
+}
+
 /// Writes one line to standard error.
 fn print_message(what: &str, message: impl Display) {
-    // Nobody is left to tell if this fails.
+    // If this fails, there is no other place for the message.
     let _ = writeln!(anstream::stderr(), "fastdiff: {what}: {message}");
 }
 
-/// What could not be read, and what became of it.
+/// How many entries could not be read, and how they are treated.
 fn unread(entries: u64, treatment: &str) -> String {
     let (entries, verb) =
         if entries == 1 { ("1 entry".into(), "is") } else { (format!("{} entries", HumanCount(entries)), "are") };
     format!("{entries} could not be read and {verb} {treatment}")
 }
 
-/// Opens a snapshot and has the SIGBUS handler know about it.
+/// Opens a snapshot, and tells the SIGBUS handler.
 fn open(path: &std::path::Path) -> Result<Snapshot, Failure> {
     if path.as_os_str() == "-" {
         return Err(Failure::Other("a snapshot is a file, it cannot come from standard input (-)".into()));

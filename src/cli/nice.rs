@@ -1,23 +1,23 @@
-//! `--nice`: the commands that walk for a backup stand back for everybody else.
+//! `--nice`: a walk for a backup leaves CPU and disk to everybody else.
 
 use super::print_message;
 
 #[derive(clap::Args)]
 pub(super) struct NiceArgs {
-    /// Take the lowest CPU and I/O priority, for itself and for what it starts
+    /// Take the lowest CPU and I/O priority, also for the command
     #[arg(long)]
     nice: bool,
 }
 
 impl NiceArgs {
-    /// Stands back if asked to. Before anything makes a thread: a thread has the priority of the one that made it.
+    /// Lowers the priority if asked to. Call it before any thread starts: a thread inherits the priority.
     pub(super) fn apply(&self) {
         for failure in self.lower() {
             print_message("warning", failure);
         }
     }
 
-    /// The same for who must not write to standard error: what went wrong, which is no reason to stop.
+    /// The same without a word on standard error. Returns the warnings.
     pub(super) fn lower(&self) -> Vec<String> {
         if !self.nice {
             return Vec::new();

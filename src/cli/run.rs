@@ -4,11 +4,12 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 
-use fastdiff::jobs::{LockedJob, RunNote, RunResult, StartedRun};
+use fastdiff::jobs::{Commit, LockedJob, RunNote, RunResult, StartedRun};
 use fastdiff::path::{PathExt as _, to_bytes};
 use fastdiff::{Error, consumers};
 use xxhash_rust::xxh3::xxh3_128;
 
+use super::advice::{Advised, advice};
 use super::child::{self, Finished};
 use super::config::Definition;
 use super::hints::HintsArgs;
@@ -18,8 +19,7 @@ use super::progress::Progress;
 use super::start_run::{self, GuardArgs};
 use super::state::StateArgs;
 use super::walk::WalkArgs;
-use super::{DONE, Failure, NOT_STARTED, Outcome, print_message, signals};
-use super::{consumer_help, placeholders};
+use super::{DONE, Failure, NOT_STARTED, Outcome, consumer_help, placeholders, print_error, print_message, signals};
 
 fn after_help() -> String {
     let command = consumer_help::command("  fastdiff run photos -- ", "{all}", "{root}", "nas:Photos/", 6);
@@ -33,21 +33,21 @@ const EXAMPLES: &str = "  fastdiff run documents                            the 
   fastdiff run web -- sh -c 'tar -c -C \"$FASTDIFF_ROOT\" --no-recursion --null \\
       -T \"$FASTDIFF_CHANGED\" >/mnt/$FASTDIFF_RUN.tar'
 
-In the arguments, {root} stands for what relative paths are relative to, and {changed}, {deleted} and {all} for files \
-with that part of the list, in the form of the job's consumer. FASTDIFF_ROOT, FASTDIFF_CHANGED, FASTDIFF_DELETED and \
-FASTDIFF_ALL name them too. FASTDIFF_JOB and FASTDIFF_RUN are the job's name and the run's number. The files are \
-removed when the command has ended. The consumers have these parts:";
+In the arguments, {changed}, {deleted} and {all} stand for files with that part of the list, in the form of the job's \
+consumer, and {root} for the directory that relative paths start from. The variables FASTDIFF_CHANGED, FASTDIFF_DELETED, \
+FASTDIFF_ALL and FASTDIFF_ROOT hold the same. FASTDIFF_JOB and FASTDIFF_RUN hold the name of the job and the number of the \
+run. The files are removed when the command has ended. The consumers have these parts:";
 
 const BASELINE: &str = "\
-The baseline moves only after such a code. Otherwise the same changes are listed again. If nothing changed, the command \
-is not started. A command on trial moves the baseline too, so that the job's own command never gets that list: try with \
-`fastdiff begin`, and end with `fastdiff abort`.
+The baseline moves only after such a code. Otherwise the next run lists the same changes again. If nothing changed, the \
+command is not started. A test command moves the baseline, too, and then the job's own command never gets that list: for a \
+test use `fastdiff begin`, and end with `fastdiff abort`.
 
-Exit codes: that of the command, 128 and the signal's number if one ended it; 127 if it is not found, 126 if it cannot be \
-executed; 125 if fastdiff failed by itself, something could not be read or listed, or the baseline could not be moved \
-after the command had succeeded.";
+Exit codes: that of the command, or 128 plus the number of the signal that ended it; 127 if it is not found, 126 if it \
+cannot be executed; 125 if fastdiff itself failed, something could not be read or listed, or the baseline could not be \
+moved after the command had succeeded.";
 
-/// Begin a run of a job, run the backup program with its lists, and commit if that succeeds.
+/// Start a run of a job, run the backup program with its lists, and commit if that succeeds.
 #[derive(clap::Args)]
 #[command(after_help = after_help())]
 #[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
@@ -55,11 +55,11 @@ pub(super) struct RunArgs {
     /// The job
     name: String,
 
-    /// Start the command also if something could not be read; also if no list can be made for a program that scans by itself without one
+    /// Start the command even if something could not be read, or there is no list for a program that scans by itself
     #[arg(long)]
     anyway: bool,
 
-    /// Start the command also if nothing changed, unless an empty list does harm
+    /// Start the command even if nothing changed, unless an empty list does harm
     #[arg(long)]
     always: bool,
 
@@ -112,19 +112,19 @@ pub(super) fn run(args: &RunArgs) -> Outcome {
     let run = started.run;
     let outcome = with_lists(args, &definition, &locked, started, &command);
     if let Err(error) = locked.remove_lists() {
-        print_message("warning", error);
+        print_error("warning", &error);
     }
     if let Err(failure) = &outcome {
-        // The command was not started. Nobody is to commit the run by a mistake.
+        // The command was not started: without its number the run must not be committed.
         fail(&locked, run, &RunResult { exit_code: None, reason: Some(format!("not started: {failure}")) });
     }
     outcome
 }
 
-/// Under this name a run keeps a digest of its command.
+/// The key of the note that holds a digest of the command.
 const COMMAND: &str = "command";
 
-/// Whether a run was started here, by its note.
+/// Whether `fastdiff run` started a run, by its note.
 pub(super) fn is_of_run(note: &RunNote) -> bool {
     note.contains_key(COMMAND)
 }
@@ -134,7 +134,7 @@ fn digest_of(command: &[OsString]) -> String {
     format!("{:032x}", xxh3_128(&words.collect::<Vec<_>>().concat()))
 }
 
-/// What the baseline says is stored is stored where the command of then has put it.
+/// The files of the baseline were stored by the command of that run: another command may write to another place.
 fn tell_of_another_command(locked: &LockedJob, command: &[OsString]) {
     let committed = locked.state().ok().flatten().and_then(|state| state.committed);
     let before = committed.and_then(|run| Some((run.run, run.note.get(COMMAND)?.clone())));
@@ -142,7 +142,7 @@ fn tell_of_another_command(locked: &LockedJob, command: &[OsString]) {
         print_message(
             "note",
             format_args!(
-                "the command is another than that of run {run}: where it writes to another place, that lacks what did not change since; --full lists everything"
+                "the command is not that of run {run}: if it writes to another place, files that did not change since are missing there; --full lists everything"
             ),
         );
     }
@@ -156,18 +156,19 @@ fn with_lists(
     command: &[OsString],
 ) -> Outcome {
     let run = started.run;
-    let not_started = |reason: String| -> Outcome {
-        let ending = RunResult { reason: Some(format!("not started: {reason}")), ..RunResult::default() };
-        print_message("error", format_args!("the command is not started: {reason}"));
-        if let Err(error) = locked.failed(Some(run), &ending) {
-            print_message("warning", error);
-        }
+    let not_started = |reason: &str, advice: Option<String>| -> Outcome {
+        let advice = advice.map(|advice| format!("; {advice}")).unwrap_or_default();
+        print_message("error", format_args!("the command is not started: {reason}{advice}"));
+        fail(locked, run, &RunResult { reason: Some(format!("not started: {reason}")), ..RunResult::default() });
         Ok(NOT_STARTED)
     };
     if !started.is_complete() {
         print_message("warning", start_run::unread(&started));
         if !args.anyway && !definition.anyway {
-            return not_started("something could not be read (--anyway starts it all the same)".to_owned());
+            return not_started(
+                "something could not be read",
+                Some("pass --anyway to start it nevertheless".to_owned()),
+            );
         }
     }
     if started.full.is_none() && started.summary().is_empty() && !args.always {
@@ -176,15 +177,15 @@ fn with_lists(
     let dir = &locked.lists()?;
     let lists = match Lists::write(definition, &started, dir) {
         Ok(Written::Lists(lists)) => lists,
-        Ok(Written::Nothing) => return nothing_to_do(args, definition, locked, started, "nothing is to be listed"),
-        Err(Error::Refused { reason, .. }) if args.anyway && definition.consumer.scans_by_itself() => {
+        Ok(Written::Nothing) => return nothing_to_do(args, definition, locked, started, "there is nothing to list"),
+        Err(Error::Refused { refusal, .. }) if args.anyway && definition.consumer.scans_by_itself() => {
             print_message(
                 "warning",
-                format_args!("no list, so that {} scans by itself: {reason}", definition.consumer.title()),
+                format_args!("no list, so that {} scans by itself: {refusal}", definition.consumer.title()),
             );
             Lists::empty(definition, dir)?
         }
-        Err(error @ Error::Refused { .. }) => return not_started(error.to_string()),
+        Err(error @ Error::Refused { .. }) => return not_started(&error.to_string(), advice(&error)),
         Err(error) => return Err(error.into()),
     };
     let mut process = Command::new(&command[0]);
@@ -199,7 +200,7 @@ fn with_lists(
     if signals::interrupted() {
         return Err(Error::Interrupted.into());
     }
-    // It matters only if this process is killed; where nothing can be written the commit will say so.
+    // It matters only if this process is killed. If the directory cannot be written, the commit says so.
     let started = |pid| drop(locked.started(run, pid));
     let finished = match child::run(&mut process, started) {
         Ok(finished) => finished,
@@ -226,15 +227,15 @@ fn nothing_to_do(
 ) -> Outcome {
     let run = started.run;
     drop(started);
-    let ending = RunResult { reason: Some(format!("{why}, not started")), ..RunResult::default() };
-    start_run::tell_of_leftover(&locked.commit(Some(run), definition.keep, &ending)?);
+    let result = RunResult { reason: Some(format!("{why}, not started")), ..RunResult::default() };
+    start_run::tell_of_leftover(&locked.commit(&Commit::run(run).keep(definition.keep).result(result))?);
     if !args.quiet {
         print_message("note", format_args!("{why}: the command is not started"));
     }
     Ok(DONE)
 }
 
-/// What the command is, and that it asks for no list that the consumer does not have.
+/// The command to run. It must not ask for a list that the consumer does not have.
 fn command(args: &RunArgs, definition: &Definition) -> Result<Vec<OsString>, Failure> {
     let command: Vec<OsString> = match args.command.as_slice() {
         [] => definition.command.iter().map(OsString::from).collect(),
@@ -242,7 +243,7 @@ fn command(args: &RunArgs, definition: &Definition) -> Result<Vec<OsString>, Fai
     };
     if command.first().is_none_or(|program| program.is_empty()) {
         return Err(Failure::Other(format!(
-            "job {} has no command; write one behind --, or into its definition",
+            "job {} has no command; add one to its definition, or name one behind --",
             args.name
         )));
     }
@@ -250,13 +251,13 @@ fn command(args: &RunArgs, definition: &Definition) -> Result<Vec<OsString>, Fai
     Ok(command)
 }
 
-fn fail(locked: &LockedJob, run: u64, ending: &RunResult) {
-    if let Err(error) = locked.failed(Some(run), ending) {
-        print_message("warning", error);
+fn fail(locked: &LockedJob, run: u64, result: &RunResult) {
+    if let Err(error) = locked.failed(Some(run), result) {
+        print_error("warning", &error);
     }
 }
 
-/// A code as a process can end with it.
+/// The exit code of this process for one of the command.
 fn exit_code(code: i32) -> u8 {
     u8::try_from(code & 0xff).unwrap_or(NOT_STARTED)
 }
@@ -267,7 +268,7 @@ fn code_of(status: ExitStatus) -> i32 {
     status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0))
 }
 
-/// The command has ended: the baseline moves, or not.
+/// The command has ended: commits the run, or writes down that it failed.
 fn end(
     definition: &Definition,
     locked: &LockedJob,
@@ -276,56 +277,55 @@ fn end(
     are_there: impl FnOnce() -> Result<(), Error>,
 ) -> u8 {
     let code = code_of(finished.status);
-    let (reason, result) = match (finished.signal, finished.status.code()) {
+    let (reason, ends_with) = match (finished.signal, finished.status.code()) {
         (Some(signal), _) => {
-            let told = format!("signal {signal} came while the command ran");
-            (Some(told), exit_code(if code == 0 { 128 + signal } else { code }))
+            let reason = format!("signal {signal} came while the command ran");
+            (Some(reason), exit_code(if code == 0 { 128 + signal } else { code }))
         }
         (None, Some(code)) if definition.success_codes().contains(&code) => (None, exit_code(code)),
         (None, Some(code)) => (Some(format!("the command ended with {code}")), exit_code(code)),
-        (None, None) => (Some(format!("the command was ended by signal {}", code - 128)), exit_code(code)),
+        (None, None) => (Some(format!("signal {} ended the command", code - 128)), exit_code(code)),
     };
     if let Some(reason) = &reason {
         print_message(
             "warning",
-            format_args!("{reason}: run {run} is not the baseline, what it listed is listed again"),
+            format_args!("{reason}: run {run} does not become the baseline, and the next run lists its changes again"),
         );
     }
     let is_success = reason.is_none();
-    let stays = |error: &Error| {
-        print_message("error", format_args!("the command succeeded, but the baseline stays as it was: {error}"));
-    };
-    // What it did not find it may have taken for deleted, whatever it ended with.
+    let result = |reason| RunResult { exit_code: Some(code), reason };
+    // The command may have taken for deleted what was gone, whatever its exit code.
     if let Err(error) = are_there() {
         if is_success {
-            stays(&error);
+            tell_of_old_baseline(&error);
         } else {
-            print_message("error", &error);
+            print_error("error", &error);
         }
-        print_message("note", "what was gone may have been taken for deleted: the next list is a full one");
-        let ending = RunResult { exit_code: Some(code), reason: Some(error.to_string()) };
-        if let Err(error) = locked.misread(Some(run), &ending) {
-            print_message("warning", error);
+        print_message("note", "the command may have taken for deleted what was gone: the next list is a full one");
+        if let Err(error) = locked.misread(Some(run), &result(Some(error.to_string()))) {
+            print_error("warning", &error);
         }
-        return if is_success { NOT_STARTED } else { result };
+        return if is_success { NOT_STARTED } else { ends_with };
     }
     if !is_success {
-        // The log has the code by itself.
-        let reason = reason.filter(|_| finished.signal.is_some());
-        fail(locked, run, &RunResult { exit_code: Some(code), reason });
-        return result;
+        // The log has the exit code in a field of its own.
+        fail(locked, run, &result(reason.filter(|_| finished.signal.is_some())));
+        return ends_with;
     }
-    match locked.commit(Some(run), definition.keep, &RunResult { exit_code: Some(code), reason: None }) {
-        Ok(ended) => {
-            start_run::tell_of_leftover(&ended);
-            result
+    match locked.commit(&Commit::run(run).keep(definition.keep).result(result(None))) {
+        Ok(closed) => {
+            start_run::tell_of_leftover(&closed);
+            ends_with
         }
         Err(error) => {
-            stays(&error);
-            print_message("note", format_args!("what run {run} listed is listed again"));
-            let reason = Some(format!("the command succeeded, the commit did not: {error}"));
-            fail(locked, run, &RunResult { exit_code: Some(code), reason });
+            tell_of_old_baseline(&error);
+            print_message("note", format_args!("the next run lists the changes of run {run} again"));
+            fail(locked, run, &result(Some(format!("the command succeeded, the commit failed: {error}"))));
             NOT_STARTED
         }
     }
+}
+
+fn tell_of_old_baseline(error: &Error) {
+    print_message("error", format_args!("the command succeeded, but the baseline stays as it was: {}", Advised(error)));
 }

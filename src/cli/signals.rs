@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 use fastdiff::path::PathExt as _;
 
+use super::advice::TAKE_AGAIN;
+
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 static SIGNAL: AtomicI32 = AtomicI32::new(0);
 
@@ -14,7 +16,7 @@ pub(super) fn interrupted() -> bool {
     INTERRUPTED.load(Ordering::Relaxed)
 }
 
-/// What every command needs.
+/// Prepares the signals and limits that every command needs.
 pub(super) fn prepare() {
     raise_open_file_limit();
     ignore_size_limit();
@@ -22,7 +24,7 @@ pub(super) fn prepare() {
     keep_ended_children();
 }
 
-/// Whoever started the program with SIGCHLD ignored would have the kernel throw away what became of its own children.
+/// If SIGCHLD is ignored, as the parent may have left it, the kernel discards the exit codes of our children.
 #[cfg(unix)]
 #[expect(unsafe_code, reason = "signal-hook can only handle a signal, not restore its default")]
 fn keep_ended_children() {
@@ -30,8 +32,7 @@ fn keep_ended_children() {
     unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
 }
 
-/// Has interrupting signals noticed instead of ending the program at once, so that no half file stays.
-/// A second one ends it.
+/// Notices interrupting signals instead of ending the program at once, so that no half file stays. A second signal ends it.
 #[cfg(unix)]
 pub(super) fn catch() {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -43,24 +44,24 @@ pub(super) fn catch() {
         return;
     }
     for signal in [SIGHUP, SIGINT, SIGTERM] {
-        // Whoever started the program with the signal ignored (nohup) means it.
+        // The parent ignores the signal on purpose (nohup).
         if is_ignored(signal) {
             continue;
         }
-        // Without the handlers an interrupted run leaves a temporary file, which the next one removes.
+        // Without the handlers an interrupted run leaves a temporary file, which the next run removes.
         let _ = register_conditional_default(signal, flag());
         let _ = register(signal);
     }
 }
 
-/// The signal that was noticed last, if any. From now on the next one is the first again.
+/// The last signal that was noticed, if any. The next one counts as the first again.
 #[cfg(unix)]
 pub(super) fn take_interruption() -> Option<i32> {
     flag().store(false, Ordering::SeqCst);
     INTERRUPTED.swap(false, Ordering::SeqCst).then(|| SIGNAL.load(Ordering::SeqCst))
 }
 
-/// Past the limit of a file's size a write has to fail, not to end the program with half a file.
+/// Beyond the size limit of a file, a write must fail instead of ending the program with half a file.
 #[cfg(unix)]
 #[expect(unsafe_code, reason = "signal-hook can only handle a signal, not ignore it")]
 fn ignore_size_limit() {
@@ -92,7 +93,7 @@ fn flag() -> std::sync::Arc<AtomicBool> {
 fn register(signal: i32) -> std::io::Result<signal_hook::SigId> {
     let flag = flag();
     let noticed = move |info: &libc::siginfo_t| {
-        if super::child::pass_on(signal, info.si_code) {
+        if super::forward::pass_on(signal, info.si_code) {
             return;
         }
         flag.store(true, Ordering::SeqCst);
@@ -116,16 +117,16 @@ pub(super) fn die_of_signal() {
 #[cfg(unix)]
 static OPEN_FILES: OnceLock<rustix::process::Rlimit> = OnceLock::new();
 
-/// As many open files as the system allows: the walker holds one per directory whose children wait.
+/// Allows as many open files as the system does: the walker holds one for each directory whose children wait.
 #[cfg(unix)]
 fn raise_open_file_limit() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = OPEN_FILES.get_or_init(|| getrlimit(Resource::Nofile));
-    // A refusal leaves the old limit in force, which is enough but for the deepest trees.
+    // If this is refused the old limit remains, which is enough except for the deepest trees.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
 }
 
-/// Starts a program with the limits and signals with which this one began.
+/// Starts a program with the limits and signals that this one was started with.
 #[cfg(unix)]
 #[expect(unsafe_code, reason = "signal-hook can only handle a signal, not put its default back")]
 pub(super) fn as_it_began<T>(start: impl FnOnce() -> T) -> T {
@@ -141,14 +142,14 @@ pub(super) fn as_it_began<T>(start: impl FnOnce() -> T) -> T {
     started
 }
 
-/// What to say when an access inside of a mapping fails.
+/// A mapping, and the message if an access to it fails.
 #[derive(Debug)]
 struct Guarded {
     addresses: std::ops::Range<usize>,
     message: Vec<u8>,
 }
 
-/// No command maps more: a job its baseline, what is pending, some of other jobs, and the new one.
+/// No command maps more: a job maps its baseline, the pending snapshot, some of other jobs, and the new one.
 const MOST_MAPPED: usize = 32;
 
 static GUARDED: [OnceLock<Guarded>; MOST_MAPPED] = [const { OnceLock::new() }; MOST_MAPPED];
@@ -162,17 +163,17 @@ static IS_OPENING: AtomicBool = AtomicBool::new(false);
 /// Whether an access has failed already.
 static HAS_FAILED: AtomicBool = AtomicBool::new(false);
 
-/// What to say of a file that nobody told of, such as an old snapshot that is about to be replaced.
+/// The message for any other file, such as an old snapshot that is about to be replaced.
 const SOME_FILE: &[u8] = b"fastdiff: error: a snapshot was cut short while it was read; run it again\n";
 
-/// Whether a backup program called, to which it has to be said otherwise.
+/// Whether a backup program called, which expects messages in its own form.
 static IS_CALLED: AtomicBool = AtomicBool::new(false);
 
-/// What Duplicati takes for information, and goes on without a list.
+/// Duplicati shows this as information, and goes on without a list.
 const CALLED: &[u8] =
     b"LOG:INFO fastdiff: no list, so that Duplicati scans everything: a snapshot was cut short while it was read\n";
 
-/// Duplicati called: a file that is cut short is reported on standard output, and is not a failure of the program.
+/// Duplicati called: a file that is cut short is reported on standard output, and the exit code is 0.
 #[cfg(feature = "duplicati")]
 pub(super) fn say_on_standard_output() {
     IS_CALLED.store(true, Ordering::SeqCst);
@@ -180,13 +181,11 @@ pub(super) fn say_on_standard_output() {
 
 fn cut_short(path: &Path) -> Vec<u8> {
     let path = path.shown();
-    format!(
-        "fastdiff: error: snapshot {path}: is damaged (it was cut short while it was read); take it again with `fastdiff snap`\n"
-    )
-    .into_bytes()
+    format!("fastdiff: error: snapshot {path}: is damaged (it was cut short while it was read); {TAKE_AGAIN}\n")
+        .into_bytes()
 }
 
-/// A file is opened and may be mapped; [`guard`] or [`opened`] say when that is done.
+/// A file is being opened and may be mapped; [`guard`] or [`opened`] end that.
 pub(super) fn opening(path: &Path) {
     let mut message = Some(cut_short(path));
     for slot in &OPENING {
@@ -202,8 +201,8 @@ pub(super) fn opened() {
     IS_OPENING.store(false, Ordering::SeqCst);
 }
 
-/// Something truncated the file while it was mapped: the next access raises SIGBUS. Turns that into
-/// the error that any other damage gives (promise 6).
+/// Guards a mapping: if something truncates the file, the next access raises SIGBUS. That becomes the same error as any
+/// other damage (promise 6).
 #[cfg(unix)]
 pub(super) fn guard(path: &Path, addresses: std::ops::Range<usize>) {
     let mut entry = Some(Guarded { addresses, message: cut_short(path) });
@@ -215,7 +214,7 @@ pub(super) fn guard(path: &Path, addresses: std::ops::Range<usize>) {
     opened();
 }
 
-/// Has an access past the end of a file that shrank answered with an error. To be called once.
+/// Turns an access beyond the end of a file that shrank into an error. Call it once.
 #[cfg(unix)]
 #[expect(unsafe_code, reason = "code in a signal handler has to be async-signal-safe")]
 fn catch_cut_files() {
@@ -223,10 +222,10 @@ fn catch_cut_files() {
     let handler = |info: &libc::siginfo_t| {
         // SAFETY: of SIGBUS the field is the address of the access.
         let address = unsafe { info.si_addr() } as usize;
-        // The newest: where a file was closed another may be mapped by now.
+        // The newest one: a closed file may have left its addresses to another.
         let guarded = GUARDED.iter().filter_map(OnceLock::get).filter(|g| g.addresses.contains(&address)).last();
         let opening = || OPENING.iter().filter_map(OnceLock::get).last().filter(|_| IS_OPENING.load(Ordering::SeqCst));
-        // Several threads may come upon it at once; the first one speaks and ends them all.
+        // Several threads may fail at once; the first one writes the message and ends them all.
         while HAS_FAILED.swap(true, Ordering::SeqCst) {
             // SAFETY: pause only waits.
             unsafe { libc::pause() };
@@ -236,7 +235,7 @@ fn catch_cut_files() {
             signal_hook::low_level::exit(0);
         }
         let message = guarded.map_or_else(|| opening().map_or(SOME_FILE, |text| text), |guarded| &guarded.message);
-        // Nobody is left to tell if this fails.
+        // If this fails, there is no other place for the message.
         let _ = rustix::io::write(rustix::stdio::stderr(), message);
         signal_hook::low_level::exit(i32::from(super::failure_code()));
     };

@@ -5,6 +5,7 @@ use fastdiff::jobs::{ClosedRun, FullReason, LockedJob, RunRequest, StartedRun};
 use fastdiff::{Monitor, RemovalLimit};
 use indicatif::HumanCount;
 
+use super::advice::Advised;
 use super::config::Definition;
 use super::hints;
 use super::progress::Progress;
@@ -133,7 +134,7 @@ pub(super) fn tell_of_unread(started: &StartedRun) {
 /// Says what was left undone after a run ended.
 pub(super) fn tell_of_leftover(ended: &ClosedRun) {
     if let Some(error) = &ended.leftover {
-        print_message("warning", format_args!("run {}: {error}", ended.run));
+        print_message("warning", format_args!("run {}: {}", ended.run, Advised(error)));
     }
 }
 

@@ -1,4 +1,4 @@
-//! Where the state and the definitions of jobs lie.
+//! Where the state and the definitions of jobs are.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -23,7 +23,7 @@ pub(super) struct StateArgs {
     config: Option<PathBuf>,
 }
 
-/// A variable of the environment that says something.
+/// A variable of the environment that is not empty.
 fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
 }
@@ -42,9 +42,7 @@ impl StateArgs {
     pub(super) fn store(&self) -> Result<JobStore, Failure> {
         let dir = self.named_state().or_else(|| Some(home()?.join(".local/state/fastdiff")));
         let dir = dir.filter(|dir| !dir.as_os_str().is_empty()).ok_or_else(|| {
-            Failure::Other(
-                "there is no home directory to keep the state of jobs in; name a directory with --state-dir".into(),
-            )
+            Failure::Other("there is no home directory for the state of jobs; name a directory with --state-dir".into())
         })?;
         Ok(JobStore::open(dir)?)
     }
@@ -53,7 +51,7 @@ impl StateArgs {
     pub(super) fn config(&self) -> Result<Config, Failure> {
         let file = self.named_config().or_else(|| Some(home()?.join(".config/fastdiff/fastdiff.toml")));
         let file = file.filter(|file| !file.as_os_str().is_empty()).ok_or_else(|| {
-            Failure::Other("there is no home directory with definitions of jobs; name a file with --config".into())
+            Failure::Other("there is no home directory for the definitions of jobs; name a file with --config".into())
         })?;
         Config::load(&file)
     }
@@ -70,7 +68,7 @@ impl StateArgs {
         own.or_else(|| Some(xdg("XDG_CONFIG_HOME")?.join("fastdiff/fastdiff.toml")))
     }
 
-    /// What is not where another process looks for it by itself, with the options that tell it.
+    /// The options that another process needs to find the same files, if they are not in the usual place.
     pub(super) fn elsewhere(&self) -> impl Iterator<Item = (&'static str, PathBuf)> {
         let places = [("--config", self.named_config()), ("--state-dir", self.named_state())];
         places.into_iter().filter_map(|(option, place)| Some((option, place?)))

@@ -21,7 +21,7 @@ Examples:
 
 Exit codes: 0 done; 1 something changed (only with --exit-code); 2 failed or refused; 3 something could not be read.";
 
-/// Show what changed since the last successful backup of a job. Leaves no trace in the job's state.
+/// Show what changed since the last successful backup of a job. Does not touch the job's state.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct StatusArgs {
@@ -32,7 +32,7 @@ pub(super) struct StatusArgs {
     #[arg(long)]
     exit_code: bool,
 
-    /// One JSON object a line, as `fastdiff diff --emit json` writes them
+    /// One JSON object on each line, as `fastdiff diff --emit json` writes them
     #[arg(long)]
     json: bool,
 
@@ -53,14 +53,14 @@ pub(super) struct StatusArgs {
 pub(super) fn run(args: &StatusArgs) -> Outcome {
     let (definition, job) = args.state.job(&args.name)?;
     let mut request = definition.request()?;
-    // For people, whatever the consumer knows. How much was removed is to be seen here.
+    // This list is for people: renames whatever the consumer knows, and no limit for removals.
     request.diff.renames = true;
     request.diff.max_removed = None;
     args.walk.add_to(&mut request.scan);
     args.guards.add_to(&mut request);
     let scratch = tempfile::Builder::new().prefix("fastdiff-").tempdir();
     let scratch = scratch.map_err(|e| {
-        Failure::Other(format!("cannot make a temporary directory: {e}; set TMPDIR to one that can be written"))
+        Failure::Other(format!("cannot make a temporary directory: {e}; set TMPDIR to a directory that can be written"))
     })?;
     let started = watched(false, |monitor| job.look(&request, scratch.path(), monitor))?;
     tell_of_renumbered(started.diff());
@@ -68,7 +68,7 @@ pub(super) fn run(args: &StatusArgs) -> Outcome {
         print_message(
             "note",
             format_args!(
-                "{}; what it listed is listed again, as suspect where nothing differs",
+                "{}; its changes are listed again, as suspect if nothing differs",
                 start_run::unfinished(run, started.has_failed)
             ),
         );
@@ -93,11 +93,11 @@ pub(super) fn run(args: &StatusArgs) -> Outcome {
     Ok(if args.exit_code && !started.summary().is_empty() { DIFFERENT } else { DONE })
 }
 
-/// Without a baseline a line instead of the whole tree.
+/// One line instead of the whole tree if there is no baseline.
 fn everything(started: &StartedRun, reason: &str) -> Result<(), Failure> {
     let mut output = Output::open(None)?;
     let entries = start_run::entries(started.outcome.counts.entries);
-    writeln!(output.writer(), "everything is to be listed, {entries}: {reason}")
+    writeln!(output.writer(), "the next list is a full one, of {entries}: {reason}")
         .map_err(|e| output_failure(&e, true))?;
     output.finish(true)
 }

@@ -35,11 +35,11 @@ pub(super) fn write_list_to(
     let mut checked = Checked { diff, out: output.writer(), piece: Vec::with_capacity(PIECE), broken: None };
     let emitted = form.write(diff, &mut checked).and_then(|emitted| match checked.flush() {
         Ok(()) => Ok(emitted),
-        Err(source) => Err(Error::Io { operation: "write", path: "the list".into(), source }),
+        Err(source) => Err(Error::WriteList(source)),
     });
-    let emitted = emitted.map_err(|e| checked.broken.take().unwrap_or(e)).map_err(|e| match e.io_error() {
-        Some(io) if is_standard && e.path() == Some(Path::new("the list")) => output_failure(io, for_people),
-        _ => Failure::Library(about(e, destination)),
+    let emitted = emitted.map_err(|e| checked.broken.take().unwrap_or(e)).map_err(|e| match e {
+        Error::WriteList(io) if is_standard => output_failure(&io, for_people),
+        other => Failure::Library(about(other, destination)),
     })?;
     output.finish(for_people)?;
     for note in &emitted.notes {
@@ -97,9 +97,7 @@ pub(super) fn tell_of_renumbered(diff: &Diff<'_>) {
 /// A failed write is about the destination.
 pub(super) fn about(error: Error, destination: &Path) -> Error {
     match error {
-        Error::Io { operation, path, source } if path == Path::new("the list") => {
-            Error::Io { operation, path: destination.to_owned(), source }
-        }
+        Error::WriteList(source) => Error::Io { operation: "write", path: destination.to_owned(), source },
         other => other,
     }
 }

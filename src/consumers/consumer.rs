@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::forms::TextOptions;
 use super::{Emitted, ListPart, PathStyle, refuse};
 use crate::diff::Diff;
-use crate::{Error, Result};
+use crate::{Error, Refusal, Result};
 
 /// A backup program, or a form of the list for people or scripts: who takes a list, and what is true of it.
 ///
@@ -125,7 +125,7 @@ pub trait Consumer: fmt::Debug + Sync {
         }
         match nothing {
             Some(Error::NothingToList { misread, .. }) if !is_empty => {
-                Err(refuse(self.name(), format!("only removals are to be listed, and {misread}; make them by hand")))
+                Err(refuse(self.name(), Refusal::OnlyRemovals { misread }))
             }
             Some(nothing) => Err(nothing),
             None => Ok(all),

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::snapshot::Snapshot;
 use crate::sys::durable::{Access, AtomicFile};
-use crate::{Error, Result, SnapshotProblem};
+use crate::{Error, OutputProblem, Result, SnapshotProblem};
 
 /// A list file that is being written. Dropped before [`commit`](Self::commit) it leaves nothing.
 #[derive(Debug)]
@@ -30,8 +30,7 @@ impl ListFile {
                 Err(_) => false,
             };
         if is_snapshot {
-            let reason = "is a snapshot, which a list does not replace; name another file";
-            return Err(Error::Output { path: destination.to_owned(), reason });
+            return Err(Error::output(destination, OutputProblem::Snapshot));
         }
         AtomicFile::create(destination, Access::Umask).map(Self)
     }

@@ -6,11 +6,11 @@ use std::io::Write;
 
 use rustc_hash::FxHashSet;
 
-use super::{Consumer, Emitted, EmptyList, nothing_to_list, put, quote, refuse, written};
-use crate::Result;
+use super::{Consumer, Emitted, EmptyList, nothing_to_list, put, refuse, written};
 use crate::diff::{ChangeKind, Diff};
 use crate::metadata::{Fields, Flags, Kind};
-use crate::path::{compare, is_within, parent};
+use crate::path::{compare, is_within, parent, to_path};
+use crate::{Refusal, Result};
 
 /// Which part of a change list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -219,12 +219,9 @@ impl ListForm {
     /// what writing gives.
     pub fn write(&self, paths: &[ListedPath], out: &mut dyn Write) -> Result<()> {
         for ListedPath { path, .. } in paths {
-            let too_long = "is longer than a path may be that a program hands to the system as a whole";
+            let too_long = "is longer than the longest path that a program can open";
             let spelled = if path.len() > LONGEST { Err(too_long) } else { self.spelled(path) };
-            spelled.map_err(|why| {
-                let name = String::from_utf8_lossy(&quote(path)).into_owned();
-                refuse(self.consumer, format!("{name} {why}: rename it, or back up once without a list"))
-            })?;
+            spelled.map_err(|why| refuse(self.consumer, Refusal::Path { path: to_path(path).into_owned(), why }))?;
         }
         for ListedPath { path, .. } in paths {
             written(out.write_all(self.prefix))?;
@@ -255,7 +252,7 @@ pub fn asked_part(consumer: &dyn Consumer, part: Option<ListPart>) -> Result<Lis
         return Ok(part);
     }
     let why = consumer.why_no_other_part();
-    Err(refuse(consumer.name(), format!("there is no list of the part {:?}: {why}", part.name())))
+    Err(refuse(consumer.name(), Refusal::Part { part: part.name(), why }))
 }
 
 /// Adds the other names of each file that has several: only if all of them are listed, they are one file in the copy

@@ -33,9 +33,8 @@ pub use rsync::Rsync;
 pub use tar::Tar;
 
 use crate::diff::{Diff, Summary};
-use crate::error::Context as _;
 use crate::terminal::quote;
-use crate::{Error, Result};
+use crate::{Error, Refusal, Result, RootProblem};
 
 /// The backup programs.
 pub static PROGRAMS: &[&dyn Consumer] = &[
@@ -65,8 +64,8 @@ pub fn find(name: &str) -> Option<&'static dyn Consumer> {
 }
 
 /// A consumer cannot be given this list (promise 5).
-fn refuse(consumer: &'static str, reason: impl Into<String>) -> Error {
-    Error::Refused { consumer, reason: reason.into() }
+fn refuse(consumer: &'static str, refusal: impl Into<Refusal>) -> Error {
+    Error::Refused { consumer, refusal: refusal.into() }
 }
 
 /// A consumer would misread a list without entries (promise 5).
@@ -95,7 +94,7 @@ impl PathStyle {
             [root] => Ok(Self { root: Some(root.clone()) }),
             roots => Err(Error::Root {
                 path: crate::path::to_path(roots.last().map_or(&[][..], Vec::as_slice)).into_owned(),
-                reason: "is one of several roots, and relative paths need a single one".into(),
+                problem: RootProblem::OneOfSeveral,
             }),
         }
     }
@@ -132,7 +131,7 @@ fn for_each_change(diff: &Diff<'_>, mut each: impl FnMut(&crate::diff::Change) -
 }
 
 fn written(result: io::Result<()>) -> Result<()> {
-    result.context("write", "the list")
+    result.map_err(Error::WriteList)
 }
 
 /// Writes a field and its end.

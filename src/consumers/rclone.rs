@@ -12,12 +12,11 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use super::list::{ChangeLists, ListForm, ListPart, ListedPath, Spelled, asked_part, list_base};
-use super::{
-    CommandLine, CommandProblem, Consumer, Emitted, FullList, ListOptions, MirrorCommand, PathChoice, quote, refuse,
-};
-use crate::Result;
+use super::{CommandLine, CommandProblem, Consumer, Emitted, FullList, ListOptions, MirrorCommand, PathChoice, refuse};
 use crate::diff::Diff;
 use crate::metadata::Kind;
+use crate::path::to_path;
+use crate::{Refusal, Result};
 
 /// What rclone calls a symlink that it does not follow.
 const LINK: &[u8] = b".rclonelink";
@@ -95,13 +94,8 @@ fn check_kinds(consumer: &dyn Consumer, lists: &ChangeLists) -> Result<()> {
     let Some((was, is)) = lists.replaced.iter().find(|(was, is)| is_stored(was.kind) && is_stored(*is)) else {
         return Ok(());
     };
-    let name = String::from_utf8_lossy(&quote(&was.path)).into_owned();
-    let was = was.kind;
-    let reason = format!(
-        "{name} was a {was} and is a {is} now, which rclone cannot copy over; delete it in the copy and run `rclone sync` \
-         without a list"
-    );
-    Err(refuse(consumer.name(), reason))
+    let path = to_path(&was.path).into_owned();
+    Err(refuse(consumer.name(), Refusal::KindChanged { path, was: was.kind, is: *is }))
 }
 
 /// The files and links of a part, under each name that rclone may have for them.

@@ -8,7 +8,7 @@ use crate::metadata::{Flags, Kind};
 use crate::path::{parent, to_path};
 use crate::snapshot::{Device, Node, Snapshot};
 use crate::sys::filesystem::{FsType, are_subvolumes_of_one};
-use crate::{Error, Result};
+use crate::{Error, Result, RootChange};
 
 /// How many removed entries a list may have.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -67,26 +67,24 @@ impl FromStr for RemovalLimit {
 pub(crate) fn roots(old: &Snapshot, new: &Snapshot) -> Result<()> {
     for was in old.listing(old.top())? {
         let Some(is) = new.listing(new.top())?.find(|n| n.child.name == was.child.name) else { continue };
-        let changed = |reason| Error::RootChanged { path: to_path(was.child.name).into_owned(), reason };
+        let changed = |change| Error::RootChanged { path: to_path(was.child.name).into_owned(), change };
         if let (Some(before), Some(after)) = (device(old, &was), device(new, &is))
             && before.identity != after.identity
             && !before.identity.is_empty()
             && !after.identity.is_empty()
         {
-            return Err(changed(format!(
-                "was on the file system {} and is now on {}",
-                before.identity, after.identity
-            )));
+            let (before, now) = (before.identity.clone(), after.identity.clone());
+            return Err(changed(RootChange::FileSystem { before, now }));
         }
         let is_known = |flags: Flags| !flags.contains(Flags::UNKNOWN);
         if is_known(was.child.flags | is.child.flags)
             && was.child.stat.ino != is.child.stat.ino
             && device(old, &was).is_some_and(|d| FsType(&d.kind).keeps_inodes())
         {
-            return Err(changed("is another directory than before, so that its content may be another too".to_owned()));
+            return Err(changed(RootChange::OtherDirectory));
         }
         if is_empty(new, &is)? && !is_empty(old, &was)? {
-            return Err(changed("held entries before and is empty now".to_owned()));
+            return Err(changed(RootChange::Emptied));
         }
     }
     Ok(())
@@ -102,8 +100,8 @@ pub(super) fn mounts(old: &Snapshot, new: &Snapshot) -> Result<()> {
         let path = old.path_of(row)?;
         let Some(is) = new.find_node(&path)? else {
             if is_gone(old, new, row, &path)? {
-                let reason = format!("was the mount point of {}, and is gone", before.identity);
-                return Err(Error::RootChanged { path: to_path(&path).into_owned(), reason });
+                let change = RootChange::MountGone { before: before.identity.clone() };
+                return Err(Error::RootChanged { path: to_path(&path).into_owned(), change });
             }
             continue;
         };
@@ -111,16 +109,16 @@ pub(super) fn mounts(old: &Snapshot, new: &Snapshot) -> Result<()> {
             continue;
         }
         if !matches!(is.child.kind(), Kind::Dir | Kind::Unknown) {
-            let reason = format!("was the mount point of {}, and is a {} now", before.identity, is.child.kind());
-            return Err(Error::RootChanged { path: to_path(&path).into_owned(), reason });
+            let change = RootChange::MountReplaced { before: before.identity.clone(), now: is.child.kind() };
+            return Err(Error::RootChanged { path: to_path(&path).into_owned(), change });
         }
         if let Some(after) = device(new, &is)
             && before.identity != after.identity
             && !before.identity.is_empty()
             && !after.identity.is_empty()
         {
-            let reason = format!("was the mount point of {}, and lies on {} now", before.identity, after.identity);
-            return Err(Error::RootChanged { path: to_path(&path).into_owned(), reason });
+            let change = RootChange::MountMoved { before: before.identity.clone(), now: after.identity.clone() };
+            return Err(Error::RootChanged { path: to_path(&path).into_owned(), change });
         }
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! Removes what no state names any more: old snapshots, and what a crash left.
+//! Removes what the state does not name: old snapshots, and what a crash left.
 
 use std::fs;
 use std::path::Path;
@@ -7,17 +7,16 @@ use super::state::JobState;
 use crate::error::Context as _;
 use crate::{Result, sys};
 
-/// Where the lists of the running run lie.
+/// The directory with the lists of the run in progress.
 pub(super) const LISTS: &str = "lists";
 
-/// Removes everything from a job's directory that neither the state nor the program needs. The caller holds the lock, and
-/// no list is in use.
+/// Removes the files of a job that the state does not name. The caller holds the lock, and no list is in use.
 pub(super) fn collect(dir: &Path, state: &JobState) -> Result<()> {
     remove_lists(dir)?;
     for entry in fs::read_dir(dir).context("list", dir)?.flatten() {
         let name = entry.file_name();
         let Some(name) = name.to_str() else { continue };
-        let is_named = state.generations().any(|record| record.file == name);
+        let is_named = state.records().any(|record| record.file == name);
         let is_named = is_named || state.unconfirmed.as_ref().is_some_and(|unconfirmed| unconfirmed.file == name);
         let is_of_run = |suffix| name.strip_suffix(suffix).is_some_and(|run: &str| run.parse::<u64>().is_ok());
         let is_temporary = sys::durable::is_temporary(name);

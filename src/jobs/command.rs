@@ -1,5 +1,5 @@
-//! The process that makes the backup of a run. It goes on when the run is killed, and what it then writes late may be older
-//! than what the next run has stored: it is written down, so that no other run begins beside it.
+//! The process that makes the backup of a run. It goes on if the run is killed, and may then overwrite what the next run
+//! has stored with older content. So it is written down, and no other run starts while it lives.
 
 use std::fs;
 use std::io;
@@ -7,7 +7,7 @@ use std::path::Path;
 
 use crate::sys::process::{Identity, identity};
 
-/// The file in the job's directory. Not made durable: after a reboot the process is gone.
+/// The file in the job's directory. It is not synced: after a reboot the process is gone.
 const FILE: &str = "command";
 
 /// Writes down that a process makes the backup of a run.
@@ -16,7 +16,7 @@ pub(super) fn note(dir: &Path, run: u64, pid: u32) -> io::Result<()> {
     fs::write(dir.join(FILE), format!("{run} {pid} {start} {boot}\n"))
 }
 
-/// The run whose process is still there, and its number.
+/// The run whose process still lives, and the number of that process.
 pub(super) fn left(dir: &Path) -> Option<(u64, u32)> {
     let text = fs::read_to_string(dir.join(FILE)).ok()?;
     let [run, pid, start, boot] = text.split_whitespace().collect::<Vec<_>>()[..] else { return None };

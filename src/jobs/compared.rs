@@ -6,7 +6,7 @@ use crate::diff::{Diff, DiffOptions, Relist, Summary};
 use crate::snapshot::Snapshot;
 use crate::{Error, Result};
 
-/// The baseline, if it is to be compared with, and the new snapshot.
+/// The new snapshot, and the baseline if there is one to compare with.
 #[derive(Debug)]
 pub(super) struct Pair {
     pub(super) old: Option<Snapshot>,
@@ -28,7 +28,7 @@ self_cell!(
 pub(super) struct Compared(Cell);
 
 impl Compared {
-    /// Compares, adds what is to be listed again, and goes through the changes once to count them: whatever is damaged shows now.
+    /// Compares, adds what is listed again, and counts the changes. Any damage shows now, since the count reads them all.
     ///
     /// # Errors
     /// Those of [`Diff::new`], with the snapshots.

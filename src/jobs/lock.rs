@@ -1,11 +1,9 @@
-//! The lock that keeps two runs of one job apart. The kernel lets go of it when the process dies.
+//! The lock that keeps two runs of one job apart. The kernel releases it when the process dies.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::path::Path;
 
-use super::store::Job;
 use crate::error::Context as _;
-use crate::path::PathExt as _;
 use crate::{Error, JobProblem, Result};
 
 /// A lock that is held.
@@ -15,43 +13,44 @@ pub(super) struct Lock {
 }
 
 impl Drop for Lock {
-    /// Closing it would let go too, but for a moment later where another thread is starting a process meanwhile, which
-    /// has all descriptors until it runs its program.
+    /// Closing the file alone may come too late: another thread that is starting a process holds a copy of each descriptor
+    /// until that process runs its program.
     fn drop(&mut self) {
         let _ = self.file.unlock();
     }
 }
 
 impl Lock {
-    /// Takes the lock of a job at once or not at all; its directory is made.
-    pub(super) fn take(job: &Job) -> Result<Self> {
-        make_private(job.store().dir())?;
-        make_private(&job.store().dir().join("jobs"))?;
-        let path = job.dir().join("lock");
+    /// Takes the lock of a job at once or not at all. The job's directory is made.
+    pub(super) fn take(job: &str, dir: &Path) -> Result<Self> {
+        let path = dir.join("lock");
         loop {
-            make_private(job.dir())?;
-            let mut options = OpenOptions::new();
-            options.read(true).write(true).create(true).truncate(false);
-            #[cfg(unix)]
-            {
-                use std::os::unix::fs::OpenOptionsExt as _;
-                options.mode(0o600).custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
-            }
-            let file = options.open(&path).context("open the lock", &path)?;
+            make_private(dir)?;
+            let file = open(&path)?;
             match file.try_lock() {
                 Ok(()) => {}
-                Err(TryLockError::WouldBlock) => return Err(Error::job(job.name(), JobProblem::LockedJob)),
+                Err(TryLockError::WouldBlock) => return Err(Error::job(job, JobProblem::Locked)),
                 Err(TryLockError::Error(e)) => {
-                    let (file, reason) = (path.shown().to_string(), e.to_string());
-                    return Err(Error::job(job.name(), JobProblem::Unlockable { file, reason }));
+                    return Err(Error::job(job, JobProblem::Unlockable { file: path, reason: e.to_string() }));
                 }
             }
-            // A process that removed the job may have removed the file before it let go of the lock.
+            // Another process may have removed the job, and this file, before it released the lock.
             if is_at(&file, &path) {
                 return Ok(Self { file });
             }
         }
     }
+}
+
+fn open(path: &Path) -> Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600).custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
+    }
+    options.open(path).context("open the lock", path)
 }
 
 #[cfg(unix)]
@@ -66,7 +65,7 @@ fn is_at(_file: &File, path: &Path) -> bool {
     path.exists()
 }
 
-/// Makes a directory for its owner alone, with those above it. One that exists is left as it is.
+/// Makes a directory that only its owner can read, with those above it. One that exists is left as it is.
 pub(super) fn make_private(dir: &Path) -> Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);

@@ -1,14 +1,18 @@
-//! A job that no other process runs: begin, commit, abort. Each of them is one replacement of the state; whatever a
-//! crash leaves beside it is removed by the next one.
+//! A job that no other process runs: begin, commit, abort. Each of them is one replacement of the state. What a crash leaves
+//! beside the state is removed by the next run.
 
 use std::fs;
 use std::path::PathBuf;
 
 use super::clean_up::{self, LISTS, collect};
 use super::command;
+use super::commit::{ClosedRun, Commit};
 use super::lock::{Lock, make_private};
 use super::log::{self, Event, RunResult, RunStatus};
-use super::start::{RunPlan, RunRequest, StartedRun, open_run, read_state, told};
+use super::open::{describe, open_run};
+use super::plan::RunPlan;
+use super::request::{RunRequest, StartedRun};
+use super::start::read_state;
 use super::state::{JobState, RunNote, RunRecord};
 use super::store::Job;
 use super::unconfirmed;
@@ -23,27 +27,25 @@ pub struct LockedJob {
     _lock: Lock,
 }
 
-/// What a run became.
-#[derive(Debug)]
-pub struct ClosedRun {
-    /// Its number.
-    pub run: u64,
-    /// What could not be done afterwards: a line for the log, old snapshots to be removed. The next run makes up for the
-    /// latter.
-    pub leftover: Option<Error>,
+impl Job {
+    /// Keeps every other process from running the job until the result is dropped, or the process dies. Makes the job's
+    /// directory if there is none.
+    ///
+    /// # Errors
+    /// [`JobProblem::Locked`] at once if another process has it, [`JobProblem::Unlockable`], [`Error::Io`].
+    pub fn lock(&self) -> Result<LockedJob> {
+        let lock = Lock::take(self.name(), self.dir())?;
+        Ok(LockedJob { job: self.clone(), _lock: lock })
+    }
 }
 
 impl LockedJob {
-    pub(super) fn new(job: Job, lock: Lock) -> Self {
-        Self { job, _lock: lock }
-    }
-
     /// The job.
     pub fn job(&self) -> &Job {
         &self.job
     }
 
-    /// What the state says; none before the first run.
+    /// Reads the state; none before the first run.
     ///
     /// # Errors
     /// Those of [`Job::state`].
@@ -51,25 +53,26 @@ impl LockedJob {
         self.job.state()
     }
 
-    /// Walks the roots and compares them with the baseline. The new snapshot becomes pending, in the place of an earlier one
+    /// Walks the roots and compares them with the baseline. The new snapshot becomes pending. It replaces an earlier one
     /// that was never committed.
     ///
     /// Costs what [`scan`](crate::scan) and [`Diff::new`](crate::Diff::new) do, a pass over the changes, and a few small files.
     ///
     /// # Errors
-    /// Those of [`scan`](crate::scan) and [`Diff::new`](crate::Diff::new): then nothing is pending that was not before.
-    /// [`JobProblem::StateVersion`], [`JobProblem::StillRuns`]. A baseline that cannot be used is no error but a full list: see [`StartedRun::full`].
+    /// Those of [`scan`](crate::scan) and [`Diff::new`](crate::Diff::new), [`JobProblem::StateVersion`],
+    /// [`JobProblem::StillRuns`]: then nothing new is pending. A baseline that cannot be used is not an error; the list is a
+    /// full one then, see [`StartedRun::full`].
     pub fn begin(&self, request: &RunRequest, monitor: &dyn Monitor) -> Result<StartedRun> {
-        let (mut state, lost) = read_state(&self.job)?;
+        let (mut state, damage) = read_state(&self.job)?;
         let run = state.next;
         if let Some((earlier, pid)) = command::left(self.job.dir()) {
-            let error = Error::job(self.job.name(), JobProblem::StillRuns { run: earlier, pid });
+            let error = self.problem(JobProblem::StillRuns { run: earlier, pid });
             self.refuse(run, &error);
             return Err(error);
         }
         collect(self.job.dir(), &state)?;
         let output = self.job.dir().join(format!("{run}.snap"));
-        let plan = RunPlan { job: &self.job, state: &state, lost, request, output: &output, monitor };
+        let plan = RunPlan { job: &self.job, state: &state, damage, request, output: &output, monitor };
         let started = plan.carry_out().and_then(|(started, record)| {
             self.make_pending(&mut state, &started, record)?;
             Ok(started)
@@ -80,38 +83,42 @@ impl LockedJob {
         started
     }
 
-    /// Says which process makes the backup of a run that began: as long as it lives no other run begins, also if the caller is
+    /// Writes down which process makes the backup of a run. As long as it lives no other run starts, also if the caller is
     /// killed. Only on Linux; elsewhere it does nothing.
     ///
     /// # Errors
-    /// It cannot be written down.
+    /// [`Error::Io`] if it cannot be written.
     pub fn started(&self, run: u64, pid: u32) -> Result<()> {
         command::note(self.job.dir(), run, pid).context("write down the command in", self.job.dir())
     }
 
-    /// A run did not come to begin. What can be written of that is written; nothing of it is needed.
+    fn problem(&self, problem: JobProblem) -> Error {
+        Error::job(self.job.name(), problem)
+    }
+
+    /// Writes down that a run was refused, as far as that is possible; nothing depends on it.
     fn refuse(&self, run: u64, error: &Error) {
-        // Nobody may look at what a timer's run says: the log tells why there was no backup.
+        // Often nobody reads what a timer's run prints: the log tells why there was no backup.
         let _ = log::append(self.job.dir(), &Event::refused(run, error));
         let Ok(state) = self.state() else { return };
         let mut state = state.unwrap_or_default();
         if let Some(pending) = state.pending.as_mut().filter(|pending| !pending.followed) {
-            // A script that goes on to its commit all the same must not mean that one.
+            // A script that ignores the refusal must not commit the earlier run.
             pending.followed = true;
             let _ = state.write(&self.job.state_path());
         }
-        // What the state does not name is removed, if not now then by the next run.
+        // What is not removed now is removed by the next run.
         let _ = collect(self.job.dir(), &state);
     }
 
     fn make_pending(&self, state: &mut JobState, started: &StartedRun, record: RunRecord) -> Result<()> {
-        let event = Event::StartedRun { run: started.run, at: record.began.clone(), seen: started.seen() };
+        let event = Event::Started { run: started.run, at: record.began.clone(), seen: started.seen() };
         if state.machine != crate::sys::machine::identity() {
             *state = JobState { next: state.next, ..JobState::new() };
         }
         match &started.full {
             None => state.unconfirmed = unconfirmed::write(self.job.dir(), started.run, &started.again)?,
-            // What it listed before is compared with no baseline now, so that it is forgotten.
+            // Without a baseline nobody can say what the unsuccessful runs listed.
             Some(_) if state.unfinished().is_some() || state.unconfirmed.is_some() => {
                 state.unconfirmed = None;
                 state.lost.get_or_insert_with(|| format!("run {} listed everything", started.run));
@@ -133,44 +140,46 @@ impl LockedJob {
 
     /// The pending run, if it is the one that was asked for.
     fn pending(&self, run: Option<u64>) -> Result<(JobState, RunRecord)> {
-        let problem = |problem| Error::job(self.job.name(), problem);
-        let state = self.state()?.ok_or_else(|| problem(JobProblem::NothingPending))?;
+        let state = self.state()?.ok_or_else(|| self.problem(JobProblem::NothingPending))?;
         let Some(pending) = state.pending.clone() else {
             let baseline = state.committed.as_ref().map(|committed| committed.run);
-            return Err(problem(match (run, baseline) {
+            return Err(self.problem(match (run, baseline) {
+                (Some(run), Some(baseline)) if run == baseline => JobProblem::AlreadyBaseline { run },
                 (Some(asked), Some(baseline)) => JobProblem::NotPending { asked, baseline },
                 _ => JobProblem::NothingPending,
             }));
         };
         if let Some(asked) = run.filter(|asked| *asked != pending.run) {
-            return Err(problem(JobProblem::OtherRun { pending: pending.run, asked }));
+            return Err(self.problem(JobProblem::OtherRun { pending: pending.run, asked }));
         }
         Ok((state, pending))
     }
 
-    /// The consumer of the pending run succeeded: it becomes the baseline. Of the former baselines the newest `keep` stay.
+    /// The consumer of the pending run succeeded: the run becomes the baseline.
     ///
-    /// Without a number it has to be plain which run is meant: where it began although another one was pending, the consumer of
-    /// that one may be whose success is told.
+    /// Without a number it has to be clear which run succeeded. If the pending run started while another one was pending, the
+    /// caller may mean that one.
     ///
     /// # Errors
-    /// [`JobProblem::NothingPending`], [`JobProblem::OtherRun`] if another one is pending than `run`, [`JobProblem::WhichRun`] and
-    /// [`JobProblem::FailedRun`] and [`JobProblem::FollowedRun`] without a number,
-    /// [`JobProblem::Pending`] if its snapshot is gone or damaged, [`Error::Io`]: the baseline is the old one then.
-    pub fn commit(&self, run: Option<u64>, keep: usize, ending: &RunResult) -> Result<ClosedRun> {
+    /// [`JobProblem::NothingPending`], [`JobProblem::AlreadyBaseline`], [`JobProblem::NotPending`],
+    /// [`JobProblem::OtherRun`] if another run is pending; without a number [`JobProblem::WhichRun`],
+    /// [`JobProblem::FailedRun`] and [`JobProblem::FollowedRun`]; [`JobProblem::Pending`] if the snapshot is gone or
+    /// damaged; [`Error::Io`]. The baseline is the old one then.
+    pub fn commit(&self, commit: &Commit) -> Result<ClosedRun> {
+        let Commit { run, keep, ref result } = *commit;
         let (mut state, pending) = self.pending(run)?;
         if let (None, Some(replaced)) = (run, pending.replaced) {
-            return Err(Error::job(self.job.name(), JobProblem::WhichRun { pending: pending.run, replaced }));
+            return Err(self.problem(JobProblem::WhichRun { pending: pending.run, replaced }));
         }
         if run.is_none() && pending.failed {
-            return Err(Error::job(self.job.name(), JobProblem::FailedRun { run: pending.run }));
+            return Err(self.problem(JobProblem::FailedRun { run: pending.run }));
         }
         if run.is_none() && pending.followed {
-            return Err(Error::job(self.job.name(), JobProblem::FollowedRun { run: pending.run }));
+            return Err(self.problem(JobProblem::FollowedRun { run: pending.run }));
         }
         let run = pending.run;
         let snapshot = open_run(self.job.dir(), &pending, &NoMonitor)
-            .map_err(|e| Error::job(self.job.name(), JobProblem::Pending { run, reason: told(&e) }))?;
+            .map_err(|e| self.problem(JobProblem::Pending { run, reason: describe(&e) }))?;
         state.pending = None;
         state.lost = None;
         // What could not be read was not listed again either.
@@ -182,54 +191,55 @@ impl LockedJob {
         }
         state.kept.truncate(keep);
         state.write(&self.job.state_path())?;
-        Ok(self.after(&state, run, RunStatus::Committed, ending))
+        Ok(self.close(&state, run, RunStatus::Committed, result))
     }
 
-    /// Gives the pending run up. What it listed is in the next list again.
+    /// Gives the pending run up. The next run lists its changes again.
     ///
     /// # Errors
-    /// [`JobProblem::NothingPending`], [`JobProblem::OtherRun`], [`Error::Io`].
-    pub fn abort(&self, run: Option<u64>, ending: &RunResult) -> Result<ClosedRun> {
+    /// [`JobProblem::NothingPending`], [`JobProblem::AlreadyBaseline`], [`JobProblem::NotPending`],
+    /// [`JobProblem::OtherRun`], [`Error::Io`].
+    pub fn abort(&self, run: Option<u64>, result: &RunResult) -> Result<ClosedRun> {
         let (mut state, pending) = self.pending(run)?;
         state.aborted = state.pending.take();
         state.write(&self.job.state_path())?;
-        Ok(self.after(&state, pending.run, RunStatus::Aborted, ending))
+        Ok(self.close(&state, pending.run, RunStatus::Aborted, result))
     }
 
-    /// The consumer of the pending run failed, or was not started: writes that down. It stays pending, so that the
-    /// next walk may save work by it; its changes are in the next list again.
+    /// Writes down that the consumer of the pending run failed, or was not started. The run stays pending, so that its
+    /// snapshot may save the next walk some work; the next run lists its changes again.
     ///
     /// # Errors
-    /// [`JobProblem::NothingPending`], [`JobProblem::OtherRun`], [`Error::Io`].
-    pub fn failed(&self, run: Option<u64>, ending: &RunResult) -> Result<()> {
-        self.fail(run, ending, None)
+    /// Those of [`Self::abort`].
+    pub fn failed(&self, run: Option<u64>, result: &RunResult) -> Result<()> {
+        self.fail(run, result, None)
     }
 
-    /// The same of a consumer that read something else than what was walked: it may have taken for deleted what no list
-    /// named, so that only a list of everything makes up for it.
+    /// The same for a consumer that read other directories than the walk. It may have taken for deleted what no list named,
+    /// so that only a full list repairs it.
     ///
     /// # Errors
     /// Those of [`Self::failed`].
-    pub fn misread(&self, run: Option<u64>, ending: &RunResult) -> Result<()> {
-        self.fail(run, ending, Some("something was unmounted or replaced while its consumer read"))
+    pub fn misread(&self, run: Option<u64>, result: &RunResult) -> Result<()> {
+        self.fail(run, result, Some("something was unmounted or replaced while its consumer read"))
     }
 
-    fn fail(&self, run: Option<u64>, ending: &RunResult, lost: Option<&str>) -> Result<()> {
+    fn fail(&self, run: Option<u64>, result: &RunResult, lost: Option<&str>) -> Result<()> {
         let (mut state, mut pending) = self.pending(run)?;
         let run = pending.run;
         pending.failed = true;
         state.pending = Some(pending);
         if let Some(why) = lost {
-            state.lost.get_or_insert_with(|| format!("of run {run}: {why}"));
+            state.lost.get_or_insert_with(|| format!("run {run}: {why}"));
         }
         state.write(&self.job.state_path())?;
-        log::append(self.job.dir(), &Event::ended(run, RunStatus::Failed, ending))
+        log::append(self.job.dir(), &Event::ended(run, RunStatus::Failed, result))
     }
 
     /// Replaces what the consumer wants to remember of the pending run.
     ///
     /// # Errors
-    /// [`JobProblem::NothingPending`], [`JobProblem::OtherRun`], [`Error::Io`].
+    /// Those of [`Self::abort`].
     pub fn annotate(&self, run: Option<u64>, note: RunNote) -> Result<()> {
         let (mut state, mut pending) = self.pending(run)?;
         pending.note = note;
@@ -237,13 +247,15 @@ impl LockedJob {
         state.write(&self.job.state_path())
     }
 
-    fn after(&self, state: &JobState, run: u64, outcome: RunStatus, ending: &RunResult) -> ClosedRun {
-        let told = log::append(self.job.dir(), &Event::ended(run, outcome, ending));
+    /// The state is written: adds the line of the log, and removes what the state does not name any more.
+    fn close(&self, state: &JobState, run: u64, status: RunStatus, result: &RunResult) -> ClosedRun {
+        let logged = log::append(self.job.dir(), &Event::ended(run, status, result));
         let collected = collect(self.job.dir(), state);
-        ClosedRun { run, leftover: told.and(collected).err() }
+        ClosedRun { run, leftover: logged.and(collected).err() }
     }
 
-    /// An empty directory for the lists of the run that began, for its owner alone. Whatever ends or begins a run removes it.
+    /// An empty directory for the lists of the run that started. Only its owner can read it. The start and the end of any run
+    /// remove it.
     ///
     /// # Errors
     /// [`Error::Io`].
@@ -265,7 +277,7 @@ impl LockedJob {
     /// Removes the state of the job: the next run of a job of this name is a first one.
     ///
     /// # Errors
-    /// [`Error::Io`]. The state goes first, so that no half of a state is taken for one.
+    /// [`Error::Io`]. The state file goes first, so that what is left is not taken for a state.
     pub fn remove(self) -> Result<()> {
         match fs::remove_file(self.job.state_path()) {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}

@@ -1,5 +1,5 @@
-//! The log of a job: what each run saw and what became of it. A line when a run begins and one when it ends; a line that
-//! was cut by a crash is passed over.
+//! The log of a job: what each run found, and how it ended. A line when a run starts, and one when it ends. A line that a
+//! crash cut short is ignored.
 
 use std::fs::OpenOptions;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
@@ -14,10 +14,10 @@ use crate::{Error, Result};
 
 const FILE: &str = "log.jsonl";
 
-/// Past this length the older half is dropped.
+/// The older half of a longer log is dropped, in bytes.
 const LONGEST: u64 = 2 << 20;
 
-/// What a run saw.
+/// What a run found.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
@@ -32,13 +32,13 @@ pub struct RunCounts {
     pub modified: u64,
     /// Entries that were removed.
     pub removed: u64,
-    /// Entries that were renamed; what lay below a renamed directory does not count.
+    /// Entries that were renamed; entries below a renamed directory do not count.
     pub renamed: u64,
     /// Entries that may have changed.
     pub suspect: u64,
     /// Entries that could not be read.
     pub unknown: u64,
-    /// Bytes in the regular files among what was added, modified, renamed or is suspect.
+    /// Bytes of the regular files that were added, modified, renamed or are suspect.
     pub bytes: u64,
 }
 
@@ -63,7 +63,7 @@ impl RunCounts {
     }
 }
 
-/// What became of a run.
+/// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RunStatus {
@@ -71,37 +71,37 @@ pub enum RunStatus {
     Committed,
     /// Its consumer failed, or was not started.
     Failed,
-    /// It was given up.
+    /// It was aborted.
     Aborted,
-    /// The next run began, and nobody had said what became of this one.
+    /// The next run started before this one was committed or aborted.
     Replaced,
     /// It is not known yet.
     Pending,
-    /// The walk failed or a guard refused it, so that it never began. The next one has the same number.
+    /// The walk failed, or a guard refused it. It left no snapshot, and the next run has the same number.
     Refused,
 }
 
 /// How a run ended, for the log.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RunResult {
-    /// The exit code of the consumer, 128 and the number of the signal if one ended it.
+    /// The exit code of the consumer; 128 plus the number of the signal if a signal ended it.
     pub exit_code: Option<i32>,
-    /// Anything else that is to be known.
+    /// Why it ended so, if the code does not say it.
     pub reason: Option<String>,
 }
 
-/// A run as the log tells it.
+/// A run in the log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct LoggedRun {
     /// Its number.
     pub run: u64,
-    /// When it began: RFC 3339, in UTC.
+    /// When it started: RFC 3339, in UTC.
     pub began: String,
     /// When it ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ended: Option<String>,
-    /// What became of it.
+    /// How it ended.
     pub outcome: RunStatus,
     /// The exit code of its consumer.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -109,7 +109,7 @@ pub struct LoggedRun {
     /// Why it ended so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// What it saw.
+    /// What it found.
     #[serde(flatten)]
     pub seen: RunCounts,
 }
@@ -120,17 +120,17 @@ impl LoggedRun {
     }
 }
 
-/// A line.
+/// A line of the log.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "lowercase")]
 pub(super) enum Event {
-    StartedRun {
+    Started {
         run: u64,
         at: String,
         #[serde(flatten)]
         seen: RunCounts,
     },
-    ClosedRun {
+    Ended {
         run: u64,
         at: String,
         outcome: RunStatus,
@@ -147,19 +147,19 @@ pub(super) enum Event {
 }
 
 impl Event {
-    /// A run did not come to begin at this moment.
+    /// A run was refused now.
     pub(super) fn refused(run: u64, error: &Error) -> Self {
         Self::Refused { run, at: now(), reason: error.to_string() }
     }
 
-    /// A run ended at this moment.
-    pub(super) fn ended(run: u64, outcome: RunStatus, ending: &RunResult) -> Self {
-        let RunResult { exit_code, reason } = ending.clone();
-        Self::ClosedRun { run, at: now(), outcome, exit_code, reason }
+    /// A run ended now.
+    pub(super) fn ended(run: u64, outcome: RunStatus, result: &RunResult) -> Self {
+        let RunResult { exit_code, reason } = result.clone();
+        Self::Ended { run, at: now(), outcome, exit_code, reason }
     }
 }
 
-/// This moment: RFC 3339, in UTC, whole seconds.
+/// The time now: RFC 3339, in UTC, whole seconds.
 fn now() -> String {
     jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
@@ -214,22 +214,22 @@ pub(super) fn read(dir: &Path, pending: Option<u64>) -> Result<Vec<LoggedRun>> {
     let lines = bytes.split(|b| *b == b'\n').filter_map(|line| serde_json::from_slice(line).ok());
     for event in lines {
         match event {
-            Event::StartedRun { run, at, seen } => {
-                // A crash before the state was written gives its number to the next run.
+            Event::Started { run, at, seen } => {
+                // After a crash before the state was written the next run has its number.
                 runs.retain(|earlier| earlier.run != run || earlier.outcome == RunStatus::Refused);
                 runs.push(LoggedRun::new(run, at, RunStatus::Pending, seen));
             }
             Event::Refused { run, at, reason } => {
-                // If it was about to begin, the state knows nothing of it.
+                // If it had started, its state was not written.
                 runs.retain(|earlier| earlier.run != run || earlier.outcome == RunStatus::Refused);
                 let refused = LoggedRun::new(run, at.clone(), RunStatus::Refused, RunCounts::default());
                 runs.push(LoggedRun { ended: Some(at), reason: Some(reason), ..refused });
             }
-            Event::ClosedRun { run, at, outcome, exit_code, reason } => {
+            Event::Ended { run, at, outcome, exit_code, reason } => {
                 let mut started = runs.iter_mut().rev().filter(|found| found.outcome != RunStatus::Refused);
                 if let Some(found) = started.find(|found| found.run == run) {
                     let is_known = !matches!(found.outcome, RunStatus::Pending);
-                    // That the next run began says nothing new of one that failed.
+                    // The next run replaces one that failed, too; that it failed says more.
                     if !(is_known && outcome == RunStatus::Replaced) {
                         found.ended = Some(at);
                         (found.outcome, found.exit_code, found.reason) = (outcome, exit_code, reason);
@@ -238,7 +238,7 @@ pub(super) fn read(dir: &Path, pending: Option<u64>) -> Result<Vec<LoggedRun>> {
             }
         }
     }
-    // The last words of a run may have been lost in a crash.
+    // The line for the end of a run may have been lost in a crash.
     for run in &mut runs {
         if run.outcome == RunStatus::Pending && pending != Some(run.run) {
             run.outcome = RunStatus::Replaced;

@@ -1,12 +1,15 @@
-//! Jobs: the snapshot of the last successful backup, and how it moves (promise 3). No list is written here; what a consumer
-//! takes is written by [`consumers`](crate::consumers).
+//! Jobs: the snapshot of the last successful backup, and how it moves (promise 3). Lists are not written here, but by
+//! [`consumers`](crate::consumers).
 //!
-//! A [`JobStore`] is a directory with the state of all jobs of a user. A [`Job`] is locked while it is run. [`LockedJob::begin`]
-//! walks, compares with the baseline and leaves the new snapshot *pending*; when the consumer of the list has succeeded,
-//! [`LockedJob::commit`] makes that the baseline. Until then every list holds the same changes again, whatever crashes.
+//! A [`JobStore`] is a directory with the state of all jobs of a user. A [`Job`] is locked while it runs. [`LockedJob::begin`]
+//! walks, compares with the baseline and leaves the new snapshot *pending*. When the consumer of the list has succeeded,
+//! [`LockedJob::commit`] makes that snapshot the baseline. Until then every list holds the same changes again, whatever crashes.
+//!
+//! The way of a run: `store` finds the job, `lock` and `locked_job` take it, `plan` and `bases` find what to compare with,
+//! `start` walks and compares, `state` and `log` keep what became of it.
 //!
 //! ```
-//! use fastdiff::jobs::{RunResult, RunRequest, JobStore};
+//! use fastdiff::jobs::{Commit, JobStore, RunRequest};
 //! use fastdiff::{NoMonitor, ScanOptions};
 //!
 //! # fn backup(_: &fastdiff::Diff<'_>) -> bool { true }
@@ -24,7 +27,7 @@
 //!     println!("a full backup: {reason}");
 //! }
 //! if started.is_complete() && backup(started.diff()) {
-//!     locked.commit(Some(started.run), 1, &RunResult::default())?;
+//!     locked.commit(&Commit::run(started.run))?;
 //! }
 //! # drop(started);
 //! std::fs::write(tree.join("letter.txt"), "Dear reader")?;
@@ -35,23 +38,29 @@
 //! # }
 //! ```
 
+mod bases;
 mod clean_up;
 mod command;
+mod commit;
 mod compared;
 mod full_reason;
 mod lock;
 mod locked_job;
 mod log;
 mod mount_check;
+mod open;
+mod plan;
+mod request;
 mod start;
 mod state;
 mod store;
 mod unconfirmed;
 
+pub use commit::{ClosedRun, Commit};
 pub use full_reason::FullReason;
-pub use locked_job::{ClosedRun, LockedJob};
+pub use locked_job::LockedJob;
 pub use log::{LoggedRun, RunCounts, RunResult, RunStatus};
 pub use mount_check::MountCheck;
-pub use start::{RunRequest, StartedRun};
+pub use request::{RunRequest, StartedRun};
 pub use state::{JobState, RunNote, RunRecord, Unconfirmed};
 pub use store::{Job, JobStore, check_name};

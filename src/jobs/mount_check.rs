@@ -1,4 +1,5 @@
-//! Where a run walked: its roots and what is mounted below them, to see afterwards whether the consumer read the same.
+//! The roots of a run and the mount points below them: checked again after the backup, to see whether the consumer read the
+//! same directories.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,12 +11,12 @@ use crate::snapshot::{Device, Snapshot};
 use crate::sys::filesystem::{self, FsType, are_subvolumes_of_one};
 use crate::sys::{stat, stat_following};
 use crate::walk::with_timeout;
-use crate::{Error, Result};
+use crate::{Error, Result, RootChange};
 
 /// The roots of a walk and the mount points below them.
 ///
-/// A consumer that finds a disk unmounted takes what is listed there for deleted and may still succeed. So whoever
-/// starts it looks at them once more before the baseline moves.
+/// A consumer that finds a disk unmounted takes its files for deleted, and may still succeed. So they are checked once more
+/// before the baseline moves.
 #[derive(Debug, Clone)]
 pub struct MountCheck(Vec<MountPlace>);
 
@@ -23,26 +24,26 @@ pub struct MountCheck(Vec<MountPlace>);
 struct MountPlace {
     path: PathBuf,
     is_root: bool,
-    /// 0 where it may be another one at the next look.
+    /// 0 if the file system does not keep inode numbers.
     inode: u64,
-    /// Empty where the system does not tell.
+    /// Empty if the system does not tell.
     file_system: String,
 }
 
 impl MountCheck {
-    /// Costs a listing of each directory on the way to a mount point.
+    /// Collects them from a snapshot. Costs a listing of each directory on the way to a mount point.
     ///
     /// # Errors
     /// A damaged snapshot.
     pub(super) fn of(snapshot: &Snapshot) -> Result<Self> {
-        let mut places = Vec::new();
+        let mut mounts = Vec::new();
         let roots: Vec<_> = snapshot.listing(snapshot.top())?.filter_map(|node| node.row).collect();
         let is_nested = |row: &u32| !roots.contains(row) && *row != snapshot.top();
         for row in roots.iter().copied().chain(snapshot.mount_rows().filter(is_nested)) {
             let Some(device) = snapshot.device_of(row) else { continue };
             let path = snapshot.path_of(row)?;
             let Some(node) = snapshot.find_node(&path)? else { continue };
-            // What was not walked was not there to be read.
+            // It was not walked.
             if node.child.flags.intersects(Flags::UNKNOWN | Flags::UNLISTED | Flags::CARRIED | Flags::NOT_ENTERED) {
                 continue;
             }
@@ -57,17 +58,18 @@ impl MountCheck {
                     continue;
                 }
             }
-            places.push(MountPlace {
+            mounts.push(MountPlace {
                 path: to_path(&path).into_owned(),
                 is_root: !is_nested(&row),
                 inode: if FsType(&device.kind).keeps_inodes() { node.child.stat.ino } else { 0 },
                 file_system: device.identity.clone(),
             });
         }
-        Ok(Self(places))
+        Ok(Self(mounts))
     }
 
-    /// Makes sure that each is the directory that was walked. Waits for an answer no longer than that, if given.
+    /// Makes sure that each is the directory that was walked. Waits for each answer no longer than `io_timeout`, if there is
+    /// one.
     ///
     /// # Errors
     /// [`Error::RootChanged`] if one is gone, another directory, lies on another file system, or does not answer.
@@ -75,24 +77,24 @@ impl MountCheck {
         self.0.iter().try_for_each(|place| {
             let asked = place.clone();
             let found = with_timeout(&place.path, io_timeout, monitor, move || asked.look());
-            let changed = found.unwrap_or_else(|e| Some(format!("was walked, but then: {e}")));
-            changed.map_or(Ok(()), |reason| Err(Error::RootChanged { path: place.path.clone(), reason }))
+            let change = found.unwrap_or_else(|e| Some(RootChange::Unseen(e)));
+            change.map_or(Ok(()), |change| Err(Error::RootChanged { path: place.path.clone(), change }))
         })
     }
 }
 
 impl MountPlace {
-    /// What is another than it was.
-    fn look(&self) -> std::io::Result<Option<String>> {
-        // A root may be a symlink. Nothing is mounted by looking at a mount point.
+    /// What changed since the walk.
+    fn look(&self) -> std::io::Result<Option<RootChange>> {
+        // A root may be a symlink. The stat of a mount point does not mount anything.
         let found = if self.is_root { stat_following(&self.path)? } else { stat(&self.path)? };
         let is_known =
             self.file_system.is_empty() || filesystem::is_known_as(&self.path, found.mount, &self.file_system);
         if !is_known {
             let now = filesystem::describe(&self.path, found.mount).identity;
-            return Ok(Some(format!("was walked on {}, and lies on {now} now", self.file_system)));
+            return Ok(Some(RootChange::FileSystem { before: self.file_system.clone(), now }));
         }
         let is_same = self.inode == 0 || found.stat.ino == 0 || found.stat.ino == self.inode;
-        Ok((!is_same).then(|| "is another directory than the one that was walked".to_owned()))
+        Ok((!is_same).then_some(RootChange::OtherDirectory))
     }
 }

@@ -1,5 +1,5 @@
-//! The state: the small file that names a job's snapshots and what each of them is. It is replaced whole, so that one
-//! rename moves the baseline.
+//! The state of a job: a small file that names its snapshots, and says what each of them is. It is replaced as a whole, so
+//! that one rename moves the baseline.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -8,15 +8,14 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Context as _;
-use crate::path::PathExt as _;
 use crate::snapshot::{Digest, digest};
 use crate::sys::durable::{Access, AtomicFile};
-use crate::{Error, JobProblem, Result};
+use crate::{Error, JobProblem, Result, StateDamage};
 
 /// The format that this program writes and reads.
 const FORMAT: u64 = 3;
 
-/// What a consumer wants to remember of a run: it becomes pending with it and is committed with it.
+/// What a consumer wants to remember of a run. It becomes pending with the run and is committed with it.
 pub type RunNote = BTreeMap<String, String>;
 
 /// A run that left a snapshot.
@@ -39,19 +38,19 @@ pub struct RunRecord {
     /// What the consumer wants to remember.
     #[serde(default)]
     pub note: RunNote,
-    /// A run that was pending when it began, and of which nobody had said what became of it: its consumer may still be at
-    /// work.
+    /// The run that was pending when it started, if that was neither committed, aborted nor known to have failed: its
+    /// consumer may still be at work.
     #[serde(default)]
     pub replaced: Option<u64>,
     /// Its consumer is known to have failed.
     #[serde(default)]
     pub failed: bool,
-    /// A run that was to follow it was refused: whose list a backup was made from since then is not plain.
+    /// A later run was refused while it was pending: from which list a backup was made since then is unclear.
     #[serde(default)]
     pub followed: bool,
 }
 
-/// A file with paths that lists of runs named that did not succeed.
+/// A file with the paths that unsuccessful runs listed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
@@ -62,7 +61,7 @@ pub struct Unconfirmed {
     pub digest: String,
 }
 
-/// What a state says.
+/// The state of a job.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
@@ -73,15 +72,15 @@ pub struct JobState {
     pub next: u64,
     /// The baseline: the last run whose consumer succeeded.
     pub committed: Option<RunRecord>,
-    /// A run of which it is not known yet.
+    /// The run whose result is not known yet, or that failed.
     pub pending: Option<RunRecord>,
-    /// A run that was given up: it is not pending any more, but what it listed is listed again by the next one.
+    /// A run that was aborted. It is not pending any more; the next run lists its changes again.
     pub aborted: Option<RunRecord>,
     /// Former baselines, newest first.
     pub kept: Vec<RunRecord>,
-    /// What earlier runs listed that did not succeed: their consumers may have made something of it.
+    /// What earlier unsuccessful runs listed; their consumers may have copied or deleted some of it.
     pub unconfirmed: Option<Unconfirmed>,
-    /// What they listed is not known any more, for this reason: only a full list covers it.
+    /// Why that is not known any more, if it is not: only a full list covers it then.
     pub lost: Option<String>,
 }
 
@@ -125,26 +124,28 @@ impl JobState {
         Self::parse(&bytes, path, job).map(Some)
     }
 
-    /// What the bytes of a state say.
+    /// Reads the bytes of a state.
     fn parse(bytes: &[u8], path: &Path, job: &str) -> Result<Self> {
-        let file = || path.shown().to_string();
-        let damaged = |reason: &str| Error::job(job, JobProblem::State { file: file(), reason: reason.to_owned() });
-        let format = serde_json::from_slice::<AnyFormat>(bytes).map_err(|_| damaged("it cannot be read"))?.format;
+        let damaged = |damage| Error::job(job, JobProblem::State { file: path.to_owned(), damage });
+        let format = serde_json::from_slice::<AnyFormat>(bytes).map_err(|_| damaged(StateDamage::Unreadable))?.format;
         if format > FORMAT {
-            return Err(Error::job(job, JobProblem::StateVersion { file: file(), found: format, expected: FORMAT }));
+            return Err(Error::job(
+                job,
+                JobProblem::StateVersion { file: path.to_owned(), found: format, expected: FORMAT },
+            ));
         }
         if format < FORMAT {
-            return Err(damaged("an older fastdiff wrote it"));
+            return Err(damaged(StateDamage::OldFormat));
         }
-        let signed: SignedState<Self> = serde_json::from_slice(bytes).map_err(|_| damaged("it cannot be read"))?;
+        let signed: SignedState<Self> = serde_json::from_slice(bytes).map_err(|_| damaged(StateDamage::Unreadable))?;
         if signed.digest != signed.state.digest() {
-            return Err(damaged("it does not match its digest"));
+            return Err(damaged(StateDamage::Digest));
         }
         Ok(signed.state)
     }
 
-    /// Replaces the state at `path` durably. Once it has its name that is done, even if the directory cannot be synced:
-    /// a power cut could only bring the former one back, by which changes are listed again.
+    /// Replaces the state at `path` durably. If only the sync of the directory fails, that is a success: a power cut could
+    /// bring the former state back, and then changes are listed again.
     pub(super) fn write(&self, path: &Path) -> Result<()> {
         let signed = SignedState { format: FORMAT, digest: self.digest(), state: self };
         let mut file = AtomicFile::create(path, Access::Private)?;
@@ -165,13 +166,13 @@ impl JobState {
         self.pending.as_ref().or(self.aborted.as_ref())
     }
 
-    /// Whether that one is known to have failed, or was given up.
+    /// Whether the last run is known to have failed, or was aborted.
     pub(super) fn has_failed(&self) -> bool {
         self.pending.as_ref().map_or(self.aborted.is_some(), |pending| pending.failed)
     }
 
-    /// All generations, the baseline and what is pending first.
-    pub fn generations(&self) -> impl Iterator<Item = &RunRecord> {
+    /// The records of all runs that left a snapshot, the baseline and the pending one first.
+    pub fn records(&self) -> impl Iterator<Item = &RunRecord> {
         self.committed.iter().chain(&self.pending).chain(&self.aborted).chain(&self.kept)
     }
 }
@@ -197,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_docket_is_read_as_it_was_written() {
+    fn a_state_is_read_as_it_was_written() {
         let dir = tempfile::tempdir().expect("tempdir");
         let path = dir.path().join("state.json");
         assert_eq!(JobState::read(&path, "x").expect("none is fine"), None);
@@ -206,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn every_flipped_bit_of_a_docket_is_found_or_changes_nothing() {
+    fn every_flipped_bit_of_a_state_is_found_or_changes_nothing() {
         let dir = tempfile::tempdir().expect("tempdir");
         let path = dir.path().join("state.json");
         state().write(&path).expect("write");
@@ -223,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn every_cut_docket_is_found() {
+    fn every_cut_state_is_found() {
         let dir = tempfile::tempdir().expect("tempdir");
         let path = dir.path().join("state.json");
         state().write(&path).expect("write");

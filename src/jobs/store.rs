@@ -3,8 +3,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::lock::Lock;
-use super::locked_job::LockedJob;
 use super::log::{self, LoggedRun};
 use super::state::JobState;
 use crate::error::Context as _;
@@ -77,7 +75,7 @@ impl JobStore {
     }
 }
 
-/// A name has to be that of a directory on any system, and no option on a command line.
+/// Checks a name: it has to be that of a directory on any system, and must not look like an option on a command line.
 ///
 /// # Errors
 /// [`JobProblem::Name`].
@@ -109,10 +107,10 @@ impl Job {
         self.dir.join("state.json")
     }
 
-    /// What the state says, without a lock: another process may be about to replace it. None before the first run.
+    /// Reads the state without a lock: another process may be about to replace it. None before the first run.
     ///
     /// # Errors
-    /// [`JobProblem::State`] and [`JobProblem::StateVersion`] for one that cannot be relied on, [`Error::Io`].
+    /// [`JobProblem::State`] and [`JobProblem::StateVersion`] for a file that cannot be used, [`Error::Io`].
     pub fn state(&self) -> Result<Option<JobState>> {
         JobState::read(&self.state_path(), &self.name)
     }
@@ -125,16 +123,6 @@ impl Job {
         let state = self.state().unwrap_or_default();
         log::read(&self.dir, state.as_ref().and_then(|state| Some(state.pending.as_ref()?.run)))
     }
-
-    /// Keeps every other process from running the job until the result is dropped, or the process dies. Makes the job's
-    /// directory if there is none.
-    ///
-    /// # Errors
-    /// [`JobProblem::LockedJob`] at once if another process has it, [`JobProblem::Unlockable`], [`Error::Io`].
-    pub fn lock(&self) -> Result<LockedJob> {
-        let lock = Lock::take(self)?;
-        Ok(LockedJob::new(self.clone(), lock))
-    }
 }
 
 #[cfg(test)]
@@ -142,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_those_of_directories_everywhere_and_no_options() {
+    fn names_are_those_of_directories_everywhere_and_not_options() {
         for name in ["a", "Documents", "a.b_c-d", "1", &"x".repeat(100)] {
             assert!(check_name(name).is_ok(), "{name}");
         }

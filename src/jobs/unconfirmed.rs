@@ -1,10 +1,11 @@
-//! What runs listed that did not succeed. Their consumers may have made something of it: what such a list added and is
-//! gone now has to be deleted, what it deleted and is back has to be copied, although it is as the baseline has it.
+//! What unsuccessful runs listed. Their consumers may have copied or deleted some of it. So an entry that such a list added
+//! and that is gone now has to be deleted, and one that it removed and that is back has to be copied, although both look as
+//! they do in the baseline.
 
 use std::io::Write as _;
 use std::path::Path;
 
-use super::start::{open_run, told};
+use super::open::{describe, open_run};
 use super::state::{JobState, Unconfirmed, hex};
 use crate::Result;
 use crate::diff::{Diff, DiffOptions, Relist};
@@ -13,10 +14,10 @@ use crate::monitor::Monitor;
 use crate::snapshot::{Snapshot, digest};
 use crate::sys::durable::{Access, AtomicFile};
 
-/// What has to be listed again by a run that is compared with `baseline`.
+/// Finds what has to be listed again by a run that is compared with `baseline`.
 ///
 /// # Errors
-/// Why that is not known any more, in words.
+/// Why that is not known any more, in words: the state keeps them.
 pub(super) fn gather(
     dir: &Path,
     state: &JobState,
@@ -35,11 +36,11 @@ pub(super) fn gather(
     if state.committed.as_ref().is_some_and(|committed| committed.definition != unfinished.definition) {
         return Err(format!("run {run} had another definition"));
     }
-    let told = |e: crate::Error| format!("of run {run}: {}", told(&e));
-    let listed = open_run(dir, unfinished, monitor).map_err(told)?;
+    let of_run = |e: crate::Error| format!("run {run}: {}", describe(&e));
+    let listed = open_run(dir, unfinished, monitor).map_err(of_run)?;
     let options = DiffOptions { renames: false, allow_root_change: true, max_removed: None };
-    let diff = Diff::new(baseline, &listed, &options).map_err(told)?;
-    again.add(&diff).map_err(told)?;
+    let diff = Diff::new(baseline, &listed, &options).map_err(of_run)?;
+    again.add(&diff).map_err(of_run)?;
     Ok(again)
 }
 

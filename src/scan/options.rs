@@ -8,7 +8,7 @@ use crate::filter::FilterOptions;
 use crate::metadata::Time;
 use crate::monitor::NoMonitor;
 use crate::snapshot::WalkerKind;
-use crate::{Error, Result, sys};
+use crate::{Error, Result, Unsupported, sys};
 
 /// More threads than these would only wait for each other.
 const MOST_THREADS: usize = 1024;
@@ -82,12 +82,10 @@ impl ScanOptions {
     pub(super) fn checked_walker(&self) -> Result<WalkerKind> {
         let walker = if sys::HAS_NATIVE_WALKER { self.walker } else { WalkerKind::Portable };
         if self.io_timeout.is_some() && walker == WalkerKind::Portable {
-            return Err(Error::Unsupported(
-                "an I/O timeout needs the native walker; leave the timeout out, or use that walker",
-            ));
+            return Err(Error::Unsupported(Unsupported::TimeoutOfPortable));
         }
         if !self.audit.is_finite() {
-            return Err(Error::Unsupported("the share to audit is not a percentage; give one from 0 to 100"));
+            return Err(Error::Unsupported(Unsupported::AuditShare));
         }
         Ok(walker)
     }

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use super::ScanOptions;
 use super::scope::ScanRoots;
 use crate::error::Context as _;
-use crate::path::{PathExt as _, absolute, to_bytes};
+use crate::path::{absolute, to_bytes};
 use crate::snapshot::Snapshot;
 use crate::sources::RootNames;
 use crate::walk::OwnFile;
-use crate::{Error, Result};
+use crate::{Error, Result, RootProblem};
 
 /// The output, the base, the base's own base, and the caller's state directories.
 pub(super) struct OwnFiles {
@@ -68,8 +68,7 @@ fn paths_of_dirs(dirs: &[PathBuf], roots: &[PathBuf]) -> Result<Vec<Vec<u8>>> {
         let real = root.canonicalize().unwrap_or_else(|_| root.clone());
         for dir in dirs {
             if real.starts_with(dir) {
-                let reason = format!("lies in {}, where fastdiff keeps its own state; name another", dir.shown());
-                return Err(Error::Root { path: root.clone(), reason });
+                return Err(Error::root(root, RootProblem::OwnState(dir.clone())));
             }
             if let Ok(below) = dir.strip_prefix(&real) {
                 let mut path = to_bytes(&root.join(below)).into_owned();

@@ -18,7 +18,7 @@ use crate::sources;
 use crate::sys::clock;
 use crate::sys::durable::AtomicFile;
 use crate::walk::{self, Devices, FinishedRoot, WalkDevice, WalkPlan};
-use crate::{Error, Result, SnapshotProblem};
+use crate::{Error, OutputProblem, Result, SnapshotProblem};
 
 /// A scan whose options, roots and files were checked.
 pub(super) struct ScanRun<'a> {
@@ -225,8 +225,7 @@ fn is_same_file(a: &Path, b: &Path) -> bool {
 fn check_output(output: &Path, base: Option<&Snapshot>) -> Result<()> {
     match Snapshot::open(output) {
         Err(Error::Snapshot { problem: SnapshotProblem::NotASnapshot, path }) => {
-            let reason = "exists and is not a snapshot, so it is not replaced; name another file, or remove it";
-            return Err(Error::Output { path, reason });
+            return Err(Error::output(&path, OutputProblem::NotASnapshot));
         }
         // A file that cannot be read may be anything.
         Err(error @ Error::Io { .. }) => return Err(error),
@@ -234,10 +233,7 @@ fn check_output(output: &Path, base: Option<&Snapshot>) -> Result<()> {
         _ => {}
     }
     match base.and_then(Snapshot::overlay_base) {
-        Some(needed) if is_same_file(output, needed.path()) => {
-            let reason = "is needed by the base, and only an overlay would be left of that; name another file";
-            Err(Error::Output { path: output.to_owned(), reason })
-        }
+        Some(needed) if is_same_file(output, needed.path()) => Err(Error::output(output, OutputProblem::BelowBase)),
         _ => Ok(()),
     }
 }

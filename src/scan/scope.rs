@@ -7,10 +7,10 @@ use crate::error::Context as _;
 use crate::filter::FilterOptions;
 use crate::metadata::Kind;
 use crate::monitor::Monitor;
-use crate::path::{PathExt as _, absolute, compare, is_within, to_bytes};
+use crate::path::{absolute, compare, is_within, to_bytes};
 use crate::snapshot::{Digest, Meta, digest};
 use crate::sources::RootNames;
-use crate::{Error, Result, sys, walk};
+use crate::{Error, Result, RootProblem, sys, walk};
 
 /// The scope of a scan with these options, to compare it with that of a snapshot.
 ///
@@ -23,11 +23,11 @@ pub(crate) fn scope_of(options: &ScanOptions, monitor: &dyn Monitor) -> Result<M
 /// Makes roots absolute, drops repeated ones, sorts them in tree order and refuses what cannot be
 /// scanned.
 pub(super) fn prepare_roots(options: &ScanOptions, monitor: &dyn Monitor) -> Result<Vec<PathBuf>> {
-    let refuse = |path: &Path, reason: String| Err(Error::Root { path: path.to_owned(), reason });
+    let refuse = |path: &Path, problem| Err(Error::root(path, problem));
     let mut roots: Vec<PathBuf> = Vec::new();
     for path in &options.roots {
         if path.as_os_str().is_empty() {
-            return refuse(path, "is empty; name a directory".into());
+            return refuse(path, RootProblem::EmptyPath);
         }
         let current = if path.is_absolute() {
             PathBuf::new()
@@ -39,23 +39,14 @@ pub(super) fn prepare_roots(options: &ScanOptions, monitor: &dyn Monitor) -> Res
         let stats = walk::with_timeout(&root, options.io_timeout, monitor, move || {
             Ok((sys::stat_following(&normal)?, sys::stat_following(&given)))
         });
-        let (stat_at, as_given) = stats.map_err(|e| walk::root_error(&root, &e))?;
+        let (stat_at, as_given) = stats.map_err(|e| walk::root_error(&root, e))?;
         if stat_at.stat.kind() != Kind::Dir {
-            return refuse(
-                &root,
-                format!("is a {}, not a directory; name the directory that holds it", stat_at.stat.kind()),
-            );
+            return refuse(&root, RootProblem::OtherKind(stat_at.stat.kind()));
         }
         if let Ok(as_given) = as_given
             && (as_given.dev, as_given.stat.ino) != (stat_at.dev, stat_at.stat.ino)
         {
-            return refuse(
-                path,
-                format!(
-                    "`..` leads through a symlink, so it may mean {} or another directory; name it without `..`",
-                    root.shown()
-                ),
-            );
+            return refuse(path, RootProblem::BehindSymlink(root));
         }
         roots.push(root);
     }
@@ -63,11 +54,11 @@ pub(super) fn prepare_roots(options: &ScanOptions, monitor: &dyn Monitor) -> Res
     roots.dedup();
     for pair in roots.windows(2) {
         if is_within(&to_bytes(&pair[1]), &to_bytes(&pair[0])) {
-            return refuse(&pair[1], format!("lies inside of the root {}; leave one of them out", pair[0].shown()));
+            return refuse(&pair[1], RootProblem::Nested(pair[0].clone()));
         }
     }
     if roots.is_empty() {
-        return refuse(Path::new(""), "no root was given; name a directory".into());
+        return refuse(Path::new(""), RootProblem::NoRoot);
     }
     Ok(roots)
 }

@@ -3,7 +3,7 @@
 use super::digest::Digest;
 use super::overlay::OverlayMeta;
 use crate::path::{PathExt as _, is_within, to_path};
-use crate::{Error, Result};
+use crate::{Error, Result, ScopeDifference, ScopePart};
 
 /// The scope of a scan, and what it found beside the tree. Read and checked as a whole when a snapshot is opened.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -83,26 +83,31 @@ pub(crate) fn same_scope(old: &Meta, new: &Meta) -> Result<()> {
     let quoted = |items: &[String]| items.iter().map(|item| format!("{item:?}")).collect::<Vec<_>>().join(", ");
     let switch = |on: bool| if on { "on" } else { "off" }.to_owned();
     let parts = [
-        ("roots", roots(old), roots(new)),
-        ("exclude patterns", quoted(&old.patterns), quoted(&new.patterns)),
-        ("--exclude-caches", switch(old.exclude_caches), switch(new.exclude_caches)),
-        ("--exclude-if-present", quoted(&old.exclude_if_present), quoted(&new.exclude_if_present)),
-        ("--one-file-system", switch(old.one_file_system), switch(new.one_file_system)),
+        (ScopePart::Roots, old.roots == new.roots, roots(old), roots(new)),
+        (ScopePart::Patterns, old.patterns == new.patterns, quoted(&old.patterns), quoted(&new.patterns)),
+        (
+            ScopePart::ExcludeCaches,
+            old.exclude_caches == new.exclude_caches,
+            switch(old.exclude_caches),
+            switch(new.exclude_caches),
+        ),
+        (
+            ScopePart::ExcludeIfPresent,
+            old.exclude_if_present == new.exclude_if_present,
+            quoted(&old.exclude_if_present),
+            quoted(&new.exclude_if_present),
+        ),
+        (
+            ScopePart::OneFileSystem,
+            old.one_file_system == new.one_file_system,
+            switch(old.one_file_system),
+            switch(new.one_file_system),
+        ),
     ];
-    let same = old.roots == new.roots
-        && old.patterns == new.patterns
-        && old.exclude_if_present == new.exclude_if_present
-        && parts.iter().all(|(_, old, new)| old == new);
-    if same {
-        return Ok(());
-    }
-    let shown = |text: &str| if text.is_empty() { "none".to_owned() } else { text.to_owned() };
     let differences: Vec<_> = parts
-        .iter()
-        .filter(|(_, old, new)| old != new)
-        .map(|(what, old, new)| format!("{what}: {} before, {} now", shown(old), shown(new)))
+        .into_iter()
+        .filter(|(_, is_same, ..)| !is_same)
+        .map(|(part, _, before, now)| ScopeDifference { part, before, now })
         .collect();
-    Err(Error::Incomparable {
-        differences: if differences.is_empty() { "lists of one spelling".to_owned() } else { differences.join("; ") },
-    })
+    if differences.is_empty() { Ok(()) } else { Err(Error::Incomparable { differences }) }
 }

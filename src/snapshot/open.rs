@@ -11,7 +11,7 @@ use super::overlay::{OverlayMeta, RowRuns};
 use super::reader::{Overlay, Snapshot};
 use super::stored_meta;
 use crate::error::Context as _;
-use crate::path::{PathExt as _, to_path};
+use crate::path::to_path;
 use crate::{Error, Result, SnapshotProblem};
 
 impl Snapshot {
@@ -106,9 +106,8 @@ fn find_base(overlay: &Path, meta: &OverlayMeta) -> Result<Snapshot> {
     if let Some(error) = failed {
         return Err(error);
     }
-    let what = if found_another { "is another snapshot now" } else { "is gone" };
-    let base = format!("{} {what}", recorded.shown());
-    Err(Error::Snapshot { path: overlay.to_owned(), problem: SnapshotProblem::NoBase(base) })
+    let problem = SnapshotProblem::NoBase { base: recorded, is_replaced: found_another };
+    Err(Error::Snapshot { path: overlay.to_owned(), problem })
 }
 
 #[cfg(unix)]

@@ -21,7 +21,7 @@ use crate::metadata::DeviceNumber;
 use crate::monitor::Monitor;
 use crate::path::to_bytes;
 use crate::sys::durable::AtomicFile;
-use crate::{Error, Result};
+use crate::{Error, OutputProblem, Result};
 
 impl Builder<'_> {
     /// Writes the snapshot whose roots lie in the directory `top`. `header` and `meta` hold what only the scan knows;
@@ -123,7 +123,7 @@ fn absolute(snapshot: &Snapshot) -> Vec<u8> {
 }
 
 fn too_many(path: &Path) -> Error {
-    Error::Output { path: path.to_owned(), reason: "would hold more than 4,294,967,295 directories; split the roots" }
+    Error::output(path, OutputProblem::TooManyDirectories)
 }
 
 fn internal(path: &Path, error: &rkyv::rancor::Error) -> Error {

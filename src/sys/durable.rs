@@ -11,7 +11,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::writeback::Early;
 use crate::error::Context as _;
 use crate::path::to_bytes;
-use crate::{Error, Result};
+use crate::{Error, OutputProblem, Result};
 
 /// Who may read the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,16 +57,14 @@ impl AtomicFile {
     /// # Errors
     /// A destination that is not a regular file (a symlink is not followed); a directory that cannot be written.
     pub(crate) fn create(destination: &Path, access: Access) -> Result<Self> {
-        let refuse = |reason| Error::Output { path: destination.to_owned(), reason };
+        let refuse = |problem| Error::output(destination, problem);
         if destination.file_name().is_none() {
-            return Err(refuse("is not a file name; name a file"));
+            return Err(refuse(OutputProblem::NoName));
         }
         match fs::symlink_metadata(destination) {
-            Ok(m) if m.is_dir() => return Err(refuse("is a directory; name a file in it")),
-            Ok(m) if m.is_symlink() => {
-                return Err(refuse("is a symbolic link, which is not followed; name its target"));
-            }
-            Ok(m) if !m.is_file() => return Err(refuse("exists and is not a regular file; name another")),
+            Ok(m) if m.is_dir() => return Err(refuse(OutputProblem::Directory)),
+            Ok(m) if m.is_symlink() => return Err(refuse(OutputProblem::Symlink)),
+            Ok(m) if !m.is_file() => return Err(refuse(OutputProblem::NotAFile)),
             Ok(_) => {}
             Err(e) if e.kind() == io::ErrorKind::NotFound => {}
             Err(e) => return Err(e).context("write", destination),

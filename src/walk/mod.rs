@@ -30,7 +30,7 @@ pub(crate) use self::sink::{FinishedRoot, Sink};
 pub(crate) use self::timeout::with_timeout;
 use crate::metadata::{Kind, Stat};
 use crate::monitor::Monitor;
-use crate::{Error, Result};
+use crate::{Error, Result, RootProblem};
 
 /// The metadata of an entry of which only the kind is known.
 fn unknown(kind: Kind) -> Stat {
@@ -38,13 +38,13 @@ fn unknown(kind: Kind) -> Stat {
 }
 
 /// The error of a root that cannot be walked at all.
-pub(crate) fn root_error(path: &Path, error: &std::io::Error) -> Error {
-    let reason = match error.kind() {
-        ErrorKind::NotFound => "does not exist; check the spelling, or whether it is mounted".to_owned(),
-        ErrorKind::NotADirectory => "is not a directory; name the directory that holds it".to_owned(),
-        _ => format!("cannot be listed: {error}"),
+pub(crate) fn root_error(path: &Path, error: std::io::Error) -> Error {
+    let problem = match error.kind() {
+        ErrorKind::NotFound => RootProblem::Missing,
+        ErrorKind::NotADirectory => RootProblem::NotADirectory,
+        _ => RootProblem::Unlisted(error),
     };
-    Error::Root { path: path.to_owned(), reason }
+    Error::root(path, problem)
 }
 
 /// Walks with the portable walker.

@@ -125,6 +125,9 @@ fn a_timeout_has_to_be_one_and_needs_the_native_walker() {
     let run = env.run([&snap[..], &["0"]].concat());
     assert!(run.stderr.contains("a timeout of zero gives up on everything; write it as 30s or 2min"), "{}", run.stderr);
     let error = env.run([&snap[..], &["1s", "--walker", "portable"]].concat()).failure(2);
-    assert!(error.contains("an I/O timeout needs the native walker"), "{error}");
+    assert!(
+        error.contains("an I/O timeout needs the native walker; leave out --io-timeout, or --walker portable"),
+        "{error}"
+    );
     assert_eq!(env.names(""), ["tree"]);
 }

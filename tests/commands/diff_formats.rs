@@ -133,7 +133,7 @@ fn paths_without_nul_refuse_a_name_with_a_newline() {
     let env = every_letter();
     let error = env.run(["diff", "a.snap", "b.snap", "--emit", "paths"]).failure(3);
     insta::assert_snapshot!(error, @r#"
-    fastdiff: error: no list for paths: "[ROOT]/tree/nl\n\033" holds a newline, so that it cannot be one line of a list; use -z, or the form json
+    fastdiff: error: no list for paths: "[ROOT]/tree/nl\n\u{1b}" holds a newline, and the list has one name on each line; use -z, or the form json
     "#);
     env.remove("tree/nl\n\u{1b}");
     env.snap("b.snap");

@@ -11,6 +11,7 @@ mod diff_output;
 mod diff_parts;
 mod diff_racy;
 mod diff_renames;
+mod errors;
 mod faults;
 mod info_verify;
 mod layers;

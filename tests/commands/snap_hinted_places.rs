@@ -217,7 +217,7 @@ fn what_an_overlay_needs_is_not_replaced_by_it() {
     env.write("tree/3/file", "22");
     env.snap_with("over.snap", &["--base", "full.snap", "--overlay"]).success();
     let error = env.snap_with("full.snap", &["--base", "over.snap"]).failure(2);
-    assert!(error.contains("full.snap: is needed by the base"), "{error}");
+    assert!(error.contains("full.snap: is needed by the base; name another file"), "{error}");
     assert_eq!(env.changes("full.snap", "over.snap"), "M 3/file\n");
     // Another file beside the overlay that has the base's name is ignored.
     env.dir("moved");

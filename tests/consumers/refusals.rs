@@ -22,7 +22,7 @@ fn refused(edit: impl FnOnce(&TestEnv), args: &[&str]) -> String {
 fn an_empty_list_is_refused_where_it_would_be_misread() {
     for format in ["restic", "borg"] {
         let line = refused(|_| (), &["--emit", format]);
-        assert!(line.contains(&format!("no list for {format}: nothing is to be listed")), "{line}");
+        assert!(line.contains(&format!("no list for {format}: there is nothing to list")), "{line}");
     }
     // A removal alone leaves restic nothing to read.
     refused(|env| env.remove("tree/gone"), &["--emit", "restic"]);
@@ -114,7 +114,7 @@ fn a_path_that_no_program_can_open_is_refused() {
             rustix::fs::openat(&dir, "file", new, rustix::fs::Mode::from_raw_mode(0o644)).unwrap();
         };
         let line = refused(edit, &["--emit", format]);
-        assert!(line.contains("is longer than a path may be"), "{line}");
+        assert!(line.contains("is longer than the longest path that a program can open"), "{line}");
     }
 }
 

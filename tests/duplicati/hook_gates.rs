@@ -227,7 +227,7 @@ fn the_state_of_another_machine_scans_once() {
     // Its state file is the only file that names the machine.
     let state = hooked.env.path("state/jobs/documents/state.json");
     std::fs::write(&state, b"{\"format\":3,\"digest\":\"\",\"state\":{}}").unwrap();
-    once(&mut hooked, "state file cannot be relied on");
+    once(&mut hooked, "state file is damaged");
 }
 
 #[test]

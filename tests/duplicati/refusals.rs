@@ -38,7 +38,7 @@ const UNSAYABLE: [(&[u8], &str); 4] = [
     (b"co:lon", "tree/co:lon holds a `:`"),
     (b"new\nline", "tree/new\\nline\" holds a line break"),
     (b"car\rriage", "tree/car\\rriage\" holds a line break"),
-    (b"not \xff utf-8", "tree/not \\377 utf-8\" is not UTF-8"),
+    (b"not \xff utf-8", "tree/not \\xFF utf-8\" is not UTF-8"),
 ];
 
 #[test]

@@ -73,8 +73,8 @@ impl Rounds {
                 self.with_list += 1;
                 lists
             }
-            Err(Error::Refused { reason, .. }) => {
-                prop_assert!(self.may_refuse(), "refused: {}", reason);
+            Err(Error::Refused { refusal, .. }) => {
+                prop_assert!(self.may_refuse(), "refused: {}", refusal);
                 Options::none()
             }
             Err(e) => return Err(TestCaseError::fail(e.to_string())),

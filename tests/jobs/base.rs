@@ -1,7 +1,7 @@
 //! What a job's walk takes from earlier snapshots: its own and those of other jobs over the same tree, and never what
 //! could be older than its baseline.
 
-use fastdiff::jobs::{Job, JobStore, LockedJob, RunRequest, RunResult, StartedRun};
+use fastdiff::jobs::{Commit, Job, JobStore, LockedJob, RunRequest, StartedRun};
 use fastdiff::{ChangeKind, HintsSource, HintsUse, NoMonitor, ScanOptions};
 
 use fuser::Errno;
@@ -25,9 +25,9 @@ fn begin(jobs: &Jobs, locked: &LockedJob) -> StartedRun {
 }
 
 fn committed(jobs: &Jobs, locked: &LockedJob) -> StartedRun {
-    let begun = begin(jobs, locked);
-    locked.commit(Some(begun.run), 1, &RunResult::default()).unwrap();
-    begun
+    let started = begin(jobs, locked);
+    locked.commit(&Commit::run(started.run)).unwrap();
+    started
 }
 
 #[test]
@@ -36,13 +36,13 @@ fn the_first_walk_of_a_second_job_saves_work_by_the_first_ones() {
     jobs.env.write("tree/d/a", "");
     let (first, second) = (job(&jobs, "first").lock().unwrap(), job(&jobs, "second").lock().unwrap());
     assert!(committed(&jobs, &first).base.is_none());
-    let begun = committed(&jobs, &second);
-    assert!(begun.full.is_some());
-    assert_eq!(begun.base, Some(jobs.env.path("state/jobs/first/1.snap")));
+    let started = committed(&jobs, &second);
+    assert!(started.full.is_some());
+    assert_eq!(started.base, Some(jobs.env.path("state/jobs/first/1.snap")));
     jobs.env.write("tree/d/b", "");
-    let begun = begin(&jobs, &first);
-    assert_eq!(begun.base, Some(jobs.env.path("state/jobs/second/1.snap")), "the newest of all");
-    assert_eq!(begun.diff().changes().count(), 2);
+    let started = begin(&jobs, &first);
+    assert_eq!(started.base, Some(jobs.env.path("state/jobs/second/1.snap")), "the newest of all");
+    assert_eq!(started.diff().changes().count(), 2);
 }
 
 #[test]
@@ -52,9 +52,9 @@ fn the_pending_snapshot_is_the_base_and_not_what_is_compared_with() {
     committed(&jobs, &locked);
     jobs.env.write("tree/a", "");
     begin(&jobs, &locked);
-    let begun = begin(&jobs, &locked);
-    assert_eq!(begun.base, Some(jobs.env.path("state/jobs/x/2.snap")));
-    assert_eq!(begun.diff().changes().filter(|c| c.as_ref().unwrap().kind == ChangeKind::Added).count(), 1);
+    let started = begin(&jobs, &locked);
+    assert_eq!(started.base, Some(jobs.env.path("state/jobs/x/2.snap")));
+    assert_eq!(started.diff().changes().filter(|c| c.as_ref().unwrap().kind == ChangeKind::Added).count(), 1);
 }
 
 #[test]
@@ -131,16 +131,16 @@ fn hints_narrow_by_the_snapshot_that_they_are_complete_for() {
     };
     let a = format!("{}\n", jobs.env.path("tree/a/new").display());
     // Pending is run 2; these are complete since the baseline, which is older.
-    let begun = locked.begin(&hinted(&baseline, &a), &NoMonitor).unwrap();
-    assert_eq!(begun.outcome.hints, Some(HintsUse::Used { paths: 1, outside: 0 }));
-    assert_eq!(begun.diff().changes().count(), 2);
+    let started = locked.begin(&hinted(&baseline, &a), &NoMonitor).unwrap();
+    assert_eq!(started.outcome.hints, Some(HintsUse::Used { paths: 1, outside: 0 }));
+    assert_eq!(started.diff().changes().count(), 2);
     // And these since the run that is pending now.
-    let pending = begun.new_snapshot().header().identity;
+    let pending = started.new_snapshot().header().identity;
     jobs.env.write("tree/b/new", "");
     let b = format!("{}\n", jobs.env.path("tree/b/new").display());
-    let begun = locked.begin(&hinted(&pending, &b), &NoMonitor).unwrap();
-    assert_eq!(begun.outcome.hints, Some(HintsUse::Used { paths: 1, outside: 0 }));
-    let added = begun.diff().changes().filter(|c| c.as_ref().unwrap().kind == ChangeKind::Added).count();
+    let started = locked.begin(&hinted(&pending, &b), &NoMonitor).unwrap();
+    assert_eq!(started.outcome.hints, Some(HintsUse::Used { paths: 1, outside: 0 }));
+    let added = started.diff().changes().filter(|c| c.as_ref().unwrap().kind == ChangeKind::Added).count();
     assert_eq!(added, 2, "what the pending run saw is in the list, hint or not");
-    assert!(begun.outcome.overlay_of.is_none(), "a job's snapshots stand by themselves");
+    assert!(started.outcome.overlay_of.is_none(), "a job's snapshots stand by themselves");
 }

@@ -40,7 +40,7 @@ fn the_run_that_is_committed_can_be_named() {
 #[test]
 fn nothing_pending_is_nothing_to_commit_or_abort() {
     let jobs = Jobs::new();
-    let line = "fastdiff: error: job j: no run is pending; `fastdiff begin` begins one";
+    let line = "fastdiff: error: job j: no run is pending; `fastdiff begin` starts one";
     assert_eq!(jobs.run(["commit", "j"]).failure(2), line, "before the first run");
     jobs.settle();
     assert_eq!(jobs.run(["commit", "j"]).failure(2), line, "twice");
@@ -101,14 +101,14 @@ fn a_list_is_a_full_one_after_the_definition_changed_and_only_until_it_is_back()
         jobs.run(["abort", "j"]).success();
         run.stderr.lines().find(|line| line.contains("full one")).unwrap().to_owned()
     };
-    insta::assert_snapshot!(told("consumer = \"json\""), @"fastdiff: note: the list is a full one: the definition changed since the last successful run (consumer)");
-    insta::assert_snapshot!(told("consumer = \"name-status\"\nexclude = [\"*.o\"]"), @r#"fastdiff: note: the list is a full one: the definition changed since the last successful run (exclude patterns: none before, "*.o" now)"#);
-    insta::assert_snapshot!(told("consumer = \"name-status\"\none-file-system = true"), @"fastdiff: note: the list is a full one: the definition changed since the last successful run (--one-file-system: off before, on now)");
-    insta::assert_snapshot!(told("consumer = \"rsync\""), @"fastdiff: note: the list is a full one: the definition changed since the last successful run (consumer); it does not name what was deleted: run `rsync -aHI --modify-window=-1 --delete [ROOT]/tree/ DEST/` once without a list");
+    insta::assert_snapshot!(told("consumer = \"json\""), @"fastdiff: note: the list is a full one: the consumer changed since the last successful run");
+    insta::assert_snapshot!(told("consumer = \"name-status\"\nexclude = [\"*.o\"]"), @r#"fastdiff: note: the list is a full one: the definition changed since the last successful run: exclude patterns: none before, "*.o" now"#);
+    insta::assert_snapshot!(told("consumer = \"name-status\"\none-file-system = true"), @"fastdiff: note: the list is a full one: the definition changed since the last successful run: one-file-system: off before, on now");
+    insta::assert_snapshot!(told("consumer = \"rsync\""), @"fastdiff: note: the list is a full one: the consumer changed since the last successful run; it does not name what was deleted: run `rsync -aHI --modify-window=-1 --delete [ROOT]/tree/ DEST/` once without a list");
     jobs.define("consumer = \"name-status\"\nkeep = 7\nmax-delete = 3\nsuccess = [9]\ncommand = [\"true\"]");
     let run = jobs.begin(&["--relative"]);
     assert!(
-        run.stderr.contains("a full one: what a run that did not succeed listed is not known any more"),
+        run.stderr.contains("a full one: it is not known any more what an unsuccessful run listed"),
         "{}",
         run.stderr
     );
@@ -140,18 +140,21 @@ fn a_commit_after_a_run_that_was_refused_does_not_mean_the_one_before() {
     jobs.env.rename("tree", "elsewhere");
     assert_eq!(jobs.begin(&[]).code, Some(2));
     let line = jobs.run(["commit", "j"]).failure(2);
-    assert!(line.contains("run 2 is pending, and one that was to follow it was refused since"), "{line}");
+    assert!(line.contains("run 2 is pending, but a later run was refused since it started; nothing was changed; `fastdiff log` says why; "), "{line}");
     assert_eq!(jobs.job_state()["committed"]["run"], 1);
     jobs.env.rename("elsewhere", "tree");
     let run = jobs.begin(&["--emit=name-status", "--relative"]);
     assert!(run.stdout.contains("A\tb\n"), "{}", run.stdout);
     let line = jobs.run(["commit", "j"]).failure(2);
-    assert!(line.contains("run 3 began while run 2 was pending"), "{line}");
+    assert!(
+        line.contains("it is unclear which run succeeded: run 3 started before run 2 was committed or aborted; "),
+        "{line}"
+    );
     jobs.run(["commit", "j", "--run=3"]).success();
     let line = jobs.run(["commit", "j", "--run=3"]).failure(2);
     assert!(line.contains("run 3 is not pending: it is the baseline already; nothing was changed"), "{line}");
     let line = jobs.run(["commit", "j", "--run=2"]).failure(2);
-    assert!(line.contains("run 2 is not pending: run 3 is the baseline, and none is pending"), "{line}");
+    assert!(line.contains("run 2 is not pending: run 3 is the baseline, and no run is pending; nothing was changed; if run 2 was a full backup, repeat it"), "{line}");
 }
 
 #[test]
@@ -167,13 +170,13 @@ fn a_refused_list_leaves_nothing_pending() {
     let line = jobs.begin(&[]).failure(2);
     assert!(line.contains("held entries before and is empty now"), "{line}");
     let line = jobs.begin(&["--allow-root-change", "--max-delete=2"]).failure(2);
-    assert!(line.contains("3 entries were removed, more than --max-delete 2 allows"), "{line}");
+    assert!(line.contains("3 entries were removed, more than the limit of 2 "), "{line}");
     assert!(jobs.job_state()["pending"].is_null());
     assert_eq!(jobs.files(), ["1.snap", "state.json"]);
     assert_eq!(jobs.begin(&["--allow-root-change"]).code, Some(0));
     jobs.define("consumer = \"name-status\"\nmax-delete = \"50%\"");
     let line = jobs.begin(&["--allow-root-change"]).failure(2);
-    assert!(line.contains("more than --max-delete 50% allows"), "{line}");
+    assert!(line.contains("more than the limit of 50% "), "{line}");
     assert_eq!(jobs.begin(&["--allow-root-change", "--max-delete=100%"]).code, Some(0));
 }
 
@@ -269,11 +272,17 @@ fn a_commit_without_a_number_is_refused_where_another_run_was_pending_too() {
     jobs.env.write("tree/two", "");
     jobs.begin(&[]);
     let line = jobs.run(["commit", "j"]).failure(2);
-    assert!(line.contains("run 3 began while run 2 was pending"), "{line}");
+    assert!(
+        line.contains("it is unclear which run succeeded: run 3 started before run 2 was committed or aborted; "),
+        "{line}"
+    );
     assert_eq!(jobs.begin(&["--relative"]).stdout, "M\t.\nA\tone\nA\ttwo\n");
     // So it is of every later run, until it is said.
     let line = jobs.run(["commit", "j"]).failure(2);
-    assert!(line.contains("run 4 began while run 2 was pending"), "{line}");
+    assert!(
+        line.contains("it is unclear which run succeeded: run 4 started before run 2 was committed or aborted; "),
+        "{line}"
+    );
     jobs.run(["commit", "j", "--run=2"]).failure(2);
     jobs.run(["commit", "j", "--run=4"]).success();
     jobs.env.write("tree/three", "");

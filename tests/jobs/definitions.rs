@@ -126,13 +126,13 @@ fn names_that_could_lead_elsewhere_are_refused_clearly() {
     for name in ["..", ".hidden", "a/b", "a b", "ä", "a\nb", "\u{1b}[2J"] {
         for args in [&["job", "add", name, "tree"][..], &["begin", name], &["job", "remove", name]] {
             let line = jobs.run(args).failure(2);
-            assert!(line.contains("is no name for a job; use letters, digits"), "{line}");
+            assert!(line.contains("is not a valid job name; use letters, digits"), "{line}");
         }
     }
     jobs.run(["job", "add", "Ok.1_2-3", "tree"]).success();
     jobs.env.write("fastdiff.toml", "[jobs.\"a/b\"]\nroots = [\"/etc\"]\n");
     let line = jobs.run(["job", "list"]).failure(2);
-    assert!(line.contains("fastdiff.toml: job a/b: is no name"), "{line}");
+    assert!(line.contains("fastdiff.toml: job a/b: is not a valid job name"), "{line}");
 }
 
 #[test]

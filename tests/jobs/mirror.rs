@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::path::Path;
 
-use fastdiff::jobs::{JobStore, LockedJob, RunRequest, RunResult, StartedRun};
+use fastdiff::jobs::{Commit, JobStore, LockedJob, RunRequest, RunResult, StartedRun};
 use fastdiff::path::to_path;
 use fastdiff::{ChangeKind, NoMonitor, ScanOptions};
 use proptest::prelude::*;
@@ -75,8 +75,8 @@ pub(super) fn truth(root: &Path) -> Mirror {
 }
 
 /// Applies the first so many percent of a list.
-fn apply(mirror: &mut Mirror, begun: &StartedRun, percent: u8) {
-    let changes: Vec<_> = begun.diff().changes_without_renames().map(|c| c.expect("undamaged")).collect();
+fn apply(mirror: &mut Mirror, started: &StartedRun, percent: u8) {
+    let changes: Vec<_> = started.diff().changes_without_renames().map(|c| c.expect("undamaged")).collect();
     let count = changes.len() * usize::from(percent) / 100;
     for change in &changes[..count] {
         match change.kind {
@@ -117,29 +117,29 @@ fn follow(made: &[Edit], rounds: &[(Vec<Edit>, Became)]) -> Result<(), TestCaseE
         tree.edit(edits);
         // As if each were a process of its own.
         let locked = job.lock().expect("nobody else has it");
-        let begun = begin(&locked, &root);
-        if begun.full.is_some() {
+        let started = begin(&locked, &root);
+        if started.full.is_some() {
             // A full list names nothing that was deleted: the program itself has to look at everything.
             mirror.clear();
         }
         let nothing = RunResult::default();
         match became {
             Became::Success => {
-                apply(&mut mirror, &begun, 100);
-                prop_assert_eq!(&mirror, &truth(&root), "after run {} of round {}", begun.run, number);
-                locked.commit(Some(begun.run), 1, &nothing).expect("it is pending");
+                apply(&mut mirror, &started, 100);
+                prop_assert_eq!(&mirror, &truth(&root), "after run {} of round {}", started.run, number);
+                locked.commit(&Commit::run(started.run)).expect("it is pending");
             }
             Became::Failure(percent) => {
-                apply(&mut mirror, &begun, *percent);
-                locked.failed(Some(begun.run), &nothing).expect("it is pending");
+                apply(&mut mirror, &started, *percent);
+                locked.failed(Some(started.run), &nothing).expect("it is pending");
             }
-            Became::Crash(percent) => apply(&mut mirror, &begun, *percent),
+            Became::Crash(percent) => apply(&mut mirror, &started, *percent),
             Became::Abort(percent) => {
-                apply(&mut mirror, &begun, *percent);
-                locked.abort(Some(begun.run), &nothing).expect("it is pending");
+                apply(&mut mirror, &started, *percent);
+                locked.abort(Some(started.run), &nothing).expect("it is pending");
             }
             Became::Damage => {
-                drop(begun);
+                drop(started);
                 if let Some(committed) = locked.state().expect("undamaged").and_then(|state| state.committed) {
                     let path = job.dir().join(committed.file);
                     let mut bytes = fs::read(&path).expect("it is there");
@@ -151,11 +151,11 @@ fn follow(made: &[Edit], rounds: &[(Vec<Edit>, Became)]) -> Result<(), TestCaseE
         }
     }
     let locked = job.lock().expect("nobody else has it");
-    let begun = begin(&locked, &root);
-    if begun.full.is_some() {
+    let started = begin(&locked, &root);
+    if started.full.is_some() {
         mirror.clear();
     }
-    apply(&mut mirror, &begun, 100);
+    apply(&mut mirror, &started, 100);
     prop_assert_eq!(&mirror, &truth(&root), "at last");
     Ok(())
 }

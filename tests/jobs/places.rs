@@ -113,7 +113,7 @@ fn a_root_in_the_state_directory_is_refused() {
         assert_eq!(
             line,
             format!(
-                "fastdiff: error: root [ROOT]/{root}: lies in [ROOT]/state, where fastdiff keeps its own state; name another"
+                "fastdiff: error: root [ROOT]/{root}: lies in [ROOT]/state, where fastdiff keeps its own state; name another directory"
             )
         );
     }

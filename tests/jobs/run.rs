@@ -51,7 +51,7 @@ fn the_baseline_moves_on_the_codes_that_mean_success_and_on_no_others() {
         assert_eq!(is_committed, state["pending"].is_null());
         assert_ne!(
             is_committed,
-            run.stderr.contains("is not the baseline, what it listed is listed again"),
+            run.stderr.contains("does not become the baseline, and the next run lists its changes again"),
             "{}",
             run.stderr
         );
@@ -96,7 +96,7 @@ fn a_command_that_a_signal_ends_moves_nothing() {
     let jobs = Jobs::new();
     let run = jobs.start(&["--", "sh", "-c", "kill -9 $$"]);
     assert_eq!(run.code, Some(137));
-    assert!(run.stderr.contains("the command was ended by signal 9: run 1 is not the baseline"), "{}", run.stderr);
+    assert!(run.stderr.contains("signal 9 ended the command: run 1 does not become the baseline"), "{}", run.stderr);
     assert!(jobs.job_state()["committed"].is_null());
 }
 
@@ -187,7 +187,7 @@ fn what_restic_has_no_name_for_is_no_reason_to_start_it() {
     jobs.env.chmod("tree", 0o700);
     let run = jobs.run(["run", "j", "--racy-window=0"]);
     assert_eq!((run.code, run.stdout.as_str()), (Some(0), ""));
-    assert!(run.stderr.ends_with("note: nothing is to be listed: the command is not started\n"), "{}", run.stderr);
+    assert!(run.stderr.ends_with("note: there is nothing to list: the command is not started\n"), "{}", run.stderr);
     assert_eq!(jobs.job_state()["committed"]["run"], 2);
 }
 
@@ -232,7 +232,9 @@ fn an_incomplete_list_starts_nothing_unless_asked_to() {
     let Some(run) = faulty(&[]) else { return };
     assert_eq!((run.code, run.stdout.as_str()), (Some(125), ""), "{}", run.stderr);
     assert!(
-        run.stderr.contains("error: the command is not started: something could not be read (--anyway"),
+        run.stderr.contains(
+            "error: the command is not started: something could not be read; pass --anyway to start it nevertheless"
+        ),
         "{}",
         run.stderr
     );
@@ -311,7 +313,7 @@ fn a_run_whose_lists_cannot_be_written_has_failed() {
 fn fastdiffs_own_failures_have_a_code_of_their_own() {
     let jobs = Jobs::with("consumer = \"restic\"");
     let told = |args: &[&str]| jobs.run(args).failure(125);
-    insta::assert_snapshot!(told(&["run", "j"]), @"fastdiff: error: job j has no command; write one behind --, or into its definition");
+    insta::assert_snapshot!(told(&["run", "j"]), @"fastdiff: error: job j has no command; add one to its definition, or name one behind --");
     insta::assert_snapshot!(told(&["run", "j", "--", "x", "{deleted}"]), @"fastdiff: error: job j: the command asks for {deleted}, which the consumer restic does not have; it has {changed}");
     assert_eq!(jobs.run(["run", "j", "--no-such-flag"]).code, Some(125));
     assert_eq!(jobs.run(["run", "--help"]).code, Some(0));
@@ -390,7 +392,7 @@ fn another_command_is_told_of_and_a_full_list_can_be_asked_for() {
     assert_eq!(jobs.start(&["--", "true"]).code, Some(0));
     jobs.env.write("tree/a", "1");
     let run = jobs.start(&["--", "sh", "-c", "cat $FASTDIFF_ALL"]);
-    assert!(run.stderr.contains("the command is another than that of run 1: "), "{}", run.stderr);
+    assert!(run.stderr.contains("the command is not that of run 1: if it writes to another place, "), "{}", run.stderr);
     assert!(!run.stdout.contains("tree/b"), "{}", run.stdout);
     let run = jobs.start(&["--full", "--", "sh", "-c", "cat $FASTDIFF_ALL"]);
     assert!(run.stderr.contains("the list is a full one: it was asked for"), "{}", run.stderr);

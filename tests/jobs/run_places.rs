@@ -13,11 +13,15 @@ fn a_root_that_is_another_one_after_the_command_moves_nothing() {
     jobs.env.write("tree/a", "");
     let run = jobs.start(&["--", "sh", "-c", "mv tree old; mkdir tree"]);
     assert_eq!(run.code, Some(125));
-    let told = "error: the command succeeded, but the baseline stays as it was: root [ROOT]/tree: is another directory than the one that was walked";
+    let told = "error: the command succeeded, but the baseline stays as it was: root [ROOT]/tree: is another directory than before, so that its content may be another too; check that it is mounted";
     assert!(run.stderr.contains(told), "{}", run.stderr);
     assert!(jobs.job_state()["committed"].is_null());
     let run = jobs.start(&["--", "rmdir", "tree"]);
-    assert!(run.stderr.contains("root [ROOT]/tree: was walked, but then: No such file"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("root [ROOT]/tree: was walked, and cannot be looked at now: No such file"),
+        "{}",
+        run.stderr
+    );
     jobs.env.rename("old", "tree");
     let run = jobs.start(&["--allow-root-change", "--", "sh", "-c", "mv tree old; mkdir tree"]);
     assert_eq!(run.code, Some(0), "who says that it is meant is believed: {}", run.stderr);
@@ -41,7 +45,7 @@ fn a_disk_that_is_unmounted_while_the_command_runs_moves_nothing() {
             jobs.env.write(format!("{place}/a"), "");
             let run = jobs.start(&["--", "umount", place]);
             assert_eq!(run.code, Some(if is_noticed { 125 } else { 0 }), "{}", run.stderr);
-            let told = format!("root [ROOT]/{place}: was walked on {}:", kind.name());
+            let told = format!("root [ROOT]/{place}: was on the file system {}:", kind.name());
             assert_eq!(run.stderr.contains(&told), is_noticed, "{}", run.stderr);
             assert_eq!(jobs.job_state()["committed"].is_null(), is_noticed);
             // Whatever the command ended with. A consumer that deletes what it does not find deletes a directory with all that is in it, listed or not.
@@ -117,7 +121,11 @@ fn a_server_that_does_not_answer_after_the_command_moves_nothing_and_is_waited_f
         let run = jobs.start(&["--io-timeout=1s", "--", "sh", "-c", stop, &server.to_string()]);
         kill_process(Pid::from_raw(server).unwrap(), Signal::CONT).unwrap();
         assert_eq!(run.code, Some(125), "{}", run.stderr);
-        assert!(run.stderr.contains("root [ROOT]/tree/n: was walked, but then: no answer within 1s"), "{}", run.stderr);
+        assert!(
+            run.stderr.contains("root [ROOT]/tree/n: was walked, and cannot be looked at now: no answer within 1s"),
+            "{}",
+            run.stderr
+        );
         assert!(jobs.job_state()["committed"].is_null());
         // Gone for good: what could not be walked is not looked for either.
         assert_eq!(jobs.start(&["--", "true"]).code, Some(0));

@@ -15,7 +15,7 @@ fn rewrite(jobs: &Jobs, change: impl FnOnce(&mut serde_json::Value)) {
     for key in ["machine", "next", "committed", "pending", "aborted", "kept", "unconfirmed", "lost"] {
         assert!(text.contains(&format!("\"{key}\"")), "{key} is no field any more");
         let value = match &state[key] {
-            serde_json::Value::Object(generation) => {
+            serde_json::Value::Object(record) => {
                 let keys = [
                     "run",
                     "file",
@@ -29,7 +29,7 @@ fn rewrite(jobs: &Jobs, change: impl FnOnce(&mut serde_json::Value)) {
                     "followed",
                     "digest",
                 ];
-                let fields = keys.iter().filter_map(|key| Some(format!("\"{key}\":{}", generation.get(*key)?)));
+                let fields = keys.iter().filter_map(|key| Some(format!("\"{key}\":{}", record.get(*key)?)));
                 format!("{{{}}}", fields.collect::<Vec<_>>().join(","))
             }
             other => other.to_string(),
@@ -89,8 +89,7 @@ fn a_baseline_flipped_anywhere_leads_to_a_full_list_or_to_the_true_one() {
         assert_eq!(run.code, Some(0), "byte {at}: {}", run.stderr);
         if run.stdout == "A\t.\nA\ta\nA\tb\n" {
             assert!(
-                run.stderr
-                    .contains("the list is a full one: the snapshot of the last successful run cannot be relied on ("),
+                run.stderr.contains("the list is a full one: the snapshot of the last successful run "),
                 "byte {at}: {}",
                 run.stderr
             );
@@ -109,7 +108,7 @@ fn another_snapshot_under_the_name_of_the_baseline_is_not_believed() {
     fs::copy(jobs.env.path("other.snap"), jobs.state("1.snap")).unwrap();
     let reason = reason(&jobs);
     assert!(
-        reason.ends_with("cannot be relied on (is damaged (it is another one than the state file names))"),
+        reason.ends_with("last successful run is damaged (it is not the one that the state file names)"),
         "{reason}"
     );
 }
@@ -123,21 +122,21 @@ fn a_damaged_state_file_leads_to_a_full_list_and_commits_nothing() {
         let line = jobs.run(["commit", "j"]).failure(2);
         assert!(
             line.contains(
-                "its state file [ROOT]/state/jobs/j/state.json is damaged (it cannot be read); begin the job again"
+                "its state file [ROOT]/state/jobs/j/state.json is damaged: it cannot be read; begin the job again"
             ),
             "{line}"
         );
         jobs.run(["abort", "j"]).failure(2);
-        assert_eq!(reason(&jobs), "the job's state file cannot be relied on (it cannot be read)");
+        assert_eq!(reason(&jobs), "the job's state file is damaged: it cannot be read");
         assert_eq!(jobs.job_state()["committed"]["run"], 4, "no number comes twice");
     }
     let jobs = job_with_a_baseline();
     fs::write(jobs.state("state.json"), "{\"format\":1}").unwrap();
-    assert_eq!(reason(&jobs), "the job's state file cannot be relied on (an older fastdiff wrote it)");
+    assert_eq!(reason(&jobs), "the job's state file is damaged: an older fastdiff wrote it");
     let jobs = job_with_a_baseline();
     let text = fs::read_to_string(jobs.state("state.json")).unwrap();
     fs::write(jobs.state("state.json"), text.replace("\"next\": 2", "\"next\": 3")).unwrap();
-    assert_eq!(reason(&jobs), "the job's state file cannot be relied on (it does not match its digest)");
+    assert_eq!(reason(&jobs), "the job's state file is damaged: it does not match its digest");
 }
 
 #[test]
@@ -164,7 +163,7 @@ fn the_state_of_another_machine_leads_to_a_full_list() {
     assert_eq!(jobs.list(), "", "the test writes state files that are believed");
     jobs.run(["abort", "j"]).success();
     rewrite(&jobs, |state| state["machine"] = "another".into());
-    assert_eq!(reason(&jobs), "the state is that of another machine");
+    assert_eq!(reason(&jobs), "the state belongs to another machine");
 }
 
 #[test]
@@ -175,17 +174,17 @@ fn a_pending_snapshot_that_is_damaged_or_gone_does_not_become_the_baseline() {
     let line = jobs.run(["commit", "j"]).failure(2);
     assert!(
         line.contains(
-            "job j: the snapshot of run 2 cannot become the baseline (2.snap is not a fastdiff snapshot); begin the job again"
+            "job j: the snapshot of run 2 cannot become the baseline: 2.snap is not a fastdiff snapshot; begin the job again"
         ),
         "{line}"
     );
     assert_eq!(jobs.job_state()["committed"]["run"], 1);
-    assert!(reason(&jobs).starts_with("what a run that did not succeed listed is not known any more (of run 2: "));
+    assert!(reason(&jobs).starts_with("it is not known any more what an unsuccessful run listed (run 2: "));
     jobs.begin(&[]);
     let pending = jobs.job_state()["pending"]["file"].as_str().unwrap().to_owned();
     fs::remove_file(jobs.state(&pending)).unwrap();
     jobs.run(["commit", "j"]).failure(2);
-    assert!(reason(&jobs).starts_with("what a run that did not succeed listed is not known any more (of run "));
+    assert!(reason(&jobs).starts_with("it is not known any more what an unsuccessful run listed (run "));
 }
 
 #[test]
@@ -201,7 +200,7 @@ fn what_earlier_runs_listed_is_not_believed_if_it_is_damaged() {
             Some(text) => fs::write(jobs.state(&file), text).unwrap(),
             None => fs::remove_file(jobs.state(&file)).unwrap(),
         }
-        assert!(reason(&jobs).starts_with("what a run that did not succeed listed is not known any more (3.again"));
+        assert!(reason(&jobs).starts_with("it is not known any more what an unsuccessful run listed (3.again"));
     }
 }
 

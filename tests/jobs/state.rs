@@ -59,7 +59,7 @@ fn two_runs_of_one_job_do_not_go_at_once_and_of_two_jobs_they_do() {
     }
     for args in [&["begin", "j"][..], &["commit", "j"], &["abort", "j"], &["job", "remove", "j"]] {
         let line = jobs.run(args).failure(2);
-        assert_eq!(line, "fastdiff: error: job j: another run of it is under way; wait until that has ended");
+        assert_eq!(line, "fastdiff: error: job j: another run of it is in progress; wait until that has ended");
     }
     jobs.run(["run", "j", "--", "true"]).failure(125);
     assert_eq!(jobs.run(["run", "k", "-q", "--", "true"]).code, Some(0));
@@ -83,7 +83,9 @@ fn a_killed_run_leaves_no_lock_but_nothing_begins_beside_its_command_and_its_cha
     child.wait().unwrap();
     let line = jobs.run(["commit", "j"]).failure(2);
     assert!(
-        line.contains("run 2 was started by `fastdiff run`, which was killed before its command had ended"),
+        line.contains(
+            "`fastdiff run` started run 2, and was killed before its command had ended; nothing was changed; "
+        ),
         "{line}"
     );
     // What it stores late may be older than what the next run would have stored by then.
@@ -207,13 +209,13 @@ fn a_clock_that_was_set_back_hides_nothing() {
     let locked = job.lock().unwrap();
     let mut ahead = request();
     ahead.scan.boundary = Some(fastdiff::Time::new(4_000_000_000, 0));
-    let begun = locked.begin(&ahead, &fastdiff::NoMonitor).unwrap();
-    locked.commit(Some(begun.run), 1, &fastdiff::jobs::RunResult::default()).unwrap();
+    let started = locked.begin(&ahead, &fastdiff::NoMonitor).unwrap();
+    locked.commit(&fastdiff::jobs::Commit::run(started.run)).unwrap();
     jobs.env.write("tree/a", "2");
     jobs.env.write("tree/b", "");
-    let begun = locked.begin(&request(), &fastdiff::NoMonitor).unwrap();
-    assert!(begun.full.is_none());
-    let changed: Vec<_> = begun.diff().changes().map(|change| change.unwrap().path).collect();
+    let started = locked.begin(&request(), &fastdiff::NoMonitor).unwrap();
+    assert!(started.full.is_none());
+    let changed: Vec<_> = started.diff().changes().map(|change| change.unwrap().path).collect();
     for name in ["tree/a", "tree/b"] {
         assert!(changed.contains(&fastdiff::path::to_bytes(&jobs.env.path(name)).into_owned()), "{name}");
     }

@@ -27,7 +27,7 @@ fn status_shows_what_the_next_run_would_list_and_changes_nothing() {
         jobs.env.settle();
         jobs.run(["status", "j", "--racy-window=0"].iter().chain(more))
     };
-    assert_eq!(status(&[]).success(), "everything is to be listed, 1 entry: there is no baseline yet\n");
+    assert_eq!(status(&[]).success(), "the next list is a full one, of 1 entry: there is no baseline yet\n");
     assert!(!jobs.env.path("state").exists(), "not even the directory is made");
     jobs.settle();
     assert_eq!(status(&["--exit-code"]).success(), "no changes\n");
@@ -145,9 +145,9 @@ fn the_log_tells_why_a_run_did_not_come_to_begin() {
     let runs: Vec<_> = runs.map(|run| format!("{} {} {}", run["run"], run["outcome"], run["reason"])).collect();
     insta::assert_snapshot!(runs.join("\n"), @r#"
     1 "committed" null
-    2 "refused" "root [ROOT]/tree: does not exist; check the spelling, or whether it is mounted"
-    2 "refused" "root [ROOT]/tree: does not exist; check the spelling, or whether it is mounted"
-    2 "refused" "1 entry was removed, more than --max-delete 0 allows (a rename counts where the list knows none); nothing was written: look at the list first (diff, or status of a job, without --max-delete), then raise the limit"
+    2 "refused" "root [ROOT]/tree: does not exist"
+    2 "refused" "root [ROOT]/tree: does not exist"
+    2 "refused" "1 entry was removed, more than the limit of 0 (a rename counts if the list has no renames); nothing was written"
     2 "committed" null
     "#);
 }
@@ -157,7 +157,7 @@ fn a_log_with_a_torn_line_is_read_and_goes_on() {
     let jobs = Jobs::new();
     jobs.settle();
     let mut log = fs::read(jobs.state("log.jsonl")).unwrap();
-    log.extend_from_slice(b"{\"event\":\"begun\",\"run\":2,\"at\":\"20");
+    log.extend_from_slice(b"{\"event\":\"started\",\"run\":2,\"at\":\"20");
     fs::write(jobs.state("log.jsonl"), &log).unwrap();
     jobs.settle();
     assert_eq!(jobs.log().len(), 2);

@@ -10,11 +10,12 @@ use fastdiff::consumers::duplicati::{
     baseline_eligibility, eligibility, settle, unstored,
 };
 use fastdiff::consumers::{Consumer as _, DatabaseChoice};
-use fastdiff::jobs::{LockedJob, RunRequest, RunResult, StartedRun};
+use fastdiff::jobs::{Commit, LockedJob, RunRequest, RunResult, StartedRun};
 use fastdiff::path::PathExt as _;
 use fastdiff::{Error, Monitor, Warning};
 use indicatif::HumanCount;
 
+use super::super::advice::Advised;
 use super::super::nice::NiceArgs;
 use super::super::state::StateArgs;
 use super::super::walk::{WalkArgs, parse_timeout};
@@ -59,7 +60,7 @@ pub(super) struct HookDuplicatiArgs {
 
 fn said(failure: Failure) -> String {
     match failure {
-        Failure::Library(error) => error.to_string(),
+        Failure::Library(error) => Advised(&error).to_string(),
         Failure::Other(message) => message,
         Failure::ClosedPipe => "standard output is closed".into(),
     }
@@ -158,7 +159,7 @@ fn give(Answer { what, run, note, walked }: Answer, job: &Held) -> u8 {
     if let What::Skip = what {
         let ending = RunResult { exit_code: None, reason: Some("nothing changed, the backup was skipped".into()) };
         // If that fails the old baseline is as good.
-        let _ = job.locked.commit(Some(run), job.keep, &ending);
+        let _ = job.locked.commit(&Commit::run(run).keep(job.keep).result(ending));
         voice::say("nothing changed since the last backup: it is skipped");
         voice::write(&[]);
         return IDLE;
@@ -240,7 +241,7 @@ fn what(
     options.exact = true;
     options.unstored = unstored(settings)?;
     let list = DuplicatiList::new(started.diff(), &options).map_err(|e| match e {
-        Error::Refused { reason, .. } => reason,
+        Error::Refused { refusal, .. } => refusal.to_string(),
         other => other.to_string(),
     })?;
     if list.is_long && settings.has_later_script() {
@@ -301,7 +302,7 @@ fn outcome(
     match settled {
         Settled::Commit(note) => {
             held.locked.annotate(run, note.to_map()).map_err(told)?;
-            let ended = held.locked.commit(run, held.keep, &RunResult::default()).map_err(told)?;
+            let ended = held.locked.commit(&Commit::run(pending.run).keep(held.keep)).map_err(told)?;
             voice::say(format_args!("the last backup succeeded: run {} is the baseline", ended.run));
             Ok(None)
         }
@@ -344,7 +345,7 @@ fn begin(locked: &LockedJob, mut request: RunRequest, until: Instant) -> Result<
         }
         other => other,
     };
-    let started = started.map_err(|e| e.to_string())?;
+    let started = started.map_err(|e| Advised(&e).to_string())?;
     if let Some((count, example)) = monitor.unread.into_inner().unwrap_or_else(PoisonError::into_inner) {
         voice::say(format_args!(
             "{} could not be read and keep what the last version holds of them: {example}",

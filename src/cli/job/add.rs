@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use clap::ArgMatches;
-use fastdiff::RemovalLimit;
 use fastdiff::consumers::EXAMPLE;
 use fastdiff::path::{PathExt as _, absolute};
+use fastdiff::{RemovalLimit, RootProblem};
 
 use super::super::config::{DEFAULT_KEEP, Definition};
 use super::super::filter::FilterArgs;
@@ -23,10 +23,10 @@ fn after_help() -> String {
 
 const AFTER_HELP: &str = "  fastdiff job add web /srv/www --exclude '/cache/' --max-delete 20% --keep 10
 
-In the command, {changed}, {deleted} and {all} stand for files with that part of the list in the
-consumer's form, and {root} for what its paths are relative to. The definition is written to the
-file that --config names, where it can be edited: docs/jobs.md describes its keys. Patterns of
---exclude-from come before those of --exclude: the last one that matches decides.";
+In the command, {changed}, {deleted} and {all} stand for files with that part of the list in the consumer's form, and
+{root} for the directory that relative paths start from. The definition goes to the file that --config names. You can edit
+it there: docs/jobs.md describes its keys. Patterns of --exclude-from come before those of --exclude: the last one that
+matches decides.";
 
 /// Define a job. Its first run lists everything.
 #[derive(clap::Args)]
@@ -35,18 +35,18 @@ pub(in crate::cli) struct JobAddArgs {
     /// Its name: letters, digits, `.`, `_` and `-`
     name: String,
 
-    /// The directories to look at
+    /// The directories to back up
     #[arg(required = true, value_name = "ROOT")]
     roots: Vec<PathBuf>,
 
-    /// Who takes the list
+    /// The program that takes the list
     #[arg(long, value_enum, value_name = "CONSUMER", default_value_t)]
     consumer: Format,
 
     #[command(flatten)]
     filter: FilterArgs,
 
-    /// How many former baselines are kept, for `fastdiff diff` between any two of them
+    /// How many former baselines to keep, for `fastdiff diff` between any two of them
     #[arg(long, value_name = "N", default_value_t = DEFAULT_KEEP as u16, value_parser = clap::value_parser!(u16).range(0..=10_000))]
     keep: u16,
 
@@ -66,14 +66,14 @@ pub(in crate::cli) struct JobAddArgs {
     )]
     success: Option<Vec<u8>>,
 
-    /// Start the command also if something could not be read: the list lacks that
+    /// Start the command even if something could not be read: the list lacks that
     #[arg(long)]
     anyway: bool,
 
     #[command(flatten)]
     state: StateArgs,
 
-    /// What `fastdiff run` runs
+    /// The command that `fastdiff run` runs
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<String>,
 }
@@ -95,12 +95,12 @@ pub(in crate::cli) fn run(args: &JobAddArgs, matches: &ArgMatches) -> Outcome {
     }
     for root in &args.roots {
         if !root.is_dir() {
-            let reason = match root.metadata() {
-                Ok(_) => "is no directory; name the one that holds it, or leave out what else is there".to_owned(),
-                Err(e) if e.kind() == std::io::ErrorKind::NotFound => "does not exist; name a directory".to_owned(),
-                Err(e) => format!("cannot be looked at: {e}"),
+            let problem = match root.metadata() {
+                Ok(_) => RootProblem::NotADirectory,
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => RootProblem::Missing,
+                Err(e) => RootProblem::Unlisted(e),
             };
-            return Err(fastdiff::Error::Root { path: root.clone(), reason }.into());
+            return Err(fastdiff::Error::Root { path: root.clone(), problem }.into());
         }
     }
     // A pattern that no run could use is refused now.

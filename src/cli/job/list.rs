@@ -9,7 +9,10 @@ use super::super::config::Definition;
 use super::super::log::{local, word};
 use super::super::output::Output;
 use super::super::state::StateArgs;
-use super::super::{DONE, FAILED, Failure, Outcome, harmless, job_database, output_failure, print_message};
+use super::super::table::table;
+use super::super::{
+    DONE, FAILED, Failure, Outcome, harmless, job_database, output_failure, print_error, print_message,
+};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -20,7 +23,7 @@ Examples:
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(in crate::cli) struct JobListArgs {
-    /// One JSON object a line
+    /// One JSON object on each line
     #[arg(long)]
     json: bool,
 
@@ -28,9 +31,9 @@ pub(in crate::cli) struct JobListArgs {
     state: StateArgs,
 }
 
-/// What is known of a job.
+/// The state of a job, and its last run.
 struct KnownJob {
-    /// An error if it cannot be read, which was said.
+    /// An error if it cannot be read; the warning is printed.
     state: Result<Option<JobState>, ()>,
     last: Option<LoggedRun>,
 }
@@ -41,18 +44,18 @@ pub(in crate::cli) fn run(args: &JobListArgs) -> Outcome {
     let mut code = DONE;
     for name in config.names() {
         let job = store.job(&name)?;
-        // What the log cannot tell is not worth an error here.
+        // A log that cannot be read is not an error here.
         let last = job.log().ok().and_then(|mut runs| runs.pop());
         let state = match job.state() {
             Ok(state) => Ok(state),
             Err(error) => {
-                print_message("warning", error);
+                print_error("warning", &error);
                 Err(())
             }
         };
         match config.required(&name) {
             Ok(definition) => jobs.push((definition, KnownJob { state, last })),
-            // The others are jobs all the same.
+            // The other definitions are still listed.
             Err(Failure::Other(error)) => {
                 print_message("error", error);
                 code = FAILED;
@@ -97,7 +100,7 @@ fn as_table(jobs: &[(Definition, KnownJob)]) -> String {
             harmless(&roots.join(" ")),
         ]);
     }
-    super::table(&rows, &[])
+    table(&rows, &[])
 }
 
 /// "12 failed, exit code 11".
@@ -106,7 +109,7 @@ fn outcome(run: &LoggedRun) -> String {
     format!("{} {}{code}", run.run, word(run.outcome))
 }
 
-/// A definition, and what the state says of it.
+/// A definition and the state of its job.
 pub(super) fn as_json(definition: &Definition, state: Option<&JobState>) -> serde_json::Value {
     json!({
         "name": definition.name,

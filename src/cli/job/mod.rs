@@ -20,8 +20,8 @@ Examples:
 
 /// Add, list, show, schedule and remove jobs.
 ///
-/// A job has a name, roots, filters and a consumer, and a baseline of its own: the snapshot of its last successful
-/// run. Several jobs may look at the same tree, each at its own rhythm.
+/// A job has a name, roots, filters, a consumer and a baseline: the snapshot of its last successful run. Several jobs may
+/// back up the same tree, each at its own intervals.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct JobArgs {
@@ -47,20 +47,4 @@ pub(super) fn run(args: &JobArgs, matches: &ArgMatches) -> Outcome {
         JobCommand::Remove(args) => remove::run(args),
         JobCommand::Schedule(args) => schedule::run(args),
     }
-}
-
-/// Rows with their columns aligned, those in `right` to the right.
-pub(super) fn table<const N: usize>(rows: &[[String; N]], right: &[usize]) -> String {
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: [usize; N] = std::array::from_fn(width);
-    let mut text = String::new();
-    for row in rows {
-        let cells = row.iter().enumerate().map(|(column, cell)| {
-            let width = widths[column];
-            if right.contains(&column) { format!("{cell:>width$}") } else { format!("{cell:<width$}") }
-        });
-        text.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
-        text.push('\n');
-    }
-    text
 }

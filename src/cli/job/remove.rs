@@ -7,7 +7,7 @@ const AFTER_HELP: &str = "\
 Examples:
   fastdiff job remove documents
 
-A job of that name that is added later begins with a full list.";
+If you add a job of that name later, its first list is a full one.";
 
 /// Remove a job: its definition, its snapshots and its log.
 #[derive(clap::Args)]
@@ -38,7 +38,7 @@ pub(in crate::cli) fn run(args: &JobRemoveArgs) -> Outcome {
     }
     if let Some(locked) = locked {
         locked.remove().map_err(|e| {
-            let again = "its definition is gone, its state is not all: cure that and say `fastdiff job remove` again";
+            let again = "its definition is gone, but some of its state is left; solve that, and call `fastdiff job remove` again";
             Failure::Other(format!("job {}: {e}; {again}", args.name))
         })?;
     }

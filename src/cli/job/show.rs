@@ -9,16 +9,16 @@ use super::super::config::Definition;
 use super::super::output::Output;
 use super::super::quote;
 use super::super::state::StateArgs;
-use super::super::{DONE, Outcome, harmless, job_database, output_failure, print_message};
+use super::super::{DONE, Outcome, harmless, job_database, output_failure, print_error};
 
 const AFTER_HELP: &str = "\
 Examples:
   fastdiff job show documents
   fastdiff job show documents --json | jq .committed
 
-The snapshots that it names can be compared by `fastdiff diff`, also while the job runs.";
+You can compare the snapshots with `fastdiff diff`, even while the job runs.";
 
-/// Show a job: what it is asked, and which snapshots there are.
+/// Show a job: its definition and its snapshots.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(in crate::cli) struct JobShowArgs {
@@ -36,7 +36,7 @@ pub(in crate::cli) struct JobShowArgs {
 pub(in crate::cli) fn run(args: &JobShowArgs) -> Outcome {
     let (definition, job) = args.state.job(&args.name)?;
     let state = job.state().unwrap_or_else(|error| {
-        print_message("warning", &error);
+        print_error("warning", &error);
         None
     });
     let text = if args.json {
@@ -63,9 +63,8 @@ fn as_text(definition: &Definition, state: Option<&JobState>, dir: &Path) -> Str
         paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" ")
     };
     let switch = |on: bool| if on { "true".to_owned() } else { String::new() };
-    let generation = |generation: &RunRecord| {
-        format!("run {} of {}: {}", generation.run, generation.began, dir.join(&generation.file).display())
-    };
+    let record =
+        |record: &RunRecord| format!("run {} of {}: {}", record.run, record.began, dir.join(&record.file).display());
     line("name", definition.name.clone());
     line("roots", joined(&definition.roots));
     line("consumer", definition.consumer.name().to_owned());
@@ -82,11 +81,11 @@ fn as_text(definition: &Definition, state: Option<&JobState>, dir: &Path) -> Str
     line("anyway", switch(definition.anyway));
     line("command", definition.command.iter().map(|word| quote::shell(word)).collect::<Vec<_>>().join(" "));
     line("state", dir.display().to_string());
-    let named = |run: Option<&RunRecord>| run.map_or_else(|| "none".to_owned(), generation);
+    let named = |run: Option<&RunRecord>| run.map_or_else(|| "none".to_owned(), record);
     line("committed", named(state.and_then(|state| state.committed.as_ref())));
     line("pending", named(state.and_then(|state| state.pending.as_ref())));
     for kept in state.map(|state| state.kept.as_slice()).unwrap_or_default() {
-        line("kept", generation(kept));
+        line("kept", record(kept));
     }
     text
 }

@@ -7,8 +7,8 @@ use super::super::{
     Consumer, DatabaseChoice, Emitted, EmptyList, FullList, ListOptions, ListPart, PartOutput, PathChoice, asked_part,
 };
 use super::list::{DuplicatiList, DuplicatiOptions, NAME, refuse};
-use crate::Result;
 use crate::diff::Diff;
+use crate::{Refusal, Result};
 
 /// The backup program Duplicati.
 #[derive(Debug, Clone, Copy)]
@@ -77,10 +77,7 @@ impl Consumer for Duplicati {
             DatabaseChoice::File(file) => Some(file.clone()),
             DatabaseChoice::Without => None,
             DatabaseChoice::NotGiven => {
-                return Err(refuse(
-                    "its job database is not given: without the paths that have several versions, Duplicati may put old content \
-                     into the new backup",
-                ));
+                return Err(refuse(Refusal::NoDatabase));
             }
         };
         let list = DuplicatiList::new(diff, &DuplicatiOptions { database, ..DuplicatiOptions::default() })?;

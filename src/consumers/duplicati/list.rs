@@ -14,7 +14,7 @@ use super::unstored::Unstored;
 use crate::diff::{Change, ChangeKind, Diff};
 use crate::metadata::{Flags, Kind};
 use crate::path::{is_within, parent, to_path};
-use crate::{Error, Result};
+use crate::{Error, Refusal, Result};
 
 /// Duplicati splits the values here, and cannot quote it.
 const SEPARATOR: u8 = b':';
@@ -182,8 +182,8 @@ fn write_option(out: &mut dyn Write, option: &str, value: &[u8]) -> std::io::Res
 
 pub(super) const NAME: &str = "duplicati";
 
-pub(super) fn refuse(reason: impl Into<String>) -> Error {
-    super::super::refuse(NAME, reason)
+pub(super) fn refuse(refusal: impl Into<Refusal>) -> Error {
+    super::super::refuse(NAME, refusal)
 }
 
 /// Joins paths, or names the first that cannot be expressed.
@@ -203,7 +203,7 @@ fn joined(paths: &BTreeSet<Vec<u8>>) -> Result<Vec<u8>> {
             value.extend_from_slice(path);
             continue;
         };
-        return Err(refuse(format!("{} {why}", String::from_utf8_lossy(&quote(path)))));
+        return Err(refuse(Refusal::Path { path: to_path(path).into_owned(), why }));
     }
     Ok(value)
 }

@@ -2,11 +2,10 @@
 
 use std::io::Write;
 
-use super::super::{
-    Consumer, Emitted, ListOptions, ListPart, PathChoice, for_each_change, put, quote, refuse, written,
-};
-use crate::Result;
+use super::super::{Consumer, Emitted, ListOptions, ListPart, PathChoice, for_each_change, put, refuse, written};
 use crate::diff::{ChangeKind, Diff};
+use crate::path::to_path;
+use crate::{Refusal, Result};
 
 /// The paths to look at.
 #[derive(Debug, Clone, Copy)]
@@ -74,9 +73,7 @@ fn check_newlines(consumer: &dyn Consumer, diff: &Diff<'_>) -> Result<()> {
     for change in diff.changes() {
         let change = change?;
         if is_wanted(change.kind) && change.path.contains(&b'\n') {
-            let name = String::from_utf8_lossy(&quote(&change.path)).into_owned();
-            let reason = format!("{name} holds a newline, so that it cannot be one line of a list");
-            return Err(refuse(consumer.name(), reason));
+            return Err(refuse(consumer.name(), Refusal::Newline(to_path(&change.path).into_owned())));
         }
     }
     Ok(())

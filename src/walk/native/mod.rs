@@ -116,7 +116,7 @@ pub(super) fn walk<B: BaseLookup, S: Sink>(
     roots
         .into_iter()
         .zip(plan.roots)
-        .map(|(root, path)| root.ok_or_else(|| root_error(path, &io::Error::from(io::ErrorKind::NotFound))))
+        .map(|(root, path)| root.ok_or_else(|| root_error(path, io::Error::from(io::ErrorKind::NotFound))))
         .collect()
 }
 

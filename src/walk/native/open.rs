@@ -30,7 +30,7 @@ impl<B: BaseLookup, S: Sink> NativeWalk<'_, B, S> {
             let stat_at = native::stat_open(&fd)?;
             Ok((fd, stat_at))
         });
-        let (fd, stat_at) = opened.map_err(|e| root_error(path, &e))?;
+        let (fd, stat_at) = opened.map_err(|e| root_error(path, e))?;
         let fd = Arc::new(fd);
         // The boundary first, then the write-back: what is stored in between is then racy.
         let described = Arc::clone(&fd);
@@ -39,11 +39,11 @@ impl<B: BaseLookup, S: Sink> NativeWalk<'_, B, S> {
                 Ok(filesystem::describe_open(&described, stat_at.mount))
             })
         };
-        let rules = self.devices.rules_for(stat_at.dev, describe).map_err(|e| root_error(path, &e))?;
+        let rules = self.devices.rules_for(stat_at.dev, describe).map_err(|e| root_error(path, e))?;
         if settle {
             let synced = Arc::clone(&fd);
             with_timeout(path, None, self.monitor, move || native::sync_filesystem(&synced))
-                .map_err(|e| root_error(path, &e))?;
+                .map_err(|e| root_error(path, e))?;
         }
         let look = self.plan.hint_filter.map_or(Look::Whole, |hint_filter| hint_filter.root(number));
         let reuse = self.reuse(&stat_at, &rules, None, self.base.root(number), look);

@@ -27,7 +27,7 @@ use crate::monitor::Monitor;
 use crate::path::to_bytes;
 use crate::sys::filesystem::{self, FileSystem};
 use crate::sys::{self, StatAt};
-use crate::{Cause, Error, Result, Warning};
+use crate::{Cause, Error, Result, RootProblem, Warning};
 
 /// A directory whose children are not all read.
 struct PartialDir<D> {
@@ -73,13 +73,13 @@ struct PortableWalk<'a, B: BaseLookup, S: Sink> {
 
 impl<B: BaseLookup, S: Sink> PortableWalk<'_, B, S> {
     fn root(mut self, root: &Path) -> Result<FinishedRoot<S::Done>> {
-        let stat_at = sys::stat_following(root).map_err(|e| root_error(root, &e))?;
+        let stat_at = sys::stat_following(root).map_err(|e| root_error(root, e))?;
         // A root that cannot be listed is an error, not a warning.
-        std::fs::read_dir(root).map_err(|e| root_error(root, &e))?;
+        std::fs::read_dir(root).map_err(|e| root_error(root, e))?;
         // The boundary first, then the write-back, then jwalk's threads: what is stored in between is then racy.
         self.open(root.to_owned(), stat_at);
         if self.plan.settle {
-            settle(root).map_err(|e| root_error(root, &e))?;
+            settle(root).map_err(|e| root_error(root, e))?;
         }
         let warnings = Arc::new(Mutex::new(Vec::new()));
         let reader = ChildReader {
@@ -118,10 +118,7 @@ impl<B: BaseLookup, S: Sink> PortableWalk<'_, B, S> {
         }
         self.close_to(1);
         if !is_still(root, &stat_at) {
-            return Err(Error::Root {
-                path: root.to_owned(),
-                reason: "was moved or unmounted while it was read".into(),
-            });
+            return Err(Error::root(root, RootProblem::Moved));
         }
         let Some(root) = self.stack.pop() else { return Err(Error::Interrupted) };
         let stat = root.stat_at.stat;

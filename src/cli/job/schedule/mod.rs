@@ -28,24 +28,24 @@ Examples:
   fastdiff job schedule documents --every 2h --with cron | sh
   fastdiff job schedule documents --every 15min --with windows > task.xml
 
-The job runs with the lowest CPU and I/O priority. PATH is taken along; other variables of this shell are not: name
-those that the command needs in the command (-- env NAME=VALUE restic …).";
+The job runs with the lowest CPU and I/O priority, and with the PATH of this shell. It does not get other variables: name
+those in the command (-- env NAME=VALUE restic …).";
 
-/// Print what has the system run a job again and again, and what installs it.
+/// Print a schedule for a job, and the commands that install it.
 ///
-/// On Unix it is a script: pipe it to sh. Nothing is installed before.
+/// On Unix it is a script: pipe it to sh. This command itself installs nothing.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(in crate::cli) struct JobScheduleArgs {
     /// The job, which needs a command
     name: String,
 
-    /// How often: 15min, 2h, 1day. Divisors of an hour and of a day are run by the clock, and made up for after the machine
-    /// slept
+    /// How often: 15min, 2h, 1day. Divisors of an hour or a day run by the clock; a run that was missed while the machine
+    /// slept is made up for
     #[arg(long, value_name = "INTERVAL")]
     every: Every,
 
-    /// What starts it [default: systemd on Linux, launchd on macOS, windows on Windows, else cron]
+    /// The scheduler [default: systemd on Linux, launchd on macOS, windows on Windows, else cron]
     #[arg(long, value_enum)]
     with: Option<With>,
 
@@ -53,7 +53,7 @@ pub(in crate::cli) struct JobScheduleArgs {
     state: StateArgs,
 }
 
-/// What starts programs at set times.
+/// A program that starts others at set times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum With {
     /// A service and a timer of the user's systemd
@@ -78,7 +78,7 @@ impl With {
     }
 }
 
-/// What is to be run, how often, and what it needs there.
+/// The command of a schedule, how often it runs, and what it needs.
 #[derive(Debug, Clone)]
 struct Schedule<'a> {
     /// The job's name: letters, digits, `.`, `_` and `-`, which mean nothing to a shell, to systemd or to XML.
@@ -145,7 +145,7 @@ impl<'a> Schedule<'a> {
     }
 }
 
-/// Prints what installs the schedule.
+/// Prints the commands that install the schedule.
 fn print(schedule: &Schedule, with: With) -> Result<(), Failure> {
     let text = match with {
         With::Systemd => systemd::script(schedule),
