@@ -5,12 +5,12 @@
 //! 1. **Scan.** [`scan`] reads the metadata of whole trees in parallel. It writes a snapshot file.
 //! 2. **Snapshot.** [`Snapshot::open`] maps such a file. Opening takes no longer for more entries.
 //!    [`Snapshot::entries`] goes over them, [`Snapshot::verify`] checks every byte.
-//! 3. **Diff.** [`Diff::new`] compares two snapshots of the same roots. [`Diff::changes`] hands out one
-//!    [`Change`] after the other, in the order of the tree.
-//! 4. **Consumers.** A [`Consumer`](consumers::Consumer) writes the changes in the form that a backup program
-//!    takes, or refuses a list that the program would misread. Your own program can be one.
-//! 5. **Jobs.** A [`Job`](jobs::Job) keeps the snapshot of the last successful backup, and moves on only when
-//!    you say that the next one succeeded.
+//! 3. **Diff.** [`Diff::new`] compares two snapshots of the same roots. [`Diff::changes`] hands out one [`Change`]
+//!    after the other, in the order of the tree.
+//! 4. **Consumers.** A [`Consumer`](consumers::Consumer) writes the changes in the form that a backup program takes, or
+//!    refuses a list that the program would misread. Your own program can be one.
+//! 5. **Jobs.** A [`Job`](jobs::Job) keeps the snapshot of the last successful backup, and moves on only when you say
+//!    that the next one succeeded.
 //!
 //! Two snapshots and their differences:
 //!
@@ -41,12 +41,12 @@
 //!
 //! # What you have to know
 //!
-//! - A list is complete only if [`ScanOutcome::is_complete`] was true and [`Diff::unknown`] is 0. What could
-//!   not be read is reported as unknown, never as removed.
-//! - Treat a change of kind [`Suspect`](ChangeKind::Suspect) as changed: its file was written so shortly before
-//!   the older snapshot that a later change may have left no trace.
-//! - Replace the older snapshot only after the backup has succeeded. Otherwise the changes that went into a
-//!   failed backup are lost. A job does this for you.
+//! - A list is complete only if [`ScanOutcome::is_complete`] was true and [`Diff::unknown`] is 0. What could not be
+//!   read is reported as unknown, never as removed.
+//! - Treat a change of kind [`Suspect`](ChangeKind::Suspect) as changed: its file was written so shortly before the
+//!   older snapshot that a later change may have left no trace.
+//! - Replace the older snapshot only after the backup has succeeded. Otherwise the changes that went into a failed
+//!   backup are lost. A job does this for you.
 //! - Snapshots are mapped. See [`Snapshot`] for what happens if another program truncates one.
 //!
 //! # Options and errors
@@ -59,10 +59,10 @@
 //! # Cargo features
 //!
 //! - `cli` (default): the program `fastdiff`. The library does not need it.
-//! - `duplicati` (default): the consumer Duplicati, which reads its job database. It builds `SQLite` and needs a
-//!   C compiler.
-//! - `serde` (default): `Serialize` for [`Change`], [`Entry`], [`Summary`] and [`Tally`], in the form of the
-//!   JSON lists.
+//! - `duplicati` (default): the consumer Duplicati, which reads its job database. It builds `SQLite` and needs a C
+//!   compiler.
+//! - `serde` (default): `Serialize` for [`Change`], [`Entry`], [`Summary`] and [`Tally`], in the form of the JSON
+//!   lists.
 //!
 //! With `default-features = false` the library takes at most 70 crates and no C compiler.
 

@@ -1,4 +1,5 @@
-//! What to do about an error of the library. The library says what is the case; only here options and commands are named.
+//! What to do about an error of the library. The library says what is the case; only here options and commands are
+//! named.
 
 use std::fmt;
 

@@ -34,7 +34,8 @@ With -o, `begin` prints the number of the run, for `commit --run`. To see what a
 Until `fastdiff commit`, every list holds the same changes again. The next run replaces one that was not committed.
 
 Without a baseline to compare with, the list is a full one, and standard error says why: on the first run, after the
-definition changed, if the baseline is damaged or gone, and on another machine. A full list does not name what was deleted.
+definition changed, if the baseline is damaged or gone, and on another machine. A full list does not name what was
+deleted.
 
 Exit codes: 0 done; 2 failed or refused, no list; 3 something could not be read, or the consumer's format cannot express
 the list (then nothing is printed), and the run is pending.";

@@ -196,8 +196,8 @@ pub(crate) fn main() -> ExitCode {
     ExitCode::from(code)
 }
 
-/// Parses the arguments. Only the command that is called is put together, which halves the start of the program; what is
-/// said of the others needs them all.
+/// Parses the arguments. Only the command that is called is put together, which halves the start of the program; what
+/// is said of the others needs them all.
 fn matches() -> Result<ArgMatches, clap::Error> {
     Cli::command().try_get_matches().or_else(|error| match error.kind() {
         ErrorKind::DisplayVersion => Err(error),

@@ -34,14 +34,14 @@ const EXAMPLES: &str = "  fastdiff run documents                            the 
       -T \"$FASTDIFF_CHANGED\" >/mnt/$FASTDIFF_RUN.tar'
 
 In the arguments, {changed}, {deleted} and {all} stand for files with that part of the list, in the form of the job's \
-consumer, and {root} for the directory that relative paths start from. The variables FASTDIFF_CHANGED, FASTDIFF_DELETED, \
-FASTDIFF_ALL and FASTDIFF_ROOT hold the same. FASTDIFF_JOB and FASTDIFF_RUN hold the name of the job and the number of the \
-run. The files are removed when the command has ended. The consumers have these parts:";
+consumer, and {root} for the directory that relative paths start from. The variables FASTDIFF_CHANGED, \
+FASTDIFF_DELETED, FASTDIFF_ALL and FASTDIFF_ROOT hold the same. FASTDIFF_JOB and FASTDIFF_RUN hold the name of the job \
+and the number of the run. The files are removed when the command has ended. The consumers have these parts:";
 
 const BASELINE: &str = "\
-The baseline moves only after such a code. Otherwise the next run lists the same changes again. If nothing changed, the \
-command is not started. A test command moves the baseline, too, and then the job's own command never gets that list: for a \
-test use `fastdiff begin`, and end with `fastdiff abort`.
+The baseline moves only after such a code. Otherwise the next run lists the same changes again. If nothing changed, \
+the command is not started. A test command moves the baseline, too, and then the job's own command never gets that \
+list: for a test use `fastdiff begin`, and end with `fastdiff abort`.
 
 Exit codes: that of the command, or 128 plus the number of the signal that ended it; 127 if it is not found, 126 if it \
 cannot be executed; 125 if fastdiff itself failed, something could not be read or listed, or the baseline could not be \

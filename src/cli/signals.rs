@@ -32,7 +32,8 @@ fn keep_ended_children() {
     unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
 }
 
-/// Notices interrupting signals instead of ending the program at once, so that no half file stays. A second signal ends it.
+/// Notices interrupting signals instead of ending the program at once, so that no half file stays. A second signal ends
+/// it.
 #[cfg(unix)]
 pub(super) fn catch() {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};

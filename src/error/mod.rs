@@ -1,10 +1,10 @@
-//! The one error type of the library, and warnings. An error stops a run. A warning is data that reaches the monitor and
-//! the exit code. Nothing here prints.
+//! The one error type of the library, and warnings. An error stops a run. A warning is data that reaches the monitor
+//! and the exit code. Nothing here prints.
 //!
 //! The rules for errors:
 //!
-//! - A variant is named after what is the case, and carries the facts: the path, the run, the limit. Whoever has to decide
-//!   something matches on the variant. No code looks into the text of an error.
+//! - A variant is named after what is the case, and carries the facts: the path, the run, the limit. Whoever has to
+//!   decide something matches on the variant. No code looks into the text of an error.
 //! - `Display` is one line that says what happened, and to what. It does not say what to do: it names no option and no
 //!   command of the program. The program adds its advice itself (`cli/advice.rs`), another caller adds its own.
 //! - A `String` inside of an error is what another library, another program or the system said.

@@ -53,8 +53,8 @@ impl RunPlan<'_> {
         }
     }
 
-    /// The baseline for a look at its roots alone, whatever its scope: an unmounted disk is not an emptied root, also if the
-    /// filters changed meanwhile.
+    /// The baseline for a look at its roots alone, whatever its scope: an unmounted disk is not an emptied root, also
+    /// if the filters changed meanwhile.
     pub(super) fn former(&self) -> Option<Snapshot> {
         let committed = self.state.committed.as_ref().filter(|_| self.is_of_this_machine())?;
         open_run(self.job.dir(), committed, self.monitor).ok()

@@ -1,5 +1,5 @@
-//! The process that makes the backup of a run. It goes on if the run is killed, and may then overwrite what the next run
-//! has stored with older content. So it is written down, and no other run starts while it lives.
+//! The process that makes the backup of a run. It goes on if the run is killed, and may then overwrite what the next
+//! run has stored with older content. So it is written down, and no other run starts while it lives.
 
 use std::fs;
 use std::io;

@@ -51,6 +51,7 @@ impl Commit {
 pub struct ClosedRun {
     /// Its number.
     pub run: u64,
-    /// What could not be done afterwards: write a line of the log, or remove old snapshots. The next run removes those.
+    /// What could not be done afterwards: write a line of the log, or remove old snapshots. The next run removes
+    /// those.
     pub leftover: Option<Error>,
 }

@@ -28,7 +28,8 @@ self_cell!(
 pub(super) struct Compared(Cell);
 
 impl Compared {
-    /// Compares, adds what is listed again, and counts the changes. Any damage shows now, since the count reads them all.
+    /// Compares, adds what is listed again, and counts the changes. Any damage shows now, since the count reads them
+    /// all.
     ///
     /// # Errors
     /// Those of [`Diff::new`], with the snapshots.

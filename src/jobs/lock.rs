@@ -13,8 +13,8 @@ pub(super) struct Lock {
 }
 
 impl Drop for Lock {
-    /// Closing the file alone may come too late: another thread that is starting a process holds a copy of each descriptor
-    /// until that process runs its program.
+    /// Closing the file alone may come too late: another thread that is starting a process holds a copy of each
+    /// descriptor until that process runs its program.
     fn drop(&mut self) {
         let _ = self.file.unlock();
     }

@@ -1,5 +1,5 @@
-//! A job that no other process runs: begin, commit, abort. Each of them is one replacement of the state. What a crash leaves
-//! beside the state is removed by the next run.
+//! A job that no other process runs: begin, commit, abort. Each of them is one replacement of the state. What a crash
+//! leaves beside the state is removed by the next run.
 
 use std::fs;
 use std::path::PathBuf;
@@ -53,15 +53,16 @@ impl LockedJob {
         self.job.state()
     }
 
-    /// Walks the roots and compares them with the baseline. The new snapshot becomes pending. It replaces an earlier one
-    /// that was never committed.
+    /// Walks the roots and compares them with the baseline. The new snapshot becomes pending. It replaces an earlier
+    /// one that was never committed.
     ///
-    /// Costs what [`scan`](crate::scan) and [`Diff::new`](crate::Diff::new) do, a pass over the changes, and a few small files.
+    /// Costs what [`scan`](crate::scan) and [`Diff::new`](crate::Diff::new) do, a pass over the changes, and a few
+    /// small files.
     ///
     /// # Errors
     /// Those of [`scan`](crate::scan) and [`Diff::new`](crate::Diff::new), [`JobProblem::StateVersion`],
-    /// [`JobProblem::StillRuns`]: then nothing new is pending. A baseline that cannot be used is not an error; the list is a
-    /// full one then, see [`StartedRun::full`].
+    /// [`JobProblem::StillRuns`]: then nothing new is pending. A baseline that cannot be used is not an
+    /// error; the list is a full one then, see [`StartedRun::full`].
     pub fn begin(&self, request: &RunRequest, monitor: &dyn Monitor) -> Result<StartedRun> {
         let (mut state, damage) = read_state(&self.job)?;
         let run = state.next;
@@ -83,8 +84,8 @@ impl LockedJob {
         started
     }
 
-    /// Writes down which process makes the backup of a run. As long as it lives no other run starts, also if the caller is
-    /// killed. Only on Linux; elsewhere it does nothing.
+    /// Writes down which process makes the backup of a run. As long as it lives no other run starts, also if the caller
+    /// is killed. Only on Linux; elsewhere it does nothing.
     ///
     /// # Errors
     /// [`Error::Io`] if it cannot be written.
@@ -157,8 +158,8 @@ impl LockedJob {
 
     /// The consumer of the pending run succeeded: the run becomes the baseline.
     ///
-    /// Without a number it has to be clear which run succeeded. If the pending run started while another one was pending, the
-    /// caller may mean that one.
+    /// Without a number it has to be clear which run succeeded. If the pending run started while another one was
+    /// pending, the caller may mean that one.
     ///
     /// # Errors
     /// [`JobProblem::NothingPending`], [`JobProblem::AlreadyBaseline`], [`JobProblem::NotPending`],
@@ -215,8 +216,8 @@ impl LockedJob {
         self.fail(run, result, None)
     }
 
-    /// The same for a consumer that read other directories than the walk. It may have taken for deleted what no list named,
-    /// so that only a full list repairs it.
+    /// The same for a consumer that read other directories than the walk. It may have taken for deleted what no list
+    /// named, so that only a full list repairs it.
     ///
     /// # Errors
     /// Those of [`Self::failed`].
@@ -254,8 +255,8 @@ impl LockedJob {
         ClosedRun { run, leftover: logged.and(collected).err() }
     }
 
-    /// An empty directory for the lists of the run that started. Only its owner can read it. The start and the end of any run
-    /// remove it.
+    /// An empty directory for the lists of the run that started. Only its owner can read it. The start and the end of
+    /// any run remove it.
     ///
     /// # Errors
     /// [`Error::Io`].

@@ -1,5 +1,5 @@
-//! The log of a job: what each run found, and how it ended. A line when a run starts, and one when it ends. A line that a
-//! crash cut short is ignored.
+//! The log of a job: what each run found, and how it ended. A line when a run starts, and one when it ends. A line that
+//! a crash cut short is ignored.
 
 use std::fs::OpenOptions;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};

@@ -1,12 +1,13 @@
 //! Jobs: the snapshot of the last successful backup, and how it moves (promise 3). Lists are not written here, but by
 //! [`consumers`](crate::consumers).
 //!
-//! A [`JobStore`] is a directory with the state of all jobs of a user. A [`Job`] is locked while it runs. [`LockedJob::begin`]
-//! walks, compares with the baseline and leaves the new snapshot *pending*. When the consumer of the list has succeeded,
-//! [`LockedJob::commit`] makes that snapshot the baseline. Until then every list holds the same changes again, whatever crashes.
+//! A [`JobStore`] is a directory with the state of all jobs of a user. A [`Job`] is locked while it runs.
+//! [`LockedJob::begin`] walks, compares with the baseline and leaves the new snapshot *pending*. When the consumer of
+//! the list has succeeded, [`LockedJob::commit`] makes that snapshot the baseline. Until then every list holds the same
+//! changes again, whatever crashes.
 //!
-//! The way of a run: `store` finds the job, `lock` and `locked_job` take it, `plan` and `bases` find what to compare with,
-//! `start` walks and compares, `state` and `log` keep what became of it.
+//! The way of a run: `store` finds the job, `lock` and `locked_job` take it, `plan` and `bases` find what to compare
+//! with, `start` walks and compares, `state` and `log` keep what became of it.
 //!
 //! ```
 //! use fastdiff::jobs::{Commit, JobStore, RunRequest};

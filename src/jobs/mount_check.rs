@@ -1,5 +1,5 @@
-//! The roots of a run and the mount points below them: checked again after the backup, to see whether the consumer read the
-//! same directories.
+//! The roots of a run and the mount points below them: checked again after the backup, to see whether the consumer read
+//! the same directories.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -15,8 +15,8 @@ use crate::{Error, Result, RootChange};
 
 /// The roots of a walk and the mount points below them.
 ///
-/// A consumer that finds a disk unmounted takes its files for deleted, and may still succeed. So they are checked once more
-/// before the baseline moves.
+/// A consumer that finds a disk unmounted takes its files for deleted, and may still succeed. So they are checked once
+/// more before the baseline moves.
 #[derive(Debug, Clone)]
 pub struct MountCheck(Vec<MountPlace>);
 
@@ -68,8 +68,8 @@ impl MountCheck {
         Ok(Self(mounts))
     }
 
-    /// Makes sure that each is the directory that was walked. Waits for each answer no longer than `io_timeout`, if there is
-    /// one.
+    /// Makes sure that each is the directory that was walked. Waits for each answer no longer than `io_timeout`, if
+    /// there is one.
     ///
     /// # Errors
     /// [`Error::RootChanged`] if one is gone, another directory, lies on another file system, or does not answer.

@@ -31,8 +31,8 @@ impl RunPlan<'_> {
         loop {
             let by = base.as_ref().map(|base| &base.snapshot).or(old.as_ref());
             let outcome = scan::scan(&options, by, self.output, self.monitor)?;
-            // What could not be read is carried over only from a snapshot that is certainly no older than the baseline. The
-            // clock alone does not prove that: it may have been set back.
+            // What could not be read is carried over only from a snapshot that is certainly no older than the baseline.
+            // The clock alone does not prove that: it may have been set back.
             if !outcome.is_complete() && old.is_some() && base.as_ref().is_some_and(|base| !base.is_own) {
                 base = None;
                 continue;

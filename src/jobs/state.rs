@@ -1,5 +1,5 @@
-//! The state of a job: a small file that names its snapshots, and says what each of them is. It is replaced as a whole, so
-//! that one rename moves the baseline.
+//! The state of a job: a small file that names its snapshots, and says what each of them is. It is replaced as a whole,
+//! so that one rename moves the baseline.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -144,8 +144,8 @@ impl JobState {
         Ok(signed.state)
     }
 
-    /// Replaces the state at `path` durably. If only the sync of the directory fails, that is a success: a power cut could
-    /// bring the former state back, and then changes are listed again.
+    /// Replaces the state at `path` durably. If only the sync of the directory fails, that is a success: a power cut
+    /// could bring the former state back, and then changes are listed again.
     pub(super) fn write(&self, path: &Path) -> Result<()> {
         let signed = SignedState { format: FORMAT, digest: self.digest(), state: self };
         let mut file = AtomicFile::create(path, Access::Private)?;

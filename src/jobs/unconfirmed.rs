@@ -1,6 +1,6 @@
-//! What unsuccessful runs listed. Their consumers may have copied or deleted some of it. So an entry that such a list added
-//! and that is gone now has to be deleted, and one that it removed and that is back has to be copied, although both look as
-//! they do in the baseline.
+//! What unsuccessful runs listed. Their consumers may have copied or deleted some of it. So an entry that such a list
+//! added and that is gone now has to be deleted, and one that it removed and that is back has to be copied, although
+//! both look as they do in the baseline.
 
 use std::io::Write as _;
 use std::path::Path;

@@ -23,8 +23,8 @@ pub struct ScanOptions {
     pub filter: FilterOptions,
     /// Which walker reads the directories.
     pub walker: WalkerKind,
-    /// How many threads read, at most 1024. If none: one per processor while calls are answered at once, and more while
-    /// they wait for a disk or a server.
+    /// How many threads read, at most 1024. If none: one per processor while calls are answered at once, and more
+    /// while they wait for a disk or a server.
     pub threads: Option<usize>,
     /// How young a stamp must be for an entry to be racy. If none: as long as the kernel takes to begin writing back
     /// what a program stored into a mapped file.
@@ -38,12 +38,13 @@ pub struct ScanOptions {
     /// Where something changed since the base began; if none, the scan looks everywhere. Needs a base and the native
     /// walker.
     pub hints: Option<HintsSource>,
-    /// The percentage of the tree that a scan with hints reads although no hint names it, to find lost hints. Each scan
-    /// reads another part.
+    /// The percentage of the tree that a scan with hints reads although no hint names it, to find lost hints. Each
+    /// scan reads another part.
     pub audit: f64,
     /// Write only what differs from the base, if that is little. The snapshot then needs the base's file.
     pub overlay: bool,
-    /// Directories of the caller's own state, absolute and without symlinks. They are left out with all that they hold.
+    /// Directories of the caller's own state, absolute and without symlinks. They are left out with all that they
+    /// hold.
     pub own_dirs: Vec<PathBuf>,
     /// The time before the walk; if none, that of the system's clock. A fixed one gives the same bytes for the same
     /// tree.

@@ -21,8 +21,8 @@ pub struct Meta {
     pub exclude_if_present: Vec<String>,
     /// Whether other file systems were left out.
     pub one_file_system: bool,
-    /// fastdiff's own files inside the roots, which were left out: absolute paths. A slash at the end marks a directory
-    /// that was left out with all it holds.
+    /// fastdiff's own files inside the roots, which were left out: absolute paths. A slash at the end marks a
+    /// directory that was left out with all it holds.
     pub own_files: Vec<Vec<u8>>,
     /// The base snapshot, if what could not be read was carried over from it: the digest of its header, and when the
     /// oldest state in it was seen (seconds and nanoseconds).

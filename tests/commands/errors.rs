@@ -1,5 +1,5 @@
-//! The library says what is the case; what to do is said by the program alone: no text of the library names an option or a
-//! command of it.
+//! The library says what is the case; what to do is said by the program alone: no text of the library names an option
+//! or a command of it.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -111,7 +111,8 @@ fn the_root_of_the_file_system_can_be_a_root() {
         let script = format!(
             "for dir in lib lib64 usr; do if [ -e /$dir ]; then mount --bind /$dir jail/$dir; fi; done
              mount --bind $FASTDIFF jail/program
-             snap() {{ chroot jail /program snap / -o /out/$1 --quiet --exclude '/lib*/' --exclude /usr/ --exclude /program --walker {walker}; }}
+             without=\"--exclude /lib*/ --exclude /usr/ --exclude /program\"; set -f
+             snap() {{ chroot jail /program snap / -o /out/$1 --quiet $without --walker {walker}; }}
              snap a.snap; touch jail/sub/new; snap b.snap
              chroot jail /program diff /out/a.snap /out/b.snap --emit name-status | grep -v ^S
              chroot jail /program diff /out/a.snap /out/b.snap --emit name-status --relative | grep -v ^S

@@ -1,5 +1,5 @@
-//! Copies that are kept equal by lists alone, by rsync, rclone and tar, through rounds of random edits: renamed directories,
-//! odd names, hard links, changes of kind.
+//! Copies that are kept equal by lists alone, by rsync, rclone and tar, through rounds of random edits: renamed
+//! directories, odd names, hard links, changes of kind.
 
 use proptest::prelude::*;
 

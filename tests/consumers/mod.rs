@@ -26,7 +26,8 @@ use crate::testenv::{TestEnv, skip};
 /// So many times each copy is brought up to date.
 const ROUNDS: usize = 20;
 
-/// What an entry is: kind and mode, owner, size and content of files, mtime, where a link leads, and the first of its names.
+/// What an entry is: kind and mode, owner, size and content of files, mtime, where a link leads, and the first of its
+/// names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Shown {
     mode: u32,

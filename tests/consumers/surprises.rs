@@ -109,7 +109,8 @@ fn what_could_not_be_read_is_not_deleted_in_a_mirror() {
             env.snap_as_nobody("new.snap", base);
             let run = env.run(["diff", "out/old.snap", "out/new.snap", "--emit", name, "-o", "list"]);
             assert_eq!(run.code, Some(3), "incomplete: {}", run.stderr);
-            // What could not be read was not there at all when the program ran. Its owner may move it only if it is open.
+            // What could not be read was not there at all when the program ran. Its owner may move it only if it is
+            // open.
             env.chmod("tree/closed", 0o755);
             env.rename("tree/closed", "elsewhere");
             env.dir("tree/closed");

@@ -1,5 +1,5 @@
-//! Runs of a job whose program fails before, after or in the middle of its work: what they listed is listed again, and the next
-//! run that succeeds makes the copy equal.
+//! Runs of a job whose program fails before, after or in the middle of its work: what they listed is listed again, and
+//! the next run that succeeds makes the copy equal.
 
 use super::{Edited, ROUNDS, program};
 use crate::properties::names::any_name;

@@ -1,5 +1,5 @@
-//! docs/duplicati.md as it is: its commands are run in order, with a stand-in for Duplicati, and its tables name what the program
-//! says.
+//! docs/duplicati.md as it is: its commands are run in order, with a stand-in for Duplicati, and its tables name what
+//! the program says.
 
 use std::os::unix::fs::symlink;
 use std::path::Path;

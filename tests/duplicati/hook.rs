@@ -46,7 +46,8 @@ pub(super) struct Told {
 }
 
 impl Told {
-    /// Reads what came, and checks that Duplicati can take it: nothing on standard error, no line that it does not know.
+    /// Reads what came, and checks that Duplicati can take it: nothing on standard error, no line that it does not
+    /// know.
     #[track_caller]
     pub(super) fn new(run: &Run) -> Self {
         assert_eq!(run.stderr, "", "Duplicati takes every word there for a warning");

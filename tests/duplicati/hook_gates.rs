@@ -1,5 +1,5 @@
-//! Each reason for which there must be no list. After a full scan that went well there is one again, where the reason is
-//! gone; and no version ever differs from the tree.
+//! Each reason for which there must be no list. After a full scan that went well there is one again, where the reason
+//! is gone; and no version ever differs from the tree.
 
 use fastdiff::jobs::JobStore;
 use serde_json::json;

@@ -1,5 +1,5 @@
-//! The script that is written for Duplicati: that it can be started as Duplicati starts it, passes on what the hook says, and
-//! replaces nothing that is not its own.
+//! The script that is written for Duplicati: that it can be started as Duplicati starts it, passes on what the hook
+//! says, and replaces nothing that is not its own.
 
 use std::process::Command;
 

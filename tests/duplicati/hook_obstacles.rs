@@ -188,7 +188,8 @@ fn a_list_that_duplicati_never_took_costs_no_file() {
     let mut hooked = hooked.going();
     hooked.write("z", "changed");
     assert!(!hooked.before().options.changed.is_empty());
-    // Past the time limit of its script Duplicati drops what that printed and scans everything. One file cannot be read then.
+    // Past the time limit of its script Duplicati drops what that printed and scans everything. One file cannot be read
+    // then.
     hooked.run(&Options::none(), Ending::Warning);
     hooked.write("other", "new");
     let told = hooked.before();

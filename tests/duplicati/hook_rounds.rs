@@ -1,5 +1,5 @@
-//! Round after round of random edits and random ends of Duplicati's runs: after each that went well, the newest version is the
-//! tree, whatever became of those before.
+//! Round after round of random edits and random ends of Duplicati's runs: after each that went well, the newest version
+//! is the tree, whatever became of those before.
 
 use proptest::prelude::*;
 use proptest::test_runner::Config;
@@ -105,7 +105,10 @@ proptest! {
     #![proptest_config(Config { max_shrink_iters: 60, ..cases(8) })]
 
     #[test]
-    fn every_run_that_goes_well_leaves_the_tree(made in making(sayable_name(), true), rounds in rounds(&sayable_name())) {
+    fn every_run_that_goes_well_leaves_the_tree(
+        made in making(sayable_name(), true),
+        rounds in rounds(&sayable_name()),
+    ) {
         go(&made, &rounds)?;
     }
 

@@ -1,14 +1,15 @@
-//! The pages of docs/ do what they say: every `sh` block of a page is run, in order, by `/bin/sh -e`, in one environment a
-//! page. What a block exports and the directory that it leads to hold for the next one, as if the page was typed into a terminal.
-//! HOME is a new directory with some files in `~/Documents`; `fastdiff` is on the PATH, and nothing else but the system's
-//! programs.
+//! The pages of docs/ do what they say: every `sh` block of a page is run, in order, by `/bin/sh -e`, in one
+//! environment a page. What a block exports and the directory that it leads to hold for the next one, as if the page
+//! was typed into a terminal. HOME is a new directory with some files in `~/Documents`; `fastdiff` is on the PATH, and
+//! nothing else but the system's programs.
 //!
 //! In the page, for nobody to see:
 //!
 //! - `<!-- test: needs rsync jq -->` in its first lines: without these programs it is skipped, visibly;
 //! - `<!-- test: exit 7 -->` on the line before a block: that is its exit code, not 0.
 //!
-//! `console` blocks show what comes out and are not run; `toml` blocks have to be definitions that `fastdiff job list` reads.
+//! `console` blocks show what comes out and are not run; `toml` blocks have to be definitions that `fastdiff job list`
+//! reads.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -102,8 +102,8 @@ impl Rig {
         self.jobs.env.finish(&mut command)
     }
 
-    /// The calls of the main thread that are about the state directory: each by its name, and which one of that name it is,
-    /// as strace counts them.
+    /// The calls of the main thread that are about the state directory: each by its name, and which one of that name it
+    /// is, as strace counts them.
     fn steps(&self, args: &[&str]) -> Vec<(String, usize)> {
         self.put_back();
         let trace = format!("trace={CALLS}");

@@ -1,5 +1,5 @@
-//! Promise 3 as a property: whatever is edited, whatever becomes of the runs, a mirror that follows the lists is the tree
-//! after each run that succeeded. A run that did not succeed may have applied any part of its list.
+//! Promise 3 as a property: whatever is edited, whatever becomes of the runs, a mirror that follows the lists is the
+//! tree after each run that succeeded. A run that did not succeed may have applied any part of its list.
 
 use std::collections::BTreeMap;
 use std::fs;

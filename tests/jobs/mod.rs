@@ -9,6 +9,7 @@ mod nice;
 mod places;
 mod real;
 mod run;
+mod run_advice;
 mod run_places;
 mod schedule;
 mod spoiled;

@@ -48,7 +48,8 @@ fn a_disk_that_is_unmounted_while_the_command_runs_moves_nothing() {
             let told = format!("root [ROOT]/{place}: was on the file system {}:", kind.name());
             assert_eq!(run.stderr.contains(&told), is_noticed, "{}", run.stderr);
             assert_eq!(jobs.job_state()["committed"].is_null(), is_noticed);
-            // Whatever the command ended with. A consumer that deletes what it does not find deletes a directory with all that is in it, listed or not.
+            // Whatever the command ended with. A consumer that deletes what it does not find deletes a directory with
+            // all that is in it, listed or not.
             if is_noticed {
                 assert!(!jobs.job_state()["lost"].is_null());
                 volume.attach(place).unwrap();

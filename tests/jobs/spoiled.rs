@@ -1,5 +1,5 @@
-//! State that is damaged, gone, of another version or another machine: a full list and the reason, or a refusal; never a
-//! part of a list.
+//! State that is damaged, gone, of another version or another machine: a full list and the reason, or a refusal; never
+//! a part of a list.
 
 use std::fs;
 

@@ -1,5 +1,5 @@
-//! The definitions of jobs: a TOML file, edited without losing comments. An error in it is one line that names the file,
-//! the job and the key.
+//! The definitions of jobs: a TOML file, edited without losing comments. An error in it is one line that names the
+//! file, the job and the key.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};

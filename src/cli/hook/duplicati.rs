@@ -25,7 +25,8 @@ use super::{voice, words};
 const AFTER_HELP: &str = "\
 Duplicati calls this through the script that `fastdiff hook install duplicati` writes; docs/duplicati.md is the guide.
 If it is safe, it prints --changed-files and --deleted-files. Otherwise it prints only the reason, and Duplicati scans \
-everything. It writes LOG:INFO lines to standard output, which appear in Duplicati's log of the run. The exit code is 0. \
+everything. It writes LOG:INFO lines to standard output, which appear in Duplicati's log of the run. The exit code is \
+0. \
 With --skip-idle it is 77 if nothing changed: the script turns that into 1, and Duplicati skips the backup.";
 
 /// This much of Duplicati's time limit is left for what comes after the list.

@@ -12,8 +12,8 @@ pub(super) struct Call<'a> {
     pub(super) program: &'a Path,
     /// The arguments behind `hook duplicati`.
     pub(super) arguments: Vec<String>,
-    /// If nothing changed, the script ends with 1, and Duplicati skips the backup. The program itself must not end with
-    /// 1: so does what cannot be started.
+    /// If nothing changed, the script ends with 1, and Duplicati skips the backup. The program itself must not end
+    /// with 1: so does what cannot be started.
     pub(super) skip_idle: bool,
 }
 

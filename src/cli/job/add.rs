@@ -24,8 +24,9 @@ fn after_help() -> String {
 const AFTER_HELP: &str = "  fastdiff job add web /srv/www --exclude '/cache/' --max-delete 20% --keep 10
 
 In the command, {changed}, {deleted} and {all} stand for files with that part of the list in the consumer's form, and
-{root} for the directory that relative paths start from. The definition goes to the file that --config names. You can edit
-it there: docs/jobs.md describes its keys. Patterns of --exclude-from come before those of --exclude: the last one that
+{root} for the directory that relative paths start from. The definition goes to the file that --config names. You can
+edit it there: docs/jobs.md describes its keys. Patterns of --exclude-from come before those of --exclude: the
+last one that
 matches decides.";
 
 /// Define a job. Its first run lists everything.

@@ -12,7 +12,7 @@ use super::Outcome;
 
 const AFTER_HELP: &str = "\
 Examples:
-  fastdiff job add documents ~/Documents --consumer restic --exclude '*.tmp' -- restic backup --files-from-raw '{changed}'
+  fastdiff job add documents ~/Documents --consumer restic -- restic backup --files-from-raw '{changed}'
   fastdiff job list
   fastdiff job show documents
   fastdiff job schedule documents --every 15min | sh
@@ -20,8 +20,8 @@ Examples:
 
 /// Add, list, show, schedule and remove jobs.
 ///
-/// A job has a name, roots, filters, a consumer and a baseline: the snapshot of its last successful run. Several jobs may
-/// back up the same tree, each at its own intervals.
+/// A job has a name, roots, filters, a consumer and a baseline: the snapshot of its last successful run. Several jobs
+/// may back up the same tree, each at its own intervals.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct JobArgs {

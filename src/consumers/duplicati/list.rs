@@ -31,8 +31,8 @@ pub struct DuplicatiOptions {
     /// Refuse if the newest version holds something below the roots that is in no snapshot: changes there would never
     /// be listed. Otherwise it is carried over.
     pub exact: bool,
-    /// What Duplicati does not store. A list is refused if a file has outgrown the size: Duplicati would carry over its
-    /// old content.
+    /// What Duplicati does not store. A list is refused if a file has outgrown the size: Duplicati would carry over
+    /// its old content.
     pub unstored: Unstored,
 }
 

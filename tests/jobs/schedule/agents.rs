@@ -1,4 +1,5 @@
-//! The agent of launchd and the task of the Windows Task Scheduler, as Python's readers of property lists and XML see them.
+//! The agent of launchd and the task of the Windows Task Scheduler, as Python's readers of property lists and XML see
+//! them.
 
 use super::{Home, ODD, witness};
 use crate::testenv::{BINARY, TestEnv};
@@ -36,8 +37,8 @@ END"#;
     }
 }
 
-/// Checks the task against what the published schema says of each element that is used, whatever a redirection made of the
-/// file, that the words are put together as Python does it on Windows, and prints what matters.
+/// Checks the task against what the published schema says of each element that is used, whatever a redirection made of
+/// the file, that the words are put together as Python does it on Windows, and prints what matters.
 const READ_TASK: &str = r#"
 import re, subprocess, sys, xml.etree.ElementTree as xml
 data = open(sys.argv[1], "rb").read()

@@ -1,5 +1,6 @@
-//! `fastdiff job schedule`: what is printed installs something that each system's own programs understand and that starts the
-//! job. systemctl, launchctl and crontab are stand-ins that note what they are told; nothing of the machine's own is touched.
+//! `fastdiff job schedule`: what is printed installs something that each system's own programs understand and that
+//! starts the job. systemctl, launchctl and crontab are stand-ins that note what they are told; nothing of the
+//! machine's own is touched.
 
 mod agents;
 mod crontab;

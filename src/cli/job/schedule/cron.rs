@@ -15,8 +15,8 @@ pub(super) fn script(schedule: &Schedule) -> Result<String, String> {
     let mark = format!(" # fastdiff job {}$", job.replace('.', "[.]"));
     Ok(format!(
         "\
-# Job {job} every {every}: a line for cron. To install it, or to replace the job's former line, pipe this to sh.
-# cron leaves out what the machine sleeps through: the next run takes those changes in. It mails what goes wrong.
+# Job {job} every {every}: a line for cron. To install it, or to replace the job's line, pipe this to sh.
+# cron skips runs while the machine sleeps: the next run lists those changes too. It mails what goes wrong.
 # What it did: fastdiff log {job}
 # To remove it: crontab -e
 set -eu
@@ -79,8 +79,8 @@ fn word(text: &str) -> Result<String, String> {
     Ok(percent(&quote::shell(text)))
 }
 
-/// cron takes `%` for the end of the command and `\%` for `%`. Outside of the quotes, so that the shell does so too where
-/// cron does not.
+/// cron takes `%` for the end of the command and `\%` for `%`. Outside of the quotes, so that the shell does so too
+/// where cron does not.
 fn percent(word: &str) -> String {
     word.replace('%', r"'\%'")
 }
@@ -93,8 +93,8 @@ mod tests {
     #[test]
     fn a_job_every_quarter_of_an_hour() {
         insta::assert_snapshot!(script(&schedule("15min")).expect("a script"), @r#"
-        # Job documents every 15min: a line for cron. To install it, or to replace the job's former line, pipe this to sh.
-        # cron leaves out what the machine sleeps through: the next run takes those changes in. It mails what goes wrong.
+        # Job documents every 15min: a line for cron. To install it, or to replace the job's line, pipe this to sh.
+        # cron skips runs while the machine sleeps: the next run lists those changes too. It mails what goes wrong.
         # What it did: fastdiff log documents
         # To remove it: crontab -e
         set -eu

@@ -1,5 +1,5 @@
-//! How often a job runs, and whether a calendar can say so: what starts at fixed times of day is made up for after the machine
-//! slept; what starts so long after the last run is not.
+//! How often a job runs, and whether a calendar can say so: what starts at fixed times of day is made up for after the
+//! machine slept; what starts so long after the last run is not.
 
 use std::fmt::{self, Write as _};
 use std::str::FromStr;
@@ -9,7 +9,8 @@ const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 
-/// From one minute to 31 days, in whole seconds: what the Windows Task Scheduler takes, and longer than a backup should wait.
+/// From one minute to 31 days, in whole seconds: what the Windows Task Scheduler takes, and longer than a backup should
+/// wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Every {
     seconds: u64,

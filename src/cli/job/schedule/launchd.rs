@@ -14,7 +14,7 @@ pub(super) fn script(schedule: &Schedule) -> String {
     format!(
         "\
 # Job {job} every {every}: an agent for launchd. To install it, pipe this to sh.
-# For Documents, Desktop and the like macOS asks for leave first: System Settings, Privacy & Security, Full Disk Access,
+# macOS protects Documents, Desktop and others: in System Settings, Privacy & Security, Full Disk Access,
 # add {program}
 # What it did: fastdiff log {job}
 # To remove it: launchctl bootout \"{target}\", then remove the file.
@@ -100,7 +100,7 @@ mod tests {
     fn a_job_every_quarter_of_an_hour() {
         insta::assert_snapshot!(script(&schedule("15min")), @r#"
         # Job documents every 15min: an agent for launchd. To install it, pipe this to sh.
-        # For Documents, Desktop and the like macOS asks for leave first: System Settings, Privacy & Security, Full Disk Access,
+        # macOS protects Documents, Desktop and others: in System Settings, Privacy & Security, Full Disk Access,
         # add /usr/local/bin/fastdiff
         # What it did: fastdiff log documents
         # To remove it: launchctl bootout "gui/$(id -u)/fastdiff.documents", then remove the file.

@@ -1,5 +1,5 @@
-//! `fastdiff job schedule`: what has the system run a job again and again, for the user to install. One file per system; the
-//! texts are made here from plain values, nothing is installed.
+//! `fastdiff job schedule`: what has the system run a job again and again, for the user to install. One file per
+//! system; the texts are made here from plain values, nothing is installed.
 
 mod cron;
 mod every;
@@ -28,8 +28,8 @@ Examples:
   fastdiff job schedule documents --every 2h --with cron | sh
   fastdiff job schedule documents --every 15min --with windows > task.xml
 
-The job runs with the lowest CPU and I/O priority, and with the PATH of this shell. It does not get other variables: name
-those in the command (-- env NAME=VALUE restic …).";
+The job runs with the lowest CPU and I/O priority, and with the PATH of this shell. It does not get other variables:
+name those in the command (-- env NAME=VALUE restic …).";
 
 /// Print a schedule for a job, and the commands that install it.
 ///
@@ -40,8 +40,8 @@ pub(in crate::cli) struct JobScheduleArgs {
     /// The job, which needs a command
     name: String,
 
-    /// How often: 15min, 2h, 1day. Divisors of an hour or a day run by the clock; a run that was missed while the machine
-    /// slept is made up for
+    /// How often: 15min, 2h, 1day. Divisors of an hour or a day run by the clock; a run that was missed while the
+    /// machine slept is made up for
     #[arg(long, value_name = "INTERVAL")]
     every: Every,
 

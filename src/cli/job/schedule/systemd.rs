@@ -83,7 +83,8 @@ fn after_the_last(every: Every) -> String {
     format!("OnActiveSec=1min\nOnUnitActiveSec={}s\n", every.seconds())
 }
 
-/// A word of a command line or an assignment. `%` begins a specifier; in the arguments of a command `$` begins a variable.
+/// A word of a command line or an assignment. `%` begins a specifier; in the arguments of a command `$` begins a
+/// variable.
 fn word(text: &str, has_variables: bool) -> String {
     let mut escaped = text.replace('%', "%%").replace('\\', r"\\").replace('"', r#"\""#);
     if has_variables {
