@@ -129,7 +129,7 @@ pub(super) fn run(args: &BeginArgs) -> Outcome {
     if let Err(failure) = hand_out(args, &definition, format, &started) {
         // Nobody has its list. The run stays pending, but only its number commits it.
         if !matches!(failure, Failure::ClosedPipe) {
-            let result = RunResult { exit_code: None, reason: Some(no_list(&failure)) };
+            let result = RunResult::because(no_list(&failure));
             if let Err(error) = locked.failed(Some(started.run), &result) {
                 print_error("warning", &error);
             }

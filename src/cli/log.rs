@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use fastdiff::jobs::{LoggedRun, RunStatus as What};
+use fastdiff::jobs::LoggedRun;
 use indicatif::{HumanBytes, HumanCount};
 
 use super::output::Output;
@@ -55,18 +55,6 @@ fn as_json(runs: &[LoggedRun]) -> String {
     })
 }
 
-/// The outcome as a word.
-pub(super) fn word(outcome: What) -> &'static str {
-    match outcome {
-        What::Committed => "committed",
-        What::Failed => "failed",
-        What::Aborted => "aborted",
-        What::Replaced => "replaced",
-        What::Pending => "pending",
-        What::Refused => "refused",
-    }
-}
-
 /// The local time, in whole seconds.
 pub(super) fn local(time: &str) -> String {
     match time.parse::<jiff::Timestamp>() {
@@ -101,7 +89,7 @@ fn as_table(runs: &[LoggedRun]) -> String {
             HumanCount(seen.modified).to_string(),
             HumanCount(seen.removed).to_string(),
             HumanBytes(seen.bytes).to_string(),
-            word(run.outcome).to_owned(),
+            run.outcome.name().to_owned(),
             remarks.join(", "),
         ]);
     }

@@ -116,7 +116,7 @@ pub(super) fn run(args: &RunArgs) -> Outcome {
     }
     if let Err(failure) = &outcome {
         // The command was not started: without its number the run must not be committed.
-        fail(&locked, run, &RunResult { exit_code: None, reason: Some(format!("not started: {failure}")) });
+        fail(&locked, run, &RunResult::because(format!("not started: {failure}")));
     }
     outcome
 }
@@ -159,7 +159,7 @@ fn with_lists(
     let not_started = |reason: &str, advice: Option<String>| -> Outcome {
         let advice = advice.map(|advice| format!("; {advice}")).unwrap_or_default();
         print_message("error", format_args!("the command is not started: {reason}{advice}"));
-        fail(locked, run, &RunResult { reason: Some(format!("not started: {reason}")), ..RunResult::default() });
+        fail(locked, run, &RunResult::because(format!("not started: {reason}")));
         Ok(NOT_STARTED)
     };
     if !started.is_complete() {
@@ -208,7 +208,7 @@ fn with_lists(
             let code = if e.kind() == std::io::ErrorKind::NotFound { 127 } else { 126 };
             let what = format!("cannot start {}: {e}", Path::new(&command[0]).shown());
             print_message("error", &what);
-            fail(locked, run, &RunResult { exit_code: Some(code), reason: Some(what) });
+            fail(locked, run, &RunResult::code(code).with_reason(what));
             return Ok(exit_code(code));
         }
     };
@@ -227,7 +227,7 @@ fn nothing_to_do(
 ) -> Outcome {
     let run = started.run;
     drop(started);
-    let result = RunResult { reason: Some(format!("{why}, not started")), ..RunResult::default() };
+    let result = RunResult::because(format!("{why}, not started"));
     start_run::tell_of_leftover(&locked.commit(&Commit::run(run).keep(definition.keep).result(result))?);
     if !args.quiet {
         print_message("note", format_args!("{why}: the command is not started"));
@@ -293,7 +293,10 @@ fn end(
         );
     }
     let is_success = reason.is_none();
-    let result = |reason| RunResult { exit_code: Some(code), reason };
+    let result = |reason: Option<String>| match reason {
+        Some(reason) => RunResult::code(code).with_reason(reason),
+        None => RunResult::code(code),
+    };
     // The command may have taken for deleted what was gone, whatever its exit code.
     if let Err(error) = are_there() {
         if is_success {

@@ -48,6 +48,7 @@ impl Commit {
 
 /// A run that was committed or aborted.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct ClosedRun {
     /// Its number.
     pub run: u64,

@@ -66,6 +66,7 @@ impl RunCounts {
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum RunStatus {
     /// Its consumer succeeded; it became the baseline.
     Committed,
@@ -81,13 +82,46 @@ pub enum RunStatus {
     Refused,
 }
 
-/// How a run ended, for the log.
+impl RunStatus {
+    /// The word of the log.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Committed => "committed",
+            Self::Failed => "failed",
+            Self::Aborted => "aborted",
+            Self::Replaced => "replaced",
+            Self::Pending => "pending",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// How a run ended, for the log. The default says nothing of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RunResult {
     /// The exit code of the consumer; 128 plus the number of the signal if a signal ended it.
     pub exit_code: Option<i32>,
     /// Why it ended so, if the code does not say it.
     pub reason: Option<String>,
+}
+
+impl RunResult {
+    /// The consumer ended with this exit code.
+    pub fn code(code: i32) -> Self {
+        Self { exit_code: Some(code), reason: None }
+    }
+
+    /// The same for this reason.
+    #[must_use]
+    pub fn with_reason(self, reason: impl Into<String>) -> Self {
+        Self { reason: Some(reason.into()), ..self }
+    }
+
+    /// It ended for this reason, without an exit code.
+    pub fn because(reason: impl Into<String>) -> Self {
+        Self { exit_code: None, reason: Some(reason.into()) }
+    }
 }
 
 /// A run in the log.

@@ -14,6 +14,7 @@ use crate::snapshot::Snapshot;
 
 /// What is asked of a run.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct RunRequest {
     /// The roots, the filters and how to walk. Overlays are not used: each snapshot of a job stands by itself.
     pub scan: ScanOptions,
@@ -36,6 +37,7 @@ impl RunRequest {
 
 /// A run whose snapshot is taken, and whose list can be written.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct StartedRun {
     /// Its number.
     pub run: u64,

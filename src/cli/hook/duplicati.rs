@@ -158,7 +158,7 @@ fn give(Answer { what, run, note, walked }: Answer, job: &Held) -> u8 {
         return DONE;
     }
     if let What::Skip = what {
-        let ending = RunResult { exit_code: None, reason: Some("nothing changed, the backup was skipped".into()) };
+        let ending = RunResult::because("nothing changed, the backup was skipped");
         // If that fails the old baseline is as good.
         let _ = job.locked.commit(&Commit::run(run).keep(job.keep).result(ending));
         voice::say("nothing changed since the last backup: it is skipped");
@@ -309,7 +309,7 @@ fn outcome(
         }
         Settled::Abort(why) => {
             voice::say(format_args!("the changes of run {} come again: {why}", pending.run));
-            held.locked.abort(run, &RunResult { exit_code: None, reason: Some(why) }).map_err(told)?;
+            held.locked.abort(run, &RunResult::because(why)).map_err(told)?;
             Ok(note)
         }
     }

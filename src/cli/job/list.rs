@@ -6,7 +6,7 @@ use fastdiff::jobs::{JobState, LoggedRun};
 use serde_json::json;
 
 use super::super::config::Definition;
-use super::super::log::{local, word};
+use super::super::log::local;
 use super::super::output::Output;
 use super::super::state::StateArgs;
 use super::super::table::table;
@@ -106,7 +106,7 @@ fn as_table(jobs: &[(Definition, KnownJob)]) -> String {
 /// "12 failed, exit code 11".
 fn outcome(run: &LoggedRun) -> String {
     let code = run.exit_code.filter(|code| *code != 0).map(|code| format!(", exit code {code}")).unwrap_or_default();
-    format!("{} {}{code}", run.run, word(run.outcome))
+    format!("{} {}{code}", run.run, run.outcome.name())
 }
 
 /// A definition and the state of its job.
