@@ -264,6 +264,11 @@ mod tests {
     use std::time::Duration;
 
     #[test]
+    fn every_field_has_a_word() {
+        assert_eq!(Fields::all().names().count(), Fields::all().iter().count());
+    }
+
+    #[test]
     fn subtraction_borrows_a_second() {
         let t = Time::new(10, 200).saturating_sub(Duration::new(3, 300));
         assert_eq!(t, Time::new(6, 999_999_900));

@@ -8,13 +8,15 @@ use std::path::{Path, PathBuf};
 use crate::rust_files;
 
 /// From the ground up; what stands on one line are siblings.
-const FLOORS: [&[&str]; 9] = [
+const FLOORS: [&[&str]; 11] = [
     &["terminal", "units"],
     &["path", "metadata"],
     &["error"],
-    &["filter", "sources", "monitor"],
+    &["filter", "monitor"],
     &["sys"],
-    &["walk", "snapshot"],
+    &["snapshot"],
+    &["sources"],
+    &["walk"],
     &["scan", "diff"],
     &["consumers", "jobs"],
     &["main", "cli"],

@@ -47,7 +47,7 @@ pub enum DatabaseProblem {
     NotAFile,
     /// Another program writes to it.
     #[error("is locked by another program: is another backup of this job running?")]
-    LockedJob,
+    Locked,
     /// Its first bytes are not those of `SQLite`.
     #[error("is encrypted or is not an SQLite file")]
     NotADatabase,
@@ -213,7 +213,7 @@ impl JobDatabase {
 
 fn problem(error: &rusqlite::Error) -> DatabaseProblem {
     match error.sqlite_error_code() {
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => DatabaseProblem::LockedJob,
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => DatabaseProblem::Locked,
         Some(ErrorCode::NotADatabase) => DatabaseProblem::NotADatabase,
         Some(ErrorCode::DatabaseCorrupt) => DatabaseProblem::Foreign(error.to_string()),
         _ => {
