@@ -245,7 +245,7 @@ fn unread(entries: u64, treatment: &str) -> String {
 /// Opens a snapshot, and tells the SIGBUS handler.
 fn open(path: &std::path::Path) -> Result<Snapshot, Failure> {
     if path.as_os_str() == "-" {
-        return Err(Failure::Other("a snapshot is a file, it cannot come from standard input (-)".into()));
+        return Err(Failure::Other("a snapshot must be a file; it cannot come from standard input (-)".into()));
     }
     signals::opening(path);
     let snapshot = Snapshot::open(path).inspect_err(|_| signals::opened())?;

@@ -172,7 +172,7 @@ static IS_CALLED: AtomicBool = AtomicBool::new(false);
 
 /// Duplicati shows this as information, and goes on without a list.
 const CALLED: &[u8] =
-    b"LOG:INFO fastdiff: no list, so that Duplicati scans everything: a snapshot was cut short while it was read\n";
+    b"LOG:INFO fastdiff: no list, so Duplicati scans everything: a snapshot was cut short while it was read\n";
 
 /// Duplicati called: a file that is cut short is reported on standard output, and the exit code is 0.
 #[cfg(feature = "duplicati")]

@@ -14,12 +14,12 @@ use super::snap::counted;
 use super::write_list::tell_of_renumbered;
 use super::{Failure, INCOMPLETE, print_message, signals};
 
-/// The guards of promise 8 that a run may be told to leave.
+/// The guards of promise 8 that the user can change for a run.
 #[derive(clap::Args)]
 #[command(next_help_heading = "Guards")]
 pub(super) struct GuardArgs {
-    /// Refuse, with exit code 2 (125 of `run`), if more entries were removed: a number, or a percentage [default: what
-    /// the definition says; of `status` none]
+    /// Refuse, with exit code 2 (125 for `run`), if more entries than this were removed: a number, or a percentage
+    /// [default: that of the definition; none for `status`]
     #[arg(long, value_name = "N|P%")]
     max_delete: Option<RemovalLimit>,
 
@@ -91,7 +91,7 @@ pub(super) fn unfinished(run: u64, has_failed: bool) -> String {
 fn advice(definition: &Definition, reason: &FullReason, is_untried: bool) -> String {
     match definition.consumer.full_list(&definition.roots) {
         FullList::NotWritten => {
-            format!("; nothing is printed, so that {} scans by itself", definition.consumer.title())
+            format!("; nothing is printed, so {} scans by itself", definition.consumer.title())
         }
         // After a first run that failed, the destination may hold something that is gone now.
         _ if is_untried && matches!(reason, FullReason::First) => String::new(),

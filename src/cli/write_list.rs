@@ -87,7 +87,7 @@ pub(super) fn tell_of_renumbered(diff: &Diff<'_>) {
         print_message(
             "warning",
             format_args!(
-                "{} gave its entries other inode numbers than before: a changed inode alone is not listed there, and no renames are found",
+                "{} gave its entries other inode numbers than before: there, a changed inode alone is not listed, and renames are not found",
                 device.identity.escape_debug()
             ),
         );

@@ -321,7 +321,7 @@ pub enum CommandProblem {
     /// The program reads the list as relative to its source, and its source is another directory.
     #[error(
         "{program} takes the list as relative to its source, which must be {}; no argument of the command is that \
-         directory, and in the destination {program} would delete what it does not find in another one",
+         directory, and with another source {program} would delete in the destination what that source lacks",
         crate::path::PathExt::shown(.base.as_path())
     )]
     OtherSource {

@@ -216,8 +216,8 @@ impl LockedJob {
         self.fail(run, result, None)
     }
 
-    /// The same for a consumer that read other directories than the walk. It may have taken for deleted what no list
-    /// named, so that only a full list repairs it.
+    /// The same for a consumer that read other directories than the walk. It may have deleted what no list named, so
+    /// only a full list repairs that.
     ///
     /// # Errors
     /// Those of [`Self::failed`].

@@ -109,7 +109,7 @@ impl Config {
     pub(super) fn required(&self, name: &str) -> Result<Definition, Failure> {
         self.definition(name)?.ok_or_else(|| {
             Failure::Other(format!(
-                "job {name} is not defined in {}; `fastdiff job list` shows those that are, `fastdiff job add` adds one",
+                "job {name} is not defined in {}; `fastdiff job list` shows all jobs, `fastdiff job add` adds one",
                 self.path.shown()
             ))
         })
@@ -120,7 +120,7 @@ impl Config {
         let Definition { name, .. } = definition;
         if self.jobs().is_some_and(|jobs| jobs.contains_key(name)) {
             return Err(Failure::Other(format!(
-                "job {name} is defined in {} already; edit it there, or `fastdiff job remove` it first",
+                "job {name} is already defined in {}; edit it there, or remove it first with `fastdiff job remove`",
                 self.path.shown()
             )));
         }

@@ -363,7 +363,7 @@ impl DuplicatiPaths {
 fn left_out(path: &[u8], why: &str) -> Error {
     let name = String::from_utf8_lossy(&quote(path)).into_owned();
     refuse(format!(
-        "{name} is in the last version and {why}, so that changes there would be missed: leave it out of the backup as well, or take it into the job"
+        "{name} is in the last version and {why}, so changes there would be missed: leave it out of the backup too, or include it in the job"
     ))
 }
 
