@@ -41,7 +41,7 @@ pub(super) fn parse_name(name: &str) -> Result<String, String> {
 }
 
 impl FilterArgs {
-    /// What is to be left out.
+    /// What to leave out.
     pub(super) fn options(&self, matches: &ArgMatches) -> Result<FilterOptions, Failure> {
         let mut options = FilterOptions::default();
         options.patterns = self.patterns(matches)?;

@@ -10,7 +10,7 @@ use super::Failure;
 /// The key in the definition of a job.
 pub(super) const KEY: &str = "duplicati-db";
 
-/// The value that does without.
+/// The value for doing without a database.
 const WITHOUT: &str = "none";
 
 /// What to do if it is missing.
@@ -65,7 +65,7 @@ impl DatabaseArgs {
         None
     }
 
-    /// What was said of it for a consumer. `whole` makes the path of a file absolute.
+    /// The user's choice for a consumer. `whole` makes the path of a file absolute.
     pub(super) fn choice(
         &self,
         consumer: &dyn Consumer,
@@ -80,7 +80,7 @@ impl DatabaseArgs {
     }
 }
 
-/// What a text says.
+/// The choice that a text stands for.
 pub(super) fn read<E>(
     given: Option<&Path>,
     whole: impl FnOnce(&Path) -> Result<PathBuf, E>,
@@ -92,7 +92,7 @@ pub(super) fn read<E>(
     }
 }
 
-/// The text that says it.
+/// The text for a choice.
 pub(super) fn shown(choice: &DatabaseChoice) -> Option<&Path> {
     match choice {
         DatabaseChoice::NotGiven => None,

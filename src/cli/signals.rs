@@ -135,7 +135,7 @@ pub(super) fn as_it_began<T>(start: impl FnOnce() -> T) -> T {
     if let Some(limit) = OPEN_FILES.get() {
         let _ = setrlimit(Resource::Nofile, *limit);
     }
-    // SAFETY: SIG_DFL is no function.
+    // SAFETY: SIG_DFL is not a function.
     unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_DFL) };
     let started = start();
     ignore_size_limit();
@@ -240,8 +240,8 @@ fn catch_cut_files() {
         let _ = rustix::io::write(rustix::stdio::stderr(), message);
         signal_hook::low_level::exit(i32::from(super::failure_code()));
     };
-    // SAFETY: SIG_DFL is no function. The standard library's handler, which would be called first, takes the handlers
-    // away: another thread that fails meanwhile would end the program by the signal.
+    // SAFETY: SIG_DFL is not a function. The standard library's handler, which would be called first, removes the
+    // handlers: another thread that fails meanwhile would end the program by the signal.
     unsafe { libc::signal(SIGBUS, libc::SIG_DFL) };
     // SAFETY: the handler reads what was set before, writes with one system call and exits; it does
     // not allocate, lock or return to the faulting access.

@@ -1,4 +1,4 @@
-//! What the commands of jobs have in common: how a run begins, and what is said of it.
+//! What the commands of jobs have in common: how a run begins, and the messages about it.
 
 use fastdiff::consumers::{FullList, MirrorCommand};
 use fastdiff::jobs::{ClosedRun, FullReason, LockedJob, RunRequest, StartedRun};
@@ -103,7 +103,7 @@ fn advice(definition: &Definition, reason: &FullReason, is_untried: bool) -> Str
     }
 }
 
-/// The command that makes up for the deletions, and what to mind.
+/// The command that makes up for the deletions, and what to watch out for.
 fn mirror_command(definition: &Definition, mirror: &MirrorCommand) -> String {
     let mut words = vec![mirror.program.to_owned()];
     words.extend(mirror.sources.iter().map(|root| shell(&root.to_string_lossy()).into_owned()));

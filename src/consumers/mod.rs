@@ -2,7 +2,7 @@
 //!
 //! Each implements [`Consumer`] and stands in a table, [`PROGRAMS`] or [`FORMS`]. Help, errors, completions and the
 //! tests of the guides are made from the tables. A new program is one file here, one line in the table and one page in
-//! docs/. A consumer that cannot say a list refuses it (promise 5).
+//! docs/. If a consumer's format cannot express a list, the list is refused (promise 5).
 
 mod borg;
 mod consumer;

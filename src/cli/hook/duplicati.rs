@@ -80,9 +80,9 @@ struct Answer {
 }
 
 enum What {
-    /// To take this list.
+    /// Duplicati takes this list.
     List(Vec<u8>),
-    /// To scan everything, and why. The snapshot is kept for that scan.
+    /// Duplicati scans everything, and why. The snapshot is kept for that scan.
     Scan(String),
     /// There is nothing to do.
     Skip,

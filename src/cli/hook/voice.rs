@@ -1,5 +1,5 @@
-//! The hook's output: lines that begin with `LOG:INFO` on standard output, and nothing on standard error. Either the
-//! hook or its time limit writes, whichever is first; the other stays silent.
+//! The hook's output: lines that begin with `LOG:INFO` on standard output, and nothing on standard error. The hook or
+//! its time limit writes, whichever is first. The other stays silent.
 
 use std::fmt::Display;
 use std::io::Write as _;

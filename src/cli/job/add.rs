@@ -105,7 +105,7 @@ pub(in crate::cli) fn run(args: &JobAddArgs, matches: &ArgMatches) -> Outcome {
             return Err(fastdiff::Error::Root { path: root.clone(), problem }.into());
         }
     }
-    // A pattern that no run could use is refused now.
+    // Refuse a wrong pattern now, not at the first run.
     args.filter.options(matches)?.check()?;
     let definition = Definition {
         name: args.name.clone(),

@@ -101,7 +101,7 @@ pub enum Ineligible {
     },
     /// It does not leave out what the job leaves out.
     Filters(Vec<FilterDifference>),
-    /// An option of it stands against a list.
+    /// One of its options rules out a list.
     Other(String),
 }
 

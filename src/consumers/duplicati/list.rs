@@ -121,7 +121,7 @@ impl DuplicatiList {
         let is_long = changed.len().max(deleted.len()) + "DUPLICATI__changed_files=".len() > LARGEST_ARGUMENT;
         if is_long {
             emitted.notes.push(format!(
-                "the list is longer than one argument may be ({LARGEST_ARGUMENT} bytes): hand it over by --run-script-before or --parameters-file, and use no --run-script-after"
+                "the list is longer than one argument may be ({LARGEST_ARGUMENT} bytes): pass it with --run-script-before or --parameters-file, and do not use --run-script-after"
             ));
         }
         let is_idle = !lists.corrects;
@@ -193,7 +193,7 @@ fn joined(paths: &BTreeSet<Vec<u8>>) -> Result<Vec<u8>> {
         let why = if path.contains(&SEPARATOR) {
             "holds a `:`, at which Duplicati splits its lists"
         } else if path.contains(&b'\n') || path.contains(&b'\r') {
-            "holds a line break, which neither a script nor a parameters file can hand over"
+            "holds a line break, which neither a script nor a parameters file can pass on"
         } else if std::str::from_utf8(path).is_err() {
             "is not UTF-8, and Duplicati cannot name it"
         } else {
