@@ -90,7 +90,7 @@ fn flag() -> std::sync::Arc<AtomicBool> {
 }
 
 #[cfg(unix)]
-#[expect(unsafe_code, reason = "code in a signal handler has to be async-signal-safe")]
+#[expect(unsafe_code, reason = "code in a signal handler must be async-signal-safe")]
 fn register(signal: i32) -> std::io::Result<signal_hook::SigId> {
     let flag = flag();
     let noticed = move |info: &libc::siginfo_t| {
@@ -217,7 +217,7 @@ pub(super) fn guard(path: &Path, addresses: std::ops::Range<usize>) {
 
 /// Turns an access beyond the end of a file that shrank into an error. Call it once.
 #[cfg(unix)]
-#[expect(unsafe_code, reason = "code in a signal handler has to be async-signal-safe")]
+#[expect(unsafe_code, reason = "code in a signal handler must be async-signal-safe")]
 fn catch_cut_files() {
     use signal_hook::consts::SIGBUS;
     let handler = |info: &libc::siginfo_t| {

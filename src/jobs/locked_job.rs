@@ -158,7 +158,7 @@ impl LockedJob {
 
     /// The consumer of the pending run succeeded: the run becomes the baseline.
     ///
-    /// Without a number it has to be clear which run succeeded. If the pending run started while another one was
+    /// Without a number it must be clear which run succeeded. If the pending run started while another one was
     /// pending, the caller may mean that one.
     ///
     /// # Errors

@@ -24,7 +24,7 @@ pub struct RunRequest {
     pub consumer: String,
     /// What the consumer wants to remember with the run.
     pub note: RunNote,
-    /// Why the list has to be a full one, if the caller knows a reason.
+    /// Why the list must be a full one, if the caller knows a reason.
     pub full: Option<String>,
 }
 

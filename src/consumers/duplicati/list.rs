@@ -256,7 +256,7 @@ impl DuplicatiPaths {
         }
     }
 
-    /// Adds what has to be listed although it did not change: every path with several stored versions, which would
+    /// Adds what must be listed although it did not change: every path with several stored versions, which would
     /// silently flip to another of them if it were carried over; a symlink that is not stored under the spelling that
     /// is right now, because its target changed its kind; and one regular file if there is none, since a run that
     /// examined no regular file ends with a warning, and an empty list means a full scan. What the newest version holds
