@@ -167,7 +167,7 @@ fn text(path: &Path) -> Result<&str, Failure> {
 }
 
 impl Definition {
-    /// As it stands in the file, without what has its default.
+    /// As written to the file. Keys with their default value are left out.
     fn table(&self) -> Result<Table, Failure> {
         let mut table = Table::new();
         let texts = |items: &[String]| value(items.iter().map(String::as_str).collect::<Array>());

@@ -116,7 +116,7 @@ pub(super) fn run(args: &HookDuplicatiArgs) -> u8 {
     match answer(args, &settings, until) {
         Ok((answer, job)) => give(answer, &job),
         Err(why) if Instant::now() >= until => {
-            // The walk was stopped, or something else had no more time.
+            // The time limit stopped the walk or something else.
             drop(why);
             too_late(limit)
         }
@@ -127,7 +127,7 @@ pub(super) fn run(args: &HookDuplicatiArgs) -> u8 {
     }
 }
 
-/// The time is over, and the thread that watches it may not have said so yet.
+/// The time limit has passed, and the thread that watches it may not have said so yet.
 fn too_late(limit: Duration) -> u8 {
     if voice::take() {
         voice::say_too_late(limit);
@@ -138,7 +138,7 @@ fn too_late(limit: Duration) -> u8 {
     DONE
 }
 
-/// The other thread speaks, and ends the program.
+/// The other thread writes the output, and ends the program.
 fn wait_for_the_end() {
     std::thread::park_timeout(MARGIN);
 }
@@ -159,7 +159,7 @@ fn give(Answer { what, run, note, walked }: Answer, job: &Held) -> u8 {
     }
     if let What::Skip = what {
         let ending = RunResult::because("nothing changed, the backup was skipped");
-        // If that fails the old baseline is as good.
+        // If that fails, the old baseline serves as well.
         let _ = job.locked.commit(&Commit::run(run).keep(job.keep).result(ending));
         voice::say("nothing changed since the last backup: it is skipped");
         voice::write(&[]);

@@ -29,7 +29,7 @@ Do this as the user that Duplicati runs as. docs/duplicati.md is the guide.";
 /// If the hook may take longer, Duplicati must wait longer too.
 const USUAL_LIMIT: Duration = Duration::from_secs(55);
 
-/// Write the script that a backup program is to call.
+/// Write the script that a backup program calls.
 #[derive(clap::Args)]
 pub(super) struct HookInstallArgs {
     #[command(subcommand)]
@@ -114,7 +114,7 @@ fn duplicati(args: &HookInstallDuplicatiArgs) -> Outcome {
     Ok(DONE)
 }
 
-/// A path as a script can say it.
+/// A path as text for a script.
 fn in_a_script(path: &Path) -> Result<String, Failure> {
     let fine = path.to_str().filter(|text| is_harmless(text));
     fine.map(str::to_owned)

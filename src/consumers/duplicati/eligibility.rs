@@ -201,8 +201,8 @@ pub fn baseline_eligibility(
 }
 
 /// Whether the newest version was made by the last run from a list, or that run made none: then it carries over all
-/// that is not in the list, and the list is given again. A full scan that did not succeed carries over nothing, not even what it
-/// could not read.
+/// that is not in the list, and the list is given again. A full scan that did not succeed carries over nothing, not
+/// even what it could not read.
 fn is_of_list(before: Option<&HookNote>, newest: Version, database: &JobDatabase) -> Result<bool, DatabaseError> {
     let Some(before) = before.filter(|note| note.listed) else { return Ok(false) };
     let runs = database.backups_since(before.newest.map_or(0, |row| row.id))?;
