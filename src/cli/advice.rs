@@ -1,5 +1,5 @@
-//! What to do about an error of the library. The library says what is the case; only here options and commands are
-//! named.
+//! What to do about an error of the library. The library says what happened. Only this file names options and
+//! commands.
 
 use std::fmt;
 
@@ -25,7 +25,7 @@ impl fmt::Display for Advised<'_> {
     }
 }
 
-/// What to do about an error, if there is anything better than to read it.
+/// What to do about an error, if the error does not say it already.
 pub(super) fn advice(error: &Error) -> Option<String> {
     let fixed = match error {
         Error::Root { problem, .. } => of_root(problem)?,

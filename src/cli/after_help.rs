@@ -1,4 +1,4 @@
-//! The text behind the options of `--help` and in the manual pages: examples, tables and notes.
+//! The text after the options of `--help` and in the manual pages: examples, tables and notes.
 //!
 //! Lines that begin with a space are examples and tables, whose lines are kept. The others are prose: the source
 //! wraps them anywhere, and the terminal or the page where it ends.
@@ -8,11 +8,11 @@ use clap::Command;
 /// The width that most terminals have at least.
 const WIDTH: usize = 80;
 
-/// A column that begins behind this one holds remarks on an example. Before it, it is the text of a table.
+/// A column that begins after this one holds remarks on an example. Before it, it is the text of a table.
 const LAST_TABLE_COLUMN: usize = 24;
 
-/// A command of an example within [`WIDTH`]: as a shell reads it, the next line goes on behind a backslash. What is in
-/// quotes stays together.
+/// A command of an example within [`WIDTH`]. Each line but the last ends with a backslash, as in a shell. Words in
+/// quotes stay together.
 fn fitted_command(line: &str) -> String {
     let mut lines = vec![String::new()];
     let mut word = String::new();

@@ -22,7 +22,7 @@ const LETTERS: &str = "
 
 Letters of text and name-status:
   A added   M modified   D removed   T kind changed   R renamed (old path, new path)
-  S suspect: nothing differs, but it changed too soon before OLD was taken to be sure
+  S suspect: nothing differs, but it changed too shortly before OLD to be sure
   U unknown: could not be read, so it counts neither as changed nor as removed";
 
 const EXIT_CODES: &str = "

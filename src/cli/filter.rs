@@ -27,7 +27,7 @@ pub(super) struct FilterArgs {
     #[arg(long, value_name = "NAME", value_parser = parse_name)]
     pub(super) exclude_if_present: Vec<String>,
 
-    /// Do not enter other file systems than that of each root
+    /// Stay on the file system of each root
     #[arg(short = 'x', long)]
     pub(super) one_file_system: bool,
 }
@@ -41,7 +41,7 @@ pub(super) fn parse_name(name: &str) -> Result<String, String> {
 }
 
 impl FilterArgs {
-    /// What is to be left out.
+    /// What to leave out.
     pub(super) fn options(&self, matches: &ArgMatches) -> Result<FilterOptions, Failure> {
         let mut options = FilterOptions::default();
         options.patterns = self.patterns(matches)?;

@@ -1,5 +1,5 @@
-//! Signals for the command of a job: whoever asks this program to stop means the command, too. What a signal handler
-//! does here is async-signal-safe.
+//! Signals for the command of a job: a request to stop this program is meant for the command too. What a signal
+//! handler does here is async-signal-safe.
 
 use std::sync::atomic::{AtomicI32, Ordering};
 

@@ -14,11 +14,11 @@ use super::{Failure, print_message};
 pub(super) struct HintsArgs {
     /// Read only where these hints say that something changed since the base began (for a job: since the baseline or
     /// the pending run began). Paths, one a line or ended by NUL, or the answer of `watchman since` (- for standard
-    /// input). They have to prove that they are complete; docs/hints.md says how. Otherwise everything is read
+    /// input). They must prove that they are complete; docs/hints.md says how. Otherwise everything is read
     #[arg(long, value_name = "FILE")]
     hints: Option<PathBuf>,
 
-    /// Use hints that do not prove since when they are complete
+    /// Use hints even if they do not prove since when they are complete
     #[arg(long, requires = "hints")]
     trust_hints: bool,
 

@@ -10,7 +10,7 @@ use super::Failure;
 /// The key in the definition of a job.
 pub(super) const KEY: &str = "duplicati-db";
 
-/// The value that does without.
+/// The value for doing without a database.
 const WITHOUT: &str = "none";
 
 /// What to do if it is missing.
@@ -36,7 +36,7 @@ pub(super) const JOB_EXAMPLE: &str = "";
 #[cfg(feature = "duplicati")]
 pub(super) const TO_KNOW: &str = "
 
-Duplicati needs version 2.2.0.104 or later. The roots of the snapshots must be exactly the job's sources, and the \
+This needs Duplicati 2.2.0.104 or later. The roots of the snapshots must be exactly the job's sources, and the \
 snapshots must leave out at least what Duplicati's filters leave out (--exclude-caches among them): Duplicati backs up \
 what is listed and does not ask its filters about the folders above. If a list cannot be expressed, nothing is printed \
 and the exit code is 3: then let Duplicati scan by itself.";
@@ -45,9 +45,9 @@ pub(super) const TO_KNOW: &str = "";
 
 #[derive(Default, clap::Args)]
 pub(super) struct DatabaseArgs {
-    /// The job database of Duplicati, which it needs: unchanged files with several stored versions must be listed too.
-    /// Otherwise Duplicati may put another of their versions into the new backup, and does not say so. `none` does
-    /// without, and takes that risk
+    /// Duplicati's job database. It is needed because unchanged files with several stored versions must be listed too.
+    /// Otherwise Duplicati may put another of their versions into the new backup without saying so. `none` does
+    /// without the database and takes that risk
     #[cfg(feature = "duplicati")]
     #[arg(long, value_name = "FILE|none", value_hint = clap::ValueHint::FilePath)]
     duplicati_db: Option<PathBuf>,
@@ -65,7 +65,7 @@ impl DatabaseArgs {
         None
     }
 
-    /// What was said of it for a consumer. `whole` makes the path of a file absolute.
+    /// The user's choice for a consumer. `whole` makes the path of a file absolute.
     pub(super) fn choice(
         &self,
         consumer: &dyn Consumer,
@@ -80,7 +80,7 @@ impl DatabaseArgs {
     }
 }
 
-/// What a text says.
+/// The choice that a text stands for.
 pub(super) fn read<E>(
     given: Option<&Path>,
     whole: impl FnOnce(&Path) -> Result<PathBuf, E>,
@@ -92,7 +92,7 @@ pub(super) fn read<E>(
     }
 }
 
-/// The text that says it.
+/// The text for a choice.
 pub(super) fn shown(choice: &DatabaseChoice) -> Option<&Path> {
     match choice {
         DatabaseChoice::NotGiven => None,

@@ -44,7 +44,7 @@ impl Lists {
     /// Writes a file for each part that the consumer has.
     ///
     /// # Errors
-    /// [`Error::Refused`] if the list cannot be said to the consumer; what writing gives.
+    /// [`Error::Refused`] if the consumer's format cannot express the list; what writing gives.
     pub(super) fn write(definition: &Definition, started: &StartedRun, dir: &Path) -> Result<Written, Error> {
         if started.full.is_some() && definition.consumer.scans_by_itself() {
             return Self::empty(definition, dir).map(Written::Lists);

@@ -42,7 +42,7 @@ fn write_pages(command: &clap::Command, dir: &Path) -> io::Result<()> {
     fs::write(dir.join(name), page(command.clone())?)
 }
 
-/// One manual page. The text behind the options is written here: `clap_mangen` lets the lines of its tables run
+/// One manual page. The text after the options is written here: `clap_mangen` lets the lines of its tables run
 /// together.
 fn page(command: clap::Command) -> io::Result<Vec<u8>> {
     let text = command.get_after_help().map(ToString::to_string);

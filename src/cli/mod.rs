@@ -117,7 +117,7 @@ enum Command {
     Man(man::ManArgs),
 }
 
-/// Why a command ended early. `Display` says what is the case, without advice for an error of the library.
+/// Why a command ended early. `Display` gives the error; for an error of the library it does not add the advice.
 enum Failure {
     /// The library's error.
     Library(Error),
@@ -196,8 +196,8 @@ pub(crate) fn main() -> ExitCode {
     ExitCode::from(code)
 }
 
-/// Parses the arguments. Only the command that is called is put together, which halves the start of the program; what
-/// is said of the others needs them all.
+/// Parses the arguments. It builds only the parser of the called command, which halves the time to start. Help and
+/// errors about other commands need all parsers.
 fn matches() -> Result<ArgMatches, clap::Error> {
     Cli::command().try_get_matches().or_else(|error| match error.kind() {
         ErrorKind::DisplayVersion => Err(error),
@@ -212,8 +212,8 @@ fn whole() -> clap::Command {
     after_help::wrapped_by_clap(command)
 }
 
-/// Says what is wrong with the arguments, or what was asked for, and ends. An argument may be the name of a file that
-/// somebody else made, put there by the shell.
+/// Prints what is wrong with the arguments, or the help that was asked for, and ends. The shell may have put the name
+/// of somebody else's file among the arguments.
 fn usage(error: &clap::Error) -> ! {
     let text = error.render().to_string();
     let shown = text.split('\n').map(harmless).collect::<Vec<_>>().join("\n");
@@ -245,7 +245,7 @@ fn unread(entries: u64, treatment: &str) -> String {
 /// Opens a snapshot, and tells the SIGBUS handler.
 fn open(path: &std::path::Path) -> Result<Snapshot, Failure> {
     if path.as_os_str() == "-" {
-        return Err(Failure::Other("a snapshot is a file, it cannot come from standard input (-)".into()));
+        return Err(Failure::Other("a snapshot must be a file; it cannot come from standard input (-)".into()));
     }
     signals::opening(path);
     let snapshot = Snapshot::open(path).inspect_err(|_| signals::opened())?;

@@ -1,4 +1,4 @@
-//! `--nice`: a walk for a backup leaves CPU and disk to everybody else.
+//! `--nice`: a walk for a backup lets other programs have the CPU and the disk first.
 
 use super::print_message;
 

@@ -32,7 +32,7 @@ impl Output {
         }
     }
 
-    /// For a list that is meant for programs and holds names as they are: on a terminal no name may command it.
+    /// For a list that is meant for programs and holds names as they are: no name may control a terminal.
     pub(super) fn harmless_on_terminals(self) -> Self {
         match self {
             Self::Standard(out) if io::stdout().is_terminal() => Self::Terminal(HarmlessLines::new(out)),

@@ -1,5 +1,5 @@
-//! What stands in the command of a job for the files with its lists and for its root, and the check of a command before
-//! anything is read: nobody watches a timer.
+//! The placeholders in a job's command for the files with its lists and for its root. The command is checked before
+//! anything is read, because nobody watches a timer.
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -56,7 +56,7 @@ pub(super) fn fill_in<'f>(
     to_path(&bytes).into_owned().into_os_string()
 }
 
-/// Refuses a command that takes a part that there is not, or in which the consumer finds a problem.
+/// Refuses a command that asks for a part that does not exist, or in which the consumer finds a problem.
 pub(super) fn check(definition: &Definition, command: &[OsString]) -> Result<(), Failure> {
     let wrong = |what: String| Err(Failure::Other(format!("job {}: {what}", definition.name)));
     let has = definition.consumer.parts();

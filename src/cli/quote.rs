@@ -8,8 +8,8 @@ pub(super) fn is_plain(c: char) -> bool {
     c.is_ascii_alphanumeric() || "/._-+,:@".contains(c)
 }
 
-/// A word for a POSIX shell, in single quotes unless it needs none. It adds no backslash, because crons differ in
-/// what they make of one.
+/// A word for a POSIX shell, in single quotes unless it needs none. It adds no backslash, because versions of
+/// cron differ in how they read one.
 pub(super) fn shell(word: &str) -> Cow<'_, str> {
     if !word.is_empty() && word.chars().all(is_plain) {
         return word.into();

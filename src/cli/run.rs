@@ -25,7 +25,7 @@ fn after_help() -> String {
     let command = consumer_help::command("  fastdiff run photos -- ", "{all}", "{root}", "nas:Photos/", 6);
     let (parts, codes) = (consumer_help::parts(), consumer_help::success_codes());
     format!(
-        "Examples:\n{command}\n{EXAMPLES}\n{parts}\n\nA code that means success is {codes}, or one of the definition. {BASELINE}"
+        "Examples:\n{command}\n{EXAMPLES}\n{parts}\n\nThe codes that mean success are {codes}, or those of the definition. {BASELINE}"
     )
 }
 
@@ -40,8 +40,8 @@ and the number of the run. The files are removed when the command has ended. The
 
 const BASELINE: &str = "\
 The baseline moves only after such a code. Otherwise the next run lists the same changes again. If nothing changed, \
-the command is not started. A test command moves the baseline, too, and then the job's own command never gets that \
-list: for a test use `fastdiff begin`, and end with `fastdiff abort`.
+the command is not started. A test command moves the baseline too, and then the job's own command never gets that \
+list. For a test, use `fastdiff begin` and then `fastdiff abort`.
 
 Exit codes: that of the command, or 128 plus the number of the signal that ended it; 127 if it is not found, 126 if it \
 cannot be executed; 125 if fastdiff itself failed, something could not be read or listed, or the baseline could not be \
@@ -142,7 +142,7 @@ fn tell_of_another_command(locked: &LockedJob, command: &[OsString]) {
         print_message(
             "note",
             format_args!(
-                "the command is not that of run {run}: if it writes to another place, files that did not change since are missing there; --full lists everything"
+                "the command differs from that of run {run}: if it writes to another place, files that did not change since are missing there; --full lists everything"
             ),
         );
     }
@@ -181,7 +181,7 @@ fn with_lists(
         Err(Error::Refused { refusal, .. }) if args.anyway && definition.consumer.scans_by_itself() => {
             print_message(
                 "warning",
-                format_args!("no list, so that {} scans by itself: {refusal}", definition.consumer.title()),
+                format_args!("no list, so {} scans by itself: {refusal}", definition.consumer.title()),
             );
             Lists::empty(definition, dir)?
         }
@@ -212,7 +212,7 @@ fn with_lists(
             return Ok(exit_code(code));
         }
     };
-    // What it did not find it may have taken for deleted.
+    // The command may have treated missing files as deleted.
     let are_there = || places.map_or(Ok(()), |places| places.check(args.walk.io_timeout, &Progress::new(true)));
     Ok(end(definition, locked, run, &finished, are_there))
 }
@@ -243,7 +243,7 @@ fn command(args: &RunArgs, definition: &Definition) -> Result<Vec<OsString>, Fai
     };
     if command.first().is_none_or(|program| program.is_empty()) {
         return Err(Failure::Other(format!(
-            "job {} has no command; add one to its definition, or name one behind --",
+            "job {} has no command; add one to its definition, or name one after --",
             args.name
         )));
     }
@@ -297,14 +297,14 @@ fn end(
         Some(reason) => RunResult::code(code).with_reason(reason),
         None => RunResult::code(code),
     };
-    // The command may have taken for deleted what was gone, whatever its exit code.
+    // The command may have treated missing files as deleted, even if it succeeded.
     if let Err(error) = are_there() {
         if is_success {
             tell_of_old_baseline(&error);
         } else {
             print_error("error", &error);
         }
-        print_message("note", "the command may have taken for deleted what was gone: the next list is a full one");
+        print_message("note", "the command may have treated missing files as deleted: the next list is a full one");
         if let Err(error) = locked.misread(Some(run), &result(Some(error.to_string()))) {
             print_error("warning", &error);
         }

@@ -90,7 +90,7 @@ fn flag() -> std::sync::Arc<AtomicBool> {
 }
 
 #[cfg(unix)]
-#[expect(unsafe_code, reason = "code in a signal handler has to be async-signal-safe")]
+#[expect(unsafe_code, reason = "code in a signal handler must be async-signal-safe")]
 fn register(signal: i32) -> std::io::Result<signal_hook::SigId> {
     let flag = flag();
     let noticed = move |info: &libc::siginfo_t| {
@@ -135,7 +135,7 @@ pub(super) fn as_it_began<T>(start: impl FnOnce() -> T) -> T {
     if let Some(limit) = OPEN_FILES.get() {
         let _ = setrlimit(Resource::Nofile, *limit);
     }
-    // SAFETY: SIG_DFL is no function.
+    // SAFETY: SIG_DFL is not a function.
     unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_DFL) };
     let started = start();
     ignore_size_limit();
@@ -172,7 +172,7 @@ static IS_CALLED: AtomicBool = AtomicBool::new(false);
 
 /// Duplicati shows this as information, and goes on without a list.
 const CALLED: &[u8] =
-    b"LOG:INFO fastdiff: no list, so that Duplicati scans everything: a snapshot was cut short while it was read\n";
+    b"LOG:INFO fastdiff: no list, so Duplicati scans everything: a snapshot was cut short while it was read\n";
 
 /// Duplicati called: a file that is cut short is reported on standard output, and the exit code is 0.
 #[cfg(feature = "duplicati")]
@@ -217,7 +217,7 @@ pub(super) fn guard(path: &Path, addresses: std::ops::Range<usize>) {
 
 /// Turns an access beyond the end of a file that shrank into an error. Call it once.
 #[cfg(unix)]
-#[expect(unsafe_code, reason = "code in a signal handler has to be async-signal-safe")]
+#[expect(unsafe_code, reason = "code in a signal handler must be async-signal-safe")]
 fn catch_cut_files() {
     use signal_hook::consts::SIGBUS;
     let handler = |info: &libc::siginfo_t| {
@@ -240,8 +240,8 @@ fn catch_cut_files() {
         let _ = rustix::io::write(rustix::stdio::stderr(), message);
         signal_hook::low_level::exit(i32::from(super::failure_code()));
     };
-    // SAFETY: SIG_DFL is no function. The standard library's handler, which would be called first, takes the handlers
-    // away: another thread that fails meanwhile would end the program by the signal.
+    // SAFETY: SIG_DFL is not a function. The standard library's handler, which would be called first, removes the
+    // handlers: another thread that fails meanwhile would end the program by the signal.
     unsafe { libc::signal(SIGBUS, libc::SIG_DFL) };
     // SAFETY: the handler reads what was set before, writes with one system call and exits; it does
     // not allocate, lock or return to the faulting access.

@@ -1,4 +1,4 @@
-//! What the commands of jobs have in common: how a run begins, and what is said of it.
+//! What the commands of jobs have in common: how a run begins, and the messages about it.
 
 use fastdiff::consumers::{FullList, MirrorCommand};
 use fastdiff::jobs::{ClosedRun, FullReason, LockedJob, RunRequest, StartedRun};
@@ -14,12 +14,12 @@ use super::snap::counted;
 use super::write_list::tell_of_renumbered;
 use super::{Failure, INCOMPLETE, print_message, signals};
 
-/// The guards of promise 8 that a run may be told to leave.
+/// The guards of promise 8 that the user can change for a run.
 #[derive(clap::Args)]
 #[command(next_help_heading = "Guards")]
 pub(super) struct GuardArgs {
-    /// Refuse, with exit code 2 (125 of `run`), if more entries were removed: a number, or a percentage [default: what
-    /// the definition says; of `status` none]
+    /// Refuse, with exit code 2 (125 for `run`), if more entries than this were removed: a number, or a percentage
+    /// [default: that of the definition; none for `status`]
     #[arg(long, value_name = "N|P%")]
     max_delete: Option<RemovalLimit>,
 
@@ -91,7 +91,7 @@ pub(super) fn unfinished(run: u64, has_failed: bool) -> String {
 fn advice(definition: &Definition, reason: &FullReason, is_untried: bool) -> String {
     match definition.consumer.full_list(&definition.roots) {
         FullList::NotWritten => {
-            format!("; nothing is printed, so that {} scans by itself", definition.consumer.title())
+            format!("; nothing is printed, so {} scans by itself", definition.consumer.title())
         }
         // After a first run that failed, the destination may hold something that is gone now.
         _ if is_untried && matches!(reason, FullReason::First) => String::new(),
@@ -103,7 +103,7 @@ fn advice(definition: &Definition, reason: &FullReason, is_untried: bool) -> Str
     }
 }
 
-/// The command that makes up for the deletions, and what to mind.
+/// The command that makes up for the deletions, and what to watch out for.
 fn mirror_command(definition: &Definition, mirror: &MirrorCommand) -> String {
     let mut words = vec![mirror.program.to_owned()];
     words.extend(mirror.sources.iter().map(|root| shell(&root.to_string_lossy()).into_owned()));

@@ -11,8 +11,8 @@ pub(super) struct WalkArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
 
-    /// What reads the directories: the system's own calls, or the jwalk crate, which opens by path. Do not use that on
-    /// a tree that somebody whom you do not trust can change meanwhile
+    /// What reads the directories: the system's own calls, or the jwalk crate, which opens by path. Do not use jwalk on
+    /// a tree that somebody you do not trust can change during the walk
     #[arg(long, value_enum, default_value_t)]
     walker: Walker,
 

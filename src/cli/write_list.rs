@@ -1,4 +1,4 @@
-//! Writes the list of a diff to where it is to go.
+//! Writes the list of a diff to its destination.
 
 use std::io::{self, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use super::format::Form;
 use super::output::Output;
 use super::{Failure, output_failure, print_message, signals};
 
-/// Writes a list, and says what there is to say of it.
+/// Writes a list, and prints its notes.
 pub(super) fn write_list(diff: &Diff<'_>, form: Form, destination: &PathBuf) -> Result<Emitted, Failure> {
     let output = Output::open(Some(destination))?;
     write_list_to(diff, form, output, destination)
@@ -48,8 +48,8 @@ pub(super) fn write_list_to(
     Ok(emitted)
 }
 
-/// Passes a list on in pieces, each as long as what it was made from is as it was: what has gone into a pipe is not
-/// taken back.
+/// Passes a list on in pieces. Before each piece it checks that the snapshots did not change: what has gone into a
+/// pipe cannot be taken back.
 struct Checked<'o, 'd, 's> {
     diff: &'d Diff<'s>,
     out: &'o mut dyn Write,
@@ -58,7 +58,7 @@ struct Checked<'o, 'd, 's> {
     broken: Option<Error>,
 }
 
-/// In bytes: a list of a usual size is one.
+/// In bytes. A list of a usual size is one piece.
 const PIECE: usize = 1 << 16;
 
 impl Write for Checked<'_, '_, '_> {
@@ -87,14 +87,14 @@ pub(super) fn tell_of_renumbered(diff: &Diff<'_>) {
         print_message(
             "warning",
             format_args!(
-                "{} gave its entries other inode numbers than before: a changed inode alone is not listed there, and no renames are found",
+                "{} gave its entries other inode numbers than before: there, a changed inode alone is not listed, and renames are not found",
                 device.identity.escape_debug()
             ),
         );
     }
 }
 
-/// A failed write is about the destination.
+/// Names the destination in the error of a failed write.
 pub(super) fn about(error: Error, destination: &Path) -> Error {
     match error {
         Error::WriteList(source) => Error::Io { operation: "write", path: destination.to_owned(), source },
@@ -102,7 +102,7 @@ pub(super) fn about(error: Error, destination: &Path) -> Error {
     }
 }
 
-/// Whether standard output takes colours: it is a terminal and nobody asked for none.
+/// Whether standard output takes colours: it is a terminal, and colours are not turned off.
 fn colored() -> bool {
     io::stdout().is_terminal() && anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never
 }

@@ -46,7 +46,7 @@ impl Consumer for Borg {
     }
 
     fn empty_list(&self) -> EmptyList {
-        EmptyList::Misread("borg makes an empty archive of an empty list")
+        EmptyList::Misread("borg makes an empty archive from an empty list")
     }
 
     /// Refuses a name with a carriage return.

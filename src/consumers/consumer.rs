@@ -1,4 +1,4 @@
-//! What every backup program and every form of a list has to say of itself. One file implements it for one program.
+//! What every backup program and every form of a list must say about itself. One file implements it for one program.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -22,7 +22,7 @@ pub trait Consumer: fmt::Debug + Sync {
         self.name()
     }
 
-    /// What its list is, or what to know of it: one line of help.
+    /// What its list is, or what to know about it: one line of help.
     fn about(&self) -> &'static str;
 
     /// The command that takes the whole list. `LIST`, `ROOT` and `DEST` stand for what the user writes there. None for
@@ -98,7 +98,7 @@ pub trait Consumer: fmt::Debug + Sync {
     /// Writes a part of the list.
     ///
     /// # Errors
-    /// [`Error::Refused`] for what its list cannot say, and [`Error::NothingToList`]: both before anything is written.
+    /// [`Error::Refused`] for what its list cannot express, and [`Error::NothingToList`]: both before the first write.
     /// A damaged snapshot; what writing gives.
     fn write(&self, diff: &Diff<'_>, options: &ListOptions, out: &mut dyn Write) -> Result<Emitted>;
 
@@ -164,7 +164,7 @@ impl Write for Watched<'_> {
     }
 }
 
-/// How a list is to be written. The default is what the consumer takes as a rule.
+/// How to write a list. The default is the usual form of the consumer.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct ListOptions {
@@ -220,7 +220,7 @@ impl ListOptions {
 /// The database that a consumer keeps of its own backups.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum DatabaseChoice {
-    /// Nothing was said of it: a consumer that needs one refuses its list.
+    /// It was not given: a consumer that needs one refuses its list.
     #[default]
     NotGiven,
     /// Do without it, and take the risk.
@@ -233,7 +233,7 @@ pub enum DatabaseChoice {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PathChoice {
-    /// To whatever the user likes: see [`ListOptions::style`].
+    /// To what the user chooses: see [`ListOptions::style`].
     Any,
     /// To nothing: they are absolute.
     Absolute,
@@ -247,7 +247,7 @@ pub enum PathChoice {
 pub enum EmptyList {
     /// It does nothing, or nothing that harms.
     Harmless,
-    /// It does something else than nothing: what. It gets no empty list.
+    /// It does something with it: what. It gets no empty list.
     Misread(&'static str),
 }
 
@@ -271,7 +271,7 @@ pub enum FullList {
 pub struct MirrorCommand {
     /// The program and its options, safe for a shell as they are.
     pub program: &'static str,
-    /// What it reads. If there is nothing here, the command is to be run for each root.
+    /// What it reads. If this is empty, the user runs the command once for each root.
     pub sources: Vec<PathBuf>,
     /// What follows the sources: `DEST` stands for the destination.
     pub destination: &'static str,
@@ -321,7 +321,7 @@ pub enum CommandProblem {
     /// The program reads the list as relative to its source, and its source is another directory.
     #[error(
         "{program} takes the list as relative to its source, which must be {}; no argument of the command is that \
-         directory, and in the destination {program} would delete what it does not find in another one",
+         directory, and with another source {program} would delete in the destination what that source lacks",
         crate::path::PathExt::shown(.base.as_path())
     )]
     OtherSource {

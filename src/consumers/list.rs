@@ -1,5 +1,5 @@
-//! Lists of paths: which are to be read, which to be deleted, relative to what, and how they stand in the list. Enough
-//! to write a consumer of one's own.
+//! Lists of paths: which to read, which to delete, what they are relative to, and how they are written. This is enough
+//! to write your own consumer.
 
 use std::borrow::Cow;
 use std::io::Write;

@@ -124,7 +124,7 @@ fn spell(path: &[u8]) -> Spelled<'_> {
         return Err("has a part that is a full-width `.` or `..`, which rclone takes for another name");
     }
     if memchr::memmem::find(path, "‛".as_bytes()).is_some() {
-        return Err("holds U+201B, the quotation mark of rclone, which does not find such a name");
+        return Err("holds U+201B, rclone's quotation mark, and rclone does not find such a name");
     }
     if std::str::from_utf8(path).is_err() {
         return Err("is not UTF-8, and rclone does not find all such names");

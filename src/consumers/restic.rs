@@ -58,7 +58,7 @@ impl Consumer for Restic {
         if alone > 0 {
             let dirs = if alone == 1 { "1 directory is".to_owned() } else { format!("{alone} directories are") };
             lists.emitted.notes.push(format!(
-                "{dirs} new or of another owner or mode, and nothing below is listed: restic cannot take a directory alone"
+                "{dirs} new or changed in owner or mode, and nothing below is listed: restic cannot take a directory alone"
             ));
         }
         check_not_empty(self, &paths)?;

@@ -20,7 +20,7 @@ use crate::Result;
 use crate::diff::Diff;
 
 const ROOT_RIGHTS: &str =
-    "the root itself has another owner or mode now, which rsync does not take from a list: set it in the copy by hand";
+    "the owner or mode of the root changed, and rsync does not take that from a list: set it in the copy by hand";
 
 /// The backup program rsync.
 #[derive(Debug, Clone, Copy)]

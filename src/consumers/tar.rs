@@ -16,7 +16,7 @@ use crate::diff::Diff;
 use crate::metadata::Kind;
 use crate::path::compare;
 
-/// The archive program tar. It makes an empty archive of an empty list.
+/// The archive program tar. It makes an empty archive from an empty list.
 #[derive(Debug, Clone, Copy)]
 pub struct Tar;
 

@@ -12,7 +12,7 @@ pub enum JobProblem {
     #[error("is not a valid job name")]
     Name,
     /// Another process holds its lock.
-    #[error("another run of it is in progress")]
+    #[error("another run is in progress")]
     Locked,
     /// The process that makes the backup of an earlier run lives, although that run was killed.
     #[error(
@@ -36,7 +36,7 @@ pub enum JobProblem {
     #[error("no run is pending")]
     NothingPending,
     /// The run that was named is the baseline.
-    #[error("run {run} is not pending: it is the baseline already; nothing was changed")]
+    #[error("run {run} is not pending: it is already the baseline; nothing was changed")]
     AlreadyBaseline {
         /// The run.
         run: u64,

@@ -43,7 +43,7 @@ pub enum Error {
     /// A system call failed.
     #[error("cannot {operation} {}: {source}", path.shown())]
     Io {
-        /// The operation, as a verb that fits behind "cannot".
+        /// The operation, as a verb that fits after "cannot".
         operation: &'static str,
         /// The file or directory that it was for.
         path: PathBuf,
@@ -231,7 +231,7 @@ impl Error {
 
 /// Adds the operation and the path to a system error.
 pub(crate) trait Context<T> {
-    /// `operation` is a verb that fits behind "cannot".
+    /// `operation` is a verb that fits after "cannot".
     fn context(self, operation: &'static str, path: impl AsRef<Path>) -> Result<T>;
 }
 

@@ -21,7 +21,7 @@ pub enum Refusal {
     #[error("{} holds a newline, and the list has one name on each line", .0.shown())]
     Newline(PathBuf),
     /// It cannot copy one kind of entry over another.
-    #[error("{} was a {was} and is a {is} now, and it cannot copy the one over the other", path.shown())]
+    #[error("{} was a {was} and is a {is} now, and it cannot copy one over the other", path.shown())]
     KindChanged {
         /// The path.
         path: PathBuf,
@@ -39,7 +39,7 @@ pub enum Refusal {
         why: &'static str,
     },
     /// It would misread the empty list of what changed, and something was removed.
-    #[error("only removals are to be listed, and {misread}")]
+    #[error("there are only removals to list, and {misread}")]
     OnlyRemovals {
         /// What it would do with an empty list.
         misread: String,

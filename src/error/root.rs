@@ -29,7 +29,7 @@ pub enum RootProblem {
     #[error("cannot be listed: {0}")]
     Unlisted(io::Error),
     /// Its path goes through `..` behind a symlink.
-    #[error("`..` follows a symlink, so that it may mean {} or another directory", .0.shown())]
+    #[error("`..` follows a symlink, so it may mean {} or another directory", .0.shown())]
     BehindSymlink(PathBuf),
     /// It lies inside of another root.
     #[error("lies inside of the root {}", .0.shown())]
@@ -41,7 +41,7 @@ pub enum RootProblem {
     #[error("was moved or unmounted while it was read")]
     Moved,
     /// Relative paths were asked for, and it is one of several roots.
-    #[error("is one of several roots, so that no path is relative to it alone")]
+    #[error("is one of several roots, so no path is relative to it alone")]
     OneOfSeveral,
 }
 
@@ -58,7 +58,7 @@ pub enum RootChange {
         now: String,
     },
     /// Another directory is there.
-    #[error("is another directory than before, so that its content may be another too")]
+    #[error("is another directory than before, so its content may be different")]
     OtherDirectory,
     /// It held entries before.
     #[error("held entries before and is empty now")]
@@ -86,6 +86,6 @@ pub enum RootChange {
         now: String,
     },
     /// It was walked, and afterwards the system refused to look at it, or did not answer.
-    #[error("was walked, and cannot be looked at now: {0}")]
+    #[error("was walked, and cannot be checked now: {0}")]
     Unseen(io::Error),
 }

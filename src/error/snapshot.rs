@@ -29,7 +29,7 @@ pub enum SnapshotProblem {
         expected: u32,
     },
     /// An overlay whose base is not there.
-    #[error("is an overlay, and the snapshot below it {}: {}", if *is_replaced { "is another one now" } else { "is gone" }, base.shown())]
+    #[error("is an overlay, and its base {}: {}", if *is_replaced { "was replaced" } else { "is gone" }, base.shown())]
     NoBase {
         /// Where the base was.
         base: PathBuf,

@@ -19,7 +19,7 @@ pub(super) struct WalkBase {
     pub(super) is_own: bool,
 }
 
-/// A snapshot that may do as a base.
+/// A snapshot that may serve as a base.
 struct Candidate {
     dir: PathBuf,
     record: RunRecord,
@@ -53,8 +53,8 @@ impl RunPlan<'_> {
         }
     }
 
-    /// The baseline for a look at its roots alone, whatever its scope: an unmounted disk is not an emptied root, also
-    /// if the filters changed meanwhile.
+    /// The baseline for a check of its roots alone. Its scope does not matter: an unmounted disk is not an emptied
+    /// root, even if the filters changed meanwhile.
     pub(super) fn former(&self) -> Option<Snapshot> {
         let committed = self.state.committed.as_ref().filter(|_| self.is_of_this_machine())?;
         open_run(self.job.dir(), committed, self.monitor).ok()

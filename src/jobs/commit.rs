@@ -14,7 +14,7 @@ use crate::Error;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Commit {
-    /// The run that succeeded. Without a number it is the pending one, and it has to be clear that no other is meant.
+    /// The run that succeeded. Without a number it is the pending one, and it must be clear that no other is meant.
     pub run: Option<u64>,
     /// How many former baselines stay, the newest first.
     pub keep: usize,
@@ -33,7 +33,7 @@ impl Commit {
         Self { run: None, keep: 1, result: RunResult::default() }
     }
 
-    /// So many former baselines stay.
+    /// Keeps this number of former baselines.
     #[must_use]
     pub fn keep(self, keep: usize) -> Self {
         Self { keep, ..self }

@@ -44,7 +44,7 @@ impl fmt::Display for FullReason {
             Self::State(damage) => write!(f, "the job's state file is damaged: {damage}"),
             Self::OtherMachine => f.write_str("the state belongs to another machine"),
             Self::Unconfirmed(why) => {
-                write!(f, "it is not known any more what an unsuccessful run listed ({why})")
+                write!(f, "it is no longer known what an unsuccessful run listed ({why})")
             }
             Self::Asked(why) => f.write_str(why),
         }

@@ -158,7 +158,7 @@ impl LockedJob {
 
     /// The consumer of the pending run succeeded: the run becomes the baseline.
     ///
-    /// Without a number it has to be clear which run succeeded. If the pending run started while another one was
+    /// Without a number it must be clear which run succeeded. If the pending run started while another one was
     /// pending, the caller may mean that one.
     ///
     /// # Errors
@@ -216,8 +216,8 @@ impl LockedJob {
         self.fail(run, result, None)
     }
 
-    /// The same for a consumer that read other directories than the walk. It may have taken for deleted what no list
-    /// named, so that only a full list repairs it.
+    /// The same for a consumer that read other directories than the walk. It may have deleted what no list named, so
+    /// only a full list repairs that.
     ///
     /// # Errors
     /// Those of [`Self::failed`].

@@ -96,13 +96,13 @@ impl RunStatus {
     }
 }
 
-/// How a run ended, for the log. The default says nothing of it.
+/// How a run ended, for the log. The default says nothing about it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RunResult {
     /// The exit code of the consumer; 128 plus the number of the signal if a signal ended it.
     pub exit_code: Option<i32>,
-    /// Why it ended so, if the code does not say it.
+    /// Why it ended like this, if the code does not say it.
     pub reason: Option<String>,
 }
 
@@ -140,7 +140,7 @@ pub struct LoggedRun {
     /// The exit code of its consumer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exit_code: Option<i32>,
-    /// Why it ended so.
+    /// Why it ended like this.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// What it found.

@@ -15,7 +15,7 @@ pub(super) fn open(path: &Path, monitor: &dyn Monitor) -> Result<Snapshot> {
     snapshot
 }
 
-/// Opens the snapshot of a run. The file has to be the very one that the run left.
+/// Opens the snapshot of a run. The file must be the very one that the run left.
 pub(super) fn open_run(dir: &Path, record: &RunRecord, monitor: &dyn Monitor) -> Result<Snapshot> {
     let path = dir.join(&record.file);
     let snapshot = open(&path, monitor)?;

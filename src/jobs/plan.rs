@@ -1,4 +1,4 @@
-//! The plan of a run: everything that has to be known before the walk. How it is carried out is in `start`.
+//! The plan of a run: everything that must be known before the walk. `start` carries it out.
 
 use std::path::{Path, PathBuf};
 

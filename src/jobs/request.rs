@@ -1,4 +1,4 @@
-//! What a run is asked, and what it has found once it is started.
+//! The request for a run, and what the run has found once it is started.
 
 use std::path::PathBuf;
 
@@ -12,7 +12,7 @@ use crate::diff::{Diff, DiffOptions, Relist, Summary};
 use crate::scan::{ScanOptions, ScanOutcome};
 use crate::snapshot::Snapshot;
 
-/// What is asked of a run.
+/// The request for a run.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct RunRequest {
@@ -24,7 +24,7 @@ pub struct RunRequest {
     pub consumer: String,
     /// What the consumer wants to remember with the run.
     pub note: RunNote,
-    /// Why the list has to be a full one, if the caller knows a reason.
+    /// Why the list must be a full one, if the caller knows a reason.
     pub full: Option<String>,
 }
 

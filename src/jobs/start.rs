@@ -132,7 +132,7 @@ impl Job {
 /// The state of a job. If it is damaged an empty one, and what is wrong with it.
 ///
 /// # Errors
-/// [`JobProblem::StateVersion`]: a later version of the program has to read that; [`Error::Io`].
+/// [`JobProblem::StateVersion`]: a later version of the program must read that; [`Error::Io`].
 pub(super) fn read_state(job: &Job) -> Result<(JobState, Option<StateDamage>)> {
     match job.state() {
         Ok(Some(state)) => Ok((state, None)),

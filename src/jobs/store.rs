@@ -75,7 +75,7 @@ impl JobStore {
     }
 }
 
-/// Checks a name: it has to be that of a directory on any system, and must not look like an option on a command line.
+/// Checks a name: it must be that of a directory on any system, and must not look like an option on a command line.
 ///
 /// # Errors
 /// [`JobProblem::Name`].

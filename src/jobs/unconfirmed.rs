@@ -1,5 +1,5 @@
 //! What unsuccessful runs listed. Their consumers may have copied or deleted some of it. So an entry that such a list
-//! added and that is gone now has to be deleted, and one that it removed and that is back has to be copied, although
+//! added and that is gone now must be deleted, and one that it removed and that is back must be copied, although
 //! both look as they do in the baseline.
 
 use std::io::Write as _;
@@ -14,7 +14,7 @@ use crate::monitor::Monitor;
 use crate::snapshot::{Snapshot, digest};
 use crate::sys::durable::{Access, AtomicFile};
 
-/// Finds what has to be listed again by a run that is compared with `baseline`.
+/// Finds what must be listed again by a run that is compared with `baseline`.
 ///
 /// # Errors
 /// Why that is not known any more, in words: the state keeps them.

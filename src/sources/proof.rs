@@ -71,7 +71,7 @@ fn is_later(then: &str, now: &str) -> bool {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HintsProblem {
-    /// There is no base since which they could be complete.
+    /// There is no base that they could be complete since.
     NoBase,
     /// The portable walker cannot use them.
     PortableWalker,
@@ -88,17 +88,17 @@ pub enum HintsProblem {
     OtherBase,
     /// The base holds no clock of watchman to compare with.
     NoClock,
-    /// Watchman is another one than at the base, was restarted, or was asked for another time.
+    /// This is another watchman than that of the base, or it was restarted, or it was asked for another time.
     OtherClock,
     /// The watcher lost events or was restarted, or the list is cut short.
     Lost(&'static str),
     /// Watchman could not answer: what it said.
     NoAnswer(String),
-    /// They are only a clock of watchman, since which the next ones will be complete.
+    /// They are only a clock of watchman: the next ones will be complete since it.
     OnlyClock,
     /// The hint of this number does not say where.
     NoPath(usize),
-    /// So many entries changed that no hint named.
+    /// This number of entries changed, and no hint named them.
     Missed(u64),
     /// One leads through a symlink.
     ThroughSymlink,
@@ -114,19 +114,19 @@ impl HintsProblem {
 impl fmt::Display for HintsProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::NoBase => "there is no base since which they could be complete",
+            Self::NoBase => "there is no base",
             Self::PortableWalker => "only the native walker can use them",
             Self::NoStatement => "they do not say since when they are complete",
             Self::TooLate { since, needed } => {
                 let (since, needed) = (shown(*since), shown(*needed));
-                return write!(f, "they are complete since {since}, and have to be since {needed}");
+                return write!(f, "they are complete since {since}, but must be complete since {needed}");
             }
             Self::OtherBase => "they are complete since another snapshot than the base",
-            Self::NoClock => "the base was taken without a clock of watchman since which they could be complete",
+            Self::NoClock => "the base was taken without a clock of watchman, so they cannot be complete since it",
             Self::OtherClock => "watchman was restarted since the base was taken, or was asked for another time",
             Self::Lost(why) => why,
             Self::NoAnswer(said) => return write!(f, "watchman failed: {}", said.escape_debug()),
-            Self::OnlyClock => "they are only the clock since which the next ones will be complete",
+            Self::OnlyClock => "they are only a clock: the next hints will be complete since it",
             Self::NoPath(number) => return write!(f, "number {number} does not say where"),
             Self::Missed(1) => "they failed: 1 entry changed without a hint",
             Self::Missed(number) => return write!(f, "they failed: {number} entries changed without a hint"),

@@ -198,6 +198,6 @@ fn restic_is_told_of_a_new_directory_only_if_it_is_empty_with_what_is_left_out()
     assert_eq!(run.code, Some(0));
     assert_eq!(
         run.stderr,
-        "fastdiff: note: 2 directories are new or of another owner or mode, and nothing below is listed: restic cannot take a directory alone\n"
+        "fastdiff: note: 2 directories are new or changed in owner or mode, and nothing below is listed: restic cannot take a directory alone\n"
     );
 }

@@ -75,7 +75,7 @@ impl Told {
     pub(super) fn refused(&self) -> &str {
         assert_eq!((self.code, &self.options), (0, &Options::none()), "{:?}", self.log);
         let last = self.log.last().expect("a reason");
-        last.strip_prefix("no list, so that Duplicati scans everything: ").unwrap_or_else(|| panic!("{last}"))
+        last.strip_prefix("no list, so Duplicati scans everything: ").unwrap_or_else(|| panic!("{last}"))
     }
 }
 

@@ -109,7 +109,7 @@ fn versions_before_the_repair_and_unknown_ones_get_no_list() {
     hooked.write_database();
     hooked.write("a", "newer");
     let told = hooked.before();
-    assert!(told.refused().contains("no run has left Duplicati's version"), "{:?}", told.log);
+    assert!(told.refused().contains("no run has recorded Duplicati's version"), "{:?}", told.log);
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn a_deleted_database_is_said_and_a_new_one_scans_once() {
     hooked.write_database();
     hooked.write("b", "third");
     let told = hooked.round();
-    assert!(told.refused().contains("no run has left Duplicati's version"), "{:?}", told.log);
+    assert!(told.refused().contains("no run has recorded Duplicati's version"), "{:?}", told.log);
     hooked.write("b", "fourth");
     hooked.round().listed();
 }

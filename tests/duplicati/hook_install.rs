@@ -100,7 +100,11 @@ fn a_job_that_cannot_have_a_list_is_told_so_at_once() {
     hooked.define(&["--exclude", "*.tmp"]);
     let run = install(&hooked, "script.sh", &[]);
     assert_eq!(run.code, Some(0));
-    assert!(run.stderr.starts_with("fastdiff: note: there will be no list unless"), "{}", run.stderr);
+    assert!(
+        run.stderr.starts_with("fastdiff: note: Duplicati will get no list until this is changed: "),
+        "{}",
+        run.stderr
+    );
     assert!(run.stderr.contains("\"*.tmp\""), "{}", run.stderr);
     let toml = hooked.env.path("fastdiff.toml");
     let text = std::fs::read_to_string(&toml).unwrap().replace("duplicati", "restic");

@@ -115,7 +115,7 @@ fn another_run_of_the_job_is_said() {
     let store = JobStore::open(hooked.env.path("state")).unwrap();
     let locked = store.job("documents").unwrap().lock().unwrap();
     let told = hooked.before();
-    assert!(told.refused().contains("another run of it is in progress"), "{:?}", told.log);
+    assert!(told.refused().contains("another run is in progress"), "{:?}", told.log);
     hooked.run(&told.options, Ending::Success);
     drop(locked);
     assert_eq!(hooked.round().options, Options::none(), "two runs since: nobody knows which was meant");

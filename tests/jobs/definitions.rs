@@ -104,14 +104,14 @@ fn a_job_twice_and_a_job_unknown_are_refused() {
     let before = jobs.env.read("fastdiff.toml");
     insta::assert_snapshot!(
         jobs.run(["job", "add", "j", "tree"]).failure(2),
-        @"fastdiff: error: job j is defined in [ROOT]/fastdiff.toml already; edit it there, or `fastdiff job remove` it first"
+        @"fastdiff: error: job j is already defined in [ROOT]/fastdiff.toml; edit it there, or remove it first with `fastdiff job remove`"
     );
     assert_eq!(jobs.env.read("fastdiff.toml"), before);
     for command in ["begin", "commit", "abort", "status", "log"] {
         insta::allow_duplicates! {
             insta::assert_snapshot!(
                 jobs.run([command, "nobody"]).failure(2),
-                @"fastdiff: error: job nobody is not defined in [ROOT]/fastdiff.toml; `fastdiff job list` shows those that are, `fastdiff job add` adds one"
+                @"fastdiff: error: job nobody is not defined in [ROOT]/fastdiff.toml; `fastdiff job list` shows all jobs, `fastdiff job add` adds one"
             );
         }
     }
@@ -164,7 +164,7 @@ fn whatever_is_wrong_in_a_definition_is_one_line_with_file_job_and_key() {
         ("max-delete = -1", "key max-delete: \"-1\" is neither"),
         ("max-delete = true", "key max-delete: must be a number, or a percentage"),
         ("success = [0, 256]", "key success: must be a list of exit codes from 0 to 255"),
-        ("success = []", "key success: is empty, so that no run can succeed"),
+        ("success = []", "key success: is empty, so no run can succeed"),
         ("command = []", "key command: is empty"),
         ("command = [\"a\\u0000\"]", "key command: holds a NUL"),
         ("duplicati-db = \"/x\"", "key duplicati-db: is not for the consumer text"),
@@ -262,7 +262,10 @@ fn what_could_never_run_is_not_added() {
     assert!(add(&["tree", "tree/sub"]).contains("lies inside of the root [ROOT]/tree"));
     assert!(add(&["tree", "--consumer=rsync", "--", "rsync", "-a", "x/", "y/"]).contains("write {root}/"));
     assert!(add(&["tree", "--", "cat", "{Al}"]).contains("the command holds {Al}; did you mean {all}?"));
-    assert!(add(&["tree", "--exclude-from=-"]).contains("cannot read --exclude-from standard input at each run"));
+    assert!(
+        add(&["tree", "--exclude-from=-"])
+            .contains("a job reads --exclude-from at each run, so it cannot be standard input")
+    );
     assert!(add(&["tree", "--duplicati-db=x"]).contains("--duplicati-db is for duplicati only"));
     let asked = add(&["tree", "--consumer=restic", "--", "cat", "{deleted}"]);
     assert!(asked.contains("asks for {deleted}, which the consumer restic does not have"), "{asked}");

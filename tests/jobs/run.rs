@@ -314,7 +314,7 @@ fn a_run_whose_lists_cannot_be_written_has_failed() {
 fn fastdiffs_own_failures_have_a_code_of_their_own() {
     let jobs = Jobs::with("consumer = \"restic\"");
     let told = |args: &[&str]| jobs.run(args).failure(125);
-    insta::assert_snapshot!(told(&["run", "j"]), @"fastdiff: error: job j has no command; add one to its definition, or name one behind --");
+    insta::assert_snapshot!(told(&["run", "j"]), @"fastdiff: error: job j has no command; add one to its definition, or name one after --");
     insta::assert_snapshot!(told(&["run", "j", "--", "x", "{deleted}"]), @"fastdiff: error: job j: the command asks for {deleted}, which the consumer restic does not have; it has {changed}");
     assert_eq!(jobs.run(["run", "j", "--no-such-flag"]).code, Some(125));
     assert_eq!(jobs.run(["run", "--help"]).code, Some(0));

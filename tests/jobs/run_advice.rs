@@ -43,7 +43,11 @@ fn another_command_is_told_of_and_a_full_list_can_be_asked_for() {
     assert_eq!(jobs.start(&["--", "true"]).code, Some(0));
     jobs.env.write("tree/a", "1");
     let run = jobs.start(&["--", "sh", "-c", "cat $FASTDIFF_ALL"]);
-    assert!(run.stderr.contains("the command is not that of run 1: if it writes to another place, "), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("the command differs from that of run 1: if it writes to another place, "),
+        "{}",
+        run.stderr
+    );
     assert!(!run.stdout.contains("tree/b"), "{}", run.stdout);
     let run = jobs.start(&["--full", "--", "sh", "-c", "cat $FASTDIFF_ALL"]);
     assert!(run.stderr.contains("the list is a full one: it was asked for"), "{}", run.stderr);

@@ -13,12 +13,12 @@ fn a_root_that_is_another_one_after_the_command_moves_nothing() {
     jobs.env.write("tree/a", "");
     let run = jobs.start(&["--", "sh", "-c", "mv tree old; mkdir tree"]);
     assert_eq!(run.code, Some(125));
-    let told = "error: the command succeeded, but the baseline stays as it was: root [ROOT]/tree: is another directory than before, so that its content may be another too; check that it is mounted";
+    let told = "error: the command succeeded, but the baseline stays as it was: root [ROOT]/tree: is another directory than before, so its content may be different; check that it is mounted";
     assert!(run.stderr.contains(told), "{}", run.stderr);
     assert!(jobs.job_state()["committed"].is_null());
     let run = jobs.start(&["--", "rmdir", "tree"]);
     assert!(
-        run.stderr.contains("root [ROOT]/tree: was walked, and cannot be looked at now: No such file"),
+        run.stderr.contains("root [ROOT]/tree: was walked, and cannot be checked now: No such file"),
         "{}",
         run.stderr
     );
@@ -123,7 +123,7 @@ fn a_server_that_does_not_answer_after_the_command_moves_nothing_and_is_waited_f
         kill_process(Pid::from_raw(server).unwrap(), Signal::CONT).unwrap();
         assert_eq!(run.code, Some(125), "{}", run.stderr);
         assert!(
-            run.stderr.contains("root [ROOT]/tree/n: was walked, and cannot be looked at now: no answer within 1s"),
+            run.stderr.contains("root [ROOT]/tree/n: was walked, and cannot be checked now: no answer within 1s"),
             "{}",
             run.stderr
         );

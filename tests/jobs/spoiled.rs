@@ -179,12 +179,12 @@ fn a_pending_snapshot_that_is_damaged_or_gone_does_not_become_the_baseline() {
         "{line}"
     );
     assert_eq!(jobs.job_state()["committed"]["run"], 1);
-    assert!(reason(&jobs).starts_with("it is not known any more what an unsuccessful run listed (run 2: "));
+    assert!(reason(&jobs).starts_with("it is no longer known what an unsuccessful run listed (run 2: "));
     jobs.begin(&[]);
     let pending = jobs.job_state()["pending"]["file"].as_str().unwrap().to_owned();
     fs::remove_file(jobs.state(&pending)).unwrap();
     jobs.run(["commit", "j"]).failure(2);
-    assert!(reason(&jobs).starts_with("it is not known any more what an unsuccessful run listed (run "));
+    assert!(reason(&jobs).starts_with("it is no longer known what an unsuccessful run listed (run "));
 }
 
 #[test]
@@ -200,7 +200,7 @@ fn what_earlier_runs_listed_is_not_believed_if_it_is_damaged() {
             Some(text) => fs::write(jobs.state(&file), text).unwrap(),
             None => fs::remove_file(jobs.state(&file)).unwrap(),
         }
-        assert!(reason(&jobs).starts_with("it is not known any more what an unsuccessful run listed (3.again"));
+        assert!(reason(&jobs).starts_with("it is no longer known what an unsuccessful run listed (3.again"));
     }
 }
 

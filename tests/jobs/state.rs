@@ -59,7 +59,7 @@ fn two_runs_of_one_job_do_not_go_at_once_and_of_two_jobs_they_do() {
     }
     for args in [&["begin", "j"][..], &["commit", "j"], &["abort", "j"], &["job", "remove", "j"]] {
         let line = jobs.run(args).failure(2);
-        assert_eq!(line, "fastdiff: error: job j: another run of it is in progress; wait until that has ended");
+        assert_eq!(line, "fastdiff: error: job j: another run is in progress; wait until that has ended");
     }
     jobs.run(["run", "j", "--", "true"]).failure(125);
     assert_eq!(jobs.run(["run", "k", "-q", "--", "true"]).code, Some(0));

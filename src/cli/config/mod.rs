@@ -109,7 +109,7 @@ impl Config {
     pub(super) fn required(&self, name: &str) -> Result<Definition, Failure> {
         self.definition(name)?.ok_or_else(|| {
             Failure::Other(format!(
-                "job {name} is not defined in {}; `fastdiff job list` shows those that are, `fastdiff job add` adds one",
+                "job {name} is not defined in {}; `fastdiff job list` shows all jobs, `fastdiff job add` adds one",
                 self.path.shown()
             ))
         })
@@ -120,7 +120,7 @@ impl Config {
         let Definition { name, .. } = definition;
         if self.jobs().is_some_and(|jobs| jobs.contains_key(name)) {
             return Err(Failure::Other(format!(
-                "job {name} is defined in {} already; edit it there, or `fastdiff job remove` it first",
+                "job {name} is already defined in {}; edit it there, or remove it first with `fastdiff job remove`",
                 self.path.shown()
             )));
         }
@@ -167,7 +167,7 @@ fn text(path: &Path) -> Result<&str, Failure> {
 }
 
 impl Definition {
-    /// As it stands in the file, without what has its default.
+    /// As written to the file. Keys with their default value are left out.
     fn table(&self) -> Result<Table, Failure> {
         let mut table = Table::new();
         let texts = |items: &[String]| value(items.iter().map(String::as_str).collect::<Array>());

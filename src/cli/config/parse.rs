@@ -133,8 +133,7 @@ impl<'a> Section<'a> {
         let codes = self.list("success", "exit codes from 0 to 255", code)?;
         match self.value("success") {
             Some(_) if codes.is_empty() => {
-                Err(self
-                    .wrong("success", "is empty, so that no run can succeed; name an exit code or leave the key out"))
+                Err(self.wrong("success", "is empty, so no run can succeed; name an exit code or leave the key out"))
             }
             found => Ok(found.map(|_| codes)),
         }

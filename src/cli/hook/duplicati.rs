@@ -44,8 +44,8 @@ pub(super) struct HookDuplicatiArgs {
     #[arg(long)]
     skip_idle: bool,
 
-    /// Give up after so long, and let Duplicati scan; never later than five seconds before Duplicati's own time
-    /// limit for scripts (--run-script-timeout, 60s unless set)
+    /// Give up after this time, and let Duplicati scan; at the latest five seconds before Duplicati's own time limit
+    /// for scripts (--run-script-timeout, 60s unless set)
     #[arg(long, value_name = "DURATION", default_value = "50s", value_parser = parse_timeout)]
     time_limit: Duration,
 
@@ -80,9 +80,9 @@ struct Answer {
 }
 
 enum What {
-    /// To take this list.
+    /// Duplicati takes this list.
     List(Vec<u8>),
-    /// To scan everything, and why. The snapshot is kept for that scan.
+    /// Duplicati scans everything, and why. The snapshot is kept for that scan.
     Scan(String),
     /// There is nothing to do.
     Skip,
@@ -116,7 +116,7 @@ pub(super) fn run(args: &HookDuplicatiArgs) -> u8 {
     match answer(args, &settings, until) {
         Ok((answer, job)) => give(answer, &job),
         Err(why) if Instant::now() >= until => {
-            // The walk was stopped, or something else had no more time.
+            // The time limit stopped the walk or something else.
             drop(why);
             too_late(limit)
         }
@@ -127,7 +127,7 @@ pub(super) fn run(args: &HookDuplicatiArgs) -> u8 {
     }
 }
 
-/// The time is over, and the thread that watches it may not have said so yet.
+/// The time limit has passed, and the thread that watches it may not have said so yet.
 fn too_late(limit: Duration) -> u8 {
     if voice::take() {
         voice::say_too_late(limit);
@@ -138,7 +138,7 @@ fn too_late(limit: Duration) -> u8 {
     DONE
 }
 
-/// The other thread speaks, and ends the program.
+/// The other thread writes the output, and ends the program.
 fn wait_for_the_end() {
     std::thread::park_timeout(MARGIN);
 }
@@ -159,7 +159,7 @@ fn give(Answer { what, run, note, walked }: Answer, job: &Held) -> u8 {
     }
     if let What::Skip = what {
         let ending = RunResult::because("nothing changed, the backup was skipped");
-        // If that fails the old baseline is as good.
+        // If that fails, the old baseline serves as well.
         let _ = job.locked.commit(&Commit::run(run).keep(job.keep).result(ending));
         voice::say("nothing changed since the last backup: it is skipped");
         voice::write(&[]);
@@ -171,7 +171,7 @@ fn give(Answer { what, run, note, walked }: Answer, job: &Held) -> u8 {
     let has_arrived = match noted.and_then(|()| if let What::Scan(why) = &what { Err(why.clone()) } else { Ok(()) }) {
         Ok(()) => voice::write(if let What::List(options) = &what { options } else { &[] }),
         Err(why) => {
-            voice::say(format_args!("no list, so that Duplicati scans everything: {why}"));
+            voice::say(format_args!("no list, so Duplicati scans everything: {why}"));
             voice::write(&[])
         }
     };
@@ -257,7 +257,7 @@ fn what(
     // It is unknown what a failed run stored: a file may look as it did then and have other content.
     if (list.needs_reading || !is_clean) && !settings.disables_filetime_check() {
         voice::say(
-            "a file may have changed without a sign that Duplicati looks for: this run has --disable-filetime-check",
+            "a file may have changed in a way that Duplicati does not check: this run has --disable-filetime-check",
         );
         bytes.extend_from_slice(b"--disable-filetime-check=true\n");
     }
@@ -308,7 +308,7 @@ fn outcome(
             Ok(None)
         }
         Settled::Abort(why) => {
-            voice::say(format_args!("the changes of run {} come again: {why}", pending.run));
+            voice::say(format_args!("the changes of run {} are listed again: {why}", pending.run));
             held.locked.abort(run, &RunResult::because(why)).map_err(told)?;
             Ok(note)
         }
@@ -328,7 +328,7 @@ fn gate(
         return Ok((HookNote::without_database(file, settings), Some(why), false));
     };
     let committed = held.locked.state().ok().flatten().and_then(|state| state.committed);
-    let committed = committed.and_then(|generation| HookNote::from_map(&generation.note));
+    let committed = committed.and_then(|record| HookNote::from_map(&record.note));
     let told = |e: fastdiff::consumers::duplicati::DatabaseError| e.to_string();
     let now = HookNote::before_run(file, database, settings).map_err(told)?;
     let full = baseline_eligibility(committed.as_ref(), before, &now, database).map_err(told)?;
@@ -349,7 +349,7 @@ fn begin(locked: &LockedJob, mut request: RunRequest, until: Instant) -> Result<
     let started = started.map_err(|e| Advised(&e).to_string())?;
     if let Some((count, example)) = monitor.unread.into_inner().unwrap_or_else(PoisonError::into_inner) {
         voice::say(format_args!(
-            "{} could not be read and keep what the last version holds of them: {example}",
+            "{} could not be read and stay as they are in the last version: {example}",
             HumanCount(count)
         ));
     }

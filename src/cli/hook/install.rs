@@ -26,10 +26,10 @@ Examples:
 
 Do this as the user that Duplicati runs as. docs/duplicati.md is the guide.";
 
-/// If the hook may take longer, Duplicati must be told to wait longer.
+/// If the hook may take longer, Duplicati must wait longer too.
 const USUAL_LIMIT: Duration = Duration::from_secs(55);
 
-/// Write the script that a backup program is to call.
+/// Write the script that a backup program calls.
 #[derive(clap::Args)]
 pub(super) struct HookInstallArgs {
     #[command(subcommand)]
@@ -53,15 +53,15 @@ struct HookInstallDuplicatiArgs {
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     to: Option<PathBuf>,
 
-    /// A batch file for Windows [default there]
+    /// Write a batch file for Windows [default on Windows]
     #[arg(long)]
     windows: bool,
 
-    /// Have backups skipped when nothing changed
+    /// Skip the backup if nothing changed
     #[arg(long)]
     skip_idle: bool,
 
-    /// Have the hook take the lowest CPU and I/O priority
+    /// Run the hook with the lowest CPU and I/O priority
     #[arg(long)]
     nice: bool,
 
@@ -109,15 +109,12 @@ fn duplicati(args: &HookInstallDuplicatiArgs) -> Outcome {
     let differences = filters_differ(&Settings::default(), &definition.filter()?, &definition.roots, &left_out);
     if !differences.is_empty() {
         let differences = words::filters(&differences);
-        print_message(
-            "note",
-            format_args!("there will be no list unless the backup is set up otherwise: {differences}"),
-        );
+        print_message("note", format_args!("Duplicati will get no list until this is changed: {differences}"));
     }
     Ok(DONE)
 }
 
-/// A path as a script can say it.
+/// A path as text for a script.
 fn in_a_script(path: &Path) -> Result<String, Failure> {
     let fine = path.to_str().filter(|text| is_harmless(text));
     fine.map(str::to_owned)
@@ -198,7 +195,7 @@ fn advice(args: &HookInstallDuplicatiArgs, script: &Path) -> String {
     }
     text.push_str(
         "and leave run-script-after empty: Duplicati cannot start it when a list is long.\n\
-         disable-filetime-check need not be set: the hook sets it for the runs that need it.\n",
+         You need not set disable-filetime-check: the hook sets it for the runs that need it.\n",
     );
     text
 }

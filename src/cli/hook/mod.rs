@@ -32,8 +32,8 @@ pub(super) fn run(args: &HookArgs) -> Outcome {
     }
 }
 
-/// Whether Duplicati called. It takes each word on standard error for a warning, and an exit code of 2 too, so that
-/// even a wrong argument is not reported as usual.
+/// Whether Duplicati called. It takes any output on standard error for a warning, and an exit code of 2 too. So even a
+/// wrong argument is not reported in the usual way.
 pub(super) fn is_called() -> bool {
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
     let asks = |arg: &std::ffi::OsString| ["--help", "-h", "--version", "-V"].iter().any(|word| arg == word);

@@ -10,7 +10,7 @@ pub(super) const MARK: &str = "Written by `fastdiff hook install duplicati`";
 /// What the script calls.
 pub(super) struct Call<'a> {
     pub(super) program: &'a Path,
-    /// The arguments behind `hook duplicati`.
+    /// The arguments after `hook duplicati`.
     pub(super) arguments: Vec<String>,
     /// If nothing changed, the script ends with 1, and Duplicati skips the backup. The program itself must not end
     /// with 1: so does what cannot be started.
@@ -33,7 +33,7 @@ impl Call<'_> {
              case $code in\n    \
              0) printf '%s\\n' \"$told\" ;;\n\
              {idle}    \
-             *) echo \"LOG:INFO fastdiff: no list, so that Duplicati scans everything: the hook ended with code $code\" ;;\n\
+             *) echo \"LOG:INFO fastdiff: no list, so Duplicati scans everything: the hook ended with code $code\" ;;\n\
              esac\n\
              exit 0\n"
         )
@@ -58,7 +58,7 @@ impl Call<'_> {
              set \"code=%errorlevel%\"\n\
              {idle}\
              if %code% equ 0 (\n  type \"%told%\"\n) else (\n  \
-             echo LOG:INFO fastdiff: no list, so that Duplicati scans everything: the hook ended with code %code%\n)\n\
+             echo LOG:INFO fastdiff: no list, so Duplicati scans everything: the hook ended with code %code%\n)\n\
              del \"%told%\"\n\
              exit /b 0\n"
         );
@@ -92,7 +92,7 @@ mod tests {
         code=$?
         case $code in
             0) printf '%s\n' "$told" ;;
-            *) echo "LOG:INFO fastdiff: no list, so that Duplicati scans everything: the hook ended with code $code" ;;
+            *) echo "LOG:INFO fastdiff: no list, so Duplicati scans everything: the hook ended with code $code" ;;
         esac
         exit 0
         "#);
@@ -120,7 +120,7 @@ mod tests {
         if %code% equ 0 (
           type "%told%"
         ) else (
-          echo LOG:INFO fastdiff: no list, so that Duplicati scans everything: the hook ended with code %code%
+          echo LOG:INFO fastdiff: no list, so Duplicati scans everything: the hook ended with code %code%
         )
         del "%told%"
         exit /b 0

@@ -1,5 +1,5 @@
-//! The hook's output: lines that begin with `LOG:INFO` on standard output, and nothing on standard error. Either the
-//! hook or its time limit writes, whichever is first; the other stays silent.
+//! The hook's output: lines that begin with `LOG:INFO` on standard output, and nothing on standard error. The hook or
+//! its time limit writes, whichever is first. The other stays silent.
 
 use std::fmt::Display;
 use std::io::Write as _;
@@ -50,7 +50,7 @@ pub(super) fn write(options: &[u8]) -> bool {
 
 /// Writes that there is no list, and why, if nothing was written yet.
 pub(super) fn last_word(why: &str) {
-    say(format_args!("no list, so that Duplicati scans everything: {why}"));
+    say(format_args!("no list, so Duplicati scans everything: {why}"));
     if take() {
         write(&[]);
     }
@@ -75,7 +75,7 @@ pub(super) fn watch(until: Instant, limit: Duration) {
 /// The reason that the time limit gives.
 pub(super) fn say_too_late(limit: Duration) {
     say(format_args!(
-        "no list, so that Duplicati scans everything: it took longer than {}; raise --run-script-timeout of Duplicati and --time-limit of the hook",
+        "no list, so Duplicati scans everything: it took longer than {}; raise --run-script-timeout of Duplicati and --time-limit of the hook",
         humantime::format_duration(limit)
     ));
 }

@@ -30,7 +30,7 @@ fn advice(difference: &FilterDifference) -> String {
         FilterDifference::OneFileSystem => "take one-file-system out of the job".to_owned(),
         FilterDifference::OnlyDuplicati { pattern, .. } => format!("add --exclude '{pattern}' to the job"),
         FilterDifference::Attribute(_) => "take it out of --exclude-files-attributes".to_owned(),
-        FilterDifference::Incomparable(_) => "replace it by one that docs/duplicati.md lists".to_owned(),
+        FilterDifference::Incomparable(_) => "replace it with one that docs/duplicati.md lists".to_owned(),
         FilterDifference::OnlyJob(_) => {
             "give the backup a filter for it (docs/duplicati.md lists their forms), or take it out of the job"
                 .to_owned()

@@ -25,9 +25,8 @@ const AFTER_HELP: &str = "  fastdiff job add web /srv/www --exclude '/cache/' --
 
 In the command, {changed}, {deleted} and {all} stand for files with that part of the list in the consumer's form, and
 {root} for the directory that relative paths start from. The definition goes to the file that --config names. You can
-edit it there: docs/jobs.md describes its keys. Patterns of --exclude-from come before those of --exclude: the
-last one that
-matches decides.";
+edit it there: docs/jobs.md describes its keys. Patterns of --exclude-from come before those of --exclude. The last
+one that matches decides.";
 
 /// Define a job. Its first run lists everything.
 #[derive(clap::Args)]
@@ -51,7 +50,7 @@ pub(in crate::cli) struct JobAddArgs {
     #[arg(long, value_name = "N", default_value_t = DEFAULT_KEEP as u16, value_parser = clap::value_parser!(u16).range(0..=10_000))]
     keep: u16,
 
-    /// Write no list if more entries were removed: a number, or a percentage of the baseline's
+    /// Write no list if more entries than this were removed: a number, or a percentage of the baseline's
     #[arg(long, value_name = "N|P%")]
     max_delete: Option<RemovalLimit>,
 
@@ -67,7 +66,7 @@ pub(in crate::cli) struct JobAddArgs {
     )]
     success: Option<Vec<u8>>,
 
-    /// Start the command even if something could not be read: the list lacks that
+    /// Start the command even if something could not be read; the list then lacks that
     #[arg(long)]
     anyway: bool,
 
@@ -88,11 +87,13 @@ fn from_here(path: &Path) -> Result<PathBuf, Failure> {
 pub(in crate::cli) fn run(args: &JobAddArgs, matches: &ArgMatches) -> Outcome {
     args.state.store()?.job(&args.name)?;
     if args.filter.exclude_from.iter().any(|file| file == Path::new("-")) {
-        return Err(Failure::Other("a job cannot read --exclude-from standard input at each run; name a file".into()));
+        return Err(Failure::Other(
+            "a job reads --exclude-from at each run, so it cannot be standard input; name a file".into(),
+        ));
     }
     let database = args.database.choice(&*args.consumer, from_here)?;
     if args.command.first().is_some_and(String::is_empty) {
-        return Err(Failure::Other("the command is empty; name a program behind --".into()));
+        return Err(Failure::Other("the command is empty; name a program after --".into()));
     }
     for root in &args.roots {
         if !root.is_dir() {
@@ -104,7 +105,7 @@ pub(in crate::cli) fn run(args: &JobAddArgs, matches: &ArgMatches) -> Outcome {
             return Err(fastdiff::Error::Root { path: root.clone(), problem }.into());
         }
     }
-    // A pattern that no run could use is refused now.
+    // Refuse a wrong pattern now, not at the first run.
     args.filter.options(matches)?.check()?;
     let definition = Definition {
         name: args.name.clone(),

@@ -28,7 +28,7 @@ pub(in crate::cli) fn run(args: &JobRemoveArgs) -> Outcome {
     let is_defined = config.remove(&args.name);
     if !is_defined && !has_state {
         return Err(Failure::Other(format!(
-            "job {} is not defined in {}; `fastdiff job list` shows those that are",
+            "job {} is not defined in {}; `fastdiff job list` shows all jobs",
             args.name,
             fastdiff::path::PathExt::shown(config.path())
         )));
@@ -38,7 +38,7 @@ pub(in crate::cli) fn run(args: &JobRemoveArgs) -> Outcome {
     }
     if let Some(locked) = locked {
         locked.remove().map_err(|e| {
-            let again = "its definition is gone, but some of its state is left; solve that, and call `fastdiff job remove` again";
+            let again = "its definition is gone, but some of its state is left; fix that, then call `fastdiff job remove` again";
             Failure::Other(format!("job {}: {e}; {again}", args.name))
         })?;
     }

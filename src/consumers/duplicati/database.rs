@@ -52,13 +52,13 @@ pub enum DatabaseProblem {
     #[error("is encrypted or is not an SQLite file")]
     NotADatabase,
     /// A version of the schema that is not known.
-    #[error("has version {0} of Duplicati's schema, known are {from} to {to}: use a newer fastdiff", from = SCHEMAS.start(), to = SCHEMAS.end())]
+    #[error("has version {0} of Duplicati's schema, and this fastdiff knows {from} to {to}: use a newer fastdiff", from = SCHEMAS.start(), to = SCHEMAS.end())]
     Schema(i64),
     /// A table is missing.
     #[error("is not a database of Duplicati, or is damaged: {0}")]
     Foreign(String),
     /// It belongs to another job.
-    #[error("knows no file below {}: it belongs to another job, or nothing was backed up from there yet", .0.shown())]
+    #[error("has no file below {}: it belongs to another job, or nothing was backed up from there yet", .0.shown())]
     OtherJob(PathBuf),
     /// Anything else.
     #[error("cannot be read: {0}")]

@@ -38,7 +38,7 @@ pub fn settle(note: &HookNote, file: &Path, database: &JobDatabase) -> Result<Se
     let run = match runs.as_slice() {
         [] => return abort("no backup has run since".into()),
         [run] => run,
-        _ => return abort(format!("{} backups have run since, not all of them asked this hook", runs.len())),
+        _ => return abort(format!("{} backups have run since, and not all of them called this hook", runs.len())),
     };
     if run.row.time < since {
         return abort("the last backup began before the hook had walked its sources, or the job database was restored from a copy, or the clock was set back".into());
@@ -101,7 +101,7 @@ pub enum Ineligible {
     },
     /// It does not leave out what the job leaves out.
     Filters(Vec<FilterDifference>),
-    /// An option of it stands against a list.
+    /// One of its options rules out a list.
     Other(String),
 }
 
@@ -143,7 +143,7 @@ pub fn eligibility(
 fn version_problem(version: Option<DuplicatiVersion>) -> Option<String> {
     match version {
         None => {
-            Some(format!("no run has left Duplicati's version yet; {} or later is needed", DuplicatiVersion::FIRST))
+            Some(format!("no run has recorded Duplicati's version yet; {} or later is needed", DuplicatiVersion::FIRST))
         }
         Some(version) if !version.takes_lists() => Some(format!(
             "Duplicati {version} damages a backup that gets a list; {} or later is needed",
@@ -171,10 +171,10 @@ pub fn baseline_eligibility(
         return Ok(Some("the backup has no version yet".into()));
     };
     if !newest.is_full {
-        return Ok(Some("the newest version is what is left of a run that was cut off".into()));
+        return Ok(Some("the newest version is incomplete, since its run was cut off".into()));
     }
     if database.newest_backup()?.is_some_and(|run| run.outcome == RunOutcome::Unfinished) {
-        return Ok(Some("the last backup was cut off: Duplicati completes first what it left".into()));
+        return Ok(Some("the last backup was cut off: Duplicati first completes what it left".into()));
     }
     let Some(note) = note else {
         return Ok(Some("the baseline was not made by this hook".into()));
@@ -194,15 +194,15 @@ pub fn baseline_eligibility(
     }
     let is_there = note.version.map(|version| database.has_version(version)).transpose()?.unwrap_or_default();
     Ok(Some(if is_there {
-        "the newest version was not made from the baseline by a list: a run without one may have left out what it could not read".into()
+        "the newest version was not made from the baseline with a list: a run without one may have left out what it could not read".into()
     } else {
         "the version that the baseline belongs to was deleted".into()
     }))
 }
 
 /// Whether the newest version was made by the last run from a list, or that run made none: then it carries over all
-/// that is not in the list, which comes again. A full scan that did not succeed carries over nothing, not even what it
-/// could not read.
+/// that is not in the list, and the list is given again. A full scan that did not succeed carries over nothing, not
+/// even what it could not read.
 fn is_of_list(before: Option<&HookNote>, newest: Version, database: &JobDatabase) -> Result<bool, DatabaseError> {
     let Some(before) = before.filter(|note| note.listed) else { return Ok(false) };
     let runs = database.backups_since(before.newest.map_or(0, |row| row.id))?;

@@ -1,6 +1,6 @@
 //! Whether a job leaves out exactly what Duplicati leaves out. Duplicati backs up what is listed even if it excludes a
-//! directory above, so the walk must leave out at least as much. And nobody ever lists what the walk leaves out, so it
-//! must leave out no more. Only filters that both can say are compared.
+//! directory above, so the walk must leave out at least as much. What the walk leaves out is never listed, so it must
+//! not leave out more. Only filters that both can express are compared.
 
 use std::fmt;
 use std::path::PathBuf;

@@ -121,7 +121,7 @@ impl DuplicatiList {
         let is_long = changed.len().max(deleted.len()) + "DUPLICATI__changed_files=".len() > LARGEST_ARGUMENT;
         if is_long {
             emitted.notes.push(format!(
-                "the list is longer than one argument may be ({LARGEST_ARGUMENT} bytes): hand it over by --run-script-before or --parameters-file, and use no --run-script-after"
+                "the list is longer than one argument may be ({LARGEST_ARGUMENT} bytes): pass it with --run-script-before or --parameters-file, and do not use --run-script-after"
             ));
         }
         let is_idle = !lists.corrects;
@@ -193,7 +193,7 @@ fn joined(paths: &BTreeSet<Vec<u8>>) -> Result<Vec<u8>> {
         let why = if path.contains(&SEPARATOR) {
             "holds a `:`, at which Duplicati splits its lists"
         } else if path.contains(&b'\n') || path.contains(&b'\r') {
-            "holds a line break, which neither a script nor a parameters file can hand over"
+            "holds a line break, which neither a script nor a parameters file can pass on"
         } else if std::str::from_utf8(path).is_err() {
             "is not UTF-8, and Duplicati cannot name it"
         } else {
@@ -256,7 +256,7 @@ impl DuplicatiPaths {
         }
     }
 
-    /// Adds what has to be listed although it did not change: every path with several stored versions, which would
+    /// Adds what must be listed although it did not change: every path with several stored versions, which would
     /// silently flip to another of them if it were carried over; a symlink that is not stored under the spelling that
     /// is right now, because its target changed its kind; and one regular file if there is none, since a run that
     /// examined no regular file ends with a warning, and an empty list means a full scan. What the newest version holds
@@ -363,7 +363,7 @@ impl DuplicatiPaths {
 fn left_out(path: &[u8], why: &str) -> Error {
     let name = String::from_utf8_lossy(&quote(path)).into_owned();
     refuse(format!(
-        "{name} is in the last version and {why}, so that changes there would be missed: leave it out of the backup as well, or take it into the job"
+        "{name} is in the last version and {why}, so changes there would be missed: leave it out of the backup too, or include it in the job"
     ))
 }
 

@@ -1,15 +1,15 @@
-//! Filters of Duplicati in gitignore's words, as far as both languages can say the same.
+//! Filters of Duplicati as gitignore patterns, as far as both languages can express the same.
 
 use std::path::{Path, PathBuf};
 
-/// An excluding filter of Duplicati in gitignore's words.
+/// An excluding filter of Duplicati as a gitignore pattern.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Translated {
     /// It matches no directory. Duplicati applies it to each listed path.
     FilesOnly,
     /// The pattern, with a slash at its end, that matches the same directories.
     Directories(String),
-    /// It cannot be said, or not as surely.
+    /// It cannot be expressed, or not with certainty.
     Unknown,
 }
 
@@ -99,7 +99,7 @@ fn inside(dir: &Path, roots: &[PathBuf], left_out: &[PathBuf]) -> Translated {
     }
 }
 
-/// With what means something to gitignore escaped.
+/// Escapes what is special in gitignore.
 fn escaped(name: &str) -> String {
     let mut out = String::with_capacity(name.len());
     for (at, c) in name.char_indices() {

@@ -17,7 +17,7 @@ impl Consumer for Paths {
     }
 
     fn about(&self) -> &'static str {
-        "The paths to look at: all but what was removed or is unknown; of a renamed directory only itself, unless renames are \
+        "The paths to look at: all but what was removed or is unknown; of a renamed directory only the directory, unless renames are \
          left out"
     }
 

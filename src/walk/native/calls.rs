@@ -26,7 +26,7 @@ use crate::path::to_path;
 /// How often the watcher looks.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// A file system that left so many calls in a row without an answer is given up as a whole. Otherwise a dead server
+/// A file system that left this many calls in a row without an answer is given up as a whole. Otherwise a dead server
 /// with a thousand directories would cost a thousand timeouts.
 const DEAD_AFTER: u32 = 4;
 

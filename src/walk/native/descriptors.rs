@@ -65,7 +65,7 @@ impl<T> SharedDir<T> {
         lock(&self.open).as_ref().map(|(dir, _)| Arc::clone(dir))
     }
 
-    /// So many more child directories need it.
+    /// This number of further child directories needs it.
     pub(super) fn add_users(&self, number: usize) {
         self.users.fetch_add(number, Ordering::AcqRel);
     }

@@ -24,7 +24,7 @@ impl CallProgress {
         self.about((0, 0));
     }
 
-    /// How many calls were begun.
+    /// How many calls were started.
     pub(super) fn calls(&self) -> u64 {
         self.calls.load(Ordering::Relaxed)
     }

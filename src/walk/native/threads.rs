@@ -30,7 +30,7 @@ const MOST_ROTATING: usize = 4;
 /// How often to look whether the processors are idle.
 const LOOK: Duration = Duration::from_millis(8);
 
-/// The extra pool starts if they were, so many times in a row.
+/// The extra pool starts if they were idle this many times in a row.
 const LOOKS: u32 = 2;
 
 /// The processors are idle if less than this part of them is used.

@@ -104,5 +104,5 @@ fn the_task_scheduler_gets_a_task_that_runs_on_battery_once_and_when_it_was_miss
         "));
     }
     let line = Home::odd(ODD).refused("documents --every 15min --with windows");
-    assert!(line.contains("the Task Scheduler would put a variable where"), "{line}");
+    assert!(line.contains("the Task Scheduler would replace %…% and $(…) by variables"), "{line}");
 }

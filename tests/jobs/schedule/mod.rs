@@ -122,9 +122,9 @@ fn a_job_that_cannot_be_scheduled_is_refused_with_what_to_do() {
     let said =
         ["nobody --every 15min", "bare --every 15min", "duplicati --every 15min", "documents --every 7min --with cron"];
     insta::assert_snapshot!(said.map(|args| home.refused(args)).join("\n"), @r"
-    fastdiff: error: job nobody is not defined in [ROOT]/home/.config/fastdiff/fastdiff.toml; `fastdiff job list` shows those that are, `fastdiff job add` adds one
+    fastdiff: error: job nobody is not defined in [ROOT]/home/.config/fastdiff/fastdiff.toml; `fastdiff job list` shows all jobs, `fastdiff job add` adds one
     fastdiff: error: no schedule for job bare: it has no command to run; give it one (`command` in its definition, `--` in `job add`)
-    fastdiff: error: no schedule for job duplicati: Duplicati has a scheduler of its own, which asks `fastdiff hook duplicati`: set the interval there, or give the job a command (`command` in its definition, `--` in `job add`)
+    fastdiff: error: no schedule for job duplicati: Duplicati has its own scheduler, which calls `fastdiff hook duplicati`: set the interval there, or give the job a command (`command` in its definition, `--` in `job add`)
     fastdiff: error: no schedule for job documents: cron cannot run it every 7min, only every 1, 2, 3, 4, 5, 6, 10, 12, 15, 20 or 30min, 1, 2, 3, 4, 6, 8 or 12h, 1day or 7days
     ");
     let run = home.sh(r#""$FASTDIFF" job schedule documents --every 15"#);
@@ -143,7 +143,10 @@ fn a_place_that_no_schedule_can_hold_is_refused() {
             export {name}="$odd"; "$FASTDIFF" job schedule documents --every 15min"#
         );
         let line = home.sh(&script).failure(2);
-        assert!(line.contains("is not UTF-8 or has a control character in it, which no schedule can hold"), "{line}");
+        assert!(
+            line.contains("is not UTF-8 or has a control character in it, and a schedule cannot hold that"),
+            "{line}"
+        );
     }
 }
 

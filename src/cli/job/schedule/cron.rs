@@ -1,24 +1,24 @@
-//! A line of the user's crontab, as a script for the shell that puts it there.
+//! A line of the user's crontab, as a shell script that puts it there.
 
 use super::super::super::quote;
 use super::Schedule;
 use super::every::Calendar;
 
-/// The longest command that every cron takes whole.
+/// In bytes: no cron cuts off a command of this length.
 const LONGEST: usize = 998;
 
 pub(super) fn script(schedule: &Schedule) -> Result<String, String> {
     let (job, every) = (schedule.job, schedule.every);
-    // A comment to the shell that runs the line. It ends the line, so no job's mark is the beginning of another's.
+    // A comment for the shell that runs the line. It ends the line, so the mark of one job never matches another job.
     let line = format!("{} {} # fastdiff job {job}", times(schedule)?, command(schedule)?);
     // A basic regular expression.
     let mark = format!(" # fastdiff job {}$", job.replace('.', "[.]"));
     Ok(format!(
         "\
-# Job {job} every {every}: a line for cron. To install it, or to replace the job's line, pipe this to sh.
-# cron skips runs while the machine sleeps: the next run lists those changes too. It mails what goes wrong.
-# What it did: fastdiff log {job}
-# To remove it: crontab -e
+# Runs job {job} every {every}: a line for cron. To install it, or to replace the job's line, pipe this to sh.
+# cron skips runs while the machine sleeps; the next run lists those changes too. It mails errors and warnings.
+# To see the runs: fastdiff log {job}
+# To uninstall: crontab -e, then delete the line.
 set -eu
 table=$(crontab -l 2>/dev/null) || table=
 {{
@@ -58,7 +58,7 @@ fn command(schedule: &Schedule) -> Result<String, String> {
     for text in std::iter::once(program).chain(arguments) {
         words.push(word(text)?);
     }
-    // It has no priorities of its own, and mails whatever is said.
+    // cron cannot set a priority, and it mails all output.
     words.extend(["--nice".into(), "--quiet".into()]);
     let command = words.join(" ");
     if command.len() > LONGEST {
@@ -70,17 +70,17 @@ fn command(schedule: &Schedule) -> Result<String, String> {
     Ok(command)
 }
 
-/// A word for the shell that cron starts. Crons differ in what they make of a backslash, so there may be none but those
-/// before `%`.
+/// A word for the shell that cron starts. Versions of cron differ in how they read a backslash, so only `%` may have
+/// one before it.
 fn word(text: &str) -> Result<String, String> {
     if text.contains('\\') {
-        return Err(format!("crons differ in what they make of a backslash: {text}"));
+        return Err(format!("versions of cron differ in how they read a backslash: {text}"));
     }
     Ok(percent(&quote::shell(text)))
 }
 
-/// cron takes `%` for the end of the command and `\%` for `%`. Outside of the quotes, so that the shell does so too
-/// where cron does not.
+/// cron takes `%` for the end of the command and `\%` for `%`. The backslash stands outside of the quotes: if cron
+/// leaves it there, the shell reads `\%` as `%`.
 fn percent(word: &str) -> String {
     word.replace('%', r"'\%'")
 }
@@ -93,10 +93,10 @@ mod tests {
     #[test]
     fn a_job_every_quarter_of_an_hour() {
         insta::assert_snapshot!(script(&schedule("15min")).expect("a script"), @r#"
-        # Job documents every 15min: a line for cron. To install it, or to replace the job's line, pipe this to sh.
-        # cron skips runs while the machine sleeps: the next run lists those changes too. It mails what goes wrong.
-        # What it did: fastdiff log documents
-        # To remove it: crontab -e
+        # Runs job documents every 15min: a line for cron. To install it, or to replace the job's line, pipe this to sh.
+        # cron skips runs while the machine sleeps; the next run lists those changes too. It mails errors and warnings.
+        # To see the runs: fastdiff log documents
+        # To uninstall: crontab -e, then delete the line.
         set -eu
         table=$(crontab -l 2>/dev/null) || table=
         {
@@ -128,7 +128,7 @@ mod tests {
         odd.path = None;
         insta::assert_snapshot!(command(&odd).expect("a command"), @r#"'/opt/100'\%' $me/it'"'"'s' run documents --nice --quiet"#);
         odd.arguments.push(r"a\b".into());
-        assert_eq!(command(&odd), Err(r"crons differ in what they make of a backslash: a\b".into()));
+        assert_eq!(command(&odd), Err(r"versions of cron differ in how they read a backslash: a\b".into()));
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! How often a job runs, and whether a calendar can say so: what starts at fixed times of day is made up for after the
-//! machine slept; what starts so long after the last run is not.
+//! How often a job runs, and whether a calendar can express it. If a run has a fixed time of day and the machine slept
+//! then, the run starts afterwards. If it counts from the last run, sleep delays it.
 
 use std::fmt::{self, Write as _};
 use std::str::FromStr;
@@ -9,14 +9,14 @@ const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 
-/// From one minute to 31 days, in whole seconds: what the Windows Task Scheduler takes, and longer than a backup should
-/// wait.
+/// From one minute to 31 days, in whole seconds: the Windows Task Scheduler takes no other interval, and no backup
+/// should wait longer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Every {
     seconds: u64,
 }
 
-/// An interval that comes out even, so that every run has its time of day.
+/// An interval that fits evenly into an hour, a day or a week, so that every run has a fixed time of day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Calendar {
     /// A divisor of 60 below 60.
@@ -43,7 +43,7 @@ impl Every {
         }
     }
 
-    /// As ISO 8601 has it.
+    /// In ISO 8601: PT15M.
     pub(super) fn iso8601(self) -> String {
         let (days, hours, minutes) = (self.seconds / DAY, self.seconds % DAY / HOUR, self.seconds % HOUR / MINUTE);
         let mut text = String::from("P");
@@ -69,13 +69,13 @@ impl FromStr for Every {
             return Err("write it in whole seconds, such as 15min, 2h or 1day".into());
         }
         if !(Duration::from_secs(MINUTE)..=Duration::from_secs(31 * DAY)).contains(&duration) {
-            return Err("it has to lie between 1min and 31days".into());
+            return Err("it must be between 1min and 31days".into());
         }
         Ok(Self { seconds: duration.as_secs() })
     }
 }
 
-/// In the largest unit that it is a multiple of: 15min, 1h, 90s. systemd reads it as well.
+/// In the largest unit that it is a multiple of: 15min, 1h, 90s. systemd reads this form too.
 impl fmt::Display for Every {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let units = [(DAY, "day"), (HOUR, "h"), (MINUTE, "min"), (1, "s")];
@@ -120,9 +120,9 @@ mod tests {
             ("15", "time unit needed, for example 15sec or 15ms; write it as 15min, 2h or 1day"),
             ("", "value was empty; write it as 15min, 2h or 1day"),
             ("90500ms", "write it in whole seconds, such as 15min, 2h or 1day"),
-            ("59s", "it has to lie between 1min and 31days"),
-            ("0s", "it has to lie between 1min and 31days"),
-            ("32days", "it has to lie between 1min and 31days"),
+            ("59s", "it must be between 1min and 31days"),
+            ("0s", "it must be between 1min and 31days"),
+            ("32days", "it must be between 1min and 31days"),
         ] {
             assert_eq!(given.parse::<Every>(), Err(said.into()), "{given:?}");
         }

@@ -1,4 +1,4 @@
-//! An agent of launchd (macOS), as a script for the shell that installs it.
+//! An agent for launchd (macOS), as a shell script that installs it.
 
 use std::fmt::Write as _;
 
@@ -13,11 +13,11 @@ pub(super) fn script(schedule: &Schedule) -> String {
     let (job, every, program) = (schedule.job, schedule.every, &schedule.program);
     format!(
         "\
-# Job {job} every {every}: an agent for launchd. To install it, pipe this to sh.
-# macOS protects Documents, Desktop and others: in System Settings, Privacy & Security, Full Disk Access,
-# add {program}
-# What it did: fastdiff log {job}
-# To remove it: launchctl bootout \"{target}\", then remove the file.
+# Runs job {job} every {every}: an agent for launchd. To install it, pipe this to sh.
+# macOS protects Documents, Desktop and other directories. To give access to them, open System Settings,
+# Privacy & Security, Full Disk Access, and add {program}
+# To see the runs: fastdiff log {job}
+# To uninstall: launchctl bootout \"{target}\", then delete the file.
 set -eu
 mkdir -p \"$HOME/Library/LaunchAgents\"
 cat >\"{file}\" <<'END'
@@ -39,9 +39,9 @@ fn plist(schedule: &Schedule, label: &str) -> String {
     let words: Vec<_> = std::iter::once(program).chain(arguments).map(string).collect();
     add("ProgramArguments", &array(&words));
     match schedule.every.calendar() {
-        // By the clock: what the machine slept through is made up for when it wakes, once.
+        // By the clock. If the machine slept through runs, one run starts when it wakes.
         Some(calendar) => add("StartCalendarInterval", &array(&times(calendar))),
-        // What falls into the machine's sleep is left out.
+        // launchd skips runs while the machine sleeps.
         None => add("StartInterval", &format!("<integer>{}</integer>", schedule.every.seconds())),
     }
     if let Some(path) = &schedule.path {
@@ -75,7 +75,7 @@ fn string(text: &str) -> String {
     format!("<string>{}</string>", quote::xml(text))
 }
 
-/// What is left out of a time stands for every one.
+/// A key that a time does not have matches every value.
 fn times(calendar: Calendar) -> Vec<String> {
     let key = |name: &str, value: u64| format!("<key>{name}</key><integer>{value}</integer>");
     let dict = |keys: String| format!("<dict>{keys}</dict>");
@@ -99,11 +99,11 @@ mod tests {
     #[test]
     fn a_job_every_quarter_of_an_hour() {
         insta::assert_snapshot!(script(&schedule("15min")), @r#"
-        # Job documents every 15min: an agent for launchd. To install it, pipe this to sh.
-        # macOS protects Documents, Desktop and others: in System Settings, Privacy & Security, Full Disk Access,
-        # add /usr/local/bin/fastdiff
-        # What it did: fastdiff log documents
-        # To remove it: launchctl bootout "gui/$(id -u)/fastdiff.documents", then remove the file.
+        # Runs job documents every 15min: an agent for launchd. To install it, pipe this to sh.
+        # macOS protects Documents, Desktop and other directories. To give access to them, open System Settings,
+        # Privacy & Security, Full Disk Access, and add /usr/local/bin/fastdiff
+        # To see the runs: fastdiff log documents
+        # To uninstall: launchctl bootout "gui/$(id -u)/fastdiff.documents", then delete the file.
         set -eu
         mkdir -p "$HOME/Library/LaunchAgents"
         cat >"$HOME/Library/LaunchAgents/fastdiff.documents.plist" <<'END'

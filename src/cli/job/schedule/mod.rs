@@ -1,5 +1,5 @@
-//! `fastdiff job schedule`: what has the system run a job again and again, for the user to install. One file per
-//! system; the texts are made here from plain values, nothing is installed.
+//! `fastdiff job schedule`: prints what the user installs so that the system runs a job again and again. One file per
+//! scheduler. Each makes its text from plain values and installs nothing.
 
 mod cron;
 mod every;
@@ -37,11 +37,11 @@ name those in the command (-- env NAME=VALUE restic …).";
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(in crate::cli) struct JobScheduleArgs {
-    /// The job, which needs a command
+    /// The job; it must have a command
     name: String,
 
-    /// How often: 15min, 2h, 1day. Divisors of an hour or a day run by the clock; a run that was missed while the
-    /// machine slept is made up for
+    /// How often: 15min, 2h, 1day. If the interval divides an hour or a day, the job runs by the clock, and a run that
+    /// was missed while the machine slept starts afterwards (cron skips it)
     #[arg(long, value_name = "INTERVAL")]
     every: Every,
 
@@ -67,7 +67,7 @@ enum With {
 }
 
 impl With {
-    /// What this system has of its own.
+    /// The scheduler that this system comes with.
     fn here() -> Self {
         match env::consts::OS {
             "linux" => Self::Systemd,
@@ -88,9 +88,9 @@ struct Schedule<'a> {
     program: String,
     /// From `run` on.
     arguments: Vec<String>,
-    /// The PATH that finds the job's command; schedulers have a short one of their own.
+    /// The PATH in which the job's command is found. A scheduler's own one is short.
     path: Option<String>,
-    /// The home directory, where a file has to name it.
+    /// The home directory, for a file that must name it.
     home: Option<String>,
     /// The exit codes that mean success.
     success: Vec<i32>,
@@ -98,7 +98,7 @@ struct Schedule<'a> {
 
 pub(in crate::cli) fn run(args: &JobScheduleArgs) -> Outcome {
     let (definition, _) = args.state.job(&args.name)?;
-    // Under a timer nobody is there to wonder.
+    // Nobody watches the runs of a timer: an error in the command must show now.
     let command: Vec<_> = definition.command.iter().map(std::ffi::OsString::from).collect();
     placeholders::check(&definition, &command)?;
     let schedule = Schedule::new(&definition, args).map_err(|e| refusal(&args.name, &e))?;
@@ -116,7 +116,7 @@ impl<'a> Schedule<'a> {
             let (name, title) = (definition.consumer.name(), definition.consumer.title());
             return Err(if definition.consumer.has_hook() {
                 format!(
-                    "{title} has a scheduler of its own, which asks `fastdiff hook {name}`: set the interval there, or give the \
+                    "{title} has its own scheduler, which calls `fastdiff hook {name}`: set the interval there, or give the \
                      job a command (`command` in its definition, `--` in `job add`)"
                 )
             } else {
@@ -161,13 +161,13 @@ fn print(schedule: &Schedule, with: With) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A value as these files can hold it: they are UTF-8, lines and XML, and know no way around that.
+/// A value that these files can hold. They are lines and XML in UTF-8, and cannot escape anything else.
 fn text(what: &str, value: impl AsRef<OsStr>) -> Result<String, String> {
     let value = value.as_ref();
     match value.to_str() {
         Some(text) if is_harmless(text) => Ok(text.to_owned()),
         _ => Err(format!(
-            "{what} is not UTF-8 or has a control character in it, which no schedule can hold: {}",
+            "{what} is not UTF-8 or has a control character in it, and a schedule cannot hold that: {}",
             Path::new(value).shown()
         )),
     }

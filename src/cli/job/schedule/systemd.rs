@@ -1,4 +1,4 @@
-//! A service and a timer of the user's own systemd, as a script for the shell that installs them.
+//! A service and a timer for the user's systemd, as a shell script that installs them.
 
 use std::fmt::Write as _;
 
@@ -12,10 +12,10 @@ pub(super) fn script(schedule: &Schedule) -> Result<String, String> {
     let unit = format!("fastdiff-{job}");
     Ok(format!(
         "\
-# Job {job} every {every}: a service and its timer for systemd. To install them, pipe this to sh.
-# Timers of a user run while that user is logged in; always, after: loginctl enable-linger
-# What it did: fastdiff log {job}; what it said: journalctl --user -u {unit}.service
-# To remove it: systemctl --user disable --now {unit}.timer, then remove the two files.
+# Runs job {job} every {every}: a service and a timer for systemd. To install them, pipe this to sh.
+# A user's timers run only while that user is logged in. To run them always: loginctl enable-linger
+# To see the runs: fastdiff log {job}; their messages: journalctl --user -u {unit}.service
+# To uninstall: systemctl --user disable --now {unit}.timer, then delete the two files.
 set -eu
 dir=${{XDG_CONFIG_HOME:-$HOME/.config}}/systemd/user
 mkdir -p \"$dir\"
@@ -32,9 +32,9 @@ systemctl --user enable --now {unit}.timer
 fn service(schedule: &Schedule) -> Result<String, String> {
     let (program, arguments) = schedule.program_and_arguments();
     if program.contains(['"', '\'', '\\']) {
-        return Err(format!("systemd starts no program whose path has a quote or a backslash in it: {program}"));
+        return Err(format!("systemd cannot start a program whose path has a quote or a backslash in it: {program}"));
     }
-    // Variables are not looked for in the program's path.
+    // systemd does not expand variables in the program's path.
     let mut command = word(program, false);
     for argument in arguments {
         command.push(' ');
@@ -47,7 +47,7 @@ fn service(schedule: &Schedule) -> Result<String, String> {
         let _ = writeln!(unit, "Environment={}", word(&format!("PATH={path}"), false));
     }
     unit.push_str("Nice=19\nIOSchedulingClass=idle\n");
-    // Stopped, fastdiff passes the signal on and waits for the command.
+    // If fastdiff is stopped, it passes the signal on and waits for the command.
     unit.push_str("KillMode=mixed\n");
     let others: Vec<_> = schedule.success.iter().filter(|code| **code != 0).map(ToString::to_string).collect();
     if !others.is_empty() {
@@ -68,7 +68,7 @@ fn timer(schedule: &Schedule) -> String {
     )
 }
 
-/// By the clock, which goes on while the machine sleeps or is off: it runs at once afterwards.
+/// By the clock. If a run was missed because the machine slept or was off, it starts at once afterwards.
 fn on_calendar(calendar: Calendar) -> String {
     match calendar {
         Calendar::Minutes(n) => format!("*:0/{n}"),
@@ -78,12 +78,12 @@ fn on_calendar(calendar: Calendar) -> String {
     }
 }
 
-/// No calendar says it. The time that the machine sleeps does not count.
+/// For an interval that no calendar can express. Time that the machine sleeps does not count.
 fn after_the_last(every: Every) -> String {
     format!("OnActiveSec=1min\nOnUnitActiveSec={}s\n", every.seconds())
 }
 
-/// A word of a command line or an assignment. `%` begins a specifier; in the arguments of a command `$` begins a
+/// A word of a command line or an assignment. `%` starts a specifier. In the arguments of a command, `$` starts a
 /// variable.
 fn word(text: &str, has_variables: bool) -> String {
     let mut escaped = text.replace('%', "%%").replace('\\', r"\\").replace('"', r#"\""#);
@@ -102,10 +102,10 @@ mod tests {
     #[test]
     fn a_job_every_quarter_of_an_hour() {
         insta::assert_snapshot!(script(&schedule("15min")).expect("a script"), @r#"
-        # Job documents every 15min: a service and its timer for systemd. To install them, pipe this to sh.
-        # Timers of a user run while that user is logged in; always, after: loginctl enable-linger
-        # What it did: fastdiff log documents; what it said: journalctl --user -u fastdiff-documents.service
-        # To remove it: systemctl --user disable --now fastdiff-documents.timer, then remove the two files.
+        # Runs job documents every 15min: a service and a timer for systemd. To install them, pipe this to sh.
+        # A user's timers run only while that user is logged in. To run them always: loginctl enable-linger
+        # To see the runs: fastdiff log documents; their messages: journalctl --user -u fastdiff-documents.service
+        # To uninstall: systemctl --user disable --now fastdiff-documents.timer, then delete the two files.
         set -eu
         dir=${XDG_CONFIG_HOME:-$HOME/.config}/systemd/user
         mkdir -p "$dir"
@@ -160,7 +160,10 @@ mod tests {
         "#);
         odd.program = "/o'clock/fastdiff".into();
         let refused = script(&odd).expect_err("systemd refuses it");
-        assert_eq!(refused, "systemd starts no program whose path has a quote or a backslash in it: /o'clock/fastdiff");
+        assert_eq!(
+            refused,
+            "systemd cannot start a program whose path has a quote or a backslash in it: /o'clock/fastdiff"
+        );
     }
 
     #[test]

@@ -1,9 +1,9 @@
-//! A task of the Windows Task Scheduler, as the XML that `schtasks` takes.
+//! A task for the Windows Task Scheduler, as the XML that `schtasks` takes.
 
 use super::super::super::quote;
 use super::Schedule;
 
-/// The XML. All of it is ASCII and no encoding is named: it is read whatever a redirection makes of it.
+/// The XML. It is ASCII and names no encoding, so it stays readable if a redirection changes the encoding.
 pub(super) fn xml(schedule: &Schedule) -> Result<String, String> {
     if !schedule.every.seconds().is_multiple_of(60) {
         return Err("the Task Scheduler counts in whole minutes: write --every in minutes, such as 15min".into());
@@ -14,7 +14,7 @@ pub(super) fn xml(schedule: &Schedule) -> Result<String, String> {
     for text in [program, &arguments] {
         if text.matches('%').count() > 1 || text.contains("$(") {
             return Err(format!(
-                "the Task Scheduler would put a variable where %…% or $( stand, and nothing stops it: {text}"
+                "the Task Scheduler would replace %…% and $(…) by variables, and they cannot be escaped: {text}"
             ));
         }
     }
@@ -71,7 +71,7 @@ pub(super) fn installation(schedule: &Schedule) -> String {
     )
 }
 
-/// A word as `CommandLineToArgvW` and the C library take command lines apart: backslashes count only before a quote.
+/// A word that `CommandLineToArgvW` and the C library read back as it is: a backslash is special only before a quote.
 fn word(text: &str) -> String {
     if !text.is_empty() && !text.contains([' ', '"']) {
         return text.to_owned();
