@@ -90,7 +90,7 @@ pub use error::{
 pub use filter::{FilterOptions, Pattern};
 pub use metadata::{Fields, Flags, Kind, Stat, Time};
 pub use monitor::{Collected, Monitor, NoMonitor};
-pub use scan::{HintsSource, HintsUse, ScanOptions, ScanOutcome, scan};
+pub use scan::{Hints, HintsUse, ScanOptions, ScanOutcome, scan};
 pub use snapshot::{
     Counts, Device, Digest, Entries, Entry, FORMAT_VERSION, Header, MAGIC, Meta, Snapshot, Verified, WalkerKind,
 };

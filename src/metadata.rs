@@ -164,9 +164,9 @@ impl Stat {
 
 /// The position of a file system in the table of a scan. `Option` of it needs no more room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct DeviceNumber(NonZeroU32);
+pub(crate) struct DeviceIndex(NonZeroU32);
 
-impl DeviceNumber {
+impl DeviceIndex {
     /// Of the file system at this position. A table never has four billion of them.
     pub(crate) fn new(index: usize) -> Self {
         Self(NonZeroU32::MIN.saturating_add(u32::try_from(index).unwrap_or(u32::MAX)))
@@ -297,9 +297,9 @@ mod tests {
 
     #[test]
     fn no_device_takes_no_room() {
-        assert_eq!(size_of::<Option<DeviceNumber>>(), 4);
+        assert_eq!(size_of::<Option<DeviceIndex>>(), 4);
         for index in [0, 1, u32::MAX as usize - 1] {
-            assert_eq!(DeviceNumber::new(index).index(), index);
+            assert_eq!(DeviceIndex::new(index).index(), index);
         }
     }
 

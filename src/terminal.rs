@@ -9,7 +9,7 @@ use std::path::Path;
 
 /// Whether no character of the text commands a terminal or breaks a line.
 pub fn is_harmless(text: &str) -> bool {
-    !text.chars().any(char::is_control)
+    !text.chars().any(is_hidden)
 }
 
 /// Text for one line of a message: each control character is written as an escape of Rust (`\n`, `\u{1b}`).
@@ -167,7 +167,7 @@ mod tests {
     #[test]
     fn a_message_shows_its_control_characters() {
         assert_eq!(harmless("a\n\u{1b}[2Jé\"\\\u{9b}"), "a\\n\\u{1b}[2Jé\"\\\\u{9b}");
-        assert!(is_harmless("é\"\\\u{202e}") && !is_harmless("a\tb"));
+        assert!(is_harmless("é\"\\") && !is_harmless("a\tb") && !is_harmless("a\u{202e}b"));
     }
 
     #[test]

@@ -29,7 +29,8 @@ pub(super) fn run(command: &mut Command, started: impl FnOnce(u32)) -> std::io::
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
         while matches!(waitid(WaitId::Pid(pid), options), Err(rustix::io::Errno::INTR)) {}
     }
-    let signal = forward::end();
+    forward::end();
     let status = child.wait()?;
-    Ok(Finished { status, signal })
+    // A handler in another thread may still be at work when the command has ended.
+    Ok(Finished { status, signal: forward::passed() })
 }

@@ -16,9 +16,13 @@ pub(super) fn begin(child: i32) {
     CHILD.store(child, Ordering::SeqCst);
 }
 
-/// From now on signals are for this program again. The last signal that came meanwhile.
-pub(super) fn end() -> Option<i32> {
+/// From now on signals are for this program again.
+pub(super) fn end() {
     CHILD.store(0, Ordering::SeqCst);
+}
+
+/// The last signal that came while the command ran.
+pub(super) fn passed() -> Option<i32> {
     Some(PASSED.load(Ordering::SeqCst)).filter(|signal| *signal != 0)
 }
 

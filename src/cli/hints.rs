@@ -4,7 +4,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use fastdiff::path::PathExt as _;
-use fastdiff::{HintsProblem, HintsSource, HintsUse, ScanOptions, ScanOutcome};
+use fastdiff::{Hints, HintsProblem, HintsUse, ScanOptions, ScanOutcome};
 use indicatif::HumanCount;
 
 use super::{Failure, print_message};
@@ -43,7 +43,7 @@ impl HintsArgs {
             let bytes = read(file).map_err(|e| {
                 Failure::Other(format!("cannot read --hints {}: {e}; name a file, or leave it out", file.shown()))
             })?;
-            let mut hints = HintsSource::new(file, bytes);
+            let mut hints = Hints::new(file, bytes);
             hints.trust = self.trust_hints;
             options.hints = Some(hints);
         }

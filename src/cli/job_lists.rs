@@ -61,13 +61,14 @@ impl Lists {
             Err(Error::NothingToList { .. }) => return Ok(Written::Nothing),
             Err(error) => {
                 drop(files);
-                lists.remove()?;
+                // The error that matters is why there is no list. The next run clears the directory.
+                let _ = lists.remove();
                 return Err(write_list::about(error, dir));
             }
             Ok(emitted) => emitted,
         };
-        for (_, file) in &mut files {
-            file.flush().map_err(|source| Error::Io { operation: "write", path: dir.to_owned(), source })?;
+        for ((_, path), (_, file)) in lists.files.iter().zip(&mut files) {
+            file.flush().map_err(|source| Error::Io { operation: "write", path: path.clone(), source })?;
         }
         for note in &emitted.notes {
             print_message("note", note);

@@ -79,7 +79,7 @@ pub(super) fn check(definition: &Definition, command: &[OsString]) -> Result<(),
     let base = definition.base();
     let words: Vec<_> = command.iter().map(|word| fill_in(word, std::iter::empty(), &base)).collect();
     let current = std::env::current_dir().unwrap_or_default();
-    match definition.consumer.check_command(&CommandLine::new(&words, &base, &current)).first() {
+    match definition.consumer.check_command(&CommandLine::new(command, &words, &base, &current)).first() {
         Some(problem) => wrong(format!("{problem}{}", advice(definition, problem))),
         None => Ok(()),
     }

@@ -61,6 +61,7 @@ mod tests {
         assert_eq!(shell("plain-1.0/x"), "plain-1.0/x");
     }
 
+    #[cfg(feature = "duplicati")]
     #[test]
     fn a_batch_file_has_quotes_and_doubled_percent_signs() {
         let cases = [("plain-1.0", "plain-1.0"), ("", "\"\""), ("two words", "\"two words\""), ("100%", "\"100%%\"")];

@@ -174,7 +174,7 @@ fn with_lists(
     if started.full.is_none() && started.summary().is_empty() && !args.always {
         return nothing_to_do(args, definition, locked, started, "nothing changed");
     }
-    let dir = &locked.lists()?;
+    let dir = &locked.make_lists_dir()?;
     let lists = match Lists::write(definition, &started, dir) {
         Ok(Written::Lists(lists)) => lists,
         Ok(Written::Nothing) => return nothing_to_do(args, definition, locked, started, "there is nothing to list"),

@@ -66,7 +66,7 @@ fn tell(definition: &Definition, started: &StartedRun, quiet: bool) {
     if let Some(replaced) = started.replaced {
         print_message(
             "note",
-            format_args!("{}; what it listed is listed again", unfinished(replaced, started.has_failed)),
+            format_args!("{}; what it listed is listed again", unfinished(replaced, started.previous_failed)),
         );
     }
     if let Some(reason) = &started.full {
@@ -83,8 +83,8 @@ pub(super) fn asked_for() -> String {
 }
 
 /// "run 3 failed".
-pub(super) fn unfinished(run: u64, has_failed: bool) -> String {
-    format!("run {run} {}", if has_failed { "failed" } else { "is not known to have succeeded" })
+pub(super) fn unfinished(run: u64, previous_failed: bool) -> String {
+    format!("run {run} {}", if previous_failed { "failed" } else { "is not known to have succeeded" })
 }
 
 /// What to do because the list is a full one.

@@ -283,7 +283,9 @@ pub struct MirrorCommand {
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct CommandLine<'c> {
-    /// The program and its arguments, as it gets them but for the files with the lists.
+    /// The program and its arguments as the user wrote them, with placeholders.
+    pub written: &'c [OsString],
+    /// The same as the program gets them, but for the files with the lists.
     pub words: &'c [OsString],
     /// What relative paths of the list are relative to.
     pub base: &'c Path,
@@ -292,15 +294,17 @@ pub struct CommandLine<'c> {
 }
 
 impl<'c> CommandLine<'c> {
-    /// A command, what relative paths of its list are relative to, and where it is started.
-    pub fn new(words: &'c [OsString], base: &'c Path, current_dir: &'c Path) -> Self {
-        Self { words, base, current_dir }
+    /// A command as it is written and as the program gets it, what relative paths of its list are relative to, and
+    /// where it is started.
+    pub fn new(written: &'c [OsString], words: &'c [OsString], base: &'c Path, current_dir: &'c Path) -> Self {
+        Self { written, words, base, current_dir }
     }
 
     /// Whether it starts `program`, itself or through another, such as `nice`. What a script or a shell starts cannot
     /// be seen.
     pub fn starts(&self, program: &str) -> bool {
-        self.words.iter().any(|word| Path::new(word).file_name().is_some_and(|name| name == program))
+        // A root may have the name of a program.
+        self.written.iter().any(|word| Path::new(word).file_name().is_some_and(|name| name == program))
     }
 
     /// Whether one of its arguments is the base.

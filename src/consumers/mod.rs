@@ -1,8 +1,8 @@
 //! Who takes a list, one file for each: the backup programs, and in `forms` those of people and scripts.
 //!
-//! Each implements [`Consumer`] and stands in a table, [`PROGRAMS`] or [`FORMS`]. `--emit`, help, errors and completions
-//! are made from the tables. A new program is one file here, one line in the table and one page in docs/. If a
-//! consumer's format cannot express a list, the list is refused (promise 5).
+//! Each implements [`Consumer`] and stands in a table, [`PROGRAMS`] or [`FORMS`]. `--emit`, help, errors and
+//! completions are made from the tables. A new program is one file here, one line in the table and one page in docs/.
+//! If a consumer's format cannot express a list, the list is refused (promise 5).
 
 mod borg;
 mod consumer;

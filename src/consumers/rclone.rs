@@ -66,7 +66,7 @@ impl Consumer for Rclone {
 
     fn check_command(&self, command: &CommandLine<'_>) -> Vec<CommandProblem> {
         // The root may have another name in the configuration of rclone.
-        let remotes = command.words.iter().filter(|word| {
+        let remotes = command.written.iter().filter(|word| {
             let text = word.to_string_lossy();
             !text.starts_with(['-', '/', '.']) && text.contains(':')
         });

@@ -90,3 +90,22 @@ impl Consumer for Rsync {
         Ok(lists.emitted)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn a_root_that_is_called_rsync_is_not_the_program() {
+        let problems = |written: &[&str], words: &[&str]| {
+            let [written, words] = [written, words].map(|line| line.iter().map(OsString::from).collect::<Vec<_>>());
+            Rsync.check_command(&CommandLine::new(&written, &words, Path::new("/srv/rsync"), Path::new("/"))).len()
+        };
+        assert_eq!(problems(&["backup.sh", "--src={root}"], &["backup.sh", "--src=/srv/rsync"]), 0);
+        assert_eq!(problems(&["nice", "rsync", "{root}/"], &["nice", "rsync", "/srv/rsync/"]), 0);
+        assert_eq!(problems(&["rsync", "/srv/other/"], &["rsync", "/srv/other/"]), 1);
+    }
+}

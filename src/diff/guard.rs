@@ -64,7 +64,7 @@ impl FromStr for RemovalLimit {
 ///
 /// # Errors
 /// [`Error::RootChanged`] for a root that is another directory, lies on another file system, or is empty and was not.
-pub(crate) fn roots(old: &Snapshot, new: &Snapshot) -> Result<()> {
+pub(crate) fn check_roots(old: &Snapshot, new: &Snapshot) -> Result<()> {
     for was in old.listing(old.top())? {
         let Some(is) = new.listing(new.top())?.find(|n| n.child.name == was.child.name) else { continue };
         let changed = |change| Error::RootChanged { path: to_path(was.child.name).into_owned(), change };

@@ -17,7 +17,7 @@ mod summary;
 pub use change::{Change, ChangeKind, Side};
 pub use changes::Changes;
 pub use guard::RemovalLimit;
-pub(crate) use guard::roots as same_roots;
+pub(crate) use guard::check_roots;
 pub(crate) use relist::Relist;
 pub use summary::{Summary, Tally};
 
@@ -83,7 +83,7 @@ impl<'a> Diff<'a> {
         }
         guard::base(older, newer)?;
         if !options.allow_root_change {
-            guard::roots(older, newer)?;
+            guard::check_roots(older, newer)?;
             guard::mounts(older, newer)?;
         }
         let mut renumbered: Arc<[&Device]> = Arc::default();

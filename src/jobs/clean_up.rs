@@ -11,7 +11,7 @@ use crate::{Result, sys};
 pub(super) const LISTS: &str = "lists";
 
 /// Removes the files of a job that the state does not name. The caller holds the lock, and no list is in use.
-pub(super) fn collect(dir: &Path, state: &JobState) -> Result<()> {
+pub(super) fn remove_unnamed(dir: &Path, state: &JobState) -> Result<()> {
     remove_lists(dir)?;
     for entry in fs::read_dir(dir).context("list", dir)?.flatten() {
         let name = entry.file_name();

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use super::clean_up::{self, LISTS, collect};
+use super::clean_up::{self, LISTS, remove_unnamed};
 use super::command;
 use super::commit::{ClosedRun, Commit};
 use super::lock::{Lock, make_private};
@@ -71,7 +71,7 @@ impl LockedJob {
             self.refuse(run, &error);
             return Err(error);
         }
-        collect(self.job.dir(), &state)?;
+        remove_unnamed(self.job.dir(), &state)?;
         let output = self.job.dir().join(format!("{run}.snap"));
         let plan = RunPlan { job: &self.job, state: &state, damage, request, output: &output, monitor };
         let started = plan.carry_out().and_then(|(started, record)| {
@@ -109,7 +109,7 @@ impl LockedJob {
             let _ = state.write(&self.job.state_path());
         }
         // What is not removed now is removed by the next run.
-        let _ = collect(self.job.dir(), &state);
+        let _ = remove_unnamed(self.job.dir(), &state);
     }
 
     fn make_pending(&self, state: &mut JobState, started: &StartedRun, record: RunRecord) -> Result<()> {
@@ -135,7 +135,7 @@ impl LockedJob {
         }
         state.write(&self.job.state_path())?;
         // What is not removed now is removed by the next run.
-        let _ = collect(self.job.dir(), state);
+        let _ = remove_unnamed(self.job.dir(), state);
         Ok(())
     }
 
@@ -251,7 +251,7 @@ impl LockedJob {
     /// The state is written: adds the line of the log, and removes what the state does not name any more.
     fn close(&self, state: &JobState, run: u64, status: RunStatus, result: &RunResult) -> ClosedRun {
         let logged = log::append(self.job.dir(), &Event::ended(run, status, result));
-        let collected = collect(self.job.dir(), state);
+        let collected = remove_unnamed(self.job.dir(), state);
         ClosedRun { run, leftover: logged.and(collected).err() }
     }
 
@@ -260,7 +260,7 @@ impl LockedJob {
     ///
     /// # Errors
     /// [`Error::Io`].
-    pub fn lists(&self) -> Result<PathBuf> {
+    pub fn make_lists_dir(&self) -> Result<PathBuf> {
         self.remove_lists()?;
         let dir = self.job.dir().join(LISTS);
         make_private(&dir)?;

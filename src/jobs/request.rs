@@ -46,7 +46,7 @@ pub struct StartedRun {
     /// The run before it, if that did not succeed. What it listed is listed again.
     pub replaced: Option<u64>,
     /// Whether the run before it is known to have failed, or was aborted.
-    pub has_failed: bool,
+    pub previous_failed: bool,
     /// What the walk counted.
     pub outcome: ScanOutcome,
     /// The snapshot that saved the walk some work.

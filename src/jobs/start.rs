@@ -11,7 +11,7 @@ use super::request::{RunRequest, StartedRun};
 use super::state::{JobState, RunRecord};
 use super::store::Job;
 use super::unconfirmed;
-use crate::diff::{Relist, Summary, same_roots};
+use crate::diff::{Relist, Summary, check_roots};
 use crate::error::{Context as _, JobProblem, StateDamage};
 use crate::monitor::Monitor;
 use crate::scan::{self, ScanOutcome, scope_of};
@@ -80,7 +80,7 @@ impl RunPlan<'_> {
         if self.request.diff.allow_root_change {
             return Ok(());
         }
-        match self.former().map_or(Ok(()), |former| same_roots(&former, new)) {
+        match self.former().map_or(Ok(()), |former| check_roots(&former, new)) {
             Err(changed @ Error::RootChanged { .. }) => Err(changed),
             // The former baseline may be damaged; nothing else depends on it.
             _ => Ok(()),
@@ -99,7 +99,7 @@ impl RunPlan<'_> {
             run: self.state.next,
             full,
             replaced: self.state.unfinished().map(|unfinished| unfinished.run),
-            has_failed: self.state.has_failed(),
+            previous_failed: self.state.previous_failed(),
             outcome,
             base,
             summary,

@@ -167,7 +167,7 @@ impl JobState {
     }
 
     /// Whether the last run is known to have failed, or was aborted.
-    pub(super) fn has_failed(&self) -> bool {
+    pub(super) fn previous_failed(&self) -> bool {
         self.pending.as_ref().map_or(self.aborted.is_some(), |pending| pending.failed)
     }
 

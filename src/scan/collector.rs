@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::missed_hints::{HintFindings, MissedHints};
 use crate::Result;
-use crate::metadata::{DeviceNumber, Time};
+use crate::metadata::{DeviceIndex, Time};
 use crate::snapshot::{Builder, BuiltDir, Child, Snapshot};
 use crate::walk::{FinishedDir, FinishedRoot, NewestRule, PatchedDir, Sink, WalkDevice};
 
@@ -53,7 +53,7 @@ impl Collector<'_> {
                 rule.see(&child.stat);
             }
         })?;
-        let is_racy = |device: DeviceNumber, child: &Child<'_>| {
+        let is_racy = |device: DeviceIndex, child: &Child<'_>| {
             rules.get(device.index()).and_then(Option::as_ref).is_some_and(|rule| rule.is_racy(&child.stat))
         };
         self.builder.flag_racy(top, is_racy)

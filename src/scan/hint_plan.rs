@@ -7,7 +7,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::audit::Audit;
 use super::linked_files::{add_names, hinted_inodes};
 use super::missed_hints::HintFindings;
-use super::{HintsSource, HintsUse, ScanOptions};
+use super::{Hints, HintsUse, ScanOptions};
 use crate::filter::FilterOptions;
 use crate::metadata::Time;
 use crate::monitor::Monitor;
@@ -101,7 +101,7 @@ impl HintPlan {
     }
 
     /// Whether the tree has to be walked again after what the walk found out, and makes the plan for that.
-    pub(super) fn is_not_enough(
+    pub(super) fn plan_second_walk(
         &mut self,
         findings: HintFindings,
         base: &Snapshot,
@@ -148,7 +148,7 @@ impl HintPlan {
 ///
 /// # Errors
 /// [`Error::Hints`](crate::Error::Hints).
-pub(crate) fn are_proved(source: &HintsSource, base: &Snapshot) -> Result<bool> {
+pub(crate) fn are_proved(source: &Hints, base: &Snapshot) -> Result<bool> {
     let roots: Vec<_> = base.meta().roots.iter().map(|root| RootNames::new(&to_path(root))).collect();
     let answer = sources::read(&source.bytes, &source.name, &roots)?;
     Ok(answer.prove(Some(&facts(base))).is_ok())

@@ -15,7 +15,7 @@ mod scope;
 use std::path::Path;
 
 pub(crate) use self::hint_plan::are_proved;
-pub use self::options::{HintsSource, ScanOptions};
+pub use self::options::{Hints, ScanOptions};
 pub use self::outcome::{HintsUse, ScanOutcome};
 use self::run::ScanRun;
 pub(crate) use self::scope::{fingerprint, scope_of};

@@ -37,7 +37,7 @@ pub struct ScanOptions {
     pub io_timeout: Option<Duration>,
     /// Where something changed since the base began; if none, the scan looks everywhere. Needs a base and the native
     /// walker.
-    pub hints: Option<HintsSource>,
+    pub hints: Option<Hints>,
     /// The percentage of the tree that a scan with hints reads although no hint names it, to find lost hints. Each
     /// scan reads another part.
     pub audit: f64,
@@ -99,7 +99,7 @@ impl ScanOptions {
 /// Hints as they come from a watcher; docs/hints.md describes the forms.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
-pub struct HintsSource {
+pub struct Hints {
     /// Where they come from, for messages.
     pub name: PathBuf,
     /// The hints.
@@ -108,7 +108,7 @@ pub struct HintsSource {
     pub trust: bool,
 }
 
-impl HintsSource {
+impl Hints {
     /// Hints that have to say themselves what they are complete since.
     pub fn new(name: impl Into<PathBuf>, bytes: Vec<u8>) -> Self {
         Self { name: name.into(), bytes, trust: false }

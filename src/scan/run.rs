@@ -34,6 +34,8 @@ pub(super) struct ScanRun<'a> {
     scope: Meta,
     own: OwnFiles,
     mount_points: Vec<Vec<u8>>,
+    /// Known before the walk: a file that is removed meanwhile is still the base's.
+    may_be_overlay: bool,
     boundary: Time,
     window: Duration,
 }
@@ -65,6 +67,9 @@ impl<'a> ScanRun<'a> {
         let roots = ScanRoots::new(roots, options, monitor);
         let own = OwnFiles::find(options, base, output, &roots)?;
         let mount_points = mount_points(&roots.names);
+        // An overlay over the file that it replaces would have lost that.
+        let needed = base.map(|base| base.overlay_base().unwrap_or(base));
+        let may_be_overlay = options.overlay && needed.is_some_and(|needed| !is_same_file(output, needed.path()));
         let boundary = options.boundary.unwrap_or_else(clock::coarse);
         let window = options.racy_window.unwrap_or_else(|| walk::default_window(options.settle));
         Ok(Self {
@@ -80,6 +85,7 @@ impl<'a> ScanRun<'a> {
             scope,
             own,
             mount_points,
+            may_be_overlay,
             boundary,
             window,
         })
@@ -108,7 +114,7 @@ impl<'a> ScanRun<'a> {
             let (mut collector, roots) = self.walk_once(hints.as_deref(), &devices, &lookup)?;
             let again = match (&mut hints, self.base, collector.hint_findings()) {
                 (Some(hints), Some(base), Some(findings)) => {
-                    hints.is_not_enough(findings, base, &self.roots.names, self.monitor)?
+                    hints.plan_second_walk(findings, base, &self.roots.names, self.monitor)?
                 }
                 _ => false,
             };
@@ -159,16 +165,10 @@ impl<'a> ScanRun<'a> {
             .into_iter()
             .map(|d| Device { kind: d.kind, identity: d.identity, boundary: (d.boundary.sec, d.boundary.nsec) })
             .collect();
+        let (meta, header) = (self.meta(hints), self.header(hints));
         // What comes from the base is copied now, each directory with the digest that it was checked against.
         self.base.map_or(Ok(()), Snapshot::check_unchanged)?;
-        let (meta, header) = (self.meta(hints), self.header(hints));
-        collector.builder.write(top, &devices, meta, header, self.is_overlay_wanted(), file, self.monitor)
-    }
-
-    /// An overlay over the file that it replaces would have lost that.
-    fn is_overlay_wanted(&self) -> bool {
-        let needed = |base: &'a Snapshot| base.overlay_base().unwrap_or(base);
-        self.options.overlay && self.base.is_some_and(|base| !is_same_file(self.output, needed(base).path()))
+        collector.builder.write(top, &devices, meta, header, self.may_be_overlay, file, self.monitor)
     }
 
     /// The description of the scan; the builder adds what it knows of the tree.

@@ -13,7 +13,7 @@ use super::header::Counts;
 use super::index::Row;
 use super::reader::Snapshot;
 use super::spill::{BlockStore, Spill, StoredBlock};
-use crate::metadata::{DeviceNumber, Flags};
+use crate::metadata::{DeviceIndex, Flags};
 use crate::{Error, Result};
 
 /// Which record of a builder: its shard, and its number there.
@@ -51,7 +51,7 @@ pub(super) enum Content {
 #[derive(Debug)]
 pub(super) struct DirRecord {
     /// The file system that it lies on. None for the directory that holds the roots, and for what is in the base.
-    pub(super) device: Option<DeviceNumber>,
+    pub(super) device: Option<DeviceIndex>,
     pub(super) content: Content,
 }
 
@@ -147,7 +147,7 @@ impl<'b> Builder<'b> {
     pub(crate) fn directory<'a>(
         &self,
         shard: usize,
-        device: DeviceNumber,
+        device: DeviceIndex,
         base_row: Option<u32>,
         children: impl Iterator<Item = Child<'a>> + Clone,
         subdirs: &[BuiltDir],
@@ -158,7 +158,7 @@ impl<'b> Builder<'b> {
     fn add<'a>(
         &self,
         shard: usize,
-        device: Option<DeviceNumber>,
+        device: Option<DeviceIndex>,
         base_row: Option<u32>,
         children: impl Iterator<Item = Child<'a>> + Clone,
         subdirs: &[BuiltDir],

@@ -1,7 +1,7 @@
 use std::path::Path;
 
 use super::{Builder, BuiltDir};
-use crate::metadata::{DeviceNumber, Flags, Kind, Stat, Time};
+use crate::metadata::{DeviceIndex, Flags, Kind, Stat, Time};
 use crate::monitor::NoMonitor;
 use crate::snapshot::{Child, Device, Header, Meta, Snapshot};
 use crate::sys::durable::{Access, AtomicFile};
@@ -37,7 +37,7 @@ fn build(directories: u64, limit: usize, output: &Path) {
                 let kind = if at < below.len() { Kind::Dir } else { Kind::File };
                 Child { name: name.as_bytes(), stat: stat(kind, number + at as u64), flags: Flags::empty() }
             });
-            next.push(builder.directory(number as usize, DeviceNumber::new(0), None, children, below));
+            next.push(builder.directory(number as usize, DeviceIndex::new(0), None, children, below));
             number += 13;
         }
         left = if level.is_empty() { left / 10 } else { left.saturating_sub(next.len() as u64) };
@@ -52,7 +52,7 @@ fn build(directories: u64, limit: usize, output: &Path) {
         let names: Vec<_> = (0..below.len()).map(|n| format!("{n:02}")).collect();
         let children =
             names.iter().map(|n| Child { name: n.as_bytes(), stat: stat(Kind::Dir, 1), flags: Flags::empty() });
-        level.push(builder.directory(0, DeviceNumber::new(0), None, children, &below));
+        level.push(builder.directory(0, DeviceIndex::new(0), None, children, &below));
     }
     let root = [Child { name: b"/root", stat: stat(Kind::Dir, 2), flags: Flags::empty() }];
     let top = builder.top(root.into_iter(), &level);

@@ -10,7 +10,7 @@ use super::index::Row;
 use super::spill::Spill;
 use crate::Result;
 use crate::error::Context as _;
-use crate::metadata::{DeviceNumber, Flags, Kind};
+use crate::metadata::{DeviceIndex, Flags, Kind};
 
 /// What a directory's parent needs to know of it.
 #[derive(Default)]
@@ -27,7 +27,7 @@ impl Builder<'_> {
     ///
     /// # Errors
     /// Blocks that are not in memory and cannot be read back.
-    pub(crate) fn each(&mut self, mut each: impl FnMut(DeviceNumber, &Child<'_>)) -> Result<()> {
+    pub(crate) fn each(&mut self, mut each: impl FnMut(DeviceIndex, &Child<'_>)) -> Result<()> {
         let output = self.output().to_owned();
         let shards = self.shards();
         let mut buffer = Vec::new();
@@ -53,7 +53,7 @@ impl Builder<'_> {
     pub(crate) fn flag_racy(
         &mut self,
         top: BuiltDir,
-        is_racy: impl Fn(DeviceNumber, &Child<'_>) -> bool,
+        is_racy: impl Fn(DeviceIndex, &Child<'_>) -> bool,
     ) -> Result<BuiltDir> {
         let (base, output) = (self.base, self.output().to_owned());
         let (shards, spill) = self.shards_and_spill();
@@ -95,7 +95,7 @@ struct LateFlagger<'a, F> {
     is_racy: F,
 }
 
-impl<F: Fn(DeviceNumber, &Child<'_>) -> bool> LateFlagger<'_, F> {
+impl<F: Fn(DeviceIndex, &Child<'_>) -> bool> LateFlagger<'_, F> {
     /// Flags the entries of one directory and replaces its block. `below` is what became of its child directories.
     fn directory(&mut self, id: RecordId, below: &[LateSummary]) -> Result<LateSummary> {
         let (shard, number) = (id.shard as usize, id.number as usize);
@@ -139,9 +139,9 @@ fn record<'a>(shards: &'a [&mut Shard], id: RecordId) -> &'a DirRecord {
 fn children<'a>(
     block: &'a [u8],
     subdirs: &'a [RecordId],
-    own_device: Option<DeviceNumber>,
+    own_device: Option<DeviceIndex>,
     shards: &'a [&mut Shard],
-) -> impl Iterator<Item = (Child<'a>, Option<DeviceNumber>)> {
+) -> impl Iterator<Item = (Child<'a>, Option<DeviceIndex>)> {
     let block = Block::parse(block);
     let names = block.iter().flat_map(|b| b.names().enumerate().map(|(row, name)| b.child(row, name)));
     let mut subdirs = subdirs.iter();

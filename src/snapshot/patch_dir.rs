@@ -9,7 +9,7 @@ use super::counting::child_counts;
 use super::header::Counts;
 use super::listing::Listing;
 use crate::Result;
-use crate::metadata::{DeviceNumber, Flags, Kind, Stat};
+use crate::metadata::{DeviceIndex, Flags, Kind, Stat};
 
 /// A child that differs from the base.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ impl Builder<'_> {
     pub(crate) fn patch_directory(
         &self,
         shard: usize,
-        device: DeviceNumber,
+        device: DeviceIndex,
         row: u32,
         changed: &[ChangedChild<'_>],
         subdirs: &[BuiltDir],

@@ -17,7 +17,7 @@ use super::reader::Snapshot;
 use super::spill::BlockStore;
 use super::stored_meta;
 use crate::error::Context as _;
-use crate::metadata::DeviceNumber;
+use crate::metadata::DeviceIndex;
 use crate::monitor::Monitor;
 use crate::path::to_bytes;
 use crate::sys::durable::AtomicFile;
@@ -136,7 +136,7 @@ struct OpenRecord<'a> {
     record: &'a DirRecord,
     /// Which child directory comes next.
     next: usize,
-    parent_device: Option<DeviceNumber>,
+    parent_device: Option<DeviceIndex>,
 }
 
 struct SnapshotOutput<'a> {

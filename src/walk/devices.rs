@@ -4,7 +4,7 @@ use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use super::racy::RacyRule;
-use crate::metadata::{DeviceNumber, Time};
+use crate::metadata::{DeviceIndex, Time};
 use crate::sys::filesystem::{FileSystem, FsType};
 
 /// How far the clock of a server may be behind ours if its time cannot be asked.
@@ -29,7 +29,7 @@ pub(crate) struct WalkDevice {
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact about a file system")]
 pub(crate) struct FsRules {
     /// Its number.
-    pub(crate) device: DeviceNumber,
+    pub(crate) device: DeviceIndex,
     pub(crate) rule: RacyRule,
     /// Opening a directory of it may mount something.
     pub(crate) may_automount: bool,
@@ -83,7 +83,7 @@ impl Devices {
         let keeps_ctime = facts.keeps_ctime();
         let rule = RacyRule::new(boundary, self.window, keeps_ctime);
         let rules = FsRules {
-            device: DeviceNumber::new(table.len()),
+            device: DeviceIndex::new(table.len()),
             rule,
             may_automount: facts.may_automount(),
             stamps_prove_names: facts.stamps_prove_names(),
@@ -96,7 +96,7 @@ impl Devices {
     }
 
     /// Whether a file system has this identity. An empty one proves nothing.
-    pub(crate) fn is(&self, device: DeviceNumber, identity: &str) -> bool {
+    pub(crate) fn is(&self, device: DeviceIndex, identity: &str) -> bool {
         let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
         !identity.is_empty() && table.get(device.index()).is_some_and(|(_, d)| d.identity == identity)
     }

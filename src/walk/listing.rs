@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use crate::metadata::{DeviceNumber, Flags, Stat, Time};
+use crate::metadata::{DeviceIndex, Flags, Stat, Time};
 
 /// Where a name lies in the names of its directory: start and length.
 pub(crate) type Name = (u32, u16);
@@ -90,7 +90,7 @@ pub(crate) enum StatReason {
 pub(crate) struct FinishedDir<'a> {
     /// Tells the threads apart.
     pub(crate) thread: usize,
-    pub(crate) device: DeviceNumber,
+    pub(crate) device: DeviceIndex,
     /// Its row in the base, if it is the same directory.
     pub(crate) base_row: Option<u32>,
     pub(crate) stat_reason: StatReason,
@@ -104,7 +104,7 @@ pub(crate) struct FinishedDir<'a> {
 pub(crate) struct PatchedDir<'a> {
     /// Tells the threads apart.
     pub(crate) thread: usize,
-    pub(crate) device: DeviceNumber,
+    pub(crate) device: DeviceIndex,
     /// Its row in the base.
     pub(crate) row: u32,
     /// The entries that were read and are not directories, in order.

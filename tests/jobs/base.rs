@@ -2,7 +2,7 @@
 //! could be older than its baseline.
 
 use fastdiff::jobs::{Commit, Job, JobStore, LockedJob, RunRequest, StartedRun};
-use fastdiff::{ChangeKind, HintsSource, HintsUse, NoMonitor, ScanOptions};
+use fastdiff::{ChangeKind, Hints, HintsUse, NoMonitor, ScanOptions};
 
 use fuser::Errno;
 
@@ -126,7 +126,7 @@ fn hints_narrow_by_the_snapshot_that_they_are_complete_for() {
         let mut request = request(&jobs);
         request.scan.audit = 0.0;
         let bytes = format!("# complete since base {hex}\n{paths}").into_bytes();
-        request.scan.hints = Some(HintsSource::new("hints", bytes));
+        request.scan.hints = Some(Hints::new("hints", bytes));
         request
     };
     let a = format!("{}\n", jobs.env.path("tree/a/new").display());

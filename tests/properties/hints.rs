@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use fastdiff::{Digest, HintsSource, HintsUse, NoMonitor, ScanOptions, ScanOutcome, Snapshot, WalkerKind, scan};
+use fastdiff::{Digest, Hints, HintsUse, NoMonitor, ScanOptions, ScanOutcome, Snapshot, WalkerKind, scan};
 use proptest::prelude::*;
 
 use super::base::{now, state};
@@ -93,7 +93,7 @@ proptest! {
             let mut options = place.options(now());
             options.filter = filter.clone();
             let full = place.snap_with(&options);
-            options.hints = Some(HintsSource::new("watched", bytes));
+            options.hints = Some(Hints::new("watched", bytes));
             options.audit = audit;
             options.overlay = *overlay;
             let (outcome, short) = by_hints(&place, &options, &base, &format!("hinted-{number}.snap"));

@@ -13,6 +13,7 @@ use toml_edit::{Array, DocumentMut, Item, Table, value};
 mod parse;
 
 use self::parse::Section;
+use super::advice::Advised;
 use super::format::{Form, Format};
 use super::{Failure, job_database};
 
@@ -84,7 +85,7 @@ impl Config {
         }
         for name in self.names() {
             if let Err(e) = check_name(&name) {
-                return wrong(e.to_string());
+                return wrong(Advised(&e).to_string());
             }
         }
         Ok(())

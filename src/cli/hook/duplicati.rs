@@ -195,7 +195,7 @@ fn answer(args: &HookDuplicatiArgs, settings: &Settings, until: Instant) -> Resu
     if consumer != Duplicati.name() {
         return Err(format!("the job {} is for {consumer}: add one with --consumer duplicati", args.job));
     }
-    let told = |e: Error| e.to_string();
+    let told = |e: Error| Advised(&e).to_string();
     let mut request = definition.request().map_err(said)?;
     args.walk.add_to(&mut request.scan);
     let left_out = [job.store().dir().to_owned()];
@@ -282,7 +282,7 @@ fn outcome(
     file: Option<&Path>,
     database: &Result<Option<JobDatabase>, String>,
 ) -> Result<Option<HookNote>, String> {
-    let told = |e: Error| e.to_string();
+    let told = |e: Error| Advised(&e).to_string();
     let state = match held.locked.state() {
         // The next run reports what is wrong with it.
         Err(Error::Job { .. }) | Ok(None) => return Ok(None),

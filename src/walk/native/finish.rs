@@ -9,7 +9,7 @@ use super::NativeWalk;
 use super::open_dir::{OpenDir, OpenedDir};
 use super::state::{ChildOutcome, ListingEnd, lock};
 use super::threads::thread;
-use crate::metadata::{DeviceNumber, Flags, Kind};
+use crate::metadata::{DeviceIndex, Flags, Kind};
 use crate::sys::StatAt;
 use crate::{Cause, Warning};
 
@@ -63,7 +63,7 @@ impl<B: BaseLookup, S: Sink> NativeWalk<'_, B, S> {
         ChildOutcome::Dir { stat, flags, done: last_done.unwrap_or_else(|| self.empty(above.rules.device)) }
     }
 
-    fn empty(&self, device: DeviceNumber) -> S::Done {
+    fn empty(&self, device: DeviceIndex) -> S::Done {
         let listing = &DirListing::default();
         let (stat_reason, ctime) = Default::default();
         let empty = FinishedDir { thread: thread(), device, base_row: None, stat_reason, ctime, listing };

@@ -22,7 +22,7 @@ use super::{
     BaseLookup, CarriedEntry, Devices, DirListing, FinishedDir, FinishedRoot, Sink, WalkEntry, WalkPlan, carry,
     push_name, root_error, unknown,
 };
-use crate::metadata::{DeviceNumber, Flags, Kind, Stat};
+use crate::metadata::{DeviceIndex, Flags, Kind, Stat};
 use crate::monitor::Monitor;
 use crate::path::to_bytes;
 use crate::sys::filesystem::{self, FileSystem};
@@ -33,7 +33,7 @@ use crate::{Cause, Error, Result, RootProblem, Warning};
 struct PartialDir<D> {
     path: PathBuf,
     stat_at: StatAt,
-    device: DeviceNumber,
+    device: DeviceIndex,
     rule: RacyRule,
     children: BTreeMap<Vec<u8>, (Stat, Flags)>,
     subdirs: BTreeMap<Vec<u8>, D>,
@@ -260,12 +260,12 @@ impl<B: BaseLookup, S: Sink> PortableWalk<'_, B, S> {
         done
     }
 
-    fn done(&self, device: DeviceNumber, listing: &DirListing, subdirs: Vec<S::Done>) -> S::Done {
+    fn done(&self, device: DeviceIndex, listing: &DirListing, subdirs: Vec<S::Done>) -> S::Done {
         let (stat_reason, ctime) = Default::default();
         self.sink.directory(&FinishedDir { thread: 0, device, base_row: None, stat_reason, ctime, listing }, subdirs)
     }
 
-    fn empty(&self, device: DeviceNumber) -> S::Done {
+    fn empty(&self, device: DeviceIndex) -> S::Done {
         self.done(device, &DirListing::default(), Vec::new())
     }
 
