@@ -84,7 +84,7 @@ fn what_is_added_is_shown_and_listed_and_removed_and_comments_stay() {
     assert_eq!(text, "# mine\n\n[jobs.old] # keep me\nroots = [\"/etc\"] # here\n");
     insta::assert_snapshot!(
         jobs.run(["job", "remove", "new"]).failure(2).replace("job list` shows", "…"),
-        @"fastdiff: error: job new is not defined in [ROOT]/fastdiff.toml; `fastdiff … those that are"
+        @"fastdiff: error: job new is not defined in [ROOT]/fastdiff.toml; `fastdiff … all jobs"
     );
 }
 
