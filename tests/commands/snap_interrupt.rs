@@ -5,7 +5,7 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{Child, Stdio};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
 use crate::testenv::{Run, TestEnv, names_in, on_disk, shown, tree_of_many_files};
 
@@ -22,13 +22,19 @@ fn has_temporary(dir: &Path) -> bool {
     names_in(dir).iter().any(|n| n.starts_with(TEMPORARY))
 }
 
+/// Whether a child has not ended. One that has is not waited for, so that its number stays its own.
+fn is_running(child: &Child) -> bool {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+    waitid(WaitId::Pid(Pid::from_child(child)), options).unwrap().is_none()
+}
+
 /// Starts a slow snap and sends it a signal as soon as its temporary file is there; then waits.
 fn interrupted(env: &TestEnv, walker: &str, signal: Signal) -> Run {
     let mut command = env.command();
     command.args(["snap", "tree", "-o", "out/a.snap", "--threads", "1", "--walker", walker]);
     let mut child: Child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let out = env.path("out");
-    while !has_temporary(&out) && child.try_wait().unwrap().is_none() {
+    while !has_temporary(&out) && is_running(&child) {
         std::thread::yield_now();
     }
     // A finished child is still there to be waited for, so that no other process can be met.
@@ -139,7 +145,7 @@ fn a_signal_that_the_caller_ignores_is_ignored() {
         env.dir("out");
         let script = format!("trap '' {name}; exec $0 snap tree -o out/a.snap --threads 1 --quiet");
         let mut child = env.shell(&script).spawn().unwrap();
-        while !has_temporary(&env.path("out")) && child.try_wait().unwrap().is_none() {
+        while !has_temporary(&env.path("out")) && is_running(&child) {
             std::thread::yield_now();
         }
         kill_process(Pid::from_child(&child), signal).unwrap();
