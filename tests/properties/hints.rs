@@ -123,7 +123,7 @@ struct Link {
 
 impl Link {
     /// None if something has its name.
-    fn to_one_of(before: &Model, root: &Path, which: &Index) -> Option<Self> {
+    fn to_one_of(before: &Model, root: &Path, which: Index) -> Option<Self> {
         let is_directory = |(_, stat): &(&Vec<u8>, &fastdiff::Stat)| stat.kind() == fastdiff::Kind::Dir;
         let dirs: Vec<_> = before.iter().filter(is_directory).map(|(path, _)| path).collect();
         let target: &&Vec<u8> = which.get(&dirs);
@@ -193,7 +193,7 @@ proptest! {
         let mut before = read(place.root());
         for (number, round) in rounds.iter().enumerate() {
             let list = &round.list;
-            let link = round.link.and_then(|(to, _)| Link::to_one_of(&before, place.root(), &to));
+            let link = round.link.and_then(|(to, _)| Link::to_one_of(&before, place.root(), to));
             place.tree.edit(&round.edits);
             if let (Some(link), Some((_, false))) = (&link, round.link) {
                 let _ = std::fs::remove_file(&link.path);
