@@ -28,6 +28,7 @@ impl Failing {
 
     fn define(&self, consumer: &str) {
         let root = self.fs.root().join("tree");
+        let root = root.to_str().unwrap();
         let of = |name: &str, consumer: &str| format!("[jobs.{name}]\nroots = [{root:?}]\nconsumer = \"{consumer}\"\n");
         self.jobs.env.write("fastdiff.toml", of("j", consumer) + &of("k", "name-status"));
     }
