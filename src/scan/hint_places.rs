@@ -1,6 +1,6 @@
-//! What the places are that hints name (promise 4). A name is not a file: it may lead through a symlink, it may be one of
-//! several names of a file, and a line may be half of a name. So each is looked up in the base and on disk before the
-//! walk, also where the walk does not look.
+//! What the places are that hints name (promise 4). A name is not a file: it may lead through a symlink, it may be one
+//! of several names of a file, and a line may be half of a name. So each is looked up in the base and on disk before
+//! the walk, also where the walk does not look.
 
 use std::io;
 use std::time::Duration;
@@ -47,7 +47,7 @@ enum Before {
 }
 
 /// A step of the way through the tree of hints, which may be deeper than the stack.
-enum Step<'a> {
+enum PlaceStep<'a> {
     Enter { dirty: DirtyId, name: &'a [u8], before: Before, is_root: bool },
     Leave(usize),
 }
@@ -62,7 +62,7 @@ impl PlaceLookup<'_> {
         for (number, root) in self.base.listing(self.base.top())?.enumerate() {
             let (Some(at), Some(names)) = (dirty.root(number), self.roots.get(number)) else { continue };
             let before = root.row.map_or(Before::Nothing, Before::Dir);
-            let first = Step::Enter { dirty: at, name: names.given(), before, is_root: true };
+            let first = PlaceStep::Enter { dirty: at, name: names.given(), before, is_root: true };
             if let Some(problem) = self.look_below(dirty, first, &mut places)? {
                 places.problem = Some(problem);
                 break;
@@ -74,19 +74,19 @@ impl PlaceLookup<'_> {
     fn look_below<'d>(
         &self,
         dirty: &'d Dirty,
-        first: Step<'d>,
+        first: PlaceStep<'d>,
         places: &mut HintPlaces,
     ) -> Result<Option<HintsProblem>> {
         let mut path = Vec::new();
         let mut steps = vec![first];
         while let Some(step) = steps.pop() {
-            let Step::Enter { dirty: at, name, before, is_root } = step else {
-                if let Step::Leave(len) = step {
+            let PlaceStep::Enter { dirty: at, name, before, is_root } = step else {
+                if let PlaceStep::Leave(len) = step {
                     path.truncate(len);
                 }
                 continue;
             };
-            steps.push(Step::Leave(push(&mut path, name)));
+            steps.push(PlaceStep::Leave(push(&mut path, name)));
             let leads_on = dirty.children(at) > 0 || dirty.is_whole(at);
             if !leads_on {
                 self.see_named(&path, before, places);
@@ -105,7 +105,7 @@ impl PlaceLookup<'_> {
             let before = self.children(dirty, at, before, &path, places)?;
             steps.extend(dirty.each_child(at).map(|(name, child)| {
                 let before = before.get(name).copied().unwrap_or(Before::Nothing);
-                Step::Enter { dirty: child, name, before, is_root: false }
+                PlaceStep::Enter { dirty: child, name, before, is_root: false }
             }));
         }
         Ok(None)

@@ -43,22 +43,21 @@ pub(super) fn add_names(
 /// What is changed by such a name is named by nothing that the base knows, and that name may be gone by now. Costs one
 /// pass over the directories with files of several names, and memory for each such file.
 pub(super) fn add_unaccounted(dirty: &mut Dirty, base: &Snapshot, roots: &[RootNames]) -> Result<()> {
-    // Names that are still to be found.
-    let mut missing: FxHashMap<(u32, u64), u32> = FxHashMap::default();
+    // How many names each file has, and how many of them are found.
+    let mut names: FxHashMap<(u32, u64), (u32, u32)> = FxHashMap::default();
     each_file(base, Flags::LINKED, |file| {
         if file.stat.nlink > 1 {
-            let left = missing.entry(file.key()).or_insert(file.stat.nlink);
-            if file.is_first_sight {
-                *left = left.saturating_sub(1);
-            }
+            let (all, found) = names.entry(file.key()).or_default();
+            *all = file.stat.nlink.max(*all);
+            *found += u32::from(file.is_first_sight);
         }
     })?;
-    missing.retain(|_, left| *left > 0);
-    if missing.is_empty() {
+    names.retain(|_, (all, found)| found < all);
+    if names.is_empty() {
         return Ok(());
     }
     each_file(base, Flags::LINKED, |file| {
-        if file.stat.nlink > 1 && missing.contains_key(&file.key()) {
+        if file.stat.nlink > 1 && names.contains_key(&file.key()) {
             dirty.insert_path(file.path, roots);
         }
     })

@@ -16,8 +16,8 @@ use crate::sys::filesystem::{self, MountView};
 pub(super) struct MountNames {
     /// Everything, by the names of the system.
     all: Vec<MountView>,
-    /// Below the roots, by the names that the roots were given: the part of a file system that each root shows, and what
-    /// is mounted below it.
+    /// Below the roots, by the names that these were given: the part of a file system that each shows, and what is
+    /// mounted below it.
     seen: Vec<MountView>,
 }
 

@@ -110,22 +110,22 @@ impl Dirty {
     /// `path` is that of the root.
     pub(crate) fn each_read(&self, number: usize, path: &[u8], mut f: impl FnMut(&[u8], bool)) {
         /// The tree may be deeper than the stack.
-        enum Step<'d> {
+        enum DirtyStep<'d> {
             Enter(&'d [u8], DirtyId),
             Leave(usize),
         }
         let Some(root) = self.root(number) else { return };
         let mut at = Vec::new();
-        let mut steps = vec![Step::Enter(path, root)];
+        let mut steps = vec![DirtyStep::Enter(path, root)];
         while let Some(step) = steps.pop() {
             match step {
-                Step::Leave(len) => at.truncate(len),
-                Step::Enter(name, id) => {
-                    steps.push(Step::Leave(push(&mut at, name)));
+                DirtyStep::Leave(len) => at.truncate(len),
+                DirtyStep::Enter(name, id) => {
+                    steps.push(DirtyStep::Leave(push(&mut at, name)));
                     if self.is_read(id) {
                         f(&at, self.is_whole(id));
                     }
-                    steps.extend(self.each_child(id).map(|(name, id)| Step::Enter(name, id)));
+                    steps.extend(self.each_child(id).map(|(name, id)| DirtyStep::Enter(name, id)));
                 }
             }
         }
