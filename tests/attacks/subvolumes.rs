@@ -111,3 +111,28 @@ fn a_stub_of_a_nested_subvolume_is_an_empty_directory_that_never_changes() {
     });
     attack.tried(Ok(()));
 }
+
+#[test]
+fn a_subvolume_that_was_mounted_is_no_directory_that_was_removed() {
+    let mut attack = Attack::on(Promise::VanishedIsNotEmptied, "a mounted btrfs subvolume gone with its mount point");
+    let env = TestEnv::new();
+    env.with_own_mounts(|mounts| {
+        let Some(_volume) = Volume::of(mounts, Kind::Btrfs, "volume", "tree") else { return };
+        btrfs(mounts, &["create", "tree/data"]);
+        env.write("tree/data/file", "");
+        env.write("tree/file", "");
+        let place = env.path("tree");
+        let device = mounts.command("findmnt", ["-no", "SOURCE", place.to_str().unwrap()]).unwrap();
+        let device = device.split('[').next().unwrap();
+        mounts.mount(&["-o", "subvol=data", device], "tree/media/disk").unwrap();
+        env.settle();
+        env.run(["snap", "tree", "-o", "old.snap", "-q", "--racy-window", "0"]).success();
+        mounts.unmount("tree/media/disk");
+        env.remove("tree/media/disk");
+        env.run(["snap", "tree", "-o", "new.snap", "-q", "--racy-window", "0"]).success();
+        let list = listed(&env, "old.snap", "new.snap", &[]);
+        let told = "tree/media/disk: was the mount point of btrfs:";
+        attack.check(list.as_ref().is_err_and(|e| e.contains(told) && e.contains("is gone")), || format!("{list:?}"));
+    });
+    attack.tried(Ok(()));
+}

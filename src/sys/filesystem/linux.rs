@@ -63,7 +63,7 @@ pub(super) fn names_by_mounts(mount: u64) -> impl Iterator<Item = String> {
 
 /// Whether a directory stands for a btrfs subvolume that was nested in the origin of a snapshot. The snapshot itself
 /// holds none of it: the kernel shows an empty directory there, with the time of each look at it, on the one device
-/// number that all these have in common. Its inode number is `BTRFS_EMPTY_SUBVOL_DIR_OBJECTID` of linux/btrfs_tree.h,
+/// number that all these have in common. Its inode number is `BTRFS_EMPTY_SUBVOL_DIR_OBJECTID`,
 /// which nothing else on btrfs has.
 pub(crate) fn is_subvolume_stub(above: &StatAt, child: &StatAt) -> bool {
     const INODE: u64 = 2;
