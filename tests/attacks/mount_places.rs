@@ -5,6 +5,9 @@ use super::filesystems::{follow, held, listed};
 use super::report::{Attack, Promise};
 use crate::testenv::{Mounts, TestEnv};
 
+/// A list, or why there is none.
+type Outcome = Result<Vec<(u8, Vec<u8>)>, String>;
+
 /// What can be mounted on `tree/mount`, by its name.
 const KINDS: [&str; 3] = ["bind", "tmpfs", "overlay"];
 
@@ -39,7 +42,7 @@ fn snap(env: &TestEnv, output: &str, way: &[&str]) {
 fn after(
     mut attack: Attack,
     change: impl Fn(&Mounts<'_>, &str) + Sync,
-    check: impl Fn(&TestEnv, Result<Vec<(u8, Vec<u8>)>, String>) -> Result<(), String> + Sync,
+    check: impl Fn(&TestEnv, Outcome) -> Result<(), String> + Sync,
 ) {
     for kind in KINDS {
         for way in WAYS {
@@ -62,7 +65,7 @@ fn after(
 }
 
 /// Passes a refusal that says this.
-fn refused(reason: &str) -> impl Fn(&TestEnv, Result<Vec<(u8, Vec<u8>)>, String>) -> Result<(), String> + Sync + '_ {
+fn refused(reason: &str) -> impl Fn(&TestEnv, Outcome) -> Result<(), String> + Sync + '_ {
     move |env, list| match list {
         Err(e) if e.contains(&format!("tree/mount: {reason}")) && e.contains("--allow-root-change") => {
             listed(env, "old.snap", "new.snap", &["--allow-root-change"]).map(drop)
