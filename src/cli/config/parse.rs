@@ -12,7 +12,7 @@ use crate::cli::filter::parse_name;
 use crate::cli::format::Format;
 use crate::cli::{Failure, job_database};
 
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 14] = [
     "roots",
     "consumer",
     "exclude",
@@ -25,6 +25,7 @@ const KEYS: [&str; 13] = [
     job_database::KEY,
     "success",
     "anyway",
+    "unchecked",
     "command",
 ];
 
@@ -171,6 +172,7 @@ impl<'a> Section<'a> {
             database: self.database(consumer)?,
             success: self.success()?,
             anyway: self.flag("anyway")?,
+            unchecked: self.flag("unchecked")?,
             command,
         })
     }
