@@ -16,7 +16,7 @@ const HARMLESS: &str = "
     debug-profile= rsh= stats,s list filter= json no-cache-sync no-files-cache paths-from-stdin paths-from-command
     paths-delimiter= keep-exclude-tags one-file-system,x numeric-owner numeric-ids noatime atime noctime nobirthtime
     nobsdflags noflags noacls noxattrs sparse files-cache= comment= timestamp= checkpoint-interval,c=
-    checkpoint-volume= chunker-params= compression,C= repo,r= stdin-name= stdin-user= stdin-group= stdin-mode=";
+    checkpoint-volume= chunker-params= compression,C= read-special repo,r= stdin-name= stdin-user= stdin-group= stdin-mode=";
 
 const AGAINST: &[(&str, &str)] = &[
     ("dry-run,n", NOTHING),

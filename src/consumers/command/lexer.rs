@@ -91,8 +91,8 @@ impl<'s> Lexer<'s> {
             (b"&", Separator::Background),
         ];
         if self.eat(b"&>>") || self.eat(b"&>") {
-            self.word();
-            return Some(Token::Output(None));
+            self.blanks();
+            return Some(Token::Output(Some(self.word().0)));
         }
         if let Some((_, separator)) = separators.into_iter().find(|(sign, _)| self.eat(sign)) {
             self.has_functions |= separator == Separator::Group && !is_first;
@@ -135,8 +135,9 @@ impl<'s> Lexer<'s> {
         }
         let _ = self.eat(b">>") || self.eat(b">|") || self.eat(b">");
         self.blanks();
-        let (word, is_loose) = self.word();
-        Token::Output(Some(word).filter(|_| is_standard && !is_loose))
+        // It is one word, quoted or not.
+        let (word, _) = self.word();
+        Token::Output(Some(word).filter(|_| is_standard))
     }
 
     fn blanks(&mut self) {

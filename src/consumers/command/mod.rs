@@ -252,6 +252,9 @@ fn check_each(
     let (started, not_checked) = started::started(line);
     for start in started.iter().filter(|start| start.program().is_some_and(|name| names.contains(&name))) {
         is_started = true;
+        if start.is_elsewhere {
+            found.leave_unchecked(NotChecked::OtherMachine);
+        }
         if start.is_scripted && !start.takes_list() {
             // It may be for another purpose, or take a list that was made from ours.
             found.leave_unchecked(NotChecked::Shell);

@@ -29,7 +29,8 @@ const HARMLESS: &str = "
     stats-one-line stats-one-line-date stats-one-line-date-format= stats-unit= streaming-upload-cutoff= suffix=
     suffix-keep-extension syslog syslog-facility= temp-dir= timeout= tpslimit= tpslimit-burst= track-renames
     track-renames-strategy= transfers= update,u use-cookies use-json-log use-mmap use-server-modtime user-agent=
-    verbose,v[=] create-empty-src-dirs";
+    verbose,v[=] create-empty-src-dirs existing ignore-case-sync max-duration=
+    one-file-system,x";
 
 const AGAINST: &[(&str, &str)] = &[
     ("dry-run,n", NOTHING),
@@ -69,9 +70,6 @@ fn check_start(line: &CommandLine<'_>, started: &Started, found: &mut CommandChe
     RCLONE.check_against(&parsed, found, |_| false);
     if !parsed.has(&["ignore-times", "no-check-dest"]) {
         RCLONE.lacks("--ignore-times", "what is listed and has the size and time of its copy would not be sent", found);
-    }
-    if !parsed.has(&["links", "copy-links", "skip-links"]) {
-        RCLONE.lacks("--links", "symlinks would be left out; if that is intended, say so with --skip-links", found);
     }
 }
 

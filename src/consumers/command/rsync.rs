@@ -25,7 +25,7 @@ const HARMLESS: &str = "
     trust-sender copy-as= address= port= sockopts= blocking-io outbuf= stats 8-bit-output,8 human-readable,h progress P
     itemize-changes,i remote-option,M= out-format= log-format= log-file= log-file-format= password-file= early-input=
     bwlimit= fsync checksum-seed= ipv4,4 ipv6,6 iconv=
-    no-verbose no-v no-info no-motd no-checksum no-c no-links no-l no-hard-links no-H no-perms no-p no-acls no-A
+    no-implied-dirs no-verbose no-v no-info no-motd no-checksum no-c no-hard-links no-H no-perms no-p no-acls no-A
     no-xattrs no-X no-owner no-o no-group no-g no-devices no-specials no-D no-times no-t no-atimes no-U
     no-omit-dir-times no-O no-omit-link-times no-J no-super no-sparse no-S no-whole-file no-W no-one-file-system no-x
     no-compress no-z no-ignore-times no-I no-partial no-progress no-from0 no-force no-numeric-ids no-human-readable
@@ -59,6 +59,8 @@ const AGAINST: &[(&str, &str)] = &[
     ("copy-links,L", FOLLOWS),
     ("copy-unsafe-links", FOLLOWS),
     ("copy-dirlinks,k", FOLLOWS),
+    ("no-links", NO_LINKS),
+    ("no-l", NO_LINKS),
     ("safe-links", "listed symlinks would be left out"),
     ("prune-empty-dirs,m", "listed directories would be left out"),
     ("remove-source-files", "it deletes the files that it has sent"),
@@ -75,6 +77,8 @@ const AGAINST: &[(&str, &str)] = &[
     ("stop-at=", "what is left when the time is over is not sent"),
     ("time-limit=", "what is left when the time is over is not sent"),
 ];
+
+const NO_LINKS: &str = "listed symlinks would be left out without a word";
 
 /// Options that `--no-` and their name or letter undoes.
 const AGAINST_UNDONE: &str = "dry-run,n recursive,r backup,b update,u append size-only prune-empty-dirs,m existing";

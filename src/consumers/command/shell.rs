@@ -169,6 +169,7 @@ fn follow(shell: &ShellText<'_>, commands: &[Simple], seen: &mut ShellCommands) 
             input: command.input.clone().or(from_cat),
             is_piped_into: piped.is_some(),
             output: command.output.clone(),
+            is_piped_out: command.separator == Some(Separator::Pipe),
             current_dir: current_dir.clone(),
             is_scripted: true,
             is_loose: command.is_loose,

@@ -21,6 +21,8 @@ pub(super) struct Started {
     pub(super) is_piped_into: bool,
     /// The file that its standard output goes to.
     pub(super) output: Option<Word>,
+    /// Whether another program reads its standard output.
+    pub(super) is_piped_out: bool,
     /// Where it runs, if that is known.
     pub(super) current_dir: Option<PathBuf>,
     /// Whether a shell starts it, which may do other things too.
@@ -79,8 +81,8 @@ const STARTERS: &[Starter] = &[
         ..starter(
             "sudo",
             "user,u= group,g= prompt,p= chdir,D= chroot,R= close-from,C= host,h= other-user,U= role,r= type,t= \
-             command-timeout,T= preserve-env[=] E non-interactive,n set-home,H stdin,S preserve-groups,P login,i bell,B \
-             askpass,A reset-timestamp,k",
+             command-timeout,T= preserve-env[=] E non-interactive,n set-home,H stdin,S preserve-groups,P login,i \
+             bell,B askpass,A reset-timestamp,k",
         )
     },
     starter("doas", "u= C= n s L"),
@@ -170,10 +172,9 @@ impl Search<'_> {
     }
 
     fn look_elsewhere(&mut self, started: &Started, depth: usize) {
-        self.does_not_see(NotChecked::OtherMachine);
         let parsed = Parsed::new(&started.words[1..], &[SSH], SYNTAX);
         if parsed.strange.is_some() || parsed.others.len() < 2 || depth == 0 {
-            return;
+            return self.does_not_see(NotChecked::OtherMachine);
         }
         let mut text = Word::default();
         for word in &parsed.others[1..] {
@@ -261,9 +262,14 @@ impl Search<'_> {
             let is_last = command.input.is_none() && !command.is_piped_into;
             let variables = started.variables.iter().chain(&command.variables).cloned().collect();
             let input = if is_last { started.input.clone() } else { command.input.clone() };
+            let is_piped_out = command.is_piped_out || started.is_piped_out;
+            let output = command.output.clone().or_else(|| started.output.clone());
             let loses_failure = started.loses_failure || command.loses_failure;
             let is_elsewhere = started.is_elsewhere;
-            self.look(Started { variables, input, is_elsewhere, loses_failure, ..command }, depth);
+            self.look(
+                Started { variables, input, output, is_piped_out, is_elsewhere, loses_failure, ..command },
+                depth,
+            );
         }
     }
 }

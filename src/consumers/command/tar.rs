@@ -4,7 +4,7 @@ use super::options::{Given, Parsed, Syntax};
 use super::program::{FILTERS, FOLLOWS, NOTHING, ProgramOptions};
 use super::started::Started;
 use super::word::Word;
-use super::{CommandCheck, CommandLine, Destination, DestinationKind, NotChecked, check_each};
+use super::{CommandCheck, CommandLine, CommandProblem, Destination, DestinationKind, NotChecked, check_each};
 use crate::path::{absolute, to_bytes};
 
 const TAR: ProgramOptions = ProgramOptions { name: "tar", syntax: Syntax::Gnu, harmless: HARMLESS, against: AGAINST };
@@ -19,7 +19,8 @@ const HARMLESS: &str = "
     auto-compress,a no-auto-compress use-compress-program,I= bzip2,j xz,J lzip lzma lzop zstd gzip,z gunzip ungzip
     compress,Z uncompress hard-dereference absolute-names,P checkpoint[=] full-time index-file= check-links,l
     no-quote-chars= quote-chars= quoting-style= block-number,R show-omitted-dirs show-transformed-names
-    show-stored-names totals[=] utc verbose,v warning= o restrict anchored no-anchored ignore-case no-ignore-case
+    show-stored-names totals[=] utc verbose,v warning= o restrict keep-old-files,k
+    touch,m one-file-system ignore-zeros,i multi-volume,M anchored no-anchored ignore-case no-ignore-case
     wildcards no-wildcards wildcards-match-slash no-wildcards-match-slash";
 
 const AGAINST: &[(&str, &str)] = &[
@@ -151,7 +152,13 @@ fn check_directory(line: &CommandLine<'_>, started: &Started, before: &[Given], 
 fn check_archive(line: &CommandLine<'_>, started: &Started, parsed: &Parsed, found: &mut CommandCheck) {
     let given = parsed.last(&["file"]);
     let file = given.and_then(|given| given.value.as_ref()).filter(|word| word.bytes() != b"-");
-    let Some(word) = file.or(started.output.as_ref()) else { return };
+    let Some(word) = file.or(started.output.as_ref()) else {
+        // An archive on the standard output of a job is kept by nobody.
+        if !started.is_piped_out && !started.is_loose {
+            found.problem(CommandProblem::NoDestination { program: TAR.name });
+        }
+        return;
+    };
     if word.bytes() == b"/dev/null" {
         match given.filter(|_| file.is_some()) {
             Some(given) => TAR.refuse(given, NOTHING, found),
