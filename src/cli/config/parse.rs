@@ -12,7 +12,7 @@ use crate::cli::filter::parse_name;
 use crate::cli::format::Format;
 use crate::cli::{Failure, job_database};
 
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 15] = [
     "roots",
     "consumer",
     "exclude",
