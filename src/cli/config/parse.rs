@@ -28,6 +28,7 @@ const KEYS: [&str; 15] = [
     job_database::KEY,
     "success",
     "anyway",
+    "unchecked",
     "command",
 ];
 
@@ -183,6 +184,7 @@ impl<'a> Section<'a> {
             database: self.database(consumer)?,
             success: self.success()?,
             anyway: self.flag("anyway")?,
+            unchecked: self.flag("unchecked")?,
             command,
         })
     }
