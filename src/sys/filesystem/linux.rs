@@ -1,20 +1,31 @@
 //! What Linux says of its file systems: the mount table, `statfs`, the UUID in the superblock.
 
-use procfs::process::{MountInfo, MountInfos};
+use procfs::process::MountInfo;
 use rustix::fs::{Mode, OFlags, fstatvfs, openat};
 use rustix::ioctl::{Getter, ioctl, opcode};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use super::mounts::view;
 use super::subvolume::Subvolume;
 use super::{FileSystem, FsType};
 use crate::metadata::Time;
+use crate::path::to_path;
 use crate::sys::StatAt;
 use crate::sys::native::{Dir, stat_open};
 
+/// The mount table; none if it cannot be read. The crate takes no bytes that are not UTF-8, and leaves the escapes in
+/// names: a disk with a blank in its name would be at another place.
 pub(super) fn mount_table() -> Option<Vec<MountInfo>> {
-    use procfs::FromRead as _;
-    MountInfos::from_file("/proc/self/mountinfo").ok().map(|m| m.0)
+    let table = std::fs::read("/proc/self/mountinfo").ok()?;
+    let lines = table.split(|b| *b == b'\n').filter(|line| !line.is_empty());
+    Some(lines.filter_map(|line| mount(line, &String::from_utf8_lossy(line))).collect())
+}
+
+/// A line of the mount table, as bytes and as text.
+fn mount(line: &[u8], text: &str) -> Option<MountInfo> {
+    let mount_point = to_path(&view(line)?.point).into_owned();
+    Some(MountInfo { mount_point, ..MountInfo::from_line(text).ok()? })
 }
 
 /// Where another file system is mounted on a directory or file: its path, and the mount that the path itself lies on.
@@ -139,6 +150,15 @@ fn uuid(dir: &Dir) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_mount_table_may_hold_any_bytes() {
+        let line = b"36 35 0:40 / /media/My\\040Disk\xff rw,noatime - fuse.\xff src rw";
+        let mount = mount(line, &String::from_utf8_lossy(line)).expect("a line");
+        assert_eq!(crate::path::to_bytes(&mount.mount_point).as_ref(), b"/media/My Disk\xff");
+        assert_eq!((mount.mnt_id, mount.pid, mount.majmin.as_str()), (36, 35, "0:40"));
+        assert!(mount_table().is_some_and(|table| table.iter().any(|m| m.mount_point == Path::new("/"))));
+    }
 
     #[test]
     fn a_device_has_the_uuid_that_is_linked_to_it() {
