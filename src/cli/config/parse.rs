@@ -13,7 +13,7 @@ use crate::cli::filter::parse_name;
 use crate::cli::format::Format;
 use crate::cli::{Failure, job_database};
 
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 16] = [
     "roots",
     "consumer",
     "exclude",
