@@ -84,7 +84,7 @@ mod walk;
 
 pub use diff::{Change, ChangeKind, Changes, Diff, DiffOptions, RemovalLimit, Side, Summary, Tally};
 pub use error::{
-    Cause, Error, JobProblem, OutputProblem, Refusal, Result, RootChange, RootProblem, ScopeDifference, ScopePart,
+    Cause, Error, JobProblem, OutputProblem, PlaceProblem, Refusal, Result, RootChange, RootProblem, ScopeDifference, ScopePart,
     SnapshotProblem, StateDamage, Unsupported, Warning,
 };
 pub use filter::{FilterOptions, Pattern};

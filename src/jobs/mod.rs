@@ -45,6 +45,7 @@ mod command;
 mod commit;
 mod compared;
 mod full_reason;
+mod lists;
 mod lock;
 mod locked_job;
 mod log;
@@ -59,6 +60,7 @@ mod unconfirmed;
 
 pub use commit::{ClosedRun, Commit};
 pub use full_reason::FullReason;
+pub use lists::ListsDir;
 pub use locked_job::LockedJob;
 pub use log::{LoggedRun, RunCounts, RunResult, RunStatus};
 pub use mount_check::MountCheck;

@@ -1,5 +1,7 @@
 //! The state directory: private, locked, full, read-only, on a file system without locks; and clocks that are set back.
 
+mod planted;
+
 use std::fs;
 use std::process::Stdio;
 
