@@ -70,8 +70,7 @@ impl LockedJob {
     pub fn begin(&self, request: &RunRequest, monitor: &dyn Monitor) -> Result<StartedRun> {
         let (mut state, damage) = read_state(&self.job)?;
         let run = state.next;
-        if let Some((earlier, pid)) = command::left(self.dir()) {
-            let error = self.problem(JobProblem::StillRuns { run: earlier, pid });
+        if let Err(error) = self.check_idle() {
             self.refuse(run, &error);
             return Err(error);
         }
@@ -95,6 +94,17 @@ impl LockedJob {
     /// [`Error::Io`] if it cannot be written.
     pub fn started(&self, run: u64, pid: u32) -> Result<()> {
         command::note(self.dir(), run, pid)
+    }
+
+    /// Makes sure that no command of a run that was killed is still at work.
+    ///
+    /// # Errors
+    /// [`JobProblem::StillRuns`].
+    pub fn check_idle(&self) -> Result<()> {
+        match command::left(self.dir()) {
+            Some((run, pid)) => Err(self.problem(JobProblem::StillRuns { run, pid })),
+            None => Ok(()),
+        }
     }
 
     fn problem(&self, problem: JobProblem) -> Error {
@@ -168,8 +178,8 @@ impl LockedJob {
     /// # Errors
     /// [`JobProblem::NothingPending`], [`JobProblem::AlreadyBaseline`], [`JobProblem::NotPending`],
     /// [`JobProblem::OtherRun`] if another run is pending; without a number [`JobProblem::WhichRun`],
-    /// [`JobProblem::FailedRun`] and [`JobProblem::FollowedRun`]; [`JobProblem::Pending`] if the snapshot is gone or
-    /// damaged; [`Error::Io`]. The baseline is the old one then.
+    /// [`JobProblem::FailedRun`] and [`JobProblem::FollowedRun`]; [`JobProblem::StillRuns`]; [`JobProblem::Pending`] if
+    /// the snapshot is gone or damaged; [`Error::Io`]. The baseline is the old one then.
     pub fn commit(&self, commit: &Commit) -> Result<ClosedRun> {
         let Commit { run, keep, ref result } = *commit;
         let (mut state, pending) = self.pending(run)?;
@@ -183,6 +193,7 @@ impl LockedJob {
             return Err(self.problem(JobProblem::FollowedRun { run: pending.run }));
         }
         let run = pending.run;
+        self.check_idle()?;
         let snapshot = open_run(self.job.dir(), &pending, &NoMonitor)
             .map_err(|e| self.problem(JobProblem::Pending { run, reason: describe(&e) }))?;
         state.pending = None;
@@ -279,8 +290,10 @@ impl LockedJob {
     /// Removes the state of the job: the next run of a job of this name is a first one.
     ///
     /// # Errors
-    /// [`Error::Io`]. The state file goes first, so that what is left is not taken for a state.
+    /// [`JobProblem::StillRuns`], [`Error::Io`]. The state file goes first, so that what is left is not taken for a
+    /// state.
     pub fn remove(self) -> Result<()> {
+        self.check_idle()?;
         self.dir().remove(state::FILE)?;
         fs::remove_dir_all(self.job.dir()).context("remove", self.job.dir())
     }

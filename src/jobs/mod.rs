@@ -66,4 +66,4 @@ pub use log::{LoggedRun, RunCounts, RunResult, RunStatus};
 pub use mount_check::MountCheck;
 pub use request::{RunRequest, StartedRun};
 pub use state::{JobState, RunNote, RunRecord, Unconfirmed};
-pub use store::{Job, JobStore, check_name};
+pub use store::{Job, JobStore, check_definitions, check_name};

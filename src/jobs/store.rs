@@ -8,7 +8,7 @@ use super::state::JobState;
 use crate::error::Context as _;
 use crate::path::absolute;
 use crate::sys::private::{PrivateDir, check_place};
-use crate::{Error, JobProblem, Result};
+use crate::{Error, JobProblem, PlaceProblem, Result};
 
 /// The longest name of a job.
 const LONGEST_NAME: usize = 100;
@@ -95,6 +95,22 @@ pub fn check_name(name: &str) -> Result<()> {
         return Err(Error::job(name, JobProblem::Name));
     }
     Ok(())
+}
+
+/// Refuses, for root, a file with definitions that is another user's, or that lies in another user's directory: that
+/// user could not change them any more, or could have root run any command.
+///
+/// # Errors
+/// [`Error::Place`], [`Error::Io`].
+pub fn check_definitions(file: &Path) -> Result<()> {
+    let file = file.canonicalize().unwrap_or_else(|_| file.to_owned());
+    check_place(&file)?;
+    match file.parent().map_or(Ok(()), check_place) {
+        Err(Error::Place { path, problem: PlaceProblem::Owner { owner, user } }) => {
+            Err(Error::place(file, PlaceProblem::InDirectoryOf { dir: path, owner, user }))
+        }
+        other => other,
+    }
 }
 
 impl Job {

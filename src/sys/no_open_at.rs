@@ -25,7 +25,7 @@ fn of(metadata: &Metadata) -> Found {
         (_, _, true) => Some(Kind::Symlink),
         _ => None,
     };
-    Found { kind, owner: user(), mode: 0o700 }
+    Found { kind, owner: user() }
 }
 
 pub(crate) fn look(path: &Path) -> io::Result<Found> {
@@ -55,6 +55,10 @@ pub(crate) fn directory(path: &Path, _may_be_link: bool) -> io::Result<DirHandle
 impl DirHandle {
     pub(crate) fn found(&self) -> io::Result<Found> {
         look_behind(&self.0)
+    }
+
+    pub(crate) fn mode(&self) -> io::Result<u32> {
+        Ok(0o700)
     }
 
     pub(crate) fn look(&self, name: &str) -> io::Result<Found> {

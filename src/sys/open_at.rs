@@ -34,7 +34,7 @@ fn of(metadata: &Metadata) -> Found {
         (_, _, true) => Some(Kind::Symlink),
         _ => None,
     };
-    Found { kind, owner: metadata.uid(), mode: metadata.mode() & 0o7777 }
+    Found { kind, owner: metadata.uid() }
 }
 
 /// What lies at a path; a symlink is not followed.
@@ -83,6 +83,11 @@ impl DirHandle {
         found(&self.0)
     }
 
+    /// Its permission bits.
+    pub(crate) fn mode(&self) -> io::Result<u32> {
+        self.0.metadata().map(|metadata| metadata.mode() & 0o7777)
+    }
+
     /// What lies at a name in it; a symlink is not followed.
     pub(crate) fn look(&self, name: &str) -> io::Result<Found> {
         let stat = statat(&self.0, plain(name)?, AtFlags::SYMLINK_NOFOLLOW)?;
@@ -92,7 +97,7 @@ impl DirHandle {
             FileType::Symlink => Some(Kind::Symlink),
             _ => None,
         };
-        Ok(Found { kind, owner: stat.st_uid, mode: Mode::from_raw_mode(stat.st_mode).bits().into() })
+        Ok(Found { kind, owner: stat.st_uid })
     }
 
     /// Opens a directory in it.

@@ -26,8 +26,6 @@ pub(super) struct Found {
     /// None for what is neither a regular file nor a directory nor a symlink.
     pub(super) kind: Option<Kind>,
     pub(super) owner: u32,
-    /// The permission bits.
-    pub(super) mode: u32,
 }
 
 /// A directory that is open, belongs to the user who runs the program, and that nobody else can write to.
@@ -110,8 +108,9 @@ impl PrivateDir {
     fn checked(dir: open_at::DirHandle, path: PathBuf) -> Result<Self> {
         let found = dir.found().context("open", &path)?;
         check(&path, &found, Kind::Dir)?;
-        if found.mode & 0o022 != 0 {
-            return Err(Error::place(path, PlaceProblem::Writable { mode: found.mode }));
+        let mode = dir.mode().context("open", &path)?;
+        if mode & 0o022 != 0 {
+            return Err(Error::place(path, PlaceProblem::Writable { mode }));
         }
         Ok(Self { dir, path })
     }
