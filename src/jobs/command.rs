@@ -11,7 +11,7 @@ use crate::sys::process::{Identity, identity};
 /// The file in the job's directory. It is not synced: after a reboot the process is gone.
 const FILE: &str = "command";
 
-/// Writes down that a process makes the backup of a run. The file is a new one: whatever had its name is not written to.
+/// Writes down that a process makes the backup of a run, in a new file: what had its name before is not written to.
 pub(super) fn note(dir: &PrivateDir, run: u64, pid: u32) -> Result<()> {
     let Some(Identity { pid, start, boot }) = identity(pid) else { return Ok(()) };
     dir.remove(FILE)?;

@@ -48,14 +48,16 @@ impl PrivateDir {
         };
         let is_link = found.kind == Some(Kind::Symlink);
         let found = match is_link {
-            true if found.owner != open_at::user() && found.owner != open_at::ROOT => return Err(Error::place(path, PlaceProblem::Symlink)),
+            true if found.owner != open_at::user() && found.owner != open_at::ROOT => {
+                return Err(Error::place(path, PlaceProblem::Symlink));
+            }
             true => match open_at::look_behind(path) {
                 Err(e) if is_missing(&e) => return Ok(None),
                 other => other.context("open", path)?,
             },
             false => found,
         };
-        check(path, &found, Kind::Dir)?;
+        check(path, found, Kind::Dir)?;
         let dir = open_at::directory(path, is_link).context("open", path)?;
         Self::checked(dir, path.to_owned()).map(Some)
     }
@@ -86,7 +88,7 @@ impl PrivateDir {
             Err(e) if is_missing(&e) => return Ok(None),
             other => other.context("open", &path)?,
         };
-        check(&path, &found, Kind::Dir)?;
+        check(&path, found, Kind::Dir)?;
         let dir = self.dir.directory(name).context("open", &path)?;
         Self::checked(dir, path).map(Some)
     }
@@ -107,7 +109,7 @@ impl PrivateDir {
     /// What was opened may be another one than what was looked at.
     fn checked(dir: open_at::DirHandle, path: PathBuf) -> Result<Self> {
         let found = dir.found().context("open", &path)?;
-        check(&path, &found, Kind::Dir)?;
+        check(&path, found, Kind::Dir)?;
         let mode = dir.mode().context("open", &path)?;
         if mode & 0o022 != 0 {
             return Err(Error::place(path, PlaceProblem::Writable { mode }));
@@ -131,12 +133,12 @@ impl PrivateDir {
             other => other.context("open", &path)?,
         };
         // Before it is opened: opening a device may do something.
-        check(&path, &found, Kind::File)?;
+        check(&path, found, Kind::File)?;
         let file = match self.dir.file(name, how) {
             Err(e) if is_missing(&e) => return Ok(None),
             other => other.context("open", &path)?,
         };
-        check(&path, &open_at::found(&file).context("open", &path)?, Kind::File)?;
+        check(&path, open_at::found(&file).context("open", &path)?, Kind::File)?;
         Ok(Some(file))
     }
 
@@ -185,7 +187,7 @@ impl PrivateDir {
         let path = self.path.join(name);
         match self.dir.look(name) {
             Err(e) if is_missing(&e) => {}
-            found => check(&path, &found.context("write", &path)?, Kind::File)?,
+            found => check(&path, found.context("write", &path)?, Kind::File)?,
         }
         AtomicFile::create(&path, Access::Private)
     }
@@ -206,7 +208,7 @@ fn is_missing(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
 }
 
-fn check(path: &Path, found: &Found, kind: Kind) -> Result<()> {
+fn check(path: &Path, found: Found, kind: Kind) -> Result<()> {
     let user = open_at::user();
     let problem = match kind {
         _ if found.kind == Some(kind) && found.owner == user => return Ok(()),
@@ -228,14 +230,14 @@ pub(crate) fn check_place(path: &Path) -> Result<()> {
     if user != open_at::ROOT {
         return Ok(());
     }
-    let is_foreign = |found: &Found| found.owner != user && Some(found.owner) != open_at::nobody();
+    let is_foreign = |found: Found| found.owner != user && Some(found.owner) != open_at::nobody();
     for (above, place) in path.ancestors().enumerate() {
         let place = if place.as_os_str().is_empty() { Path::new(".") } else { place };
         let found = match open_at::look_behind(place) {
             Err(e) if is_missing(&e) => continue,
             other => other.context("look at", place)?,
         };
-        return match (is_foreign(&found), above) {
+        return match (is_foreign(found), above) {
             (false, _) => Ok(()),
             (true, 0) => Err(Error::place(path, PlaceProblem::Owner { owner: found.owner, user })),
             (true, _) => {
