@@ -2,17 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::ValueEnum as _;
 use fastdiff::EntryLimit;
 use fastdiff::consumers::{self, Consumer, DatabaseChoice};
 use fastdiff::path::PathExt as _;
 use toml_edit::{Item, TableLike, Value};
 
-use super::{DEFAULT_KEEP, Definition, MOST_KEPT};
+use super::{DEFAULT_KEEP, Definition, MOST_KEPT, RootIs};
 use crate::cli::filter::parse_name;
 use crate::cli::format::Format;
 use crate::cli::{Failure, job_database};
 
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 16] = [
     "roots",
     "consumer",
     "exclude",
@@ -20,12 +21,14 @@ const KEYS: [&str; 14] = [
     "exclude-caches",
     "exclude-if-present",
     "one-file-system",
+    "root-is",
     "keep",
     "max-delete",
     "max-change",
     job_database::KEY,
     "success",
     "anyway",
+    "unchecked",
     "command",
 ];
 
@@ -91,6 +94,12 @@ impl<'a> Section<'a> {
 
     fn paths(&self, key: &str) -> Result<Vec<PathBuf>, Failure> {
         self.texts(key)?.iter().map(|text| self.path(key, text)).collect()
+    }
+
+    fn root_is(&self) -> Result<RootIs, Failure> {
+        let Some(text) = self.text("root-is")? else { return Ok(RootIs::default()) };
+        RootIs::from_str(text, false)
+            .map_err(|_| self.wrong("root-is", &format!("{text:?} is not one of live, snapshot")))
     }
 
     fn consumer(&self) -> Result<Format, Failure> {
@@ -162,6 +171,7 @@ impl<'a> Section<'a> {
         Ok(Definition {
             name: self.name.to_owned(),
             roots,
+            root_is: self.root_is()?,
             consumer,
             exclude: self.texts("exclude")?,
             exclude_from: self.paths("exclude-from")?,
@@ -174,6 +184,7 @@ impl<'a> Section<'a> {
             database: self.database(consumer)?,
             success: self.success()?,
             anyway: self.flag("anyway")?,
+            unchecked: self.flag("unchecked")?,
             command,
         })
     }
