@@ -99,7 +99,7 @@ impl RunPlan<'_> {
             run: self.state.next,
             full,
             replaced: self.state.unfinished().map(|unfinished| unfinished.run),
-            previous_failed: self.state.previous_failed(),
+            previous: self.state.previous(),
             outcome,
             base,
             summary,

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::log::RunStatus;
 use crate::error::Context as _;
 use crate::snapshot::{Digest, digest};
 use crate::sys::durable::{Access, AtomicFile};
@@ -166,9 +167,13 @@ impl JobState {
         self.pending.as_ref().or(self.aborted.as_ref())
     }
 
-    /// Whether the last run is known to have failed, or was aborted.
-    pub(super) fn previous_failed(&self) -> bool {
-        self.pending.as_ref().map_or(self.aborted.is_some(), |pending| pending.failed)
+    /// What became of the last run, if it did not succeed: it failed, was aborted, or nobody knows.
+    pub(super) fn previous(&self) -> RunStatus {
+        match (&self.pending, &self.aborted) {
+            (Some(pending), _) if pending.failed => RunStatus::Failed,
+            (None, Some(_)) => RunStatus::Aborted,
+            _ => RunStatus::Pending,
+        }
     }
 
     /// The records of all runs that left a snapshot, the baseline and the pending one first.
