@@ -83,6 +83,9 @@ fn tell(definition: &Definition, started: &StartedRun, quiet: bool) {
             "note",
             format_args!("the list is a full one: {reason}{}", advice(definition, reason, started.replaced.is_none())),
         );
+        if *reason == FullReason::OtherMachine {
+            print_message("note", "if this is the same machine (a container), give it the same --machine-id each time");
+        }
     }
 }
 

@@ -48,6 +48,7 @@ mod full_reason;
 mod lock;
 mod locked_job;
 mod log;
+mod machine;
 mod mount_check;
 mod open;
 mod plan;

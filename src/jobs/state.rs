@@ -106,9 +106,9 @@ pub(super) fn hex(digest: &Digest) -> String {
 }
 
 impl JobState {
-    /// An empty state of this machine.
-    pub(super) fn new() -> Self {
-        Self { machine: crate::sys::machine::identity(), next: 1, ..Self::default() }
+    /// An empty state of a machine, before the run `next`.
+    pub(super) fn new(machine: &str, next: u64) -> Self {
+        Self { machine: machine.to_owned(), next, ..Self::default() }
     }
 
     /// Reads a state; none if there is none.
@@ -199,7 +199,7 @@ mod tests {
             failed: false,
             followed: false,
         };
-        JobState { next: 4, committed: Some(record(2)), pending: Some(record(3)), ..JobState::new() }
+        JobState { committed: Some(record(2)), pending: Some(record(3)), ..JobState::new("a machine", 4) }
     }
 
     #[test]

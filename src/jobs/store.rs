@@ -16,6 +16,8 @@ const LONGEST_NAME: usize = 100;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobStore {
     dir: PathBuf,
+    /// The name of this machine, if the caller gave one.
+    pub(super) machine: Option<String>,
 }
 
 /// A job's place in a [`JobStore`].
@@ -38,7 +40,7 @@ impl JobStore {
         } else {
             std::env::current_dir().context("find the current directory, for", dir)?
         };
-        Ok(Self { dir: absolute(dir, &current) })
+        Ok(Self { dir: absolute(dir, &current), machine: None })
     }
 
     /// The directory.
