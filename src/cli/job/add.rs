@@ -75,6 +75,10 @@ pub(in crate::cli) struct JobAddArgs {
     #[arg(long)]
     anyway: bool,
 
+    /// Take the command as it is, even if it would not store what is listed
+    #[arg(long)]
+    unchecked: bool,
+
     #[command(flatten)]
     state: StateArgs,
 
@@ -127,11 +131,18 @@ pub(in crate::cli) fn run(args: &JobAddArgs, matches: &ArgMatches) -> Outcome {
         database,
         success: args.success.as_ref().map(|codes| codes.iter().copied().map(i32::from).collect()),
         anyway: args.anyway,
+        unchecked: args.unchecked,
         command: args.command.clone(),
     };
     definition.request()?.scan.check()?;
     args.filter.warn_of_absolute(&definition.roots);
-    placeholders::check(&definition, &definition.command.iter().map(Into::into).collect::<Vec<_>>())?;
+    let command: Vec<_> = definition.command.iter().map(Into::into).collect();
+    placeholders::check(&definition, &command)?;
+    if !command.is_empty() && !definition.unchecked {
+        let found = placeholders::look_at(&definition, &command);
+        placeholders::refuse(&definition, &found)?;
+        placeholders::tell_of_unchecked(&definition, &found);
+    }
     let mut config = args.state.config()?;
     config.add(&definition)?;
     config.save()?;
