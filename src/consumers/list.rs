@@ -79,7 +79,7 @@ pub struct ListedPath {
 
 impl ListedPath {
     /// Listed because of another path.
-    fn unchanged(path: Vec<u8>, kind: Kind, link: Option<u64>) -> Self {
+    pub(super) fn unchanged(path: Vec<u8>, kind: Kind, link: Option<u64>) -> Self {
         Self { path, kind, is_new: false, has_other_rights: false, link }
     }
 }

@@ -12,7 +12,10 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use super::list::{ChangeLists, ListForm, ListPart, ListedPath, Spelled, asked_part, list_base};
-use super::{CommandCheck, CommandLine, Consumer, Emitted, FullList, ListOptions, MirrorCommand, PathChoice, refuse};
+use super::{
+    CollidingNames, CommandCheck, CommandLine, Consumer, Emitted, FullList, ListOptions, MirrorCommand, PathChoice,
+    refuse,
+};
 use crate::diff::Diff;
 use crate::metadata::Kind;
 use crate::path::to_path;
@@ -55,6 +58,10 @@ impl Consumer for Rclone {
         true
     }
 
+    fn colliding_names(&self) -> CollidingNames {
+        CollidingNames::TwoPasses
+    }
+
     fn full_list(&self, roots: &[PathBuf]) -> FullList {
         let (sources, destination) = match roots {
             [root] => (vec![root.clone()], "DEST"),
@@ -73,7 +80,7 @@ impl Consumer for Rclone {
     /// copy) it deletes the old name after it made the new one, which is the same name.
     fn write(&self, diff: &Diff<'_>, options: &ListOptions, out: &mut dyn Write) -> Result<Emitted> {
         let part = asked_part(self, options.part)?;
-        let lists = ChangeLists::of(diff)?;
+        let lists = ChangeLists::of_pass(diff, &options.pass)?;
         check_kinds(self, &lists)?;
         let form = ListForm::new(self).with_end(if options.nul { 0 } else { b'\n' }).relative_to(list_base(diff));
         form.with_spelling(spell).write(&names(&lists, part), out)?;
