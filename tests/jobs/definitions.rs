@@ -32,7 +32,7 @@ fn what_is_added_is_shown_and_listed_and_removed_and_comments_stay() {
         "--del",
         "--delete-missing-args",
         "{root}/",
-        "é\"",
+        "nas:é\"",
     ];
     assert_eq!(jobs.run(args).success(), "");
     let text = String::from_utf8(env.read("fastdiff.toml")).unwrap().replace(env.path("").to_str().unwrap(), "[ROOT]");
@@ -54,7 +54,7 @@ fn what_is_added_is_shown_and_listed_and_removed_and_comments_stay() {
     max-delete = "20%"
     max-change = "40%"
     success = [0, 24, 23]
-    command = ["rsync", "-aI0", "--files-from={all}", "--del", "--delete-missing-args", "{root}/", 'é"']
+    command = ["rsync", "-aI0", "--files-from={all}", "--del", "--delete-missing-args", "{root}/", 'nas:é"']
     "#);
     insta::assert_snapshot!(jobs.run(["job", "list"]).success(), @r"
     name  consumer  last success  last run  roots
@@ -74,7 +74,7 @@ fn what_is_added_is_shown_and_listed_and_removed_and_comments_stay() {
     max-delete          20%
     max-change          40%
     success             0, 24, 23
-    command             rsync -aI0 '--files-from={all}' --del --delete-missing-args '{root}/' 'é"'
+    command             rsync -aI0 '--files-from={all}' --del --delete-missing-args '{root}/' 'nas:é"'
     state               [ROOT]/state/jobs/new
     committed           none
     pending             none
