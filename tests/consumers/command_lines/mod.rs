@@ -169,11 +169,11 @@ fn outcome(env: &TestEnv, name: &str, words: &[String]) -> String {
     last
 }
 
-/// How many cases: `few` ordinarily, twenty times as many at length.
+/// How many cases: `few` ordinarily, ten times as many at length.
 fn cases(few: u32) -> u32 {
     match std::env::var("FASTDIFF_COMMAND_LINES") {
         Ok(number) => number.parse().unwrap(),
-        Err(_) if std::env::var_os("FASTDIFF_ATTACKS").is_some_and(|value| value == "full") => few * 20,
+        Err(_) if std::env::var_os("FASTDIFF_ATTACKS").is_some_and(|value| value == "full") => few * 10,
         Err(_) => few,
     }
 }
