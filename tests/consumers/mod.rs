@@ -2,6 +2,7 @@
 
 mod archives;
 mod command_lines;
+mod commands;
 mod help;
 mod mirrors;
 mod names;
