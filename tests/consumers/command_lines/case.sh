@@ -2,8 +2,9 @@
 # the only place that can be written to. Prints one line: refused, failed, held, or lost and what.
 set -u
 cd /mnt/w
-export HOME=/mnt/w XDG_STATE_HOME=/mnt/w/state XDG_CONFIG_HOME=/mnt/w/config RESTIC_PASSWORD=x TZ=UTC LC_ALL=C.UTF-8
-export BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK=yes BORG_RELOCATED_REPO_ACCESS_IS_OK=yes RCLONE_CONFIG=/mnt/w/rclone.conf
+export HOME=/mnt/w XDG_STATE_HOME=/mnt/w/state XDG_CONFIG_HOME=/mnt/w/config TZ=UTC LC_ALL=C.UTF-8
+export RESTIC_PASSWORD=x BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK=yes \
+    BORG_RELOCATED_REPO_ACCESS_IS_OK=yes RCLONE_CONFIG=/mnt/w/rclone.conf
 
 # What was prepared for all cases: empty repositories.
 cp -r /mnt/prepared/. . 2>/dev/null
@@ -24,7 +25,10 @@ ln -s plain.txt src/link
 ln src/plain.txt src/other-name
 # Other places hold other files of the same names, with the same sizes and times.
 cp -a src/. other/
-for name in plain.txt sub/silent object.o large.bin; do tr 'a-z' 'b-za' <src/$name >other/$name; touch -r src/$name other/$name; done
+for name in plain.txt sub/silent object.o large.bin; do
+    tr 'a-z' 'b-za' <src/$name >other/$name
+    touch -r src/$name other/$name
+done
 
 holds() { # holds WHERE WHAT: is it there, with its content
     if [ -L "src/$2" ]; then [ "$PROGRAM" = rclone ] || [ -L "$1/$2" ] || cmp -s "src/$2" "$1/$2"
@@ -36,7 +40,10 @@ restored() { # where what was stored last can be looked at
     rsync | rclone) echo dest ;;
     tar) tar -xf out.tar -C back 2>/dev/null; echo back ;;
     restic) restic -q -r repo restore latest --target back >/dev/null 2>&1; echo back/mnt/w/src ;;
-    borg) (cd back && borg extract ../repo::"$(borg list --short --last 1 ../repo)") >/dev/null 2>&1; echo back/mnt/w/src ;;
+    borg)
+        (cd back && borg extract ../repo::"$(borg list --short --last 1 ../repo)") >/dev/null 2>&1
+        echo back/mnt/w/src
+        ;;
     esac
 }
 check() { # check RUN FILE: is each file of the list there

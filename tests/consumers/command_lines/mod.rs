@@ -2,9 +2,9 @@
 //! by a user without rights in namespaces of their own. Whatever the check of the command lets pass and the program
 //! calls a success holds every listed file.
 //!
-//! The form of the tables: a line `slot` holds the alternatives of one part of a right command, those after `|` are
-//! wrong, `-` leaves the part out, a comma separates words. Each other line is an option that may be added, `~` is a
-//! blank in a word. Nothing in a table deletes sources or starts programs.
+//! The form of the tables: a line `right` holds the alternatives of one part of a right command, and lines `wrong`
+//! those that are wrong; `-` leaves the part out, a comma separates words. Each other line is an option that may be
+//! added; `~` is a blank in a word. Nothing in a table deletes sources or starts programs.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -45,16 +45,17 @@ impl Table {
     fn read(text: &str) -> Self {
         let mut table = Self { slots: Vec::new(), options: Vec::new() };
         for line in text.lines().filter(|line| !line.starts_with('#')) {
-            if let Some(slot) = line.strip_prefix("slot ") {
-                let alternatives = |text: &str| -> Vec<Vec<String>> {
-                    let words = |one: &str| match one {
-                        "-" => Vec::new(),
-                        one => one.split(',').map(str::to_owned).collect(),
-                    };
-                    text.split_whitespace().map(words).collect()
+            let alternatives = |text: &str| -> Vec<Vec<String>> {
+                let words = |one: &str| match one {
+                    "-" => Vec::new(),
+                    one => one.split(',').map(str::to_owned).collect(),
                 };
-                let (right, wrong) = slot.split_once('|').unwrap_or((slot, ""));
-                table.slots.push(Slot { right: alternatives(right), wrong: alternatives(wrong) });
+                text.split_whitespace().map(words).collect()
+            };
+            if let Some(right) = line.strip_prefix("right ") {
+                table.slots.push(Slot { right: alternatives(right), wrong: Vec::new() });
+            } else if let Some(wrong) = line.strip_prefix("wrong ") {
+                table.slots.last_mut().unwrap().wrong.extend(alternatives(wrong));
             } else {
                 table.options.push(line.split(' ').map(|word| word.replace('~', " ")).collect());
             }
@@ -216,7 +217,9 @@ fn what_passes_and_succeeds_holds_all(name: &str, table: &str, few: u32, prepare
         *counts.entry(kind).or_default() += 1;
     }
     let mut text = String::new();
-    counts.iter().for_each(|(kind, count)| write!(text, "{kind}: {count}; ").unwrap());
+    for (kind, count) in &counts {
+        write!(text, "{kind}: {count}; ").unwrap();
+    }
     println!("{name}: {text}");
     // Otherwise it would show nothing.
     let of = |kind: &str| counts.get(kind).copied().unwrap_or(0);
