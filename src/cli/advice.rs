@@ -5,7 +5,9 @@ use std::fmt;
 use std::path::Path;
 
 use fastdiff::consumers::{self, Consumer};
-use fastdiff::{Error, JobProblem, OutputProblem, PlaceProblem, Refusal, RootProblem, SnapshotProblem, Unsupported};
+use fastdiff::{
+    Error, JobProblem, OutputProblem, PlaceProblem, Refusal, RootChange, RootProblem, SnapshotProblem, Unsupported,
+};
 
 use super::format::Format;
 use super::job_database::HOW_TO_NAME_IT;
@@ -40,6 +42,9 @@ pub(super) fn advice(error: &Error) -> Option<String> {
         }
         Error::Incomparable { .. } => "take one of them again with the roots and filters of the other",
         Error::Hints { .. } => "docs/hints.md describes their forms",
+        Error::RootChanged { change: RootChange::Covered { .. }, .. } => {
+            "unmount it; if this is intended, pass --allow-root-change"
+        }
         Error::RootChanged { .. } => "check that it is mounted; if this is intended, pass --allow-root-change",
         Error::TooManyRemoved { .. } => {
             "look at the list first (`fastdiff diff` without --max-delete, or `fastdiff status` for a job), then raise the limit of --max-delete"

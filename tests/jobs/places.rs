@@ -167,7 +167,7 @@ fn what_is_inserted_into_a_command_is_not_looked_at_again() {
             list("changed") + &list("changed"),
             "{nothing}".to_owned(),
         ];
-        let expected: String = expected.iter().map(|word| format!("<{word}>\n")).collect();
+        let expected = format!("<{}>\n", expected.join(">\n<"));
         assert_eq!(String::from_utf8(run.bytes).unwrap(), expected, "{name}");
     }
 }
