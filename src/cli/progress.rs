@@ -35,7 +35,7 @@ impl Progress {
         // that the terminal shows would go to the next line, and only that one would be cleared.
         let bar = (!quiet).then(ProgressBar::new_spinner);
         if let Some(bar) = &bar
-            && let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg}\r")
+            && let Ok(style) = ProgressStyle::with_template(" {spinner} {wide_msg}\r")
         {
             bar.set_style(style);
         }
