@@ -72,6 +72,10 @@ pub(super) struct RunArgs {
     #[arg(long)]
     full: bool,
 
+    /// End well if the job was removed: for a timer that may outlive its job
+    #[arg(long)]
+    if_defined: bool,
+
     #[command(flatten)]
     hints: HintsArgs,
 
@@ -98,9 +102,17 @@ pub(super) struct RunArgs {
 
 pub(super) fn run(args: &RunArgs) -> Outcome {
     args.nice.apply();
+    if args.if_defined && args.state.is_removed(&args.name)? {
+        if !args.quiet {
+            let remover = format!("`fastdiff job schedule {} --remove | sh` removes its timer", args.name);
+            print_message("note", format_args!("job {} was removed; {remover}", args.name));
+        }
+        return Ok(DONE);
+    }
     let (definition, job) = args.state.job(&args.name)?;
     let command = command(args, &definition)?;
     let found = checked(args, &definition, &command)?;
+    placeholders::check_scripts(&definition, &command, Some(job.dir()))?;
     let locked = job.lock()?;
     let is_new = !was_started_before(&locked, &command);
     let mut request = definition.request()?;
@@ -175,10 +187,7 @@ fn with_lists(
     if !started.is_complete() {
         print_message("warning", start_run::unread(&started));
         if !args.anyway && !definition.anyway {
-            return not_started(
-                "something could not be read",
-                Some("pass --anyway to start it nevertheless".to_owned()),
-            );
+            return not_started("something could not be read", Some(start_run::ways_out(&started)));
         }
     }
     if started.full.is_none() && started.summary().is_empty() && !args.always {
