@@ -6,7 +6,7 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use fastdiff::Error;
-use fastdiff::consumers::{ListPart, PartOutput};
+use fastdiff::consumers::{ListPart, ListedFiles, PartOutput};
 use fastdiff::jobs::StartedRun;
 
 use super::config::Definition;
@@ -15,6 +15,8 @@ use super::{placeholders, print_message, write_list};
 /// The files with the parts of a list.
 pub(super) struct Lists {
     files: Vec<(ListPart, PathBuf)>,
+    /// The regular files that they name.
+    pub(super) listed: Option<ListedFiles>,
 }
 
 /// The result of writing them.
@@ -38,7 +40,7 @@ fn create(path: &Path) -> Result<File, Error> {
 impl Lists {
     fn named(definition: &Definition, dir: &Path) -> Self {
         let file = |part: &ListPart| (*part, dir.join(part.name()));
-        Self { files: definition.consumer.parts().iter().map(file).collect() }
+        Self { files: definition.consumer.parts().iter().map(file).collect(), listed: None }
     }
 
     /// Writes a file for each part that the consumer has.
@@ -49,7 +51,7 @@ impl Lists {
         if started.full.is_some() && definition.consumer.scans_by_itself() {
             return Self::empty(definition, dir).map(Written::Lists);
         }
-        let lists = Self::named(definition, dir);
+        let mut lists = Self::named(definition, dir);
         let mut files = Vec::new();
         for (part, path) in &lists.files {
             files.push((*part, BufWriter::new(create(path)?)));
@@ -73,6 +75,7 @@ impl Lists {
         for note in &emitted.notes {
             print_message("note", note);
         }
+        lists.listed = emitted.files;
         Ok(Written::Lists(lists))
     }
 

@@ -2,6 +2,7 @@
 
 mod archives;
 mod commands;
+mod commands_run;
 mod help;
 mod mirrors;
 mod names;

@@ -157,7 +157,8 @@ impl Search<'_> {
             return self.look_elsewhere(&started, depth);
         }
         let is_shell = SHELLS.contains(&name);
-        if !is_shell && (depth == DEEPEST || !started.is_scripted) && self.is_script(&started) {
+        let is_known = crate::consumers::PROGRAMS.iter().any(|program| program.name() == name);
+        if !is_shell && !is_known && self.is_script(&started) {
             let words = [&[Word::text(b"sh")][..], &started.words].concat();
             return self.look_into(&Started { words, ..started }, depth);
         }
