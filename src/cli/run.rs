@@ -47,7 +47,7 @@ list. For a test, use `fastdiff begin` and then `fastdiff abort`.
 
 Exit codes: that of the command, or 128 plus the number of the signal that ended it; 127 if it is not found, 126 if it \
 cannot be executed; 125 if fastdiff itself failed, something could not be read or listed, or the baseline could not be \
-moved after the command had succeeded.";
+moved after the command had succeeded, or the program stored none of the listed files.";
 
 /// Start a run of a job, run the backup program with its lists, and commit if that succeeds.
 #[derive(clap::Args)]

@@ -111,8 +111,8 @@ pub trait Consumer: fmt::Debug + Sync {
         super::command::check_form(command)
     }
 
-    /// How many regular files it stored, if a line of its output says that: see [`CommandCheck::counts`]. A count may be
-    /// too high, never too low.
+    /// How many regular files it stored, if a line of its output says that: see [`CommandCheck::counts`]. A count may
+    /// be too high, never too low.
     fn stored_files(&self, _line: &[u8]) -> Option<u64> {
         None
     }

@@ -351,7 +351,7 @@ mod tests {
     #[test]
     fn only_what_certainly_changed_in_nothing_that_is_stored_is_left_out() {
         let listed =
-            |fields, is_new| ListedPath { fields, is_new, ..ListedPath::unchanged(vec![b'/'], Kind::File, None) };
+            |fields, is_new| ListedPath { is_new, fields, ..ListedPath::unchanged(vec![b'/'], Kind::File, None) };
         let is_kept = |fields, is_new| {
             let mut lists = ChangeLists { changed: vec![listed(fields, is_new)], ..ChangeLists::default() };
             lists.keep_stored(Fields::all() - Fields::MODE - Fields::UID);

@@ -308,6 +308,10 @@ fn what_cannot_be_seen_is_said_to_be_not_checked() {
         ("restic: ssh nas restic backup --files-from-raw {changed} -n", "nothing is stored"),
         ("tar: env TAR_OPTIONS=--exclude=x tar -cf x -C {root} --no-recursion --null -T {changed}", "TAR_OPTIONS"),
         ("rclone: env RCLONE_DRY_RUN=true rclone sync -lI --files-from-raw {all} {root} r:", "nothing is stored"),
+        ("rsync: nice '' x", "not checked"),
+        ("rsync: sh -c '\"$'", "not checked"),
+        ("rsync: sh -c '$(('", "not checked"),
+        ("tar: tar '' -T {changed}", "lacks"),
         ("text: cat {all}", ""),
     ]);
 }

@@ -1,7 +1,6 @@
 //! What becomes of the command that takes a list: refused, said to be not checked, or counted.
 
 use std::io::Read as _;
-use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
 
 use super::program;
@@ -30,8 +29,8 @@ fn ten_files() -> TestEnv {
 
 /// A program that stands in for another one.
 fn stand_in(env: &TestEnv, name: &str, script: &str) {
-    let file = env.write(format!("bin/{name}"), format!("#!/bin/sh\n{script}\n"));
-    std::fs::set_permissions(file, PermissionsExt::from_mode(0o755)).unwrap();
+    env.write(format!("bin/{name}"), format!("#!/bin/sh\n{script}\n"));
+    env.chmod(format!("bin/{name}"), 0o755);
 }
 
 const WRONG: &[&str] = &["rsync", "-a", "--files-from={all}", "{root}", "copy/"];
@@ -99,7 +98,7 @@ fn the_count_of_the_program_is_compared_with_the_list_and_its_output_is_passed_o
         ("nothing about files", false, false),
     ] {
         // Not a line at the end, bytes that are no text, and a process that keeps the output open.
-        stand_in(&env, "rsync", &format!("printf '\\377\\n{says}\\nend'; sleep 60 &"));
+        stand_in(&env, "rsync", &format!("printf '\\377\\n{says}\\nend'; sleep 60 2>/dev/null &"));
         let run = run(&env, &["run", "j", "-q", "--full"]);
         let expected = [b"\xff\n", says.as_bytes(), b"\nend"].concat();
         assert_eq!(run.bytes, expected, "{says}");
