@@ -54,14 +54,14 @@ fn a_command_that_stores_nothing_is_refused_at_both_doors_unless_insisted_on() {
     let text = String::from_utf8(env.read("fastdiff.toml")).unwrap();
     assert!(text.contains("\nunchecked = true\n"), "{text}");
     assert_eq!(run(&env, &["run", "j", "-q"]).code, Some(0));
-    // What was insisted on, is done: an empty copy.
-    assert!(!env.path("copy/0").exists());
+    // What was insisted on, is done: rsync ends the list at the first NUL.
+    assert!(!env.path("copy/5").exists());
     env.write("fastdiff.toml", text.replace("unchecked = true\n", ""));
     let line = run(&env, &["run", "j", "-q", "--full"]).failure(125);
     assert!(line.contains("rsync lacks --from0") && line.contains(paste), "{line}");
     assert_eq!(run(&env, &["run", "j", "-q", "--full", "--unchecked"]).code, Some(0));
     assert_eq!(run(&env, &[&["run", "j", "-q", "--full", "--"], RIGHT].concat()).code, Some(0));
-    assert_eq!(env.read("copy/0"), b"x");
+    assert_eq!(env.read("copy/5"), b"x");
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn what_was_not_checked_is_said_once_for_each_command() {
     let env = ten_files();
     stand_in(&env, "mine", "cat \"$1\" >/dev/null");
     let add = run(&env, &["job", "add", "j", "tree", "--consumer=rsync", "--", "sh", "-c", "mine {all}"]);
-    assert!(add.code == Some(0) && add.stderr.contains("mine is not a program that is known here"), "{}", add.stderr);
+    assert!(add.code == Some(0) && add.stderr.contains("cat is not a program that is known here"), "{}", add.stderr);
     let said = |more: &[&str]| {
         let run = run(&env, &[&["run", "j", "--always"], more].concat());
         assert_eq!(run.code, Some(0), "{}", run.stderr);

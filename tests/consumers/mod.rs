@@ -3,6 +3,7 @@
 mod archives;
 mod commands;
 mod commands_run;
+mod commands_words;
 mod help;
 mod mirrors;
 mod names;
