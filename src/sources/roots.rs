@@ -29,6 +29,21 @@ impl RootNames {
         Some(&path[root.len()..])
     }
 
+    /// The root as it was given.
+    pub(crate) fn given(&self) -> &[u8] {
+        &self.given
+    }
+
+    /// The root without symlinks.
+    pub(crate) fn canonical(&self) -> &[u8] {
+        &self.canonical
+    }
+
+    /// Whether one of its names holds a line break.
+    pub(super) fn has_line_break(&self) -> bool {
+        self.given.contains(&b'\n') || self.canonical.contains(&b'\n')
+    }
+
     /// The path by the name that the root was given.
     pub(crate) fn as_given(&self, path: &[u8]) -> Option<Vec<u8>> {
         let mut given = self.given.clone();

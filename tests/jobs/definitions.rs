@@ -23,10 +23,14 @@ fn what_is_added_is_shown_and_listed_and_removed_and_comments_stay() {
         "-x",
         "--keep=3",
         "--max-delete=20%",
+        "--max-change=40%",
         "--success=0,24,23",
         "--",
         "rsync",
+        "-aI0",
         "--files-from={all}",
+        "--del",
+        "--delete-missing-args",
         "{root}/",
         "é\"",
     ];
@@ -48,8 +52,9 @@ fn what_is_added_is_shown_and_listed_and_removed_and_comments_stay() {
     one-file-system = true
     keep = 3
     max-delete = "20%"
+    max-change = "40%"
     success = [0, 24, 23]
-    command = ["rsync", "--files-from={all}", "{root}/", 'é"']
+    command = ["rsync", "-aI0", "--files-from={all}", "--del", "--delete-missing-args", "{root}/", 'é"']
     "#);
     insta::assert_snapshot!(jobs.run(["job", "list"]).success(), @r"
     name  consumer  last success  last run  roots
@@ -67,14 +72,15 @@ fn what_is_added_is_shown_and_listed_and_removed_and_comments_stay() {
     one-file-system     true
     keep                3
     max-delete          20%
+    max-change          40%
     success             0, 24, 23
-    command             rsync '--files-from={all}' '{root}/' 'é"'
+    command             rsync -aI0 '--files-from={all}' --del --delete-missing-args '{root}/' 'é"'
     state               [ROOT]/state/jobs/new
     committed           none
     pending             none
     "#);
     let shown: serde_json::Value = serde_json::from_str(&jobs.run(["job", "show", "new", "--json"]).success()).unwrap();
-    assert_eq!(shown["command"][1], "--files-from={all}");
+    assert_eq!(shown["command"][2], "--files-from={all}");
     assert_eq!(jobs.run(["job", "list", "--json"]).success().lines().count(), 2);
     assert_eq!(
         jobs.run(["job", "remove", "new"]).stderr,
@@ -163,6 +169,7 @@ fn whatever_is_wrong_in_a_definition_is_one_line_with_file_job_and_key() {
         ),
         ("max-delete = -1", "key max-delete: \"-1\" is neither"),
         ("max-delete = true", "key max-delete: must be a number, or a percentage"),
+        ("max-change = true", "key max-change: must be a number, or a percentage"),
         ("success = [0, 256]", "key success: must be a list of exit codes from 0 to 255"),
         ("success = []", "key success: is empty, so no run can succeed"),
         ("command = []", "key command: is empty"),
@@ -260,7 +267,8 @@ fn what_could_never_run_is_not_added() {
     assert!(add(&["tree", "--exclude=[a"]).contains("exclude pattern \"[a\""));
     jobs.env.dir("tree/sub");
     assert!(add(&["tree", "tree/sub"]).contains("lies inside of the root [ROOT]/tree"));
-    assert!(add(&["tree", "--consumer=rsync", "--", "rsync", "-a", "x/", "y/"]).contains("write {root}/"));
+    let wrong = add(&["tree", "--consumer=rsync", "--", "rsync", "-a", "x/", "y/"]);
+    assert!(wrong.contains("does not give the list to rsync") && wrong.contains("{root}/ y/"), "{wrong}");
     assert!(add(&["tree", "--", "cat", "{Al}"]).contains("the command holds {Al}; did you mean {all}?"));
     assert!(
         add(&["tree", "--exclude-from=-"])

@@ -201,9 +201,9 @@ fn begin(locked: &LockedJob, mut request: RunRequest, until: Instant) -> Result<
             request.full = Some(e.to_string());
             locked.begin(&request, &monitor)
         }
-        Err(e @ Error::TooManyRemoved { .. }) => {
+        Err(e @ (Error::TooManyRemoved { .. } | Error::TooManyChanged { .. })) => {
             refused = Some(e.to_string());
-            request.diff.max_removed = None;
+            (request.diff.max_removed, request.diff.max_changed) = (None, None);
             locked.begin(&request, &monitor)
         }
         other => other,
