@@ -3,7 +3,7 @@
 //! Each option is one value, split at `:`; nothing in it can be escaped. The rules for listed and unlisted paths were
 //! found in Duplicati's source and by running it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::io::Write;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -12,7 +12,7 @@ use super::super::{Emitted, ListPart, quote, written};
 use super::database::{DatabaseError, JobDatabase, StoredPaths};
 use super::listed_paths::DuplicatiPaths;
 use super::spelling::{SEPARATOR, is_sayable, link_spelling, with_slash};
-use super::unread::{FoundFile, ReadRule, changed_files};
+use super::unread::{ReadRule, changed_files};
 use super::unstored::Unstored;
 use crate::diff::{Change, ChangeKind, Diff};
 use crate::metadata::Kind;
@@ -72,7 +72,8 @@ impl DuplicatiList {
         let opened = options.database.as_deref().map(JobDatabase::open).transpose().map_err(in_database)?;
         let stored = opened.as_ref().map(|opened| opened.stored_paths(roots)).transpose().map_err(in_database)?;
         let database = stored.unwrap_or_default();
-        let needs_reading = !options.reads_all && needs_reading(diff, options, opened.as_ref())?;
+        let proofs = Proofs::find(diff, options, opened.as_ref())?;
+        let needs_reading = proofs.needs_reading && !options.reads_all;
         let mut emitted = Emitted::default();
         let mut lists = DuplicatiPaths::default();
         let mut unstorable = Unstorable::default();
@@ -83,7 +84,7 @@ impl DuplicatiList {
             // A name that cannot be listed does no harm if Duplicati does not store it, or has stored what is there.
             if is_left_out(&change, options, &database)
                 || unstorable.takes(&change)
-                || is_proved_unchanged(&change, options, opened.as_ref(), &database)?
+                || proofs.leave_out(&change, &database)
             {
                 continue;
             }
@@ -199,50 +200,49 @@ impl Unstorable {
     }
 }
 
-/// Whether the database proves that what no list can name is stored as it is: nothing differs, there is one stored
-/// version, and if it is a regular file, its content is the stored one. A directory or a link has no content, and any
-/// change of its metadata after Duplicati had looked at it has a later ctime.
-fn is_proved_unchanged(
-    change: &Change,
-    options: &DuplicatiOptions,
-    opened: Option<&JobDatabase>,
-    database: &StoredPaths,
-) -> Result<bool> {
-    let (Some(new), Some(opened), ChangeKind::Suspect) = (change.new, opened, change.kind) else { return Ok(false) };
-    if is_sayable(&change.path) {
-        return Ok(false);
-    }
-    let spelling = match new.kind() {
-        Kind::File => change.path.clone(),
-        Kind::Dir => with_slash(&change.path),
-        Kind::Symlink => link_spelling(&change.path),
-        _ => return Ok(false),
-    };
-    if !database.newest.contains(&spelling) || database.multi_version.contains(&spelling) {
-        return Ok(false);
-    }
-    if new.kind() != Kind::File {
-        return Ok(true);
-    }
-    let found = opened.lookalikes(&[FoundFile::new(change.path.clone(), new.stat)], ReadRule::default());
-    let found = found.map_err(|e| refuse(e.to_string()))?;
-    Ok(!found.is_empty() && opened.unproved(found, options.until).is_empty())
+/// What the job database says of the changed files.
+#[derive(Default)]
+struct Proofs {
+    /// These suspects are stored as they are: nothing differs, and their content has the stored hash.
+    unchanged: HashSet<Vec<u8>>,
+    /// Duplicati would not read one of the others.
+    needs_reading: bool,
 }
 
-/// Whether Duplicati would not read a changed file. Without a database it is unknown what is stored: the baseline stands
-/// for it.
-fn needs_reading(diff: &Diff<'_>, options: &DuplicatiOptions, opened: Option<&JobDatabase>) -> Result<bool> {
-    let Some(opened) = opened else {
-        for change in diff.changes_without_renames() {
-            if looks_the_same(&change?) {
-                return Ok(true);
+impl Proofs {
+    /// Reads suspects, up to 256 MiB. Without a database it is unknown what is stored: the baseline stands for it.
+    fn find(diff: &Diff<'_>, options: &DuplicatiOptions, opened: Option<&JobDatabase>) -> Result<Self> {
+        let Some(opened) = opened else {
+            let mut needs_reading = false;
+            for change in diff.changes_without_renames() {
+                needs_reading |= looks_the_same(&change?);
             }
+            return Ok(Self { needs_reading, ..Self::default() });
+        };
+        let files = changed_files(diff, &options.unstored)?;
+        let found = opened.lookalikes(&files, options.rule).map_err(|e| refuse(e.to_string()))?;
+        let (suspects, others): (Vec<_>, Vec<_>) = found.into_iter().partition(|file| file.is_suspect);
+        let mut unchanged: HashSet<_> = suspects.iter().map(|file| file.path.clone()).collect();
+        let unproved = opened.unproved(suspects, options.until);
+        for path in &unproved {
+            unchanged.remove(path);
         }
-        return Ok(false);
-    };
-    let files = changed_files(diff, &options.unstored)?;
-    let found = opened.lookalikes(&files, options.rule);
-    Ok(!found.map_err(|e| refuse(e.to_string()))?.is_empty())
+        Ok(Self { unchanged, needs_reading: !others.is_empty() || !unproved.is_empty() })
+    }
+
+    /// Whether a suspect is proved to be stored as it is, and stays so without being listed: only one version of it is
+    /// stored. A directory or a link has no content, and any change of its metadata after Duplicati had looked at it
+    /// has a later ctime; it is left out if no list can name it.
+    fn leave_out(&self, change: &Change, database: &StoredPaths) -> bool {
+        let (ChangeKind::Suspect, Some(new)) = (change.kind, change.new) else { return false };
+        let spelling = match new.kind() {
+            Kind::File if self.unchanged.contains(&change.path) => change.path.clone(),
+            Kind::Dir if !is_sayable(&change.path) => with_slash(&change.path),
+            Kind::Symlink if !is_sayable(&change.path) => link_spelling(&change.path),
+            _ => return false,
+        };
+        database.newest.contains(&spelling) && !database.multi_version.contains(&spelling)
+    }
 }
 
 /// Whether a regular file may have other content although its size and time are those of before.

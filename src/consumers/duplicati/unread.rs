@@ -34,12 +34,14 @@ pub struct FoundFile {
     pub path: Vec<u8>,
     /// Its metadata.
     pub stat: Stat,
+    /// Nothing differs, but its time stamps prove nothing.
+    pub is_suspect: bool,
 }
 
 impl FoundFile {
-    /// A file.
+    /// A file that may have changed.
     pub fn new(path: Vec<u8>, stat: Stat) -> Self {
-        Self { path, stat }
+        Self { path, stat, is_suspect: false }
     }
 }
 
@@ -48,6 +50,8 @@ impl FoundFile {
 pub struct Lookalike {
     /// Its path.
     pub path: Vec<u8>,
+    /// Nothing differs, but its time stamps prove nothing.
+    pub is_suspect: bool,
     /// The size of the file.
     size: u64,
     /// The hash of the stored content. None if it is unknown which content is stored.
@@ -84,7 +88,7 @@ impl JobDatabase {
                 newest.replace("{}", "WHERE IsFullBackup = 1"),
             ))?;
             let mut found = Vec::new();
-            for FoundFile { path, stat } in files {
+            for FoundFile { path, stat, is_suspect } in files {
                 let (Some(time), Ok(text)) = (ticks(stat.mtime), std::str::from_utf8(path)) else { continue };
                 let (prefix, name) = text.split_at(text.rfind('/').map_or(0, |slash| slash + 1));
                 let mut rows = query.query(params![prefix, name])?;
@@ -98,7 +102,7 @@ impl JobDatabase {
                 hashes.dedup();
                 if let Some(hash) = hashes.pop() {
                     let hash = Some(hash).filter(|_| hashes.is_empty());
-                    found.push(Lookalike { path: path.clone(), size: stat.size, hash });
+                    found.push(Lookalike { path: path.clone(), size: stat.size, is_suspect: *is_suspect, hash });
                 }
             }
             Ok(found)
@@ -186,7 +190,8 @@ pub fn changed_files(diff: &Diff<'_>, unstored: &Unstored) -> Result<Vec<FoundFi
         };
         let is_stored = std::str::from_utf8(&change.path).is_ok() && !unstored.holds(&change.path, Kind::File);
         if is_stored {
-            files.push(FoundFile::new(change.path, new.stat));
+            let is_suspect = change.kind == ChangeKind::Suspect;
+            files.push(FoundFile { path: change.path, stat: new.stat, is_suspect });
         }
     }
     Ok(files)
