@@ -200,7 +200,7 @@ impl LockedJob {
         state.lost = None;
         // What could not be read was not listed again either.
         let former = state.unconfirmed.take().filter(|_| snapshot.header().counts.unknown > 0);
-        state.unconfirmed = unconfirmed::after_success(self.job.dir(), run, former, again)?;
+        state.unconfirmed = unconfirmed::after_success(self.dir(), run, former, again)?;
         if let Some(former) = state.committed.replace(pending) {
             state.kept.insert(0, former);
         }

@@ -53,7 +53,7 @@ fn read(dir: &PrivateDir, unconfirmed: &Unconfirmed) -> Result<Relist, String> {
 /// What must be listed again after a run that succeeded: what was to be listed again before and could not be read, and
 /// `again`, files that the consumer may not have read.
 pub(super) fn after_success(
-    dir: &Path,
+    dir: &PrivateDir,
     run: u64,
     former: Option<Unconfirmed>,
     again: &[Vec<u8>],
