@@ -1,8 +1,11 @@
 //! What the commands of jobs have in common: how a run begins, and the messages about it.
 
+use std::path::Path;
+
 use fastdiff::consumers::{FullList, MirrorCommand};
-use fastdiff::jobs::{ClosedRun, FullReason, LockedJob, RunRequest, StartedRun};
-use fastdiff::{EntryLimit, Monitor};
+use fastdiff::jobs::{ClosedRun, FullReason, LockedJob, RunRequest, RunStatus, StartedRun};
+use fastdiff::path::to_path;
+use fastdiff::{ChangeKind, EntryLimit, Kind, Monitor};
 use indicatif::HumanCount;
 
 use super::advice::Advised;
@@ -72,7 +75,7 @@ fn tell(definition: &Definition, started: &StartedRun, quiet: bool) {
     if let Some(replaced) = started.replaced {
         print_message(
             "note",
-            format_args!("{}; what it listed is listed again", unfinished(replaced, started.previous_failed)),
+            format_args!("{}; what it listed is listed again", unfinished(replaced, started.previous)),
         );
     }
     if let Some(reason) = &started.full {
@@ -80,6 +83,9 @@ fn tell(definition: &Definition, started: &StartedRun, quiet: bool) {
             "note",
             format_args!("the list is a full one: {reason}{}", advice(definition, reason, started.replaced.is_none())),
         );
+        if *reason == FullReason::OtherMachine {
+            print_message("note", "if this is the same machine (a container), give it the same --machine-id each time");
+        }
     }
 }
 
@@ -89,8 +95,13 @@ pub(super) fn asked_for() -> String {
 }
 
 /// "run 3 failed".
-pub(super) fn unfinished(run: u64, previous_failed: bool) -> String {
-    format!("run {run} {}", if previous_failed { "failed" } else { "is not known to have succeeded" })
+pub(super) fn unfinished(run: u64, status: RunStatus) -> String {
+    let became = match status {
+        RunStatus::Failed => "failed",
+        RunStatus::Aborted => "was aborted",
+        _ => "is not known to have succeeded",
+    };
+    format!("run {run} {became}")
 }
 
 /// What to do because the list is a full one.
@@ -130,6 +141,42 @@ fn mirror_command(definition: &Definition, mirror: &MirrorCommand) -> String {
 /// That something could not be read.
 pub(super) fn unread(started: &StartedRun) -> String {
     super::unread(started.outcome.counts.unknown.max(started.diff().unknown()), "listed as neither changed nor removed")
+}
+
+/// What to do about that.
+pub(super) fn ways_out(started: &StartedRun) -> String {
+    let exclude = unread_pattern(started)
+        .map(|pattern| format!("`--exclude {}` of `job add`, or ", shell(&pattern)))
+        .unwrap_or_default();
+    format!(
+        "allow fastdiff to read it, or leave it out ({exclude}the key exclude), or start the command nevertheless (the key `anyway = true`, or --anyway for this run)"
+    )
+}
+
+/// The pattern that leaves out the first entry that could not be read, and no other; none for a root, and for a name
+/// that is not UTF-8.
+fn unread_pattern(started: &StartedRun) -> Option<String> {
+    let diff = started.diff();
+    let unread = diff.changes().filter_map(Result::ok).find(|change| change.kind == ChangeKind::Unknown)?;
+    let path = unread.as_path();
+    let mut roots = diff.newer().meta().roots.iter();
+    let below = roots.find_map(|root| path.strip_prefix(&*to_path(root)).ok()).filter(|path| *path != Path::new(""))?;
+    let mut pattern = String::new();
+    for name in below {
+        pattern.push('/');
+        for c in name.to_str()?.chars() {
+            if r"\*?[".contains(c) {
+                pattern.push('\\');
+            }
+            pattern.push(c);
+        }
+    }
+    if unread.entry_kind() == Kind::Dir {
+        pattern.push('/');
+    } else if pattern.ends_with(' ') {
+        pattern.insert(pattern.len() - 1, '\\');
+    }
+    Some(pattern)
 }
 
 /// Says so, and what the exit code is for it.

@@ -71,7 +71,7 @@ pub(super) fn run(args: &StatusArgs) -> Outcome {
                 "run {run} succeeded, as the job database says; until the hook makes it the baseline, at the next backup,"
             )
         } else {
-            format!("{};", start_run::unfinished(run, started.previous_failed))
+            format!("{};", start_run::unfinished(run, started.previous))
         };
         print_message("note", format_args!("{about} its changes are listed again, as suspect if nothing differs"));
     }

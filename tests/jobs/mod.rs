@@ -4,6 +4,7 @@ mod base;
 mod begin;
 mod crash;
 mod definitions;
+mod machine;
 mod mirror;
 mod nice;
 mod places;
