@@ -5,7 +5,7 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use fastdiff::Error;
-use fastdiff::consumers::{ListPart, ListPass, PartOutput};
+use fastdiff::consumers::{ListPart, ListPass, ListedFiles, PartOutput};
 use fastdiff::jobs::{ListsDir, StartedRun};
 
 use super::config::Definition;
@@ -14,6 +14,8 @@ use super::{placeholders, print_message, write_list};
 /// The files with the parts of a list.
 pub(super) struct Lists {
     files: Vec<(ListPart, PathBuf)>,
+    /// The regular files that they name.
+    pub(super) listed: Option<ListedFiles>,
 }
 
 /// The result of writing them.
@@ -31,7 +33,7 @@ fn file_name(part: ListPart, pass: &ListPass) -> String {
 impl Lists {
     fn named(definition: &Definition, pass: &ListPass, dir: &ListsDir) -> Self {
         let file = |part: &ListPart| (*part, dir.path().join(file_name(*part, pass)));
-        Self { files: definition.consumer.parts().iter().map(file).collect() }
+        Self { files: definition.consumer.parts().iter().map(file).collect(), listed: None }
     }
 
     /// Writes a file for each part that the consumer has.
@@ -47,7 +49,7 @@ impl Lists {
         if started.full.is_some() && definition.consumer.scans_by_itself() {
             return Self::empty(definition, dir).map(Written::Lists);
         }
-        let lists = Self::named(definition, pass, dir);
+        let mut lists = Self::named(definition, pass, dir);
         let mut files = Vec::new();
         for (part, _) in &lists.files {
             files.push((*part, BufWriter::new(dir.new_file(&file_name(*part, pass))?)));
@@ -72,6 +74,7 @@ impl Lists {
         for note in &emitted.notes {
             print_message("note", note);
         }
+        lists.listed = emitted.files;
         Ok(Written::Lists(lists))
     }
 

@@ -2,16 +2,20 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::Arc;
 
-use fastdiff::consumers::{CollidingNames, ListPart, ListPass, NameCollisions, NamePair, SameName, list_base};
-use fastdiff::jobs::StartedRun;
+use fastdiff::consumers::{
+    CollidingNames, ListPart, ListPass, ListedFiles, NameCollisions, NamePair, SameName, list_base,
+};
+use fastdiff::jobs::{ListsDir, StartedRun};
 use fastdiff::path::{PathExt as _, to_path};
 use fastdiff::{Diff, Error, Refusal};
 
 use super::config::Definition;
 use super::destination::{Destinations, may_delete};
 use super::format::Form;
+use super::job_lists::{Lists, Written};
 use super::print_message;
 use super::snap::counted;
 
@@ -22,6 +26,13 @@ pub(super) struct Passes {
     unsure: Vec<NamePair>,
     base: Vec<u8>,
     copies: Vec<PathBuf>,
+}
+
+/// The commands of a run, ready to start.
+pub(super) struct Prepared {
+    pub(super) processes: Vec<Command>,
+    /// The regular files that the last one gets in its list.
+    pub(super) listed: Option<ListedFiles>,
 }
 
 impl Passes {
@@ -55,6 +66,43 @@ impl Passes {
             }
         }
         Ok(passes)
+    }
+
+    /// The commands of the passes, and what the last one lists; none if there is nothing to list, and an empty list
+    /// would do harm. With `anyway`, a program that scans by itself gets no list instead of one that is refused.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] if the consumer's format cannot express the list; what writing gives.
+    pub(super) fn processes(
+        &self,
+        definition: &Definition,
+        started: &StartedRun,
+        command: &[OsString],
+        dir: &ListsDir,
+        anyway: bool,
+    ) -> Result<Option<Prepared>, Error> {
+        let root = PathBuf::from(&*to_path(&self.base));
+        let mut prepared = Prepared { processes: Vec::new(), listed: None };
+        for pass in &self.each {
+            let lists = match Lists::write(definition, started, pass, dir) {
+                Ok(Written::Lists(lists)) => lists,
+                Ok(Written::Nothing) => return Ok(None),
+                Err(Error::Refused { refusal, .. }) if anyway && definition.consumer.scans_by_itself() => {
+                    let title = definition.consumer.title();
+                    print_message("warning", format_args!("no list, so {title} scans by itself: {refusal}"));
+                    Lists::empty(definition, dir)?
+                }
+                Err(error) => return Err(error),
+            };
+            let mut process = Command::new(&command[0]);
+            process.args(command[1..].iter().map(|argument| lists.fill_in(argument, &root)));
+            process.envs(lists.variables());
+            process.env("FASTDIFF_JOB", &definition.name).env("FASTDIFF_RUN", started.run.to_string());
+            process.env("FASTDIFF_ROOT", &root);
+            prepared.processes.push(process);
+            prepared.listed = lists.listed;
+        }
+        Ok(Some(prepared))
     }
 
     fn is_known(&self, pair: &NamePair, as_what: SameName) -> bool {

@@ -1,13 +1,13 @@
 //! `fastdiff run`: begin, run the backup program with the lists, commit if it succeeded.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus};
+use std::path::Path;
+use std::process::ExitStatus;
 
-use fastdiff::consumers::CommandCheck;
+use fastdiff::consumers::{CommandCheck, OutputStream};
 use fastdiff::jobs::{Commit, LockedJob, RunNote, RunResult, StartedRun};
 use fastdiff::path::{PathExt as _, to_bytes};
-use fastdiff::{Error, consumers};
+use fastdiff::Error;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::advice::{Advised, advice};
@@ -15,9 +15,9 @@ use super::child::{self, Finished};
 use super::config::Definition;
 use super::destination::Destinations;
 use super::hints::HintsArgs;
-use super::job_lists::{Lists, Written};
 use super::nice::NiceArgs;
-use super::passes::Passes;
+use super::passed_output::StoredEnough;
+use super::passes::{Passes, Prepared};
 use super::progress::Progress;
 use super::start_run::{self, GuardArgs};
 use super::state::StateArgs;
@@ -48,7 +48,7 @@ list. For a test, use `fastdiff begin` and then `fastdiff abort`.
 
 Exit codes: that of the command, or 128 plus the number of the signal that ended it; 127 if it is not found, 126 if it \
 cannot be executed; 125 if fastdiff itself failed, something could not be read or listed, or the baseline could not be \
-moved after the command had succeeded.";
+moved after the command had succeeded, or the program stored none of the listed files.";
 
 /// Start a run of a job, run the backup program with its lists, and commit if that succeeds.
 #[derive(clap::Args)]
@@ -143,7 +143,7 @@ pub(super) fn run(args: &RunArgs) -> Outcome {
         print_message("note", format_args!("run {}: {}", started.run, start_run::changes(&started)));
     }
     let run = started.run;
-    let outcome = with_lists(args, &definition, &locked, started, (&command, &destinations));
+    let outcome = with_lists(args, &definition, &locked, started, (&command, &destinations, found.counts));
     if let Err(error) = locked.remove_lists() {
         print_error("warning", &error);
     }
@@ -186,7 +186,7 @@ fn with_lists(
     definition: &Definition,
     locked: &LockedJob,
     started: StartedRun,
-    (command, destinations): (&[OsString], &Destinations),
+    (command, destinations, counts): (&[OsString], &Destinations, Option<OutputStream>),
 ) -> Outcome {
     let run = started.run;
     let not_started = |reason: &str, advice: Option<String>| -> Outcome {
@@ -210,31 +210,13 @@ fn with_lists(
         Err(error @ Error::Refused { .. }) => return not_started(&error.to_string(), advice(&error)),
         Err(error) => return Err(error.into()),
     };
-    let root = PathBuf::from(&*fastdiff::path::to_path(&consumers::list_base(started.diff())));
-    let mut processes = Vec::new();
-    for pass in &names.each {
-        let lists = match Lists::write(definition, &started, pass, dir) {
-            Ok(Written::Lists(lists)) => lists,
-            Ok(Written::Nothing) => {
-                return nothing_to_do(args, definition, locked, started, "there is nothing to list");
-            }
-            Err(Error::Refused { refusal, .. }) if args.anyway && definition.consumer.scans_by_itself() => {
-                print_message(
-                    "warning",
-                    format_args!("no list, so {} scans by itself: {refusal}", definition.consumer.title()),
-                );
-                Lists::empty(definition, dir)?
-            }
-            Err(error @ Error::Refused { .. }) => return not_started(&error.to_string(), advice(&error)),
-            Err(error) => return Err(error.into()),
-        };
-        let mut process = Command::new(&command[0]);
-        process.args(command[1..].iter().map(|argument| lists.fill_in(argument, &root)));
-        process.envs(lists.variables());
-        process.env("FASTDIFF_JOB", &definition.name).env("FASTDIFF_RUN", run.to_string());
-        process.env("FASTDIFF_ROOT", &root);
-        processes.push(process);
-    }
+    let prepared = match names.processes(definition, &started, command, dir, args.anyway) {
+        Ok(Some(prepared)) => prepared,
+        Ok(None) => return nothing_to_do(args, definition, locked, started, "there is nothing to list"),
+        Err(error @ Error::Refused { .. }) => return not_started(&error.to_string(), advice(&error)),
+        Err(error) => return Err(error.into()),
+    };
+    let Prepared { mut processes, listed } = prepared;
     let places = if args.guards.allow_root_change { None } else { Some(started.mount_check()?) };
     // The snapshots need not be mapped while it runs.
     drop(started);
@@ -244,7 +226,8 @@ fn with_lists(
     // It matters only if this process is killed. If the directory cannot be written, the commit says so.
     let started = |pid| drop(locked.started(run, pid));
     let is_success = |code: Option<i32>| code.is_some_and(|code| definition.success_codes().contains(&code));
-    let finished = match child::run_each(&mut processes, started, is_success) {
+    let counts = counts.map(|stream| (stream, definition.consumer.get()));
+    let finished = match child::run_each(&mut processes, counts, started, is_success) {
         Ok(finished) => finished,
         Err(e) => {
             let code = if e.kind() == std::io::ErrorKind::NotFound { 127 } else { 126 };
@@ -256,8 +239,9 @@ fn with_lists(
     };
     // The command may have treated missing files as deleted.
     let are_there = || places.map_or(Ok(()), |places| places.check(args.walk.io_timeout, &Progress::new(true)));
+    let enough = StoredEnough::of(&*definition.consumer, listed.as_ref(), finished.stored);
     let is_stored = || destinations.check_again(&definition.name).and_then(|()| names.check_again(definition));
-    Ok(end(definition, locked, run, &finished, are_there, is_stored))
+    Ok(end(definition, locked, run, &finished, &enough, are_there, is_stored))
 }
 
 /// The baseline moves without a backup.
@@ -334,6 +318,7 @@ fn end(
     locked: &LockedJob,
     run: u64,
     finished: &Finished,
+    enough: &StoredEnough,
     are_there: impl FnOnce() -> Result<(), Error>,
     is_stored: impl FnOnce() -> Result<(), Error>,
 ) -> u8 {
@@ -343,10 +328,16 @@ fn end(
             let reason = format!("signal {signal} came while the command ran");
             (Some(reason), exit_code(if code == 0 { 128 + signal } else { code }))
         }
-        (None, Some(code)) if definition.success_codes().contains(&code) => (None, exit_code(code)),
+        (None, Some(code)) if definition.success_codes().contains(&code) => match enough {
+            StoredEnough::Nothing(what) => (Some(what.clone()), NOT_STARTED),
+            _ => (None, exit_code(code)),
+        },
         (None, Some(code)) => (Some(format!("the command ended with {code}")), exit_code(code)),
         (None, None) => (Some(format!("signal {} ended the command", code - 128)), exit_code(code)),
     };
+    if let StoredEnough::Few(what) = enough {
+        print_message("warning", what);
+    }
     if let Some(reason) = &reason {
         print_message(
             "warning",
@@ -373,7 +364,8 @@ fn end(
     }
     if !is_success {
         // The log has the exit code in a field of its own.
-        fail(locked, run, &result(reason.filter(|_| finished.signal.is_some())));
+        let is_known = finished.signal.is_none() && !matches!(enough, StoredEnough::Nothing(_));
+        fail(locked, run, &result(reason.filter(|_| !is_known)));
         return ends_with;
     }
     if let Err(error) = is_stored() {

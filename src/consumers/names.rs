@@ -102,25 +102,25 @@ impl NameCollisions {
 }
 
 impl ChangeLists {
-    /// The lists of a diff, as far as a pass has them: see [`of`](Self::of).
+    /// Keeps what one of two passes has. Costs a look at all that the first pass may have deleted.
     ///
     /// # Errors
     /// A damaged snapshot.
-    pub fn of_pass(diff: &Diff<'_>, pass: &ListPass) -> Result<Self> {
-        let mut lists = Self::of(diff)?;
+    pub fn take_pass(&mut self, diff: &Diff<'_>, pass: &ListPass) -> Result<()> {
         match pass {
-            ListPass::Only => {}
+            ListPass::Only => return Ok(()),
             ListPass::First(names) => {
-                lists.changed.clear();
-                lists.replaced.clear();
-                lists.deleted.retain(|listed| names.is_early(&listed.path));
+                self.changed.clear();
+                self.replaced.clear();
+                self.deleted.retain(|listed| names.is_early(&listed.path));
             }
             ListPass::Second(names) => {
-                lists.deleted.retain(|listed| !names.is_early(&listed.path));
-                list_again(diff, names, &mut lists.changed)?;
+                self.deleted.retain(|listed| !names.is_early(&listed.path));
+                list_again(diff, names, &mut self.changed)?;
             }
         }
-        Ok(lists)
+        self.count_files();
+        Ok(())
     }
 }
 

@@ -75,9 +75,14 @@ impl Consumer for Rsync {
         super::command::rsync::check(command)
     }
 
+    fn stored_files(&self, line: &[u8]) -> Option<u64> {
+        super::command::rsync::stored_files(line)
+    }
+
     fn write(&self, diff: &Diff<'_>, options: &ListOptions, out: &mut dyn Write) -> Result<Emitted> {
         let part = asked_part(self, options.part)?;
-        let mut lists = ChangeLists::of_pass(diff, &options.pass)?;
+        let mut lists = ChangeLists::of(diff)?;
+        lists.take_pass(diff, &options.pass)?;
         let mut paths = if part == ListPart::Changed { Vec::new() } else { lists.topmost_deleted().0 };
         if part != ListPart::Deleted {
             with_links(diff, &mut lists.changed)?;

@@ -3,6 +3,8 @@
 mod archives;
 mod command_lines;
 mod commands;
+mod commands_run;
+mod commands_words;
 mod destinations;
 mod fewer_names;
 mod help;
