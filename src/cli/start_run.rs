@@ -2,17 +2,19 @@
 
 use fastdiff::consumers::{FullList, MirrorCommand};
 use fastdiff::jobs::{ClosedRun, FullReason, LockedJob, RunRequest, StartedRun};
-use fastdiff::{Monitor, RemovalLimit};
+use fastdiff::path::{PathExt as _, to_path};
+use fastdiff::{Entry, Flags, Kind, Monitor, Pattern, RemovalLimit, Snapshot};
 use indicatif::HumanCount;
 
 use super::advice::Advised;
 use super::config::Definition;
+use super::filter::{tell_of_suspects, tell_of_unmatched};
 use super::hints;
 use super::progress::Progress;
 use super::quote::shell;
 use super::snap::counted;
 use super::write_list::tell_of_renumbered;
-use super::{Failure, INCOMPLETE, print_message, signals};
+use super::{Failure, INCOMPLETE, harmless, print_message, signals};
 
 /// The guards of promise 8 that the user can change for a run.
 #[derive(clap::Args)]
@@ -44,6 +46,7 @@ pub(super) fn begin(
     quiet: bool,
 ) -> Result<StartedRun, Failure> {
     let started = watched(quiet, |monitor| locked.begin(request, monitor))?;
+    tell_of_patterns(request, &started);
     tell(definition, &started, quiet);
     Ok(started)
 }
@@ -58,6 +61,14 @@ pub(super) fn watched<T>(
     let outcome = walk(&progress);
     progress.finish();
     outcome
+}
+
+/// Warns of suspect patterns with each full list: after that they are known.
+pub(super) fn tell_of_patterns(request: &RunRequest, started: &StartedRun) {
+    if started.full.is_some() {
+        tell_of_suspects(&request.scan.filter);
+        tell_of_unmatched(&started.outcome);
+    }
 }
 
 fn tell(definition: &Definition, started: &StartedRun, quiet: bool) {
@@ -129,6 +140,31 @@ pub(super) fn unread(started: &StartedRun) -> String {
 /// Says so, and what the exit code is for it.
 pub(super) fn tell_of_unread(started: &StartedRun) {
     print_message("warning", format_args!("{}; exit code {INCOMPLETE}", unread(started)));
+}
+
+/// What to do about what could not be read: three ways.
+pub(super) fn ways_out(snapshot: &Snapshot) -> String {
+    let is_unread = |entry: &Entry| entry.flags.intersects(Flags::UNKNOWN | Flags::UNLISTED);
+    let entry = snapshot.entries().filter_map(Result::ok).find(is_unread);
+    let Some(entry) = entry else {
+        return "make it readable, leave it out, or start the command without it (anyway = true in the definition, or --anyway)"
+            .to_owned();
+    };
+    let path = to_path(&entry.path);
+    let below = snapshot.meta().roots.iter().find_map(|root| path.strip_prefix(to_path(root)).ok()?.to_str());
+    let pattern = below.map(|below| Pattern::exactly(below, entry.kind() == Kind::Dir).text);
+    let left_out = pattern.map(|pattern| {
+        let quoted = harmless(&shell(&pattern));
+        format!(
+            " (--exclude {quoted} of `job add`, or exclude = [{}] in the definition)",
+            toml_edit::Value::from(pattern)
+        )
+    });
+    format!(
+        "make {} readable, leave it out{}, or start the command without it (anyway = true in the definition, or --anyway)",
+        path.shown(),
+        left_out.unwrap_or_default()
+    )
 }
 
 /// Says what was left undone after a run ended.

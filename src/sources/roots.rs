@@ -23,6 +23,11 @@ impl RootNames {
         Self { given: to_bytes(root).into_owned(), canonical: to_bytes(&canonical).into_owned() }
     }
 
+    /// The name without symlinks.
+    pub(crate) fn canonical(&self) -> &[u8] {
+        &self.canonical
+    }
+
     /// The part of a path below the root, by either of its names; none if it is not within.
     pub(crate) fn rest<'p>(&self, path: &'p [u8]) -> Option<&'p [u8]> {
         let root = [&self.given, &self.canonical].into_iter().find(|root| is_within(path, root))?;

@@ -5,14 +5,15 @@ use std::path::{Path, PathBuf};
 use clap::ArgMatches;
 use fastdiff::consumers::EXAMPLE;
 use fastdiff::path::{PathExt as _, absolute};
-use fastdiff::{RemovalLimit, RootProblem};
+use fastdiff::{RemovalLimit, RootProblem, ScanOptions};
 
 use super::super::config::{DEFAULT_KEEP, Definition};
-use super::super::filter::FilterArgs;
+use super::super::filter::{FilterArgs, tell_of_suspects};
 use super::super::format::Format;
 use super::super::job_database::{DatabaseArgs, JOB_EXAMPLE};
 use super::super::state::StateArgs;
 use super::super::{DONE, Failure, Outcome, consumer_help, placeholders};
+use super::check;
 
 fn after_help() -> String {
     let before = "  fastdiff job add photos ~/Photos --consumer ";
@@ -25,10 +26,11 @@ const AFTER_HELP: &str = "  fastdiff job add web /srv/www --exclude '/cache/' --
 
 In the command, {changed}, {deleted} and {all} stand for files with that part of the list in the consumer's form, and
 {root} for the directory that relative paths start from. The definition goes to the file that --config names. You can
-edit it there: docs/jobs.md describes its keys. Patterns of --exclude-from come before those of --exclude. The last
+edit it there: docs/jobs.md describes its keys. The roots are walked once, to find patterns that match nothing and
+directories that cannot be read. Patterns of --exclude-from come before those of --exclude. The last
 one that matches decides.";
 
-/// Define a job. Its first run lists everything.
+/// Define a job, and look whether its roots can be read. Its first run lists everything.
 #[derive(clap::Args)]
 #[command(after_help = after_help())]
 pub(in crate::cli) struct JobAddArgs {
@@ -70,6 +72,10 @@ pub(in crate::cli) struct JobAddArgs {
     #[arg(long)]
     anyway: bool,
 
+    /// Do not walk now. The walk finds patterns that match nothing, and what cannot be read
+    #[arg(long)]
+    no_check: bool,
+
     #[command(flatten)]
     state: StateArgs,
 
@@ -85,7 +91,8 @@ fn from_here(path: &Path) -> Result<PathBuf, Failure> {
 }
 
 pub(in crate::cli) fn run(args: &JobAddArgs, matches: &ArgMatches) -> Outcome {
-    args.state.store()?.job(&args.name)?;
+    let store = args.state.store()?;
+    store.job(&args.name)?;
     if args.filter.exclude_from.iter().any(|file| file == Path::new("-")) {
         return Err(Failure::Other(
             "a job reads --exclude-from at each run, so it cannot be standard input; name a file".into(),
@@ -106,7 +113,10 @@ pub(in crate::cli) fn run(args: &JobAddArgs, matches: &ArgMatches) -> Outcome {
         }
     }
     // Refuse a wrong pattern now, not at the first run.
-    args.filter.options(matches)?.check()?;
+    let filter = args.filter.options(matches)?;
+    let mut scan = ScanOptions::new(&args.roots);
+    scan.filter = filter;
+    scan.check()?;
     let definition = Definition {
         name: args.name.clone(),
         roots: args.roots.iter().map(|root| from_here(root)).collect::<Result<_, _>>()?,
@@ -123,11 +133,15 @@ pub(in crate::cli) fn run(args: &JobAddArgs, matches: &ArgMatches) -> Outcome {
         anyway: args.anyway,
         command: args.command.clone(),
     };
-    definition.request()?.scan.check()?;
-    args.filter.warn_of_absolute(&definition.roots);
+    definition.request()?;
     placeholders::check(&definition, &definition.command.iter().map(Into::into).collect::<Vec<_>>())?;
     let mut config = args.state.config()?;
     config.add(&definition)?;
+    tell_of_suspects(&scan.filter);
+    if !args.no_check {
+        scan.own_dirs.extend(store.dir().canonicalize().ok());
+        check::walk(&scan, definition.anyway)?;
+    }
     config.save()?;
     Ok(DONE)
 }
