@@ -61,7 +61,12 @@ impl Pattern {
 
     /// That it is refused.
     fn refused(&self, problem: PatternProblem) -> Error {
-        Error::Pattern { pattern: self.text.clone(), from: self.from.clone(), line: self.line, problem }
+        Error::Pattern {
+            pattern: self.text.clone(),
+            from: self.from.clone(),
+            line: self.line,
+            problem: Box::new(problem),
+        }
     }
 }
 

@@ -12,8 +12,8 @@ pub fn is_harmless(text: &str) -> bool {
     !text.chars().any(is_hidden)
 }
 
-/// Text for one line of a message: each character that commands a terminal, breaks a line or turns the direction of what
-/// follows is written as an escape of Rust (`\n`, `\u{1b}`, `\u{202e}`).
+/// Text for one line of a message: each character that commands a terminal, breaks a line or turns the direction of
+/// what follows is written as an escape of Rust (`\n`, `\u{1b}`, `\u{202e}`).
 pub fn harmless(text: &str) -> String {
     text.chars().fold(String::with_capacity(text.len()), |mut shown, c| {
         if is_hidden(c) {
@@ -110,8 +110,9 @@ fn quote_if(name: &[u8], special: impl Fn(u8) -> bool) -> Cow<'_, [u8]> {
     Cow::Owned(quoted)
 }
 
-/// Passes lines on to `out`. Every character but newline and tab that commands a terminal or turns the direction of what
-/// follows is written as `\u` and four hexadecimal digits, which means the same character in JSON. Text that is not UTF-8 is written with replacement characters.
+/// Passes lines on to `out`. Every character but newline and tab that commands a terminal or turns the direction of
+/// what follows is written as `\u` and four hexadecimal digits, which means the same character in JSON. Text that is not
+/// UTF-8 is written with replacement characters.
 #[derive(Debug)]
 pub struct HarmlessLines<W> {
     out: W,

@@ -100,11 +100,10 @@ pub(super) fn tell_of_unmatched(outcome: &ScanOutcome) {
     if !rest.is_empty() {
         listed = format!("{listed} and {} more", HumanCount(rest.len() as u64));
     }
-    match shown.len() {
-        1 => print_message("warning", format_args!("exclude pattern {listed} matched nothing: it leaves nothing out")),
-        _ => {
-            let count = HumanCount((shown.len() + rest.len()) as u64);
-            print_message("warning", format_args!("{count} exclude patterns matched nothing: {listed}"));
-        }
+    if let [_] = shown {
+        print_message("warning", format_args!("exclude pattern {listed} matched nothing: it leaves nothing out"));
+    } else {
+        let count = HumanCount((shown.len() + rest.len()) as u64);
+        print_message("warning", format_args!("{count} exclude patterns matched nothing: {listed}"));
     }
 }

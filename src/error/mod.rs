@@ -77,7 +77,7 @@ pub enum Error {
         /// The number of its line there, from 1.
         line: Option<usize>,
         /// What is wrong with it.
-        problem: PatternProblem,
+        problem: Box<PatternProblem>,
     },
 
     /// A file that should be a snapshot and cannot be used as one (promise 6).

@@ -12,7 +12,7 @@ use super::text::without_sign;
 
 /// A pattern as the glob crate takes it.
 #[derive(Debug)]
-pub(super) struct Translated {
+pub(super) struct TranslatedPattern {
     pub(super) glob: Glob,
     /// It brings back what earlier patterns left out.
     pub(super) negated: bool,
@@ -24,11 +24,11 @@ pub(super) struct Translated {
 ///
 /// # Errors
 /// Why it cannot be expressed, or what is wrong with it.
-pub(super) fn translate(pattern: &str) -> Result<Translated, String> {
+pub(super) fn translate(pattern: &str) -> Result<TranslatedPattern, String> {
     let (negated, body) = without_sign(pattern);
     let (only_dirs, body) = body.strip_suffix('/').map_or((false, body), |body| (true, body));
     let glob = GlobBuilder::new(&anchored(body)?).literal_separator(true).backslash_escape(true).build();
-    Ok(Translated { glob: glob.map_err(|e| e.kind().to_string())?, negated, only_dirs })
+    Ok(TranslatedPattern { glob: glob.map_err(|e| e.kind().to_string())?, negated, only_dirs })
 }
 
 /// A pattern without its sign and without the slash at its end, for paths relative to the root.
@@ -187,7 +187,7 @@ mod tests {
     #[test]
     fn signs_and_slashes_at_the_end_are_no_part_of_the_glob() {
         let of = |pattern| {
-            let Translated { glob, negated, only_dirs } = translate(pattern).expect("a pattern");
+            let TranslatedPattern { glob, negated, only_dirs } = translate(pattern).expect("a pattern");
             (glob.glob().to_owned(), negated, only_dirs)
         };
         assert_eq!(of("!x/"), ("**/x".into(), true, true));

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use globset::{Candidate, GlobSet};
 
-use super::glob::Translated;
+use super::glob::TranslatedPattern;
 
 /// More globs than these in one set only make its automaton slow.
 const MOST_IN_A_SET: usize = 4096;
@@ -36,11 +36,11 @@ impl Matcher {
     ///
     /// # Errors
     /// The number of a pattern that cannot be compiled, and why.
-    pub(super) fn new(patterns: Vec<Translated>) -> Result<Self, (usize, String)> {
+    pub(super) fn new(patterns: Vec<TranslatedPattern>) -> Result<Self, (usize, String)> {
         let mut sets = Vec::new();
         let mut rules = Vec::with_capacity(patterns.len());
         let mut globs = Vec::with_capacity(patterns.len());
-        for Translated { glob, negated, only_dirs } in patterns {
+        for TranslatedPattern { glob, negated, only_dirs } in patterns {
             rules.push(Rule { negated, only_dirs, has_matched: AtomicBool::new(false) });
             globs.push(glob);
         }

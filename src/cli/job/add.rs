@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::ArgMatches;
 use fastdiff::consumers::EXAMPLE;
 use fastdiff::path::{PathExt as _, absolute};
-use fastdiff::{RemovalLimit, RootProblem, ScanOptions};
+use fastdiff::{RemovalLimit, RootProblem};
 
 use super::super::config::{DEFAULT_KEEP, Definition};
 use super::super::filter::{FilterArgs, tell_of_suspects};
@@ -113,10 +113,7 @@ pub(in crate::cli) fn run(args: &JobAddArgs, matches: &ArgMatches) -> Outcome {
         }
     }
     // Refuse a wrong pattern now, not at the first run.
-    let filter = args.filter.options(matches)?;
-    let mut scan = ScanOptions::new(&args.roots);
-    scan.filter = filter;
-    scan.check()?;
+    args.filter.options(matches)?.check(&[])?;
     let definition = Definition {
         name: args.name.clone(),
         roots: args.roots.iter().map(|root| from_here(root)).collect::<Result<_, _>>()?,
@@ -133,7 +130,8 @@ pub(in crate::cli) fn run(args: &JobAddArgs, matches: &ArgMatches) -> Outcome {
         anyway: args.anyway,
         command: args.command.clone(),
     };
-    definition.request()?;
+    let mut scan = definition.request()?.scan;
+    scan.check()?;
     placeholders::check(&definition, &definition.command.iter().map(Into::into).collect::<Vec<_>>())?;
     let mut config = args.state.config()?;
     config.add(&definition)?;
