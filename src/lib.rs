@@ -82,7 +82,7 @@ pub mod terminal;
 mod units;
 mod walk;
 
-pub use diff::{Change, ChangeKind, Changes, Diff, DiffOptions, RemovalLimit, Side, Summary, Tally};
+pub use diff::{Change, ChangeKind, Changes, Diff, DiffOptions, EntryLimit, Side, Summary, Tally};
 pub use error::{
     Cause, Error, JobProblem, OutputProblem, PatternProblem, Refusal, Result, RootChange, RootProblem, ScopeDifference,
     ScopePart, SnapshotProblem, StateDamage, Unsupported, Warning,

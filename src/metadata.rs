@@ -256,6 +256,11 @@ bitflags::bitflags! {
 impl Flags {
     /// The flags that keep a subtree from being skipped, equal digest or not.
     pub const NEVER_SKIPPED: Self = Self::RACY.union(Self::UNKNOWN).union(Self::UNLISTED).union(Self::NOT_ENTERED);
+
+    /// Whether an entry could not be read, and nothing was carried over for it: no list holds it until it can be.
+    pub fn is_unread(self) -> bool {
+        self.intersects(Self::UNKNOWN | Self::UNLISTED) && !self.contains(Self::CARRIED)
+    }
 }
 
 #[cfg(test)]

@@ -40,6 +40,9 @@ pub(super) fn advice(error: &Error) -> Option<String> {
         Error::TooManyRemoved { .. } => {
             "look at the list first (`fastdiff diff` without --max-delete, or `fastdiff status` for a job), then raise the limit of --max-delete"
         }
+        Error::TooManyChanged { .. } => {
+            "look at the list first (`fastdiff diff` without --max-change, or `fastdiff status` for a job): was all this meant to change? If so, raise the limit of --max-change"
+        }
         Error::NothingToList { .. } => "do not start it",
         Error::Unsupported(Unsupported::TimeoutOfPortable) => "leave out --io-timeout, or --walker portable",
         _ => return None,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use fastdiff::consumers::{ListOptions, PathStyle};
-use fastdiff::{Diff, DiffOptions, Error, Refusal, RemovalLimit, SnapshotProblem};
+use fastdiff::{Diff, DiffOptions, EntryLimit, Error, Refusal, SnapshotProblem};
 
 use super::format::{Form, Format, PartArg, check_form};
 use super::job_database::{self, DatabaseArgs};
@@ -78,7 +78,12 @@ pub(super) struct DiffArgs {
 
     /// Write nothing and exit with 2 if more entries than this were removed: a number, or a percentage of OLD's
     #[arg(long, value_name = "N|P%")]
-    max_delete: Option<RemovalLimit>,
+    max_delete: Option<EntryLimit>,
+
+    /// Write nothing and exit with 2 if more entries than this changed, added and removed ones included: a number, or a
+    /// percentage of OLD's
+    #[arg(long, value_name = "N|P%")]
+    max_change: Option<EntryLimit>,
 
     /// Accept a root that is empty now, is another directory, or lies on another file system than before. Also
     /// accept that a mount point below a root is gone
@@ -105,6 +110,7 @@ pub(super) fn run(args: &DiffArgs) -> Outcome {
     options.renames = !args.no_renames && args.emit.knows_renames();
     options.allow_root_change = args.allow_root_change;
     options.max_removed = args.max_delete;
+    options.max_changed = args.max_change;
     let diff = Diff::new(&old, &new, &options)?;
     tell_of_renumbered(&diff);
     let style = if args.relative { relative(&diff)? } else { PathStyle::absolute() };

@@ -3,7 +3,7 @@
 use fastdiff::consumers::{FullList, MirrorCommand};
 use fastdiff::jobs::{ClosedRun, FullReason, LockedJob, RunRequest, StartedRun};
 use fastdiff::path::{PathExt as _, to_path};
-use fastdiff::{Entry, Flags, Kind, Monitor, Pattern, RemovalLimit, Snapshot};
+use fastdiff::{Entry, EntryLimit, Flags, Kind, Monitor, Pattern, Snapshot};
 use indicatif::HumanCount;
 
 use super::advice::Advised;
@@ -23,7 +23,12 @@ pub(super) struct GuardArgs {
     /// Refuse, with exit code 2 (125 for `run`), if more entries than this were removed: a number, or a percentage
     /// [default: that of the definition; none for `status`]
     #[arg(long, value_name = "N|P%")]
-    max_delete: Option<RemovalLimit>,
+    max_delete: Option<EntryLimit>,
+
+    /// The same if more entries than this changed, added and removed ones included; not for a full list
+    /// [default: that of the definition; none for `status`]
+    #[arg(long, value_name = "N|P%")]
+    max_change: Option<EntryLimit>,
 
     /// Accept a root that is empty now, is another directory or lies on another file system than before, and
     /// a mount point below one that is gone
@@ -35,6 +40,7 @@ impl GuardArgs {
     pub(super) fn add_to(&self, request: &mut RunRequest) {
         request.diff.allow_root_change = self.allow_root_change;
         request.diff.max_removed = self.max_delete.or(request.diff.max_removed);
+        request.diff.max_changed = self.max_change.or(request.diff.max_changed);
     }
 }
 

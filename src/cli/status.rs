@@ -53,9 +53,9 @@ pub(super) struct StatusArgs {
 pub(super) fn run(args: &StatusArgs) -> Outcome {
     let (definition, job) = args.state.job(&args.name)?;
     let mut request = definition.request()?;
-    // This list is for people: renames whatever the consumer knows, and no limit for removals.
+    // This list is for people: renames whatever the consumer knows, and no limits.
     request.diff.renames = true;
-    request.diff.max_removed = None;
+    (request.diff.max_removed, request.diff.max_changed) = (None, None);
     args.walk.add_to(&mut request.scan);
     args.guards.add_to(&mut request);
     let scratch = tempfile::Builder::new().prefix("fastdiff-").tempdir();

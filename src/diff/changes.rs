@@ -150,6 +150,9 @@ fn says_more(relisted: &Change, next: Option<&Change>) -> bool {
 fn added(entry: &Entry) -> [Option<Change>; 2] {
     let new = Some(Side { stat: entry.stat, flags: entry.flags });
     let change = |kind| Change { kind, path: entry.path.clone(), from: None, old: None, new, fields: Fields::empty() };
+    if entry.flags.is_unread() {
+        return [Some(change(ChangeKind::Unknown)), None];
+    }
     let is_unknown = entry.flags.intersects(Flags::UNKNOWN | Flags::UNLISTED);
     [Some(change(ChangeKind::Added)), is_unknown.then(|| change(ChangeKind::Unknown))]
 }

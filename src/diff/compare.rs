@@ -147,6 +147,9 @@ impl<'a> Compare<'a> {
         match (old, new) {
             (Some((was, _)), Some((is, _))) => self.both(was, is, raw),
             (None, Some((is, _))) => {
+                if is.child.flags.is_unread() {
+                    return Ok(Some(raw(ChangeKind::Unknown, Fields::empty())));
+                }
                 let dir = dir_of(self.last.new);
                 if dir.is_some() {
                     self.enter(None, dir)?;
@@ -208,12 +211,15 @@ impl<'a> Compare<'a> {
         let (was, is) = (&old.child, &new.child);
         let type_changed = was.kind() != is.kind() && was.kind() != Kind::Unknown && is.kind() != Kind::Unknown;
         let fields = self.differing(old, new);
-        let change = if type_changed {
-            Some(raw(ChangeKind::TypeChanged, fields))
-        } else if lacks_stat(is.flags) {
+        let change = if lacks_stat(is.flags) {
             None
+        } else if was.flags.is_unread() && !is.flags.is_unread() {
+            // No list held it.
+            Some(RawChange { old: None, ..raw(ChangeKind::Added, Fields::empty()) })
+        } else if type_changed {
+            Some(raw(ChangeKind::TypeChanged, fields))
         } else if lacks_stat(was.flags) {
-            Some(raw(ChangeKind::Suspect, Fields::empty()))
+            None
         } else if !fields.is_empty() {
             Some(raw(ChangeKind::Modified, fields))
         } else if was.flags.contains(Flags::RACY) {

@@ -1,5 +1,5 @@
-//! Promise 8: refuses a list if a root or mount point vanished or was replaced. Also the limit on removed entries,
-//! and the check that the newer snapshot carried nothing over from before the older one.
+//! Promise 8: refuses a list if a root or mount point vanished or was replaced. Also the limits on removed and changed
+//! entries, and the check that the newer snapshot carried nothing over from before the older one.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,17 +10,17 @@ use crate::snapshot::{Device, Node, Snapshot};
 use crate::sys::filesystem::{FsType, are_subvolumes_of_one};
 use crate::{Error, Result, RootChange};
 
-/// How many removed entries a list may have.
+/// How many removed, or changed, entries a list may have.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
-pub enum RemovalLimit {
+pub enum EntryLimit {
     /// A number of entries.
     Entries(u64),
     /// Percent of the older snapshot's entries.
     Percent(f64),
 }
 
-impl RemovalLimit {
+impl EntryLimit {
     /// The limit in entries, for an older snapshot of `of` entries.
     #[expect(
         clippy::cast_precision_loss,
@@ -36,7 +36,7 @@ impl RemovalLimit {
     }
 }
 
-impl fmt::Display for RemovalLimit {
+impl fmt::Display for EntryLimit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Entries(n) => write!(f, "{n}"),
@@ -45,7 +45,7 @@ impl fmt::Display for RemovalLimit {
     }
 }
 
-impl FromStr for RemovalLimit {
+impl FromStr for EntryLimit {
     type Err = String;
 
     fn from_str(text: &str) -> std::result::Result<Self, String> {
@@ -180,11 +180,11 @@ mod tests {
 
     #[test]
     fn limits_are_numbers_or_percentages() {
-        assert_eq!("10".parse(), Ok(RemovalLimit::Entries(10)));
-        assert_eq!("2.5%".parse(), Ok(RemovalLimit::Percent(2.5)));
+        assert_eq!("10".parse(), Ok(EntryLimit::Entries(10)));
+        assert_eq!("2.5%".parse(), Ok(EntryLimit::Percent(2.5)));
         for wrong in ["", "-1", "101%", "x", "%", "NaN%", "5 %"] {
-            assert!(wrong.parse::<RemovalLimit>().is_err(), "{wrong}");
+            assert!(wrong.parse::<EntryLimit>().is_err(), "{wrong}");
         }
-        assert_eq!(RemovalLimit::Percent(5.0).entries(1000), 50);
+        assert_eq!(EntryLimit::Percent(5.0).entries(1000), 50);
     }
 }

@@ -16,7 +16,7 @@ mod summary;
 
 pub use change::{Change, ChangeKind, Side};
 pub use changes::Changes;
-pub use guard::RemovalLimit;
+pub use guard::EntryLimit;
 pub(crate) use guard::check_roots;
 pub(crate) use relist::Relist;
 pub use summary::{Summary, Tally};
@@ -41,12 +41,15 @@ pub struct DiffOptions {
     /// mount point below a root that is gone (promise 8).
     pub allow_root_change: bool,
     /// Refuse to report more removed entries than this (promise 8).
-    pub max_removed: Option<RemovalLimit>,
+    pub max_removed: Option<EntryLimit>,
+    /// Refuse to report more changed entries than this: added, modified, removed, renamed and of another kind, but not
+    /// suspect ones (promise 8). Costs a pass over the changes.
+    pub max_changed: Option<EntryLimit>,
 }
 
 impl Default for DiffOptions {
     fn default() -> Self {
-        Self { renames: true, allow_root_change: false, max_removed: None }
+        Self { renames: true, allow_root_change: false, max_removed: None, max_changed: None }
     }
 }
 
@@ -75,8 +78,8 @@ impl<'a> Diff<'a> {
     /// entries. With renames, costs memory in proportion to the entries that were added or removed.
     ///
     /// # Errors
-    /// [`Error::Incomparable`], [`Error::StaleBase`], [`Error::RootChanged`], [`Error::TooManyRemoved`], and
-    /// [`Error::Snapshot`] for a damaged snapshot.
+    /// [`Error::Incomparable`], [`Error::StaleBase`], [`Error::RootChanged`], [`Error::TooManyRemoved`],
+    /// [`Error::TooManyChanged`], and [`Error::Snapshot`] for a damaged snapshot.
     pub fn new(older: &'a Snapshot, newer: &'a Snapshot, options: &DiffOptions) -> Result<Self> {
         if older.header().scan_fingerprint != newer.header().scan_fingerprint {
             same_scope(older.meta(), newer.meta())?;
@@ -104,8 +107,26 @@ impl<'a> Diff<'a> {
         }
         let relisted = Vec::new();
         let diff = Self { older, newer, renames, removed, unknown, renumbered, cached, everything: false, relisted };
+        if let Some(limit) = options.max_changed {
+            let changed = diff.count_changed()?;
+            if changed > limit.entries(older.header().counts.entries) {
+                return Err(Error::TooManyChanged { changed, limit: limit.to_string() });
+            }
+        }
         diff.check_unchanged()?;
         Ok(diff)
+    }
+
+    /// How many changes are certain, as the list has them: with renames, what lies below a renamed directory does not
+    /// count.
+    fn count_changed(&self) -> Result<u64> {
+        use ChangeKind::{Added, Modified, Removed, Renamed, TypeChanged};
+        let mut count = 0;
+        for change in self.changes() {
+            let kind = change?.kind;
+            count += u64::from(matches!(kind, Added | Modified | Removed | Renamed | TypeChanged));
+        }
+        Ok(count)
     }
 
     /// Every entry of a snapshot as added, the roots included: the list of a first run, or of one with other roots or

@@ -148,6 +148,18 @@ pub enum Error {
         limit: String,
     },
 
+    /// More entries changed than the caller accepts (promise 8).
+    #[error(
+        "{changed} {} changed, more than the limit of {limit} (added, removed, modified or renamed; a rename counts as two if the list has no renames); nothing was written",
+        if *changed == 1 { "entry" } else { "entries" }
+    )]
+    TooManyChanged {
+        /// How many changes there are but suspects. A rename counts as two if the list has no renames.
+        changed: u64,
+        /// The limit, as it was given.
+        limit: String,
+    },
+
     /// A consumer's format cannot carry this list (promise 5).
     #[error("no list for {consumer}: {refusal}")]
     Refused {

@@ -12,13 +12,6 @@ use crate::snapshot::{Meta, Snapshot, same_scope};
 use crate::sys::machine;
 use crate::{Error, Result, SnapshotProblem};
 
-/// A snapshot that saves a walk some work.
-pub(super) struct WalkBase {
-    pub(super) snapshot: Snapshot,
-    /// It is this job's own, so that it is known to have started no earlier than the baseline.
-    pub(super) is_own: bool,
-}
-
 /// A snapshot that may serve as a base.
 struct Candidate {
     dir: PathBuf,
@@ -62,12 +55,24 @@ impl RunPlan<'_> {
 
     /// The snapshot that saves the walk most work: the newest one of the same scope that started no earlier than the
     /// baseline, this job's or another's. None if that is the baseline itself, or there is none.
-    pub(super) fn walk_base(&self, old: Option<&Snapshot>, scope: &Meta) -> Result<Option<WalkBase>> {
+    ///
+    /// By hints, directories are taken from the base without a look. So with hints only this job's own count, and none
+    /// for a full list.
+    pub(super) fn walk_base(&self, old: Option<&Snapshot>, scope: &Meta) -> Result<Option<Snapshot>> {
+        let has_hints = self.request.scan.hints.is_some();
+        if has_hints && old.is_none() {
+            return Ok(None);
+        }
         for Candidate { dir, record, is_own } in self.candidates(&hex(&fingerprint(scope))) {
+            if has_hints && !is_own {
+                continue;
+            }
             let Ok(snapshot) = open_run(&dir, &record, self.monitor) else { continue };
             let is_late_enough = old.is_none_or(|old| is_later(&snapshot, old));
-            if is_late_enough && same_scope(snapshot.meta(), scope).is_ok() && self.is_proved(&snapshot)? {
-                return Ok(Some(WalkBase { snapshot, is_own }));
+            // What it could not read can hardly be read now, and then the walk would have to begin again without it.
+            let is_useful = has_hints || snapshot.header().counts.unknown == 0;
+            if is_late_enough && is_useful && same_scope(snapshot.meta(), scope).is_ok() && self.is_proved(&snapshot)? {
+                return Ok(Some(snapshot));
             }
         }
         Ok(None)

@@ -29,11 +29,11 @@ impl RunPlan<'_> {
         let (mut old, again, mut full) = self.compared_with(&scope);
         let mut base = self.walk_base(old.as_ref(), &scope)?;
         loop {
-            let by = base.as_ref().map(|base| &base.snapshot).or(old.as_ref());
+            let by = base.as_ref().or(old.as_ref());
             let outcome = scan::scan(&options, by, self.output, self.monitor)?;
-            // What could not be read is carried over only from a snapshot that is certainly no older than the baseline.
-            // The clock alone does not prove that: it may have been set back.
-            if !outcome.is_complete() && old.is_some() && base.as_ref().is_some_and(|base| !base.is_own) {
+            // A base saves work. What nobody could read now it must not stand for: the reader of the list cannot read
+            // that either. So only the baseline, whose reader has succeeded, carries over.
+            if !outcome.is_complete() && base.is_some() {
                 base = None;
                 continue;
             }

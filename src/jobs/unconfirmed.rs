@@ -38,7 +38,7 @@ pub(super) fn gather(
     }
     let of_run = |e: crate::Error| format!("run {run}: {}", describe(&e));
     let listed = open_run(dir, unfinished, monitor).map_err(of_run)?;
-    let options = DiffOptions { renames: false, allow_root_change: true, max_removed: None };
+    let options = DiffOptions { renames: false, allow_root_change: true, ..DiffOptions::default() };
     let diff = Diff::new(baseline, &listed, &options).map_err(of_run)?;
     again.add(&diff).map_err(of_run)?;
     Ok(again)

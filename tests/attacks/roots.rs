@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use fastdiff::RemovalLimit;
+use fastdiff::EntryLimit;
 
 use super::filesystems::{Held, follow, held, listed};
 use super::report::{Attack, Promise, at_length_asked, times};
@@ -318,7 +318,7 @@ fn percentages_of_removals_are_exact_to_the_tenth() {
     let mut attack = Attack::on(Promise::VanishedIsNotEmptied, "percentages of --max-delete computed");
     for thousands in 1..=u64::from(times(20, 1000)) {
         for tenths in 0..=1000 {
-            let limit: RemovalLimit = format!("{}.{}%", tenths / 10, tenths % 10).parse().unwrap();
+            let limit: EntryLimit = format!("{}.{}%", tenths / 10, tenths % 10).parse().unwrap();
             let (is, of) = (limit.entries(thousands * 1000), thousands * 1000);
             attack.check(is == tenths * thousands, || format!("{limit} of {of} is {is}"));
         }

@@ -110,6 +110,52 @@ fn too_many_removals_are_refused_by_number_and_by_percentage() {
 }
 
 #[test]
+fn too_many_changes_are_refused_by_number_and_by_percentage() {
+    let env = TestEnv::new();
+    // The root, eight files and a directory: ten entries.
+    for i in 0..8 {
+        env.write(format!("tree/{i}"), "");
+    }
+    env.dir("tree/dir");
+    env.snap("a.snap");
+    env.remove("tree/0");
+    env.write("tree/1", "more");
+    env.remove("tree/dir");
+    env.symlink("0", "tree/dir");
+    env.rename("tree/2", "tree/renamed");
+    env.write("tree/new", "");
+    env.snap("b.snap");
+    let with =
+        |limit: &str, more: &[&str]| env.changes_with("a.snap", "b.snap", &[&["--max-change", limit], more].concat());
+    let all = "M .\nD 0\nM 1\nT dir\nA new\nR 2 renamed\n";
+    for limit in ["6", "60%", "100%", "1000"] {
+        assert_eq!(with(limit, &[]).success(), all, "{limit}");
+    }
+    for limit in ["5", "0", "59.9%", "0%"] {
+        let error = with(limit, &[]).failure(2);
+        let expected =
+            format!("6 entries changed, more than the limit of {limit} (added, removed, modified or renamed; ");
+        assert!(error.contains(&expected) && error.contains("nothing was written; "), "{error}");
+    }
+    assert_eq!(with("7", &["--no-renames"]).code, Some(0), "a rename is two changes then");
+    assert!(with("6", &["--no-renames"]).failure(2).contains("7 entries changed"));
+    assert!(with("0", &["--max-delete", "0"]).failure(2).contains("1 entry was removed"), "the nearer word");
+    for wrong in ["many", "-1", "101%", "%", ""] {
+        assert_eq!(with(wrong, &[]).code, Some(2), "{wrong}");
+    }
+}
+
+#[test]
+fn suspects_are_no_changes_for_a_limit() {
+    let env = TestEnv::new();
+    env.write("tree/a", "");
+    let snap = |name: &str| env.run(["snap", "tree", "-q", "-o", name, "--racy-window", "1h"]).success();
+    snap("a.snap");
+    snap("b.snap");
+    assert_eq!(env.changes_with("a.snap", "b.snap", &["--max-change", "0"]).success(), "S .\nS a\n");
+}
+
+#[test]
 fn descendants_of_what_changed_its_kind_count_as_removed() {
     let env = TestEnv::new();
     env.write("tree/x/1", "");

@@ -177,6 +177,30 @@ fn a_refused_list_leaves_nothing_pending() {
 }
 
 #[test]
+fn a_mass_change_is_refused_by_the_definition_or_an_option_but_not_in_a_full_list() {
+    let jobs = Jobs::with("consumer = \"name-status\"\nmax-change = \"40%\"");
+    for number in 0..9 {
+        jobs.env.write(format!("tree/{number}"), "");
+    }
+    jobs.settle();
+    for number in 0..4 {
+        jobs.env.write(format!("tree/{number}"), "encrypted");
+    }
+    assert_eq!(jobs.list(), "M 0\nM 1\nM 2\nM 3\n", "four of ten entries");
+    jobs.env.write("tree/4", "encrypted");
+    let line = jobs.begin(&[]).failure(2);
+    assert!(line.contains("5 entries changed, more than the limit of 40% "), "{line}");
+    assert_eq!(jobs.start(&["--", "true"]).code, Some(125));
+    assert_eq!(jobs.log().last().unwrap().1, "refused");
+    assert_eq!(jobs.run(["status", "j", "--racy-window=0"]).code, Some(0), "no limit there");
+    assert_eq!(jobs.run(["status", "j", "--racy-window=0", "--max-change=4"]).code, Some(2));
+    jobs.define("consumer = \"name-status\"");
+    assert_eq!(jobs.begin(&["--max-change=4"]).code, Some(2));
+    let run = jobs.begin(&["--full", "--max-change=4"]);
+    assert_eq!((run.code, run.stdout.lines().count()), (Some(0), 10), "{}", run.stderr);
+}
+
+#[test]
 fn what_cannot_be_read_is_listed_as_neither_changed_nor_removed_and_the_run_is_pending() {
     let jobs = Jobs::new();
     jobs.env.write("tree/closed/a", "");

@@ -23,6 +23,7 @@ fn what_is_added_is_shown_and_listed_and_removed_and_comments_stay() {
         "-x",
         "--keep=3",
         "--max-delete=20%",
+        "--max-change=40%",
         "--success=0,24,23",
         "--",
         "rsync",
@@ -50,6 +51,7 @@ fn what_is_added_is_shown_and_listed_and_removed_and_comments_stay() {
     one-file-system = true
     keep = 3
     max-delete = "20%"
+    max-change = "40%"
     success = [0, 24, 23]
     command = ["rsync", "--files-from={all}", "{root}/", 'é"']
     "#);
@@ -69,6 +71,7 @@ fn what_is_added_is_shown_and_listed_and_removed_and_comments_stay() {
     one-file-system     true
     keep                3
     max-delete          20%
+    max-change          40%
     success             0, 24, 23
     command             rsync '--files-from={all}' '{root}/' 'é"'
     state               [ROOT]/state/jobs/new
@@ -165,6 +168,7 @@ fn whatever_is_wrong_in_a_definition_is_one_line_with_file_job_and_key() {
         ),
         ("max-delete = -1", "key max-delete: \"-1\" is neither"),
         ("max-delete = true", "key max-delete: must be a number, or a percentage"),
+        ("max-change = true", "key max-change: must be a number, or a percentage"),
         ("success = [0, 256]", "key success: must be a list of exit codes from 0 to 255"),
         ("success = []", "key success: is empty, so no run can succeed"),
         ("command = []", "key command: is empty"),

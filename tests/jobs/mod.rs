@@ -16,6 +16,7 @@ mod schedule;
 mod spoiled;
 mod state;
 mod status_and_log;
+mod unread;
 
 use std::ffi::OsStr;
 use std::fs;

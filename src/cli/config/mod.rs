@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use fastdiff::consumers::{DatabaseChoice, ListOptions};
 use fastdiff::jobs::{RunRequest, check_name};
 use fastdiff::path::PathExt as _;
-use fastdiff::{FilterOptions, Pattern, RemovalLimit, ScanOptions};
+use fastdiff::{EntryLimit, FilterOptions, Pattern, ScanOptions};
 use toml_edit::{Array, DocumentMut, Item, Table, value};
 
 mod parse;
@@ -42,7 +42,8 @@ pub(super) struct Definition {
     pub(super) exclude_if_present: Vec<String>,
     pub(super) one_file_system: bool,
     pub(super) keep: usize,
-    pub(super) max_delete: Option<RemovalLimit>,
+    pub(super) max_delete: Option<EntryLimit>,
+    pub(super) max_change: Option<EntryLimit>,
     pub(super) database: DatabaseChoice,
     /// None for the codes of the consumer.
     pub(super) success: Option<Vec<i32>>,
@@ -200,6 +201,9 @@ impl Definition {
         if let Some(limit) = self.max_delete {
             table.insert("max-delete", value(limit.to_string()));
         }
+        if let Some(limit) = self.max_change {
+            table.insert("max-change", value(limit.to_string()));
+        }
         if let Some(file) = job_database::shown(&self.database) {
             table.insert(job_database::KEY, value(text(file)?));
         }
@@ -266,6 +270,7 @@ impl Definition {
         // What the consumer does not know as a rename must not be hidden as one.
         request.diff.renames = self.consumer.knows_renames();
         request.diff.max_removed = self.max_delete;
+        request.diff.max_changed = self.max_change;
         Ok(request)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use fastdiff::RemovalLimit;
+use fastdiff::EntryLimit;
 use fastdiff::consumers::{self, Consumer, DatabaseChoice};
 use fastdiff::path::PathExt as _;
 use toml_edit::{Item, TableLike, Value};
@@ -12,7 +12,7 @@ use crate::cli::filter::parse_name;
 use crate::cli::format::Format;
 use crate::cli::{Failure, job_database};
 
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 14] = [
     "roots",
     "consumer",
     "exclude",
@@ -22,6 +22,7 @@ const KEYS: [&str; 13] = [
     "one-file-system",
     "keep",
     "max-delete",
+    "max-change",
     job_database::KEY,
     "success",
     "anyway",
@@ -110,14 +111,15 @@ impl<'a> Section<'a> {
         }
     }
 
-    fn max_delete(&self) -> Result<Option<RemovalLimit>, Failure> {
-        let Some(item) = self.value("max-delete") else { return Ok(None) };
+    /// How many entries may be removed, or changed.
+    fn limit(&self, key: &str) -> Result<Option<EntryLimit>, Failure> {
+        let Some(item) = self.value(key) else { return Ok(None) };
         let text = match (item.as_integer(), item.as_str()) {
             (Some(number), _) => number.to_string(),
             (_, Some(text)) => text.to_owned(),
-            _ => return Err(self.wrong("max-delete", "must be a number, or a percentage in quotation marks")),
+            _ => return Err(self.wrong(key, "must be a number, or a percentage in quotation marks")),
         };
-        text.parse().map(Some).map_err(|e: String| self.wrong("max-delete", &e))
+        text.parse().map(Some).map_err(|e: String| self.wrong(key, &e))
     }
 
     fn keep(&self) -> Result<usize, Failure> {
@@ -167,7 +169,8 @@ impl<'a> Section<'a> {
             exclude_if_present,
             one_file_system: self.flag("one-file-system")?,
             keep: self.keep()?,
-            max_delete: self.max_delete()?,
+            max_delete: self.limit("max-delete")?,
+            max_change: self.limit("max-change")?,
             database: self.database(consumer)?,
             success: self.success()?,
             anyway: self.flag("anyway")?,

@@ -340,7 +340,7 @@ fn gate(
 fn begin(locked: &LockedJob, mut request: RunRequest, until: Instant) -> Result<StartedRun, String> {
     let monitor = DeadlineMonitor { until, unread: Mutex::new(None) };
     let started = match locked.begin(&request, &monitor) {
-        Err(e @ (Error::RootChanged { .. } | Error::TooManyRemoved { .. })) => {
+        Err(e @ (Error::RootChanged { .. } | Error::TooManyRemoved { .. } | Error::TooManyChanged { .. })) => {
             request.full = Some(e.to_string());
             locked.begin(&request, &monitor)
         }

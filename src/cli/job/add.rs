@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::ArgMatches;
 use fastdiff::consumers::EXAMPLE;
 use fastdiff::path::{PathExt as _, absolute};
-use fastdiff::{RemovalLimit, RootProblem};
+use fastdiff::{EntryLimit, RootProblem};
 
 use super::super::config::{DEFAULT_KEEP, Definition};
 use super::super::filter::{FilterArgs, tell_of_suspects};
@@ -54,7 +54,12 @@ pub(in crate::cli) struct JobAddArgs {
 
     /// Write no list if more entries than this were removed: a number, or a percentage of the baseline's
     #[arg(long, value_name = "N|P%")]
-    max_delete: Option<RemovalLimit>,
+    max_delete: Option<EntryLimit>,
+
+    /// Write no list if more entries than this changed, added and removed ones included: a number, or a percentage of
+    /// the baseline's. So a mass change (ransomware, a clock that was lost, a restored tree) stops the run
+    #[arg(long, value_name = "N|P%")]
+    max_change: Option<EntryLimit>,
 
     #[command(flatten)]
     database: DatabaseArgs,
@@ -125,6 +130,7 @@ pub(in crate::cli) fn run(args: &JobAddArgs, matches: &ArgMatches) -> Outcome {
         one_file_system: args.filter.one_file_system,
         keep: usize::from(args.keep),
         max_delete: args.max_delete,
+        max_change: args.max_change,
         database,
         success: args.success.as_ref().map(|codes| codes.iter().copied().map(i32::from).collect()),
         anyway: args.anyway,

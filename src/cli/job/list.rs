@@ -122,6 +122,7 @@ pub(super) fn as_json(definition: &Definition, state: Option<&JobState>) -> serd
         "one_file_system": definition.one_file_system,
         "keep": definition.keep,
         "max_delete": definition.max_delete.map(|limit| limit.to_string()),
+        "max_change": definition.max_change.map(|limit| limit.to_string()),
         "duplicati_db": job_database::shown(&definition.database),
         "success": definition.success_codes(),
         "anyway": definition.anyway,

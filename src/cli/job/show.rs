@@ -75,6 +75,7 @@ fn as_text(definition: &Definition, state: Option<&JobState>, dir: &Path) -> Str
     line("one-file-system", switch(definition.one_file_system));
     line("keep", definition.keep.to_string());
     line("max-delete", definition.max_delete.map(|limit| limit.to_string()).unwrap_or_default());
+    line("max-change", definition.max_change.map(|limit| limit.to_string()).unwrap_or_default());
     let database = job_database::shown(&definition.database);
     line(job_database::KEY, database.map(|file| file.display().to_string()).unwrap_or_default());
     line("success", definition.success_codes().iter().map(ToString::to_string).collect::<Vec<_>>().join(", "));
