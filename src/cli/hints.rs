@@ -41,7 +41,10 @@ impl HintsArgs {
         options.audit = self.audit;
         if let Some(file) = &self.hints {
             let bytes = read(file).map_err(|e| {
-                Failure::Other(format!("cannot read --hints {}: {e}; name a file, or leave it out", file.shown()))
+                Failure::Other(format!(
+                    "cannot read --hints {}: {e}; name a file or a pipe, or leave it out",
+                    file.shown()
+                ))
             })?;
             let mut hints = Hints::new(file, bytes);
             hints.trust = self.trust_hints;
@@ -51,13 +54,53 @@ impl HintsArgs {
     }
 }
 
+/// Reads hints from a file, a pipe or a socket. A device has no end, or does something when it is opened.
 fn read(file: &Path) -> std::io::Result<Vec<u8>> {
-    if file != Path::new("-") {
-        return std::fs::read(file);
-    }
+    use std::fs::File;
     let mut bytes = Vec::new();
-    std::io::stdin().read_to_end(&mut bytes)?;
+    if file == Path::new("-") {
+        let mut input = input()?;
+        check_kind(&input.metadata()?)?;
+        input.read_to_end(&mut bytes)?;
+    } else {
+        check_kind(&file.metadata()?)?;
+        let mut file = File::open(file)?;
+        check_kind(&file.metadata()?)?;
+        file.read_to_end(&mut bytes)?;
+    }
     Ok(bytes)
+}
+
+#[cfg(unix)]
+fn input() -> std::io::Result<std::fs::File> {
+    use std::os::fd::AsFd as _;
+    Ok(std::io::stdin().as_fd().try_clone_to_owned()?.into())
+}
+
+#[cfg(windows)]
+fn input() -> std::io::Result<std::fs::File> {
+    use std::os::windows::io::AsHandle as _;
+    Ok(std::io::stdin().as_handle().try_clone_to_owned()?.into())
+}
+
+#[cfg(unix)]
+fn check_kind(found: &std::fs::Metadata) -> std::io::Result<()> {
+    use std::os::unix::fs::FileTypeExt as _;
+    let kind = found.file_type();
+    let what = [
+        (kind.is_char_device(), "a character device"),
+        (kind.is_block_device(), "a block device"),
+        (kind.is_dir(), "a directory"),
+    ];
+    match what.into_iter().find(|(is, _)| *is) {
+        Some((_, what)) => Err(std::io::Error::other(format!("it is {what}"))),
+        None => Ok(()),
+    }
+}
+
+#[cfg(not(unix))]
+fn check_kind(_found: &std::fs::Metadata) -> std::io::Result<()> {
+    Ok(())
 }
 
 /// Says how the hints were used. If they were not, that is a warning, also without a summary.
@@ -90,7 +133,12 @@ pub(super) fn report(outcome: &ScanOutcome, quiet: bool) {
 fn advice(problem: &HintsProblem) -> &'static str {
     match problem {
         HintsProblem::NoBase => "; name one with --base",
-        HintsProblem::NoStatement => "; --trust-hints uses them anyway",
+        HintsProblem::NoStatement | HintsProblem::NoConfig | HintsProblem::Narrowed => {
+            "; --trust-hints uses them anyway"
+        }
+        HintsProblem::NoPlace(_) => {
+            "; if the watcher follows no symlinks, say so with \"without symlinks\" at the end of the first line"
+        }
         _ => "",
     }
 }

@@ -4,33 +4,26 @@
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
-use fastdiff::consumers::{CommandLine, CommandProblem, ListPart};
+use fastdiff::consumers::{self, CommandCheck, CommandLine, CommandProblem, ListPart};
 use fastdiff::path::{to_bytes, to_path};
 
-use super::Failure;
 use super::config::Definition;
+use super::quote::shell;
+use super::{Failure, print_message};
 
-const ROOT: &str = "{root}";
+const ROOT: &str = ListPart::ROOT_PLACEHOLDER;
 
 /// A word with at most this many wrong letters is a misspelt placeholder.
 const MISSPELT: usize = 2;
 
 /// What stands for the file with a part of the list in the command of a job.
 pub(super) fn placeholder(part: ListPart) -> &'static str {
-    match part {
-        ListPart::Changed => "{changed}",
-        ListPart::Deleted => "{deleted}",
-        ListPart::All => "{all}",
-    }
+    part.placeholder()
 }
 
 /// The variable of the environment that names that file.
 pub(super) fn variable(part: ListPart) -> &'static str {
-    match part {
-        ListPart::Changed => "FASTDIFF_CHANGED",
-        ListPart::Deleted => "FASTDIFF_DELETED",
-        ListPart::All => "FASTDIFF_ALL",
-    }
+    part.variable()
 }
 
 fn contains(argument: &OsStr, placeholder: &str) -> bool {
@@ -56,7 +49,7 @@ pub(super) fn fill_in<'f>(
     to_path(&bytes).into_owned().into_os_string()
 }
 
-/// Refuses a command that asks for a part that does not exist, or in which the consumer finds a problem.
+/// Refuses a command that asks for a part that does not exist.
 pub(super) fn check(definition: &Definition, command: &[OsString]) -> Result<(), Failure> {
     let wrong = |what: String| Err(Failure::Other(format!("job {}: {what}", definition.name)));
     let has = definition.consumer.parts();
@@ -76,23 +69,50 @@ pub(super) fn check(definition: &Definition, command: &[OsString]) -> Result<(),
             return wrong(format!("the command holds {}; did you mean {meant}?", word.escape_debug()));
         }
     }
-    let base = definition.base();
-    let words: Vec<_> = command.iter().map(|word| fill_in(word, std::iter::empty(), &base)).collect();
-    let current = std::env::current_dir().unwrap_or_default();
-    match definition.consumer.check_command(&CommandLine::new(command, &words, &base, &current)).first() {
-        Some(problem) => wrong(format!("{problem}{}", advice(definition, problem))),
-        None => Ok(()),
+    Ok(())
+}
+
+/// What the consumer finds in a command.
+pub(super) fn look_at(definition: &Definition, command: &[OsString]) -> CommandCheck {
+    let (base, current) = (definition.base(), std::env::current_dir().unwrap_or_default());
+    let environment: Vec<_> = std::env::vars_os().collect();
+    definition.consumer.check_command(&CommandLine::new(command, &base, &current).with_environment(&environment))
+}
+
+/// Refuses a command in which the consumer found a problem.
+pub(super) fn refuse(definition: &Definition, found: &CommandCheck) -> Result<(), Failure> {
+    let Some(problem) = found.problems.first() else { return Ok(()) };
+    let instead = match problem {
+        CommandProblem::OtherConsumer { program } => format!("; add the job with --consumer {program}"),
+        CommandProblem::LosesFailure { .. } => "; join its commands with &&, or begin with `set -e`".to_owned(),
+        _ => instead(definition, found),
+    };
+    Err(Failure::Other(format!("job {}: {problem}{instead}; if this is intended, pass --unchecked", definition.name)))
+}
+
+/// Says what could not be checked of a command.
+pub(super) fn tell_of_unchecked(definition: &Definition, found: &CommandCheck) {
+    // A form of the list is for any program.
+    let is_program = consumers::PROGRAMS.iter().any(|program| program.name() == definition.consumer.name());
+    if let Some(why) = found.not_checked.as_ref().filter(|_| is_program) {
+        let title = definition.consumer.title();
+        print_message(
+            "note",
+            format_args!(
+                "job {}: the command was not checked, or not all of it: {why}; {title} must store all that is listed, or fail",
+                definition.name
+            ),
+        );
     }
 }
 
-/// What to do about a problem.
-fn advice(definition: &Definition, problem: &CommandProblem) -> &'static str {
-    match problem {
-        CommandProblem::OtherSource { .. } if definition.roots.len() > 1 => {
-            ": write {root}/, which stands for / because there are several roots"
-        }
-        CommandProblem::OtherSource { .. } => ": write {root}/",
-        _ => "",
+/// The command that takes the list as it is.
+fn instead(definition: &Definition, found: &CommandCheck) -> String {
+    let destination = found.destinations.first().map(|destination| destination.as_written.to_string_lossy());
+    let destination = destination.as_ref().map(|written| shell(written));
+    match definition.consumer.job_command(destination.as_deref()) {
+        Some(command) => format!("; use `{command}`"),
+        None => String::new(),
     }
 }
 

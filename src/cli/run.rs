@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 
+use fastdiff::consumers::CommandCheck;
 use fastdiff::jobs::{Commit, LockedJob, RunNote, RunResult, StartedRun};
 use fastdiff::path::{PathExt as _, to_bytes};
 use fastdiff::{Error, consumers};
@@ -59,6 +60,10 @@ pub(super) struct RunArgs {
     #[arg(long)]
     anyway: bool,
 
+    /// Start the command as it is, even if it would not store what is listed
+    #[arg(long)]
+    unchecked: bool,
+
     /// Start the command even if nothing changed, unless an empty list does harm
     #[arg(long)]
     always: bool,
@@ -95,7 +100,9 @@ pub(super) fn run(args: &RunArgs) -> Outcome {
     args.nice.apply();
     let (definition, job) = args.state.job(&args.name)?;
     let command = command(args, &definition)?;
+    let found = checked(args, &definition, &command)?;
     let locked = job.lock()?;
+    let is_new = !was_started_before(&locked, &command);
     let mut request = definition.request()?;
     args.walk.add_to(&mut request.scan);
     args.hints.add_to(&mut request.scan)?;
@@ -103,6 +110,9 @@ pub(super) fn run(args: &RunArgs) -> Outcome {
     request.full = args.full.then(start_run::asked_for);
     request.note.insert(COMMAND.to_owned(), digest_of(&command));
     let started = start_run::begin(&locked, &request, &definition, args.quiet)?;
+    if is_new && !args.quiet {
+        placeholders::tell_of_unchecked(&definition, &found);
+    }
     if started.full.is_none() {
         tell_of_another_command(&locked, &command);
     }
@@ -246,6 +256,23 @@ fn command(args: &RunArgs, definition: &Definition) -> Result<Vec<OsString>, Fai
     }
     placeholders::check(definition, &command)?;
     Ok(command)
+}
+
+/// What can be said of the command, which is refused if it would not store what is listed.
+fn checked(args: &RunArgs, definition: &Definition, command: &[OsString]) -> Result<CommandCheck, Failure> {
+    if args.unchecked || definition.unchecked {
+        return Ok(CommandCheck::default());
+    }
+    let found = placeholders::look_at(definition, command);
+    placeholders::refuse(definition, &found)?;
+    Ok(found)
+}
+
+/// Whether the last run was one of the same command, so that all has been said about it.
+fn was_started_before(locked: &LockedJob, command: &[OsString]) -> bool {
+    let Some(state) = locked.state().ok().flatten() else { return false };
+    let last = state.pending.into_iter().chain(state.committed).next();
+    last.is_some_and(|run| run.note.get(COMMAND) == Some(&digest_of(command)))
 }
 
 fn fail(locked: &LockedJob, run: u64, result: &RunResult) {

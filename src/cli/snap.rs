@@ -19,7 +19,7 @@ Examples:
   fastdiff snap ~/Documents -o documents.snap
   fastdiff snap /srv /home -o nas.snap --exclude '*.tmp' --exclude /scratch/ --exclude-caches
   fastdiff snap ~ -o new.snap --base old.snap     faster, and keeps what cannot be read now
-  watchman since ~ \"$clock\" | fastdiff snap ~ -o new.snap --base old.snap --hints -
+  fastdiff snap ~ -o new.snap --base old.snap --hints hints       less to read: docs/hints.md
 
 Patterns are those of .gitignore, relative to each root; the last one that matches decides:
   *.tmp        at any depth              /build/      only a directory at the root

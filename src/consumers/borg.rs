@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::io::Write;
 
 use super::list::{ChangeLists, ListForm, Spelled, asked_part, check_not_empty};
-use super::{Consumer, Emitted, EmptyList, ListOptions, ListPart, PathChoice};
+use super::{CommandCheck, CommandLine, Consumer, Emitted, EmptyList, ListOptions, ListPart, PathChoice};
 use crate::Result;
 use crate::diff::Diff;
 
@@ -29,6 +29,13 @@ impl Consumer for Borg {
         Some(r"borg create --paths-from-stdin --paths-delimiter '\0'")
     }
 
+    fn job_command(&self, destination: Option<&str>) -> Option<String> {
+        let repository = destination.unwrap_or_default();
+        let archive = if repository.contains("::") { "" } else { "::changes-{now}" };
+        let list = ListPart::Changed.placeholder();
+        Some(format!(r"borg create --paths-from-command --paths-delimiter '\0' {repository}{archive} -- cat {list}"))
+    }
+
     fn parts(&self) -> &'static [ListPart] {
         &[ListPart::Changed]
     }
@@ -47,6 +54,10 @@ impl Consumer for Borg {
 
     fn empty_list(&self) -> EmptyList {
         EmptyList::Misread("borg makes an empty archive from an empty list")
+    }
+
+    fn check_command(&self, command: &CommandLine<'_>) -> CommandCheck {
+        super::command::borg::check(command)
     }
 
     /// Refuses a name with a carriage return.

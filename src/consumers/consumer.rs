@@ -1,12 +1,11 @@
 //! What every backup program and every form of a list must say about itself. One file implements it for one program.
 
-use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::forms::TextOptions;
-use super::{Emitted, ListPart, PathStyle, refuse};
+use super::{CommandCheck, CommandLine, Emitted, ListPart, PathStyle, refuse};
 use crate::diff::Diff;
 use crate::{Error, Refusal, Result};
 
@@ -29,6 +28,17 @@ pub trait Consumer: fmt::Debug + Sync {
     /// a form that no command belongs to.
     fn command(&self) -> Option<&'static str> {
         None
+    }
+
+    /// The command of a job, with placeholders. `destination` is what the user wrote, safe for a shell. None for a form
+    /// that no command belongs to.
+    fn job_command(&self, destination: Option<&str>) -> Option<String> {
+        let command = self.command()?.replace("LIST", self.usual_part().placeholder());
+        let command = command.replace("ROOT", ListPart::ROOT_PLACEHOLDER);
+        Some(match destination {
+            Some(destination) => command.replace("DEST/", "DEST").replace("DEST", destination),
+            None => command,
+        })
     }
 
     /// The parts of its list that a command can take as files, the usual one among them.
@@ -90,9 +100,9 @@ pub trait Consumer: fmt::Debug + Sync {
         FullList::Complete
     }
 
-    /// What is wrong with a command that is to take its list, before anything is read.
-    fn check_command(&self, _command: &CommandLine<'_>) -> Vec<CommandProblem> {
-        Vec::new()
+    /// What can be said of a command that is to take its list, before anything is read.
+    fn check_command(&self, command: &CommandLine<'_>) -> CommandCheck {
+        super::command::check_form(command)
     }
 
     /// Writes a part of the list.
@@ -277,61 +287,4 @@ pub struct MirrorCommand {
     pub destination: &'static str,
     /// Its option that leaves out what the job leaves out.
     pub exclude_option: &'static str,
-}
-
-/// A command that is to take a list.
-#[derive(Debug, Clone, Copy)]
-#[non_exhaustive]
-pub struct CommandLine<'c> {
-    /// The program and its arguments as the user wrote them, with placeholders.
-    pub written: &'c [OsString],
-    /// The same as the program gets them, but for the files with the lists.
-    pub words: &'c [OsString],
-    /// What relative paths of the list are relative to.
-    pub base: &'c Path,
-    /// Where the command is started.
-    pub current_dir: &'c Path,
-}
-
-impl<'c> CommandLine<'c> {
-    /// A command as it is written and as the program gets it, what relative paths of its list are relative to, and
-    /// where it is started.
-    pub fn new(written: &'c [OsString], words: &'c [OsString], base: &'c Path, current_dir: &'c Path) -> Self {
-        Self { written, words, base, current_dir }
-    }
-
-    /// Whether it starts `program`, itself or through another, such as `nice`. What a script or a shell starts cannot
-    /// be seen.
-    pub fn starts(&self, program: &str) -> bool {
-        // A root may have the name of a program.
-        self.written.iter().any(|word| Path::new(word).file_name().is_some_and(|name| name == program))
-    }
-
-    /// Whether one of its arguments is the base.
-    pub fn names_base(&self) -> bool {
-        let is_base = |word: &OsString| {
-            let path = crate::path::absolute(Path::new(word), self.current_dir);
-            path == self.base
-                || path.canonicalize().is_ok_and(|path| self.base.canonicalize().is_ok_and(|base| path == base))
-        };
-        self.words.iter().skip(1).any(is_base)
-    }
-}
-
-/// What is wrong with a command that is to take a list.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum CommandProblem {
-    /// The program reads the list as relative to its source, and its source is another directory.
-    #[error(
-        "{program} takes the list as relative to its source, which must be {}; no argument of the command is that \
-         directory, and with another source {program} would delete in the destination what that source lacks",
-        crate::path::PathExt::shown(.base.as_path())
-    )]
-    OtherSource {
-        /// The program.
-        program: &'static str,
-        /// What its source must be.
-        base: PathBuf,
-    },
 }

@@ -35,6 +35,30 @@ impl ListPart {
             Self::All => "all",
         }
     }
+
+    /// What stands in the command of a job for the directory that relative paths start from.
+    pub const ROOT_PLACEHOLDER: &str = "{root}";
+
+    /// The variable that holds the same.
+    pub const ROOT_VARIABLE: &str = "FASTDIFF_ROOT";
+
+    /// What stands in the command of a job for the file with this part of the list.
+    pub fn placeholder(self) -> &'static str {
+        match self {
+            Self::Changed => "{changed}",
+            Self::Deleted => "{deleted}",
+            Self::All => "{all}",
+        }
+    }
+
+    /// The variable of the environment that names that file.
+    pub fn variable(self) -> &'static str {
+        match self {
+            Self::Changed => "FASTDIFF_CHANGED",
+            Self::Deleted => "FASTDIFF_DELETED",
+            Self::All => "FASTDIFF_ALL",
+        }
+    }
 }
 
 /// A path of a list.

@@ -5,6 +5,7 @@
 //! If a consumer's format cannot express a list, the list is refused (promise 5).
 
 mod borg;
+mod command;
 mod consumer;
 #[cfg(feature = "duplicati")]
 pub mod duplicati;
@@ -20,10 +21,8 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 
 pub use borg::Borg;
-pub use consumer::{
-    CommandLine, CommandProblem, Consumer, DatabaseChoice, EmptyList, FullList, ListOptions, MirrorCommand, PartOutput,
-    PathChoice,
-};
+pub use command::{CommandCheck, CommandLine, CommandProblem, Destination, DestinationKind, NotChecked};
+pub use consumer::{Consumer, DatabaseChoice, EmptyList, FullList, ListOptions, MirrorCommand, PartOutput, PathChoice};
 pub use file::ListFile;
 pub use forms::{Json, NameStatus, Paths, Text, TextOptions, entry_json, rfc3339};
 pub use list::{ChangeLists, ListForm, ListPart, ListedPath, Spell, Spelled, asked_part, check_not_empty, list_base};

@@ -12,7 +12,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use super::list::{ChangeLists, ListForm, ListPart, ListedPath, Spelled, asked_part, list_base};
-use super::{CommandLine, CommandProblem, Consumer, Emitted, FullList, ListOptions, MirrorCommand, PathChoice, refuse};
+use super::{CommandCheck, CommandLine, Consumer, Emitted, FullList, ListOptions, MirrorCommand, PathChoice, refuse};
 use crate::diff::Diff;
 use crate::metadata::Kind;
 use crate::path::to_path;
@@ -35,7 +35,7 @@ impl Consumer for Rclone {
     }
 
     fn command(&self) -> Option<&'static str> {
-        Some("rclone sync --files-from-raw LIST ROOT DEST")
+        Some("rclone sync --links --ignore-times --no-unicode-normalization --files-from-raw LIST ROOT DEST")
     }
 
     fn parts(&self) -> &'static [ListPart] {
@@ -64,16 +64,8 @@ impl Consumer for Rclone {
         FullList::Mirror(MirrorCommand { program, sources, destination, exclude_option: "--exclude" })
     }
 
-    fn check_command(&self, command: &CommandLine<'_>) -> Vec<CommandProblem> {
-        // The root may have another name in the configuration of rclone.
-        let remotes = command.written.iter().filter(|word| {
-            let text = word.to_string_lossy();
-            !text.starts_with(['-', '/', '.']) && text.contains(':')
-        });
-        if !command.starts(self.name()) || command.names_base() || remotes.count() > 1 {
-            return Vec::new();
-        }
-        vec![CommandProblem::OtherSource { program: self.name(), base: command.base.to_owned() }]
+    fn check_command(&self, command: &CommandLine<'_>) -> CommandCheck {
+        super::command::rclone::check(command)
     }
 
     /// Refuses the few names that rclone does not find under any spelling, and a change between directory, file and

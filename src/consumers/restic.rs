@@ -8,7 +8,7 @@
 use std::io::Write;
 
 use super::list::{ChangeLists, ListForm, ListPart, ListedPath, asked_part, check_not_empty};
-use super::{Consumer, Emitted, EmptyList, ListOptions, PathChoice};
+use super::{CommandCheck, CommandLine, Consumer, Emitted, EmptyList, ListOptions, PathChoice};
 use crate::Result;
 use crate::diff::Diff;
 use crate::metadata::Kind;
@@ -31,6 +31,11 @@ impl Consumer for Restic {
         Some("restic backup --files-from-raw LIST")
     }
 
+    fn job_command(&self, destination: Option<&str>) -> Option<String> {
+        let repository = destination.map(|destination| format!("-r {destination} ")).unwrap_or_default();
+        Some(format!("restic {repository}backup --files-from-raw {}", ListPart::Changed.placeholder()))
+    }
+
     fn parts(&self) -> &'static [ListPart] {
         &[ListPart::Changed]
     }
@@ -49,6 +54,10 @@ impl Consumer for Restic {
 
     fn empty_list(&self) -> EmptyList {
         EmptyList::Misread("restic fails on an empty list")
+    }
+
+    fn check_command(&self, command: &CommandLine<'_>) -> CommandCheck {
+        super::command::restic::check(command)
     }
 
     fn write(&self, diff: &Diff<'_>, options: &ListOptions, out: &mut dyn Write) -> Result<Emitted> {

@@ -15,7 +15,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use super::list::{ChangeLists, ListForm, ListPart, asked_part, list_base, with_links, with_parents};
-use super::{CommandLine, CommandProblem, Consumer, Emitted, FullList, ListOptions, MirrorCommand, PathChoice};
+use super::{CommandCheck, CommandLine, Consumer, Emitted, FullList, ListOptions, MirrorCommand, PathChoice};
 use crate::Result;
 use crate::diff::Diff;
 
@@ -65,11 +65,8 @@ impl Consumer for Rsync {
         FullList::Mirror(MirrorCommand { program, sources, destination: "DEST/", exclude_option: "--exclude" })
     }
 
-    fn check_command(&self, command: &CommandLine<'_>) -> Vec<CommandProblem> {
-        if !command.starts(self.name()) || command.names_base() {
-            return Vec::new();
-        }
-        vec![CommandProblem::OtherSource { program: self.name(), base: command.base.to_owned() }]
+    fn check_command(&self, command: &CommandLine<'_>) -> CommandCheck {
+        super::command::rsync::check(command)
     }
 
     fn write(&self, diff: &Diff<'_>, options: &ListOptions, out: &mut dyn Write) -> Result<Emitted> {
@@ -88,24 +85,5 @@ impl Consumer for Rsync {
         paths.sort_by(|a, b| crate::path::compare(&a.path, &b.path));
         ListForm::new(self).with_prefix(b"/").relative_to(list_base(diff)).write(&paths, out)?;
         Ok(lists.emitted)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::ffi::OsString;
-    use std::path::Path;
-
-    use super::*;
-
-    #[test]
-    fn a_root_that_is_called_rsync_is_not_the_program() {
-        let problems = |written: &[&str], words: &[&str]| {
-            let [written, words] = [written, words].map(|line| line.iter().map(OsString::from).collect::<Vec<_>>());
-            Rsync.check_command(&CommandLine::new(&written, &words, Path::new("/srv/rsync"), Path::new("/"))).len()
-        };
-        assert_eq!(problems(&["backup.sh", "--src={root}"], &["backup.sh", "--src=/srv/rsync"]), 0);
-        assert_eq!(problems(&["nice", "rsync", "{root}/"], &["nice", "rsync", "/srv/rsync/"]), 0);
-        assert_eq!(problems(&["rsync", "/srv/other/"], &["rsync", "/srv/other/"]), 1);
     }
 }

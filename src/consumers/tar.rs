@@ -10,7 +10,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use super::list::{ChangeLists, ListForm, ListPart, ListedPath, asked_part, list_base, with_links, with_parents};
-use super::{Consumer, Emitted, FullList, ListOptions, PathChoice};
+use super::{CommandCheck, CommandLine, Consumer, Emitted, FullList, ListOptions, PathChoice};
 use crate::Result;
 use crate::diff::Diff;
 use crate::metadata::Kind;
@@ -33,6 +33,12 @@ impl Consumer for Tar {
         Some("tar --create -C ROOT --no-recursion --null -T LIST")
     }
 
+    fn job_command(&self, destination: Option<&str>) -> Option<String> {
+        let (root, list) = (ListPart::ROOT_PLACEHOLDER, ListPart::Changed.placeholder());
+        let file = destination.unwrap_or("ARCHIVE");
+        Some(format!("tar --create --file {file} -C {root} --no-recursion --null -T {list}"))
+    }
+
     fn parts(&self) -> &'static [ListPart] {
         &[ListPart::Changed, ListPart::Deleted]
     }
@@ -51,6 +57,10 @@ impl Consumer for Tar {
 
     fn full_list(&self, _roots: &[PathBuf]) -> FullList {
         FullList::Unpack
+    }
+
+    fn check_command(&self, command: &CommandLine<'_>) -> CommandCheck {
+        super::command::tar::check(command)
     }
 
     fn write(&self, diff: &Diff<'_>, options: &ListOptions, out: &mut dyn Write) -> Result<Emitted> {

@@ -93,8 +93,4 @@ impl Sink for Collector<'_> {
     fn carry(&self, row: u32) -> Option<BuiltDir> {
         self.builder.carry(row).ok()?
     }
-
-    fn hint_below_symlink(&self) {
-        self.missed_hints.as_ref().inspect(|missed_hints| missed_hints.see_symlink());
-    }
 }

@@ -5,15 +5,17 @@ use std::time::Duration;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::audit::Audit;
-use super::linked_files::{add_names, hinted_inodes};
+use super::hint_places::PlaceLookup;
+use super::linked_files::{add_names, add_unaccounted};
 use super::missed_hints::HintFindings;
+use super::mount_names::MountNames;
 use super::{Hints, HintsUse, ScanOptions};
 use crate::filter::FilterOptions;
 use crate::metadata::Time;
 use crate::monitor::Monitor;
 use crate::path::{to_bytes, to_path};
 use crate::snapshot::{Snapshot, WalkerKind};
-use crate::sources::{self, BaseFacts, HintsProblem, RootNames, SourceAnswer};
+use crate::sources::{self, BaseFacts, Dirty, HintsProblem, RootNames, SourceAnswer};
 use crate::walk::HintFilter;
 use crate::{Cause, Result, Warning};
 
@@ -29,6 +31,7 @@ pub(super) struct HintContext<'a> {
     /// The program's own files and the mount points. No hint names them.
     pub(super) unhinted: [&'a [Vec<u8>]; 2],
     pub(super) boundary: Time,
+    pub(super) monitor: &'a dyn Monitor,
 }
 
 /// Hints, and how they are used.
@@ -56,6 +59,7 @@ impl HintPlan {
     /// A damaged base.
     pub(super) fn prepare(mut answer: SourceAnswer, trust: bool, context: &HintContext<'_>) -> Result<Self> {
         let HintContext { options, walker, base, roots, .. } = *context;
+        let blind = answer.blind;
         let mut plan = Self {
             used: HintsUse::ClockKept,
             hint_filter: None,
@@ -81,23 +85,72 @@ impl HintPlan {
             plan.used = HintsUse::NotUsed(HintsProblem::NoBase);
             return Ok(plan);
         };
-        plan.used = HintsUse::Used { paths: answer.paths, outside: answer.outside };
-        let may_be_left_out = options.filter != FilterOptions::default();
-        if answer.blind.other_names && may_be_left_out {
-            plan.linked = hinted_inodes(&answer);
-        }
-        let mut dirty = answer.dirty;
+        let (paths, outside) = (answer.paths, answer.outside.len() as u64);
+        let mut dirty = match plan.places(answer, base, context)? {
+            Ok(dirty) => dirty,
+            Err(problem) => {
+                plan.used = HintsUse::NotUsed(problem);
+                return Ok(plan);
+            }
+        };
+        plan.used = HintsUse::Used { paths, outside };
         let of_base = [&base.meta().own_files[..], &base.meta().mount_points];
         for path in context.unhinted.into_iter().chain(of_base).flatten() {
             dirty.insert_path(path, roots);
         }
-        if !plan.linked.is_empty() {
-            add_names(&mut dirty, base, &plan.linked.iter().map(|inode| (*inode, false)).collect(), roots)?;
-        }
         let audit = Audit::next(base, options.audit)?;
         plan.audited = audit.last;
-        plan.hint_filter = Some(HintFilter { dirty, blind: answer.blind, audited: audit.rows });
+        plan.hint_filter = Some(HintFilter { dirty, blind, audited: audit.rows });
         Ok(plan)
+    }
+
+    /// What has to be read because of an answer: what it names, by all names that it may have.
+    ///
+    /// # Errors
+    /// A damaged base. The inner error says why the answer is no proof after all.
+    fn places(
+        &mut self,
+        mut answer: SourceAnswer,
+        base: &Snapshot,
+        context: &HintContext<'_>,
+    ) -> Result<std::result::Result<Dirty, HintsProblem>> {
+        let roots = context.roots;
+        let Some(mounts) = MountNames::read(roots) else { return Ok(Err(HintsProblem::NoMountTable)) };
+        let leaves_out = context.options.filter != FilterOptions::default();
+        let (timeout, monitor) = (context.options.io_timeout, context.monitor);
+        let lookup = PlaceLookup { base, roots, blind: answer.blind, leaves_out, timeout, monitor };
+        if let Some(problem) = mounts.changed_since(base, context.unhinted[1], |path| lookup.stat(path))? {
+            return Ok(Err(problem));
+        }
+        let outside = std::mem::take(&mut answer.outside);
+        let elsewhere = lookup.behind_symlinks(&outside);
+        for path in &elsewhere {
+            answer.place(path, roots);
+        }
+        let mut places = lookup.look_up(&answer.dirty)?;
+        if let Some(problem) = places.problem.take() {
+            return Ok(Err(problem));
+        }
+        let mut dirty = answer.dirty;
+        for path in &places.broken {
+            dirty.insert_in_all(path, true, roots);
+        }
+        for path in answer.ignored.iter().filter(|path| lookup.is_there(path)) {
+            dirty.insert_in_all(path, true, roots);
+        }
+        mounts.add_names(&mut dirty, roots);
+        mounts.add_outside(&mut dirty, outside.iter().chain(&elsewhere).map(Vec::as_slice), roots);
+        if answer.blind.other_names {
+            for path in &outside {
+                lookup.see_outside(path, &mut places);
+            }
+            add_unaccounted(&mut dirty, base, roots)?;
+            self.linked = places.linked;
+            if !self.linked.is_empty() {
+                add_names(&mut dirty, base, &self.linked.iter().map(|inode| (*inode, false)).collect(), roots)?;
+            }
+        }
+        Ok(Ok(dirty))
     }
 
     /// Whether the tree has to be walked again after what the walk found out, and makes the plan for that.
@@ -113,10 +166,6 @@ impl HintPlan {
                 monitor.warning(Warning { path: to_path(path).into_owned(), cause: Cause::NoHint });
             }
             self.reject(HintsProblem::Missed(findings.missed));
-            return Ok(true);
-        }
-        if findings.through_symlink {
-            self.reject(HintsProblem::ThroughSymlink);
             return Ok(true);
         }
         let Some(hint_filter) = self.hint_filter.as_mut().filter(|filter| filter.blind.other_names) else {

@@ -23,8 +23,6 @@ pub(super) struct HintFindings {
     /// The inodes of files with several names that changed, came or went; true if the walk saw a name that the base
     /// has.
     pub(super) linked: FxHashMap<u64, bool>,
-    /// A hint names something below a symlink.
-    pub(super) through_symlink: bool,
 }
 
 impl HintFindings {
@@ -64,11 +62,6 @@ impl MissedHints {
                 findings.add_linked(now.stat.ino, false);
             }
         }
-    }
-
-    /// A hint names something below a symlink. Another path leads there, too.
-    pub(super) fn see_symlink(&self) {
-        self.lock().through_symlink = true;
     }
 
     /// Takes a directory that the walk read.

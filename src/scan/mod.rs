@@ -3,9 +3,11 @@
 mod audit;
 mod base_lookup;
 mod collector;
+mod hint_places;
 mod hint_plan;
 mod linked_files;
 mod missed_hints;
+mod mount_names;
 mod options;
 mod outcome;
 mod own_files;

@@ -101,6 +101,7 @@ impl<'a> ScanRun<'a> {
             roots: &self.roots.names,
             unhinted: [&self.own.paths, &self.mount_points],
             boundary: self.boundary,
+            monitor: self.monitor,
         };
         HintPlan::prepare(answer, source.trust, &context).map(Some)
     }

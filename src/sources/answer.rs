@@ -1,21 +1,30 @@
 //! The answer of a change source.
 
-use super::roots::{components, normal};
+use super::roots::normal;
 use super::{BaseFacts, CompleteSince, Dirty, HintsProblem, RootNames};
 use crate::metadata::Time;
 
+/// A longer record is not a path: the source lost its place.
+const LONGEST: usize = 1 << 20;
+
 /// What a source cannot see. The scan looks there on its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a blind spot of its own")]
 pub(crate) struct BlindSpots {
     /// Changes that others make to a file system that this system shares with them.
     pub(crate) remote_changes: bool,
     /// The other names of a file that has several: it names only the one that was used.
     pub(crate) other_names: bool,
+    /// Whether a name is that of a symlink: it may name what lies behind one by a path through it.
+    pub(crate) symlinks: bool,
+    /// Where a name ends that holds a line break.
+    pub(crate) line_breaks: bool,
 }
 
 impl BlindSpots {
     /// What no watcher sees.
-    pub(crate) const WATCHER: Self = Self { remote_changes: true, other_names: true };
+    pub(crate) const WATCHER: Self =
+        Self { remote_changes: true, other_names: true, symlinks: true, line_breaks: false };
 }
 
 /// What a source says.
@@ -23,18 +32,20 @@ impl BlindSpots {
 pub(crate) struct SourceAnswer {
     /// What may have changed.
     pub(crate) dirty: Dirty,
-    /// The paths inside of the roots that it names, as it spells them.
-    pub(crate) named: Vec<Vec<u8>>,
     /// How many paths it names.
     pub(crate) paths: u64,
-    /// How many of these lie outside of the roots.
-    pub(crate) outside: u64,
+    /// Those that lie outside of the roots by their names. What they name may lie inside.
+    pub(crate) outside: Vec<Vec<u8>>,
+    /// Directories that the source does not look into, although they lie in what it watches.
+    pub(crate) ignored: Vec<Vec<u8>>,
     /// Since when the answer is complete.
     pub(crate) since: CompleteSince,
     /// Up to when it is complete, if it says so.
     pub(crate) until: Option<Time>,
     /// Why it is not complete in any case, whatever it claims.
     pub(crate) lost: Option<HintsProblem>,
+    /// Why it may not be complete although its claim is proved.
+    doubt: Option<HintsProblem>,
     /// The clock of watchman at this answer, since which the next one will be complete.
     pub(crate) watchman_clock: Option<String>,
     pub(crate) blind: BlindSpots,
@@ -45,12 +56,13 @@ impl SourceAnswer {
     pub(super) fn new(blind: BlindSpots) -> Self {
         Self {
             dirty: Dirty::default(),
-            named: Vec::new(),
             paths: 0,
-            outside: 0,
+            outside: Vec::new(),
+            ignored: Vec::new(),
             since: CompleteSince::Unstated,
             until: None,
             lost: None,
+            doubt: None,
             watchman_clock: None,
             blind,
         }
@@ -64,8 +76,13 @@ impl SourceAnswer {
         match (&self.lost, base) {
             (Some(why), _) => Err(why.clone()),
             (None, None) => Err(HintsProblem::NoBase),
-            (None, Some(base)) => self.since.proves(base),
+            (None, Some(base)) => self.since.proves(base).and_then(|()| self.doubt.clone().map_or(Ok(()), Err)),
         }
+    }
+
+    /// The answer may not be complete. The first reason stays.
+    pub(super) fn doubt(&mut self, why: HintsProblem) {
+        self.doubt.get_or_insert(why);
     }
 
     /// The answer is not complete. The first reason stays.
@@ -76,22 +93,21 @@ impl SourceAnswer {
     /// Adds an absolute path; `number` is that of the hint.
     pub(super) fn add_absolute(&mut self, path: &[u8], number: usize, roots: &[RootNames]) {
         self.paths += 1;
-        let Some(path) = normal(path) else { return self.lose(HintsProblem::NoPath(number)) };
-        let whole = path.ends_with(b"/");
-        let path = if whole && path.len() > 1 { &path[..path.len() - 1] } else { &path[..] };
-        let mut is_inside = false;
-        for (number, root) in roots.iter().enumerate() {
-            if let Some(rest) = root.rest(path) {
-                is_inside = true;
-                self.dirty.insert(number, components(rest), whole);
-                self.named.push(path.to_vec());
-            } else if root.is_below(path) {
-                // Above the root: only a hint for a whole tree says something about what lies below.
-                is_inside = true;
-                self.dirty.insert(number, std::iter::empty(), whole);
-            }
+        if path.len() > LONGEST {
+            return self.lose(HintsProblem::Lost("one of them is longer than 1 MiB"));
         }
-        self.outside += u64::from(!is_inside);
+        let Some(path) = normal(path) else { return self.lose(HintsProblem::NoPath(number)) };
+        if !self.place(&path, roots) {
+            self.outside.push(path);
+        }
+    }
+
+    /// Marks what a normal path names, and with a slash at its end everything below it. False if that has nothing to do
+    /// with any root.
+    pub(crate) fn place(&mut self, path: &[u8], roots: &[RootNames]) -> bool {
+        let whole = path.ends_with(b"/");
+        let path = if whole && path.len() > 1 { &path[..path.len() - 1] } else { path };
+        self.dirty.insert_in_all(path, whole, roots)
     }
 
     /// Adds a path relative to `top`, or to the only root.

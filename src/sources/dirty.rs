@@ -5,6 +5,7 @@ use std::ops::Range;
 use rustc_hash::FxHashMap;
 
 use super::roots::{RootNames, components};
+use crate::path::push;
 
 /// An entry in the tree of [`Dirty`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,11 +71,24 @@ impl Dirty {
 
     /// Marks the entry at a path, below whichever root it lies.
     pub(crate) fn insert_path(&mut self, path: &[u8], roots: &[RootNames]) {
+        self.insert_in_all(path, false, roots);
+    }
+
+    /// Marks the entry at a path, and with `whole` everything below it. If a root lies below the path, that is marked.
+    /// False if the path has nothing to do with any root.
+    pub(crate) fn insert_in_all(&mut self, path: &[u8], whole: bool, roots: &[RootNames]) -> bool {
+        let mut is_inside = false;
         for (number, root) in roots.iter().enumerate() {
             if let Some(rest) = root.rest(path) {
-                self.insert(number, components(rest), false);
+                is_inside = true;
+                self.insert(number, components(rest), whole);
+            } else if root.is_below(path) {
+                // Above the root: only a hint for a whole tree says something about what lies below.
+                is_inside = true;
+                self.insert(number, std::iter::empty(), whole);
             }
         }
+        is_inside
     }
 
     /// The node of a root; none if it holds no dirty name.
@@ -85,6 +99,36 @@ impl Dirty {
     /// The node of a child; none if it is not dirty and holds no dirty name.
     pub(crate) fn child(&self, DirtyId(id): DirtyId, name: &[u8]) -> Option<DirtyId> {
         self.nodes[id as usize].children.get(name).copied()
+    }
+
+    /// The children that have nodes, in no order.
+    pub(crate) fn each_child(&self, DirtyId(id): DirtyId) -> impl Iterator<Item = (&[u8], DirtyId)> {
+        self.nodes[id as usize].children.iter().map(|(name, id)| (&**name, *id))
+    }
+
+    /// Calls `f` with the path of each entry of a root that has to be read, and whether everything below it has to be.
+    /// `path` is that of the root.
+    pub(crate) fn each_read(&self, number: usize, path: &[u8], mut f: impl FnMut(&[u8], bool)) {
+        /// The tree may be deeper than the stack.
+        enum DirtyStep<'d> {
+            Enter(&'d [u8], DirtyId),
+            Leave(usize),
+        }
+        let Some(root) = self.root(number) else { return };
+        let mut at = Vec::new();
+        let mut steps = vec![DirtyStep::Enter(path, root)];
+        while let Some(step) = steps.pop() {
+            match step {
+                DirtyStep::Leave(len) => at.truncate(len),
+                DirtyStep::Enter(name, id) => {
+                    steps.push(DirtyStep::Leave(push(&mut at, name)));
+                    if self.is_read(id) {
+                        f(&at, self.is_whole(id));
+                    }
+                    steps.extend(self.each_child(id).map(|(name, id)| DirtyStep::Enter(name, id)));
+                }
+            }
+        }
     }
 
     /// How many children have nodes.

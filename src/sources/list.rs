@@ -8,6 +8,9 @@ use crate::metadata::Time;
 /// The start of the statement.
 const STATEMENT: &str = "# complete since ";
 
+/// The end of the statement of a watcher that follows no symlink.
+const WITHOUT_SYMLINKS: &str = " without symlinks";
+
 /// A list that a watcher wrote.
 pub(super) struct PathList<'a> {
     pub(super) bytes: &'a [u8],
@@ -31,6 +34,10 @@ fn is_overflow(hint: &[u8]) -> bool {
 /// Reads hints. The error says what is wrong with which of them.
 fn read(answer: &mut SourceAnswer, bytes: &[u8], roots: &[RootNames]) -> Result<(), String> {
     let end = if bytes.contains(&0) { 0 } else { b'\n' };
+    answer.blind.line_breaks = end == b'\n';
+    if answer.blind.line_breaks && roots.iter().any(RootNames::has_line_break) {
+        answer.lose(HintsProblem::Lost("the name of a root holds a line break, and they are lines"));
+    }
     // If the last one lacks its end, it may be half a path.
     let whole = match bytes.last() {
         None => return Ok(()),
@@ -49,7 +56,8 @@ fn read(answer: &mut SourceAnswer, bytes: &[u8], roots: &[RootNames]) -> Result<
         } else if number == 1 && hint.starts_with(b"# complete") {
             statement(answer, hint).ok_or_else(|| {
                 format!(
-                    "hint 1 is not `{STATEMENT}TIME [until TIME]` or `{STATEMENT}base IDENTITY [until TIME]`: {}",
+                    "hint 1 is not `{STATEMENT}TIME [until TIME]` or `{STATEMENT}base IDENTITY [until TIME]`, \
+                     with or without `{WITHOUT_SYMLINKS}` at its end: {}",
                     String::from_utf8_lossy(hint).escape_debug()
                 )
             })?;
@@ -65,6 +73,13 @@ fn read(answer: &mut SourceAnswer, bytes: &[u8], roots: &[RootNames]) -> Result<
 /// Reads the first line.
 fn statement(answer: &mut SourceAnswer, line: &[u8]) -> Option<()> {
     let text = std::str::from_utf8(line).ok()?.strip_prefix(STATEMENT)?;
+    let text = match text.strip_suffix(WITHOUT_SYMLINKS) {
+        Some(text) => {
+            answer.blind.symlinks = false;
+            text
+        }
+        None => text,
+    };
     let (since, until) = match text.split_once(" until ") {
         Some((since, until)) => (since, Some(time(until)?)),
         None => (text, None),

@@ -1,10 +1,12 @@
 //! Whether an answer names everything that changed since the base began, and why not (promise 4).
 
 use std::fmt;
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 
 use crate::metadata::Time;
+use crate::path::PathExt as _;
 
 /// What an answer is compared with.
 #[derive(Debug)]
@@ -100,14 +102,27 @@ pub enum HintsProblem {
     NoPath(usize),
     /// This number of entries changed, and no hint named them.
     Missed(u64),
-    /// One leads through a symlink.
-    ThroughSymlink,
+    /// One leads through this, which is a symlink or was one.
+    ThroughSymlink(PathBuf),
+    /// One lies below this, which was no directory in the base and is none now. It may have been a symlink.
+    NoPlace(PathBuf),
+    /// The place of one cannot be looked at.
+    Unreadable(PathBuf, String),
+    /// What is mounted there is not what was mounted there when the base was taken.
+    OtherMount(PathBuf),
+    /// The mount table cannot be read.
+    NoMountTable,
+    /// Watchman did not say what it leaves out.
+    NoConfig,
+    /// They answer a question to watchman that may have been narrower than "what changed".
+    Narrowed,
 }
 
 impl HintsProblem {
     /// Whether the caller's word can replace the missing proof. Not if hints are known to be incomplete.
     pub(crate) fn can_be_trusted(&self) -> bool {
-        matches!(self, Self::NoStatement | Self::TooLate { .. } | Self::OtherBase | Self::NoClock | Self::OtherClock)
+        let is_silent = matches!(self, Self::NoStatement | Self::NoConfig | Self::Narrowed);
+        is_silent || matches!(self, Self::TooLate { .. } | Self::OtherBase | Self::NoClock | Self::OtherClock)
     }
 }
 
@@ -130,7 +145,27 @@ impl fmt::Display for HintsProblem {
             Self::NoPath(number) => return write!(f, "number {number} does not say where"),
             Self::Missed(1) => "they failed: 1 entry changed without a hint",
             Self::Missed(number) => return write!(f, "they failed: {number} entries changed without a hint"),
-            Self::ThroughSymlink => "one leads through a symlink, and its name alone does not say where to",
+            Self::ThroughSymlink(path) => {
+                let path = path.shown();
+                return write!(f, "one leads through {path}, which is or was a symlink, and does not say where to");
+            }
+            Self::NoPlace(path) => {
+                let path = path.shown();
+                return write!(f, "one lies below {path}, which came and went, and may have been a symlink");
+            }
+            Self::Unreadable(path, why) => {
+                return write!(f, "the place of one cannot be looked at: {}: {why}", path.shown());
+            }
+            Self::OtherMount(path) => {
+                let path = path.shown();
+                return write!(f, "what is mounted at {path} changed, and one may have been about something else");
+            }
+            Self::NoMountTable => "the mount table cannot be read, and one file may have several names",
+            Self::NoConfig => {
+                "the answers of `watchman watch` and `watchman get-config` are missing, so watchman may leave out more \
+                 than is known"
+            }
+            Self::Narrowed => "only an answer of `watchman since` is sure to name all that changed",
         })
     }
 }

@@ -23,15 +23,25 @@ impl RootNames {
         Self { given: to_bytes(root).into_owned(), canonical: to_bytes(&canonical).into_owned() }
     }
 
-    /// The name without symlinks.
-    pub(crate) fn canonical(&self) -> &[u8] {
-        &self.canonical
-    }
-
     /// The part of a path below the root, by either of its names; none if it is not within.
     pub(crate) fn rest<'p>(&self, path: &'p [u8]) -> Option<&'p [u8]> {
         let root = [&self.given, &self.canonical].into_iter().find(|root| is_within(path, root))?;
         Some(&path[root.len()..])
+    }
+
+    /// The root as it was given.
+    pub(crate) fn given(&self) -> &[u8] {
+        &self.given
+    }
+
+    /// The root without symlinks.
+    pub(crate) fn canonical(&self) -> &[u8] {
+        &self.canonical
+    }
+
+    /// Whether one of its names holds a line break.
+    pub(super) fn has_line_break(&self) -> bool {
+        self.given.contains(&b'\n') || self.canonical.contains(&b'\n')
     }
 
     /// The path by the name that the root was given.

@@ -42,7 +42,7 @@ fn marked(hints: &SourceAnswer, root: usize, paths: &[&str]) -> String {
 fn a_hint_marks_the_entry() {
     let hints = parse("/r/a/b/file\nc/\n/r//./d/./e\n/other/x\n", &["/r"]).expect("hints");
     assert_eq!(marked(&hints, 0, &["", "a", "a/b", "a/b/file", "c", "d", "d/e", "x"]), "---+*-+.");
-    assert_eq!((hints.paths, hints.outside, hints.lost), (4, 1, None));
+    assert_eq!((hints.paths, hints.outside, hints.lost), (4, vec![b"/other/x".to_vec()], None));
 }
 
 #[test]
@@ -108,17 +108,26 @@ fn a_statement_proves_what_it_says() {
     }
 }
 
+/// The answers of `watchman watch` and `watchman get-config`.
+const BEFORE: &str = r#"{"watch": "/r", "version": "4.9.0"} {"config": {}}"#;
+
 #[test]
 fn the_answer_of_watchman_proves_what_happened_since_the_clock_of_the_base() {
     let then = "c:1700000000:77:1:20";
-    let proof = |text: &str, clock| parse(text, &["/r"]).expect("an answer").prove(Some(&facts(clock)));
+    let proof =
+        |text: &str, clock| parse(&format!("{BEFORE}{text}"), &["/r"]).expect("an answer").prove(Some(&facts(clock)));
     let answer = r#"{"version": "4.9.0", "clock": "c:1700000000:77:1:31", "is_fresh_instance": false,
-        "files": [{"name": "a/x", "exists": true, "mode": 33188}, "b"]}"#;
+        "files": [{"name": "a/x", "exists": true, "mode": 33188, "cclock": "c:1:1:1:1"}, {"name": "b", "cclock": ""}]}"#;
     let hints = parse(answer, &["/r"]).expect("an answer");
     assert_eq!(marked(&hints, 0, &["", "a", "a/x", "b"]), "--++");
-    assert_eq!((hints.watchman_clock.as_deref(), hints.lost), (Some("c:1700000000:77:1:31"), None));
+    assert_eq!((hints.watchman_clock.as_deref(), &hints.lost), (Some("c:1700000000:77:1:31"), &None));
     assert_eq!(proof(answer, Some(then)), Ok(()));
     assert_eq!(proof(answer, None), Err(HintsProblem::NoClock));
+    assert_eq!(hints.prove(Some(&facts(Some(then)))), Err(HintsProblem::NoConfig));
+    let narrowed = answer.replacen("cclock", "other", 1);
+    assert_eq!(proof(&narrowed, Some(then)), Err(HintsProblem::Narrowed));
+    let subscribed = answer.replacen('{', r#"{"subscription": "mine","#, 1);
+    assert_eq!(proof(&subscribed, Some(then)), Err(HintsProblem::Narrowed));
     for other in
         ["c:1700000001:77:1:20", "c:1700000000:78:1:20", "c:1700000000:77:2:20", "c:1700000000:77:1:32", "n:x", ""]
     {
@@ -129,6 +138,35 @@ fn the_answer_of_watchman_proves_what_happened_since_the_clock_of_the_base() {
     assert_eq!(proof(&asked.replace(":25", ":20"), Some(then)), Ok(()));
     let elsewhere = answer.replacen('{', r#"{"root": "/","#, 1).replace("a/x", "r/a/x");
     assert_eq!(marked(&parse(&elsewhere, &["/r"]).expect("an answer"), 0, &["a", "a/x"]), "-+");
+    let above = format!(r#"{{"watch": "/"}} {{"config": {{}}}} {}"#, answer.replace("a/x", "r/a/x"));
+    assert_eq!(marked(&parse(&above, &["/r"]).expect("an answer"), 0, &["a", "a/x"]), "-+");
+    let part = format!(r#"{{"watch": "/r/a"}} {answer}"#);
+    assert!(parse(&part, &["/r"]).expect("an answer").lost.is_some());
+    parse(&format!("{answer}{answer}"), &["/r"]).expect_err("two answers");
+}
+
+#[test]
+fn what_watchman_leaves_out_is_known_from_its_configurations() {
+    let ignored = |own: &str, global: &str, clock: &str| {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let file = dir.path().join("watchman.json");
+        if !global.is_empty() {
+            std::fs::write(&file, global).expect("write");
+        }
+        let json = format!(r#"{{"watch": "/r"}} {{"config": {own}}} {{"clock": "{clock}", "files": []}}"#);
+        let mut answer = SourceAnswer::new(BlindSpots::WATCHER);
+        super::watchman::read(&mut answer, json.as_bytes(), &file, &roots(&["/r"])).expect("an answer");
+        let paths = answer.ignored.iter().map(|path| String::from_utf8_lossy(path).into_owned());
+        (paths.collect::<Vec<_>>().join(" "), answer.lost.is_some())
+    };
+    let later = "c:99999999999:1:1:1";
+    let all = "/r/.git /r/.hg /r/.svn /r/.sl";
+    assert_eq!(ignored("{}", "", later), (all.into(), false));
+    assert_eq!(ignored(r#"{"ignore_dirs": ["a/b"], "ignore_vcs": ["v"]}"#, "", later), ("/r/a/b /r/v".into(), false));
+    assert_eq!(ignored("{}", r#"{"ignore_dirs": ["c"]}"#, later), (format!("{all} /r/c"), false));
+    assert_eq!(ignored("{}", r#"{"ignore_vcs": ["v"]}"#, later), (format!("{all} /r/v"), false));
+    assert!(ignored("{}", r#"{"ignore_dirs": ["c"]}"#, "c:1000:1:1:1").1, "it may have been another one then");
+    assert!(ignored("{}", "no json", later).1);
 }
 
 #[test]

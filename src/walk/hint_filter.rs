@@ -72,11 +72,6 @@ impl HintFilter {
         matches!(look, Look::Hinted(Some(dirty)) if self.dirty.is_read(dirty))
     }
 
-    /// Whether hints name something below the entry.
-    pub(super) fn is_named_below(&self, look: Look, name: &[u8]) -> bool {
-        self.named(self.below(look, name)) > 0
-    }
-
     /// Whether a change among the entries of a directory is expected.
     pub(super) fn is_hinted(&self, look: Look, base: Option<&BaseDir>) -> bool {
         let by_name = match look {

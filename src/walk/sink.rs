@@ -21,9 +21,6 @@ pub(crate) trait Sink: Sync {
     /// A directory cannot be read: it and all below it are carried over from the base and marked unknown. None if the
     /// base cannot be relied on.
     fn carry(&self, row: u32) -> Option<Self::Done>;
-
-    /// A hint named something below a symlink.
-    fn hint_below_symlink(&self);
 }
 
 /// What a root became.

@@ -8,8 +8,9 @@ use std::path::Path;
 use crate::rust_files;
 
 /// Where a text may name options: those of a backup program, in its own file.
-const EXCEPTIONS: [&str; 6] = [
+const EXCEPTIONS: [&str; 7] = [
     "consumers/borg.rs",
+    "consumers/command/",
     "consumers/duplicati/",
     "consumers/rclone.rs",
     "consumers/restic.rs",

@@ -4,7 +4,7 @@
 use crate::testenv::{TestEnv, shown, skip};
 
 /// Hints for a base, and nothing but these.
-fn hint(env: &TestEnv, base: &str, paths: &[&str]) {
+pub(super) fn hint(env: &TestEnv, base: &str, paths: &[&str]) {
     let info = env.run(["info", base, "--json"]).success();
     let info: serde_json::Value = serde_json::from_str(&info).unwrap();
     let identity = info["identity"].as_str().unwrap();
@@ -13,9 +13,9 @@ fn hint(env: &TestEnv, base: &str, paths: &[&str]) {
     env.write("hints", lines.concat());
 }
 
-/// A scan with hints gives the same as one without.
+/// A scan with hints gives the same as one without. Returns what the one with hints said.
 #[track_caller]
-fn is_as_full(env: &TestEnv, base: &str, args: &[&str]) {
+pub(super) fn is_as_full(env: &TestEnv, base: &str, args: &[&str]) -> String {
     env.settle();
     let snap = |output: &str, more: &[&str]| {
         let all = [&["snap", "tree", "-o", output, "--racy-window", "0", "-q"], args, more].concat();
@@ -26,6 +26,7 @@ fn is_as_full(env: &TestEnv, base: &str, args: &[&str]) {
     let told = snap("narrow.snap", &["--base", base, "--hints", "hints", "--audit", "0"]);
     snap("full.snap", &[]);
     assert_eq!(shown(env, "narrow.snap"), shown(env, "full.snap"), "{told}");
+    told
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::fs;
 
-use crate::testenv::{TestEnv, on_disk, shown, skip};
+use crate::testenv::{TestEnv, on_disk, shown};
 
 /// A tree of twenty directories with files, and its snapshot.
 fn twenty() -> TestEnv {
@@ -255,47 +255,4 @@ fn a_file_changed_under_one_of_its_names_is_listed_under_all() {
     hints(&env, "new.snap", &["17"]);
     env.snap_with("last.snap", &["--base", "new.snap", "--hints", "hints", "--audit", "0"]).success();
     assert!(shown(&env, "last.snap") == on_disk(&env.path("tree")));
-}
-
-#[test]
-fn the_answers_of_the_real_watchman_are_used_as_hints() {
-    if !std::path::Path::new("/usr/bin/watchman").exists() {
-        return skip("watchman is not installed");
-    }
-    let env = twenty();
-    // A server of its own, so that nothing is left behind.
-    let watchman = |dir: &str, command: &str| {
-        env.dir(dir);
-        let own = ["sockname", "statefile", "logfile", "pidfile"].map(|file| format!("--{file}=$PWD/{dir}/{file}"));
-        // The server keeps open what it was started with.
-        let script = format!(
-            "watchman {} {command} >{dir}/out 2>&1 </dev/null; code=$?; cat {dir}/out; exit $code",
-            own.join(" ")
-        );
-        env.finish(env.shell(&script).env("HOME", env.path(dir)).env("USER", "root"))
-    };
-    let watched = watchman("wm", "watch $PWD/tree");
-    if watched.code != Some(0) {
-        return skip(&format!("watchman does not work here: {}", watched.stdout));
-    }
-    env.write("clock", watchman("wm", "clock $PWD/tree").success());
-    let run = env.snap_with("base.snap", &["--hints", "clock"]);
-    assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""));
-    let clock = info(&env, "base.snap", "watchman_clock");
-    env.write("tree/03/sub/file", "22");
-    env.write("tree/21/new/file", "22");
-    env.remove("tree/05/sub");
-    env.write("answer", watchman("wm", &format!("since $PWD/tree {clock}")).success());
-    let run = env.snap_with("new.snap", &["--base", "base.snap", "--hints", "answer", "--audit", "0"]);
-    assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{}", String::from_utf8_lossy(&env.read("answer")));
-    assert!(shown(&env, "new.snap") == on_disk(&env.path("tree")));
-    // The server was restarted: its clock proves nothing.
-    watchman("wm", "shutdown-server").success();
-    // The old one may take a while to go.
-    watchman("anew", "watch $PWD/tree").success();
-    let clock = info(&env, "new.snap", "watchman_clock");
-    env.write("answer", watchman("anew", &format!("since $PWD/tree {clock}")).success());
-    let run = env.snap_with("last.snap", &["--base", "new.snap", "--hints", "answer", "--audit", "0"]);
-    watchman("anew", "shutdown-server").success();
-    assert!(run.stderr.contains("so everything was read: watchman"), "{}", run.stderr);
 }

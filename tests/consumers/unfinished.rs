@@ -21,7 +21,8 @@ const TAR: &str = "test \"$FAIL\" = before && exit 7
 fn add(env: &TestEnv, consumer: &str, command: &[&str]) {
     env.dir("copy");
     let add = ["job", "add", "mirror", "tree", "--consumer", consumer, "--"];
-    run_with(env, &[&add[..], command].concat(), "").success();
+    let added = run_with(env, &[&add[..], command].concat(), "");
+    assert_eq!(added.code, Some(0), "{}", added.stderr);
 }
 
 /// Runs it; the program fails where `fail` says.

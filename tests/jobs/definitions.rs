@@ -27,7 +27,10 @@ fn what_is_added_is_shown_and_listed_and_removed_and_comments_stay() {
         "--success=0,24,23",
         "--",
         "rsync",
+        "-aI0",
         "--files-from={all}",
+        "--del",
+        "--delete-missing-args",
         "{root}/",
         "é\"",
     ];
@@ -53,7 +56,7 @@ fn what_is_added_is_shown_and_listed_and_removed_and_comments_stay() {
     max-delete = "20%"
     max-change = "40%"
     success = [0, 24, 23]
-    command = ["rsync", "--files-from={all}", "{root}/", 'é"']
+    command = ["rsync", "-aI0", "--files-from={all}", "--del", "--delete-missing-args", "{root}/", 'é"']
     "#);
     insta::assert_snapshot!(jobs.run(["job", "list"]).success(), @r"
     name  consumer  last success  last run  roots
@@ -73,13 +76,13 @@ fn what_is_added_is_shown_and_listed_and_removed_and_comments_stay() {
     max-delete          20%
     max-change          40%
     success             0, 24, 23
-    command             rsync '--files-from={all}' '{root}/' 'é"'
+    command             rsync -aI0 '--files-from={all}' --del --delete-missing-args '{root}/' 'é"'
     state               [ROOT]/state/jobs/new
     committed           none
     pending             none
     "#);
     let shown: serde_json::Value = serde_json::from_str(&jobs.run(["job", "show", "new", "--json"]).success()).unwrap();
-    assert_eq!(shown["command"][1], "--files-from={all}");
+    assert_eq!(shown["command"][2], "--files-from={all}");
     assert_eq!(jobs.run(["job", "list", "--json"]).success().lines().count(), 2);
     assert_eq!(
         jobs.run(["job", "remove", "new"]).stderr,
@@ -267,7 +270,8 @@ fn what_could_never_run_is_not_added() {
     assert!(add(&["tree", "--exclude=[a"]).contains("exclude pattern \"[a\""));
     jobs.env.dir("tree/sub");
     assert!(add(&["tree", "tree/sub"]).contains("lies inside of the root [ROOT]/tree"));
-    assert!(add(&["tree", "--consumer=rsync", "--", "rsync", "-a", "x/", "y/"]).contains("write {root}/"));
+    let wrong = add(&["tree", "--consumer=rsync", "--", "rsync", "-a", "x/", "y/"]);
+    assert!(wrong.contains("does not give the list to rsync") && wrong.contains("{root}/ y/"), "{wrong}");
     assert!(add(&["tree", "--", "cat", "{Al}"]).contains("the command holds {Al}; did you mean {all}?"));
     assert!(
         add(&["tree", "--exclude-from=-"])

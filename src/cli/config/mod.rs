@@ -31,6 +31,7 @@ pub(super) struct Config {
 
 /// A job as the file defines it.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "switches of a definition")]
 pub(super) struct Definition {
     pub(super) name: String,
     pub(super) roots: Vec<PathBuf>,
@@ -49,6 +50,8 @@ pub(super) struct Definition {
     pub(super) success: Option<Vec<i32>>,
     /// Start the command also if something could not be read.
     pub(super) anyway: bool,
+    /// Do not check whether the command stores what is listed.
+    pub(super) unchecked: bool,
     pub(super) command: Vec<String>,
 }
 
@@ -212,6 +215,9 @@ impl Definition {
         }
         if self.anyway {
             table.insert("anyway", value(true));
+        }
+        if self.unchecked {
+            table.insert("unchecked", value(true));
         }
         if !self.command.is_empty() {
             table.insert("command", texts(&self.command));

@@ -12,7 +12,7 @@ use crate::cli::filter::parse_name;
 use crate::cli::format::Format;
 use crate::cli::{Failure, job_database};
 
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 15] = [
     "roots",
     "consumer",
     "exclude",
@@ -26,6 +26,7 @@ const KEYS: [&str; 14] = [
     job_database::KEY,
     "success",
     "anyway",
+    "unchecked",
     "command",
 ];
 
@@ -174,6 +175,7 @@ impl<'a> Section<'a> {
             database: self.database(consumer)?,
             success: self.success()?,
             anyway: self.flag("anyway")?,
+            unchecked: self.flag("unchecked")?,
             command,
         })
     }

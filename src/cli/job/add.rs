@@ -81,6 +81,10 @@ pub(in crate::cli) struct JobAddArgs {
     #[arg(long)]
     no_check: bool,
 
+    /// Take the command as it is, even if it would not store what is listed
+    #[arg(long)]
+    unchecked: bool,
+
     #[command(flatten)]
     state: StateArgs,
 
@@ -93,6 +97,19 @@ fn from_here(path: &Path) -> Result<PathBuf, Failure> {
     let current = std::env::current_dir()
         .map_err(|e| Failure::Other(format!("cannot find the current directory, for {}: {e}", path.shown())));
     if path.is_absolute() { Ok(absolute(path, Path::new("/"))) } else { Ok(absolute(path, &current?)) }
+}
+
+/// Refuses what is no directory.
+fn check_root(root: &Path) -> Result<(), Failure> {
+    if root.is_dir() {
+        return Ok(());
+    }
+    let problem = match root.metadata() {
+        Ok(_) => RootProblem::NotADirectory,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => RootProblem::Missing,
+        Err(e) => RootProblem::Unlisted(e),
+    };
+    Err(fastdiff::Error::Root { path: root.to_owned(), problem }.into())
 }
 
 pub(in crate::cli) fn run(args: &JobAddArgs, matches: &ArgMatches) -> Outcome {
@@ -108,14 +125,7 @@ pub(in crate::cli) fn run(args: &JobAddArgs, matches: &ArgMatches) -> Outcome {
         return Err(Failure::Other("the command is empty; name a program after --".into()));
     }
     for root in &args.roots {
-        if !root.is_dir() {
-            let problem = match root.metadata() {
-                Ok(_) => RootProblem::NotADirectory,
-                Err(e) if e.kind() == std::io::ErrorKind::NotFound => RootProblem::Missing,
-                Err(e) => RootProblem::Unlisted(e),
-            };
-            return Err(fastdiff::Error::Root { path: root.clone(), problem }.into());
-        }
+        check_root(root)?;
     }
     // Refuse a wrong pattern now, not at the first run.
     args.filter.options(matches)?.check(&[])?;
@@ -134,18 +144,27 @@ pub(in crate::cli) fn run(args: &JobAddArgs, matches: &ArgMatches) -> Outcome {
         database,
         success: args.success.as_ref().map(|codes| codes.iter().copied().map(i32::from).collect()),
         anyway: args.anyway,
+        unchecked: args.unchecked,
         command: args.command.clone(),
     };
     let mut scan = definition.request()?.scan;
     scan.check()?;
-    placeholders::check(&definition, &definition.command.iter().map(Into::into).collect::<Vec<_>>())?;
-    let mut config = args.state.config()?;
-    config.add(&definition)?;
+    let command: Vec<_> = definition.command.iter().map(Into::into).collect();
+    placeholders::check(&definition, &command)?;
+    if !command.is_empty() && !definition.unchecked {
+        let found = placeholders::look_at(&definition, &command);
+        placeholders::refuse(&definition, &found)?;
+        placeholders::tell_of_unchecked(&definition, &found);
+    }
+    args.state.config()?.add(&definition)?;
     tell_of_suspects(&scan.filter);
     if !args.no_check {
         scan.own_dirs.extend(store.dir().canonicalize().ok());
         check::walk(&scan, definition.anyway)?;
     }
+    // The file may have been edited during the walk.
+    let mut config = args.state.config()?;
+    config.add(&definition)?;
     config.save()?;
     Ok(DONE)
 }

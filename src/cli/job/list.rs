@@ -126,6 +126,7 @@ pub(super) fn as_json(definition: &Definition, state: Option<&JobState>) -> serd
         "duplicati_db": job_database::shown(&definition.database),
         "success": definition.success_codes(),
         "anyway": definition.anyway,
+        "unchecked": definition.unchecked,
         "command": definition.command,
         "committed": state.and_then(|state| state.committed.as_ref()),
         "pending": state.and_then(|state| state.pending.as_ref()),

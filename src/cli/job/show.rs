@@ -80,6 +80,7 @@ fn as_text(definition: &Definition, state: Option<&JobState>, dir: &Path) -> Str
     line(job_database::KEY, database.map(|file| file.display().to_string()).unwrap_or_default());
     line("success", definition.success_codes().iter().map(ToString::to_string).collect::<Vec<_>>().join(", "));
     line("anyway", switch(definition.anyway));
+    line("unchecked", switch(definition.unchecked));
     line("command", definition.command.iter().map(|word| quote::shell(word)).collect::<Vec<_>>().join(" "));
     line("state", dir.display().to_string());
     let named = |run: Option<&RunRecord>| run.map_or_else(|| "none".to_owned(), record);

@@ -3,8 +3,10 @@
 mod facts;
 #[cfg(target_os = "linux")]
 mod linux;
+mod mounts;
 
 pub(crate) use facts::{FsType, are_subvolumes_of_one};
+pub(crate) use mounts::{MountView, mount_points, mounts};
 
 use std::path::{Path, PathBuf};
 
@@ -77,18 +79,6 @@ pub(crate) fn is_remote(mount: u64) -> bool {
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn is_remote(_mount: u64) -> bool {
     false
-}
-
-/// Where something is mounted.
-#[cfg(target_os = "linux")]
-pub(crate) fn mount_points() -> Vec<PathBuf> {
-    linux::mount_table().unwrap_or_default().into_iter().map(|m| m.mount_point).collect()
-}
-
-/// Nothing is known of mounts here.
-#[cfg(not(target_os = "linux"))]
-pub(crate) fn mount_points() -> Vec<PathBuf> {
-    Vec::new()
 }
 
 /// Whether something waits to be mounted by autofs somewhere at or below one of `roots`.

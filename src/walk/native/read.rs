@@ -173,7 +173,6 @@ impl<B: BaseLookup, S: Sink> NativeWalk<'_, B, S> {
         let is_unhinted =
             self.plan.hint_filter.is_some_and(|hint_filter| !hint_filter.is_hinted(dir.look, dir.base.as_ref()))
                 && !Self::was_left_out(dir);
-        self.report_hinted_symlinks(dir, names, &entries);
         dir.set_entries(entries, if is_unhinted { StatReason::Unhinted } else { StatReason::Requested });
         for name in late {
             self.spawn(scope, dir, dir.add_late(name));

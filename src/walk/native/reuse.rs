@@ -16,7 +16,7 @@ use super::open_dir::{OpenDir, Reuse};
 use super::state::{ChildOutcome, DirState, ListingEnd, Subdir};
 use super::threads::thread;
 use crate::filter::{CACHEDIR_TAG, Marker};
-use crate::metadata::{Flags, Kind};
+use crate::metadata::Flags;
 use crate::path::push;
 use crate::sys::StatAt;
 use crate::sys::native::Dir;
@@ -109,7 +109,6 @@ impl<B: BaseLookup, S: Sink> NativeWalk<'_, B, S> {
         let names = Arc::new(base_listing.names);
         let reason = if named.is_empty() { StatReason::NotDone } else { StatReason::Requested };
         let entries = self.stat_all(dir, fd, &names, &Arc::new(named)).ok()?.complete()?;
-        self.report_hinted_symlinks(dir, &names, &entries);
         dir.set_patch(entries, reason);
         let subdirs = base_listing.subdirs.into_iter().map(|(place, base)| {
             let look = hint_filter.below(dir.look, name(&names, place));
@@ -122,24 +121,6 @@ impl<B: BaseLookup, S: Sink> NativeWalk<'_, B, S> {
         });
         let subdirs = subdirs.collect();
         Some(dir.listed(&names, subdirs))
-    }
-
-    /// Reports if hints name something below a symlink: it lies elsewhere.
-    pub(super) fn report_hinted_symlinks(&self, dir: &OpenDir<S::Done>, names: &[u8], entries: &[WalkEntry]) {
-        let Some(hint_filter) = self.plan.hint_filter.filter(|hint_filter| hint_filter.named(dir.look) > 0) else {
-            return;
-        };
-        for entry in entries.iter().filter(|entry| entry.stat.kind() == Kind::Symlink) {
-            let name = name(names, entry.name);
-            // If it took the place of a directory, the hints are about that.
-            let was_symlink = || {
-                let last = self.base.last_state(&dir.path_of(name));
-                last.is_some_and(|last| last.stat.kind() == Kind::Symlink)
-            };
-            if hint_filter.is_named_below(dir.look, name) && was_symlink() {
-                self.sink.hint_below_symlink();
-            }
-        }
     }
 
     /// Finishes a directory of which only what hints name was read: the base's, with new records of that and of its
