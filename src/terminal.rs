@@ -111,8 +111,8 @@ fn quote_if(name: &[u8], special: impl Fn(u8) -> bool) -> Cow<'_, [u8]> {
 }
 
 /// Passes lines on to `out`. Every character but newline and tab that commands a terminal or turns the direction of
-/// what follows is written as `\u` and four hexadecimal digits, which means the same character in JSON. Text that is not
-/// UTF-8 is written with replacement characters.
+/// what follows is written as `\u` and four hexadecimal digits, which means the same character in JSON. Text that is
+/// not UTF-8 is written with replacement characters.
 #[derive(Debug)]
 pub struct HarmlessLines<W> {
     out: W,
