@@ -2,13 +2,15 @@
 //! commands.
 
 use std::fmt;
+use std::path::Path;
 
 use fastdiff::consumers::{self, Consumer};
 use fastdiff::path::PathExt as _;
-use fastdiff::{Error, JobProblem, OutputProblem, Refusal, RootProblem, SnapshotProblem, Unsupported};
+use fastdiff::{Error, JobProblem, OutputProblem, PlaceProblem, Refusal, RootProblem, SnapshotProblem, Unsupported};
 
 use super::format::Format;
 use super::job_database::HOW_TO_NAME_IT;
+use super::quote::shell;
 
 /// What to do about a snapshot that is damaged.
 pub(super) const TAKE_AGAIN: &str = "take it again with `fastdiff snap`";
@@ -32,6 +34,7 @@ pub(super) fn advice(error: &Error) -> Option<String> {
         Error::Snapshot { problem, .. } => of_snapshot(problem)?,
         Error::Output { problem, .. } => of_output(*problem)?,
         Error::Job { problem, .. } => return of_job(problem),
+        Error::Place { path, problem } => return Some(of_place(path, problem)),
         Error::Refused { consumer, refusal } => return of_refusal(consumer, refusal),
         Error::StaleBase { old, .. } => return Some(format!("take it again with --base {}", old.shown())),
         Error::Incomparable { .. } => "take one of them again with the roots and filters of the other",
@@ -86,6 +89,27 @@ fn of_output(problem: OutputProblem) -> Option<&'static str> {
         OutputProblem::TooManyDirectories => "split the roots",
         _ => return None,
     })
+}
+
+fn of_place(path: &Path, problem: &PlaceProblem) -> String {
+    let path = path.to_string_lossy();
+    let path = shell(&path);
+    match problem {
+        PlaceProblem::Owner { user: 0, .. } | PlaceProblem::InDirectoryOf { user: 0, .. } => {
+            "for jobs of root's own use `sudo -H`, or name places of root's own with --state-dir and --config; for \
+             those of that user run fastdiff as that user"
+                .to_owned()
+        }
+        PlaceProblem::Owner { owner: 0, user } => format!(
+            "if `sudo fastdiff` made it, `sudo chown -R {user} {path}` gives it back; else name another place with \
+             --state-dir"
+        ),
+        PlaceProblem::Writable { .. } => {
+            format!("`chmod go-w {path}` closes it, or name a directory that is yours alone with --state-dir")
+        }
+        PlaceProblem::Symlink | PlaceProblem::NotAFile | PlaceProblem::NotADirectory => "remove it".to_owned(),
+        _ => "name a directory of your own with --state-dir".to_owned(),
+    }
 }
 
 fn of_job(problem: &JobProblem) -> Option<String> {

@@ -1,13 +1,12 @@
 //! The lists that the command of a job takes: private files in the form of the job's consumer.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use fastdiff::Error;
 use fastdiff::consumers::{ListPart, PartOutput};
-use fastdiff::jobs::StartedRun;
+use fastdiff::jobs::{ListsDir, StartedRun};
 
 use super::config::Definition;
 use super::{placeholders, print_message, write_list};
@@ -24,20 +23,9 @@ pub(super) enum Written {
     Nothing,
 }
 
-fn create(path: &Path) -> Result<File, Error> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        options.mode(0o600);
-    }
-    options.open(path).map_err(|source| Error::Io { operation: "create", path: path.to_owned(), source })
-}
-
 impl Lists {
-    fn named(definition: &Definition, dir: &Path) -> Self {
-        let file = |part: &ListPart| (*part, dir.join(part.name()));
+    fn named(definition: &Definition, dir: &ListsDir) -> Self {
+        let file = |part: &ListPart| (*part, dir.path().join(part.name()));
         Self { files: definition.consumer.parts().iter().map(file).collect() }
     }
 
@@ -45,14 +33,14 @@ impl Lists {
     ///
     /// # Errors
     /// [`Error::Refused`] if the consumer's format cannot express the list; what writing gives.
-    pub(super) fn write(definition: &Definition, started: &StartedRun, dir: &Path) -> Result<Written, Error> {
+    pub(super) fn write(definition: &Definition, started: &StartedRun, dir: &ListsDir) -> Result<Written, Error> {
         if started.full.is_some() && definition.consumer.scans_by_itself() {
             return Self::empty(definition, dir).map(Written::Lists);
         }
         let lists = Self::named(definition, dir);
         let mut files = Vec::new();
-        for (part, path) in &lists.files {
-            files.push((*part, BufWriter::new(create(path)?)));
+        for (part, _) in &lists.files {
+            files.push((*part, BufWriter::new(dir.new_file(part.name())?)));
         }
         let mut outputs: Vec<_> = files.iter_mut().map(|(part, out)| PartOutput { part: *part, out }).collect();
         let form = definition.form(definition.consumer);
@@ -63,7 +51,7 @@ impl Lists {
                 drop(files);
                 // The error that matters is why there is no list. The next run clears the directory.
                 let _ = lists.remove();
-                return Err(write_list::about(error, dir));
+                return Err(write_list::about(error, dir.path()));
             }
             Ok(emitted) => emitted,
         };
@@ -87,10 +75,10 @@ impl Lists {
     ///
     /// # Errors
     /// What writing gives.
-    pub(super) fn empty(definition: &Definition, dir: &Path) -> Result<Self, Error> {
+    pub(super) fn empty(definition: &Definition, dir: &ListsDir) -> Result<Self, Error> {
         let lists = Self::named(definition, dir);
-        for (_, path) in &lists.files {
-            create(path)?;
+        for (part, _) in &lists.files {
+            dir.new_file(part.name())?;
         }
         Ok(lists)
     }

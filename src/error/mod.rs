@@ -14,6 +14,7 @@
 mod job;
 mod output;
 mod pattern;
+mod place;
 mod refusal;
 mod root;
 mod scope;
@@ -26,6 +27,7 @@ use std::path::{Path, PathBuf};
 pub use job::{JobProblem, StateDamage};
 pub use output::OutputProblem;
 pub use pattern::PatternProblem;
+pub use place::PlaceProblem;
 pub use refusal::Refusal;
 pub use root::{RootChange, RootProblem};
 pub use scope::{ScopeDifference, ScopePart};
@@ -96,6 +98,15 @@ pub enum Error {
         path: PathBuf,
         /// Why it is left alone.
         problem: OutputProblem,
+    },
+
+    /// A place for the state or the definitions of jobs that is not the user's alone.
+    #[error("{}: {problem}", path.shown())]
+    Place {
+        /// The file or directory.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: PlaceProblem,
     },
 
     /// The scopes of two snapshots differ (promise 7).
@@ -225,6 +236,10 @@ impl Error {
         Self::Output { path: path.to_owned(), problem }
     }
 
+    pub(crate) fn place(path: impl Into<PathBuf>, problem: PlaceProblem) -> Self {
+        Self::Place { path: path.into(), problem }
+    }
+
     /// The file or directory that the error is about, if there is one.
     pub fn path(&self) -> Option<&Path> {
         match self {
@@ -232,6 +247,7 @@ impl Error {
             | Self::Root { path, .. }
             | Self::Snapshot { path, .. }
             | Self::Output { path, .. }
+            | Self::Place { path, .. }
             | Self::RootChanged { path, .. } => Some(path),
             _ => None,
         }

@@ -1,19 +1,18 @@
 //! Removes what the state does not name: old snapshots, and what a crash left.
 
 use std::fs;
-use std::path::Path;
 
+use super::lists;
 use super::state::JobState;
 use crate::error::Context as _;
+use crate::sys::private::PrivateDir;
 use crate::{Result, sys};
 
-/// The directory with the lists of the run in progress.
-pub(super) const LISTS: &str = "lists";
-
-/// Removes the files of a job that the state does not name. The caller holds the lock, and no list is in use.
-pub(super) fn remove_unnamed(dir: &Path, state: &JobState) -> Result<()> {
-    remove_lists(dir)?;
-    for entry in fs::read_dir(dir).context("list", dir)?.flatten() {
+/// Removes the files of a job that the state does not name. The caller holds the lock, and no list is in use, except by
+/// the command of a run that was killed.
+pub(super) fn remove_unnamed(dir: &PrivateDir, state: &JobState) -> Result<()> {
+    lists::remove(dir)?;
+    for entry in fs::read_dir(dir.path()).context("list", dir.path())?.flatten() {
         let name = entry.file_name();
         let Some(name) = name.to_str() else { continue };
         let is_named = state.records().any(|record| record.file == name);
@@ -21,21 +20,8 @@ pub(super) fn remove_unnamed(dir: &Path, state: &JobState) -> Result<()> {
         let is_of_run = |suffix| name.strip_suffix(suffix).is_some_and(|run: &str| run.parse::<u64>().is_ok());
         let is_temporary = sys::durable::is_temporary(name);
         if ((is_of_run(".snap") || is_of_run(".again")) && !is_named) || is_temporary {
-            let path = entry.path();
-            match fs::remove_file(&path) {
-                Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
-                other => other.context("remove", &path)?,
-            }
+            dir.remove(name)?;
         }
     }
     Ok(())
-}
-
-/// Removes the lists.
-pub(super) fn remove_lists(dir: &Path) -> Result<()> {
-    let dir = dir.join(LISTS);
-    match fs::remove_dir_all(&dir) {
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        other => other.context("remove", &dir),
-    }
 }

@@ -1,24 +1,27 @@
 //! The process that makes the backup of a run. It goes on if the run is killed, and may then overwrite what the next
 //! run has stored with older content. So it is written down, and no other run starts while it lives.
 
-use std::fs;
-use std::io;
-use std::path::Path;
+use std::io::Write as _;
 
+use crate::Result;
+use crate::error::Context as _;
+use crate::sys::private::PrivateDir;
 use crate::sys::process::{Identity, identity};
 
 /// The file in the job's directory. It is not synced: after a reboot the process is gone.
 const FILE: &str = "command";
 
-/// Writes down that a process makes the backup of a run.
-pub(super) fn note(dir: &Path, run: u64, pid: u32) -> io::Result<()> {
+/// Writes down that a process makes the backup of a run, in a new file: what had its name before is not written to.
+pub(super) fn note(dir: &PrivateDir, run: u64, pid: u32) -> Result<()> {
     let Some(Identity { pid, start, boot }) = identity(pid) else { return Ok(()) };
-    fs::write(dir.join(FILE), format!("{run} {pid} {start} {boot}\n"))
+    dir.remove(FILE)?;
+    let mut file = dir.new_file(FILE)?;
+    file.write_all(format!("{run} {pid} {start} {boot}\n").as_bytes()).context("write", dir.path().join(FILE))
 }
 
 /// The run whose process still lives, and the number of that process.
-pub(super) fn left(dir: &Path) -> Option<(u64, u32)> {
-    let text = fs::read_to_string(dir.join(FILE)).ok()?;
+pub(super) fn left(dir: &PrivateDir) -> Option<(u64, u32)> {
+    let text = String::from_utf8(dir.read(FILE).ok()??).ok()?;
     let [run, pid, start, boot] = text.split_whitespace().collect::<Vec<_>>()[..] else { return None };
     let noted = Identity { pid: pid.parse().ok()?, start: start.parse().ok()?, boot: boot.to_owned() };
     (identity(noted.pid)? == noted).then_some((run.parse().ok()?, noted.pid))
@@ -26,6 +29,8 @@ pub(super) fn left(dir: &Path) -> Option<(u64, u32)> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -33,11 +38,13 @@ mod tests {
         if identity(std::process::id()).is_none() {
             return;
         }
-        let dir = tempfile::tempdir().expect("tempdir");
+        let place = tempfile::tempdir().expect("tempdir");
+        let file = place.path().join(FILE);
+        let dir = PrivateDir::open(place.path()).expect("it is ours").expect("it is there");
         let mut child = std::process::Command::new("sleep").arg("60").spawn().expect("sleep");
-        note(dir.path(), 7, child.id()).expect("written");
-        assert_eq!(left(dir.path()), Some((7, child.id())));
-        let text = fs::read_to_string(dir.path().join(FILE)).expect("read");
+        note(&dir, 7, child.id()).expect("written");
+        assert_eq!(left(&dir), Some((7, child.id())));
+        let text = fs::read_to_string(&file).expect("read");
         let words: Vec<_> = text.split_whitespace().collect();
         for other in [
             format!("7 {} {}1 {}", words[1], words[2], words[3]),
@@ -45,16 +52,16 @@ mod tests {
             "7".to_owned(),
             String::new(),
         ] {
-            fs::write(dir.path().join(FILE), &other).expect("write");
-            assert_eq!(left(dir.path()), None, "{other}");
+            fs::write(&file, &other).expect("write");
+            assert_eq!(left(&dir), None, "{other}");
         }
-        fs::write(dir.path().join(FILE), text).expect("write");
+        fs::write(&file, text).expect("write");
         child.kill().expect("killed");
         while identity(child.id()).is_some() {
             std::thread::yield_now();
         }
-        assert_eq!(left(dir.path()), None, "what is not waited for yet has ended too");
+        assert_eq!(left(&dir), None, "what is not waited for yet has ended too");
         child.wait().expect("waited for");
-        assert_eq!(left(dir.path()), None);
+        assert_eq!(left(&dir), None);
     }
 }

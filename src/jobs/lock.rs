@@ -1,15 +1,17 @@
 //! The lock that keeps two runs of one job apart. The kernel releases it when the process dies.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::path::Path;
 
-use crate::error::Context as _;
+use super::store::Job;
+use crate::sys::private::{How, PrivateDir};
 use crate::{Error, JobProblem, Result};
 
-/// A lock that is held.
+/// A lock that is held, and the directory of its job.
 #[derive(Debug)]
 pub(super) struct Lock {
     file: File,
+    dir: PrivateDir,
 }
 
 impl Drop for Lock {
@@ -22,35 +24,29 @@ impl Drop for Lock {
 
 impl Lock {
     /// Takes the lock of a job at once or not at all. The job's directory is made.
-    pub(super) fn take(job: &str, dir: &Path) -> Result<Self> {
-        let path = dir.join("lock");
+    pub(super) fn take(job: &Job) -> Result<Self> {
         loop {
-            make_private(dir)?;
-            let file = open(&path)?;
+            let dir = job.make_dir()?;
+            let path = dir.path().join("lock");
+            let file = dir.file_or_new("lock", How::ReadWrite)?;
             match file.try_lock() {
                 Ok(()) => {}
-                Err(TryLockError::WouldBlock) => return Err(Error::job(job, JobProblem::Locked)),
+                Err(TryLockError::WouldBlock) => return Err(Error::job(job.name(), JobProblem::Locked)),
                 Err(TryLockError::Error(e)) => {
-                    return Err(Error::job(job, JobProblem::Unlockable { file: path, reason: e.to_string() }));
+                    return Err(Error::job(job.name(), JobProblem::Unlockable { file: path, reason: e.to_string() }));
                 }
             }
             // Another process may have removed the job, and this file, before it released the lock.
             if is_at(&file, &path) {
-                return Ok(Self { file });
+                return Ok(Self { file, dir });
             }
         }
     }
-}
 
-fn open(path: &Path) -> Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        options.mode(0o600).custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
+    /// The directory of the job.
+    pub(super) fn dir(&self) -> &PrivateDir {
+        &self.dir
     }
-    options.open(path).context("open the lock", path)
 }
 
 #[cfg(unix)]
@@ -63,16 +59,4 @@ fn is_at(file: &File, path: &Path) -> bool {
 #[cfg(not(unix))]
 fn is_at(_file: &File, path: &Path) -> bool {
     path.exists()
-}
-
-/// Makes a directory that only its owner can read, with those above it. One that exists is left as it is.
-pub(super) fn make_private(dir: &Path) -> Result<()> {
-    let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::DirBuilderExt as _;
-        builder.mode(0o700);
-    }
-    builder.create(dir).context("make the directory", dir)
 }

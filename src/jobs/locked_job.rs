@@ -2,29 +2,30 @@
 //! leaves beside the state is removed by the next run.
 
 use std::fs;
-use std::path::PathBuf;
 
-use super::clean_up::{self, LISTS, remove_unnamed};
+use super::clean_up::remove_unnamed;
 use super::command;
 use super::commit::{ClosedRun, Commit};
-use super::lock::{Lock, make_private};
+use super::lists::{self, ListsDir};
+use super::lock::Lock;
 use super::log::{self, Event, RunResult, RunStatus};
 use super::open::{describe, open_run};
 use super::plan::RunPlan;
 use super::request::{RunRequest, StartedRun};
 use super::start::read_state;
-use super::state::{JobState, RunNote, RunRecord};
+use super::state::{self, JobState, RunNote, RunRecord};
 use super::store::Job;
 use super::unconfirmed;
 use crate::error::Context as _;
 use crate::monitor::{Monitor, NoMonitor};
+use crate::sys::private::PrivateDir;
 use crate::{Error, JobProblem, Result};
 
 /// A job whose lock is held.
 #[derive(Debug)]
 pub struct LockedJob {
     job: Job,
-    _lock: Lock,
+    lock: Lock,
 }
 
 impl Job {
@@ -34,8 +35,7 @@ impl Job {
     /// # Errors
     /// [`JobProblem::Locked`] at once if another process has it, [`JobProblem::Unlockable`], [`Error::Io`].
     pub fn lock(&self) -> Result<LockedJob> {
-        let lock = Lock::take(self.name(), self.dir())?;
-        Ok(LockedJob { job: self.clone(), _lock: lock })
+        Ok(LockedJob { job: self.clone(), lock: Lock::take(self)? })
     }
 }
 
@@ -50,7 +50,11 @@ impl LockedJob {
     /// # Errors
     /// Those of [`Job::state`].
     pub fn state(&self) -> Result<Option<JobState>> {
-        self.job.state()
+        JobState::read(self.dir(), self.job.name())
+    }
+
+    fn dir(&self) -> &PrivateDir {
+        self.lock.dir()
     }
 
     /// Walks the roots and compares them with the baseline. The new snapshot becomes pending. It replaces an earlier
@@ -66,12 +70,11 @@ impl LockedJob {
     pub fn begin(&self, request: &RunRequest, monitor: &dyn Monitor) -> Result<StartedRun> {
         let (mut state, damage) = read_state(&self.job)?;
         let run = state.next;
-        if let Some((earlier, pid)) = command::left(self.job.dir()) {
-            let error = self.problem(JobProblem::StillRuns { run: earlier, pid });
+        if let Err(error) = self.check_idle() {
             self.refuse(run, &error);
             return Err(error);
         }
-        remove_unnamed(self.job.dir(), &state)?;
+        remove_unnamed(self.dir(), &state)?;
         let output = self.job.dir().join(format!("{run}.snap"));
         let plan = RunPlan { job: &self.job, state: &state, damage, request, output: &output, monitor };
         let started = plan.carry_out().and_then(|(started, record)| {
@@ -90,7 +93,18 @@ impl LockedJob {
     /// # Errors
     /// [`Error::Io`] if it cannot be written.
     pub fn started(&self, run: u64, pid: u32) -> Result<()> {
-        command::note(self.job.dir(), run, pid).context("write down the command in", self.job.dir())
+        command::note(self.dir(), run, pid)
+    }
+
+    /// Makes sure that no command of a run that was killed is still at work.
+    ///
+    /// # Errors
+    /// [`JobProblem::StillRuns`].
+    pub fn check_idle(&self) -> Result<()> {
+        match command::left(self.dir()) {
+            Some((run, pid)) => Err(self.problem(JobProblem::StillRuns { run, pid })),
+            None => Ok(()),
+        }
     }
 
     fn problem(&self, problem: JobProblem) -> Error {
@@ -100,16 +114,16 @@ impl LockedJob {
     /// Writes down that a run was refused, as far as that is possible; nothing depends on it.
     fn refuse(&self, run: u64, error: &Error) {
         // Often nobody reads what a timer's run prints: the log tells why there was no backup.
-        let _ = log::append(self.job.dir(), &Event::refused(run, error));
+        let _ = log::append(self.dir(), &Event::refused(run, error));
         let Ok(state) = self.state() else { return };
         let mut state = state.unwrap_or_default();
         if let Some(pending) = state.pending.as_mut().filter(|pending| !pending.followed) {
             // A script that ignores the refusal must not commit the earlier run.
             pending.followed = true;
-            let _ = state.write(&self.job.state_path());
+            let _ = state.write(self.dir());
         }
         // What is not removed now is removed by the next run.
-        let _ = remove_unnamed(self.job.dir(), &state);
+        let _ = remove_unnamed(self.dir(), &state);
     }
 
     fn make_pending(&self, state: &mut JobState, started: &StartedRun, record: RunRecord) -> Result<()> {
@@ -118,7 +132,7 @@ impl LockedJob {
             *state = JobState { next: state.next, ..JobState::new() };
         }
         match &started.full {
-            None => state.unconfirmed = unconfirmed::write(self.job.dir(), started.run, &started.again)?,
+            None => state.unconfirmed = unconfirmed::write(self.dir(), started.run, &started.again)?,
             // Without a baseline nobody can say what the unsuccessful runs listed.
             Some(_) if state.unfinished().is_some() || state.unconfirmed.is_some() => {
                 state.unconfirmed = None;
@@ -129,13 +143,13 @@ impl LockedJob {
         let replaced = state.pending.replace(record);
         state.aborted = None;
         state.next += 1;
-        log::append(self.job.dir(), &event)?;
+        log::append(self.dir(), &event)?;
         if let Some(replaced) = &replaced {
-            log::append(self.job.dir(), &Event::ended(replaced.run, RunStatus::Replaced, &RunResult::default()))?;
+            log::append(self.dir(), &Event::ended(replaced.run, RunStatus::Replaced, &RunResult::default()))?;
         }
-        state.write(&self.job.state_path())?;
+        state.write(self.dir())?;
         // What is not removed now is removed by the next run.
-        let _ = remove_unnamed(self.job.dir(), state);
+        let _ = remove_unnamed(self.dir(), state);
         Ok(())
     }
 
@@ -164,8 +178,8 @@ impl LockedJob {
     /// # Errors
     /// [`JobProblem::NothingPending`], [`JobProblem::AlreadyBaseline`], [`JobProblem::NotPending`],
     /// [`JobProblem::OtherRun`] if another run is pending; without a number [`JobProblem::WhichRun`],
-    /// [`JobProblem::FailedRun`] and [`JobProblem::FollowedRun`]; [`JobProblem::Pending`] if the snapshot is gone or
-    /// damaged; [`Error::Io`]. The baseline is the old one then.
+    /// [`JobProblem::FailedRun`] and [`JobProblem::FollowedRun`]; [`JobProblem::StillRuns`]; [`JobProblem::Pending`] if
+    /// the snapshot is gone or damaged; [`Error::Io`]. The baseline is the old one then.
     pub fn commit(&self, commit: &Commit) -> Result<ClosedRun> {
         let Commit { run, keep, ref result } = *commit;
         let (mut state, pending) = self.pending(run)?;
@@ -179,6 +193,7 @@ impl LockedJob {
             return Err(self.problem(JobProblem::FollowedRun { run: pending.run }));
         }
         let run = pending.run;
+        self.check_idle()?;
         let snapshot = open_run(self.job.dir(), &pending, &NoMonitor)
             .map_err(|e| self.problem(JobProblem::Pending { run, reason: describe(&e) }))?;
         state.pending = None;
@@ -191,7 +206,7 @@ impl LockedJob {
             state.kept.insert(0, former);
         }
         state.kept.truncate(keep);
-        state.write(&self.job.state_path())?;
+        state.write(self.dir())?;
         Ok(self.close(&state, run, RunStatus::Committed, result))
     }
 
@@ -203,7 +218,7 @@ impl LockedJob {
     pub fn abort(&self, run: Option<u64>, result: &RunResult) -> Result<ClosedRun> {
         let (mut state, pending) = self.pending(run)?;
         state.aborted = state.pending.take();
-        state.write(&self.job.state_path())?;
+        state.write(self.dir())?;
         Ok(self.close(&state, pending.run, RunStatus::Aborted, result))
     }
 
@@ -233,8 +248,8 @@ impl LockedJob {
         if let Some(why) = lost {
             state.lost.get_or_insert_with(|| format!("run {run}: {why}"));
         }
-        state.write(&self.job.state_path())?;
-        log::append(self.job.dir(), &Event::ended(run, RunStatus::Failed, result))
+        state.write(self.dir())?;
+        log::append(self.dir(), &Event::ended(run, RunStatus::Failed, result))
     }
 
     /// Replaces what the consumer wants to remember of the pending run.
@@ -245,13 +260,13 @@ impl LockedJob {
         let (mut state, mut pending) = self.pending(run)?;
         pending.note = note;
         state.pending = Some(pending);
-        state.write(&self.job.state_path())
+        state.write(self.dir())
     }
 
     /// The state is written: adds the line of the log, and removes what the state does not name any more.
     fn close(&self, state: &JobState, run: u64, status: RunStatus, result: &RunResult) -> ClosedRun {
-        let logged = log::append(self.job.dir(), &Event::ended(run, status, result));
-        let collected = remove_unnamed(self.job.dir(), state);
+        let logged = log::append(self.dir(), &Event::ended(run, status, result));
+        let collected = remove_unnamed(self.dir(), state);
         ClosedRun { run, leftover: logged.and(collected).err() }
     }
 
@@ -260,11 +275,8 @@ impl LockedJob {
     ///
     /// # Errors
     /// [`Error::Io`].
-    pub fn make_lists_dir(&self) -> Result<PathBuf> {
-        self.remove_lists()?;
-        let dir = self.job.dir().join(LISTS);
-        make_private(&dir)?;
-        Ok(dir)
+    pub fn make_lists_dir(&self) -> Result<ListsDir> {
+        ListsDir::make(self.dir())
     }
 
     /// Removes the lists.
@@ -272,18 +284,17 @@ impl LockedJob {
     /// # Errors
     /// [`Error::Io`].
     pub fn remove_lists(&self) -> Result<()> {
-        clean_up::remove_lists(self.job.dir())
+        lists::remove(self.dir())
     }
 
     /// Removes the state of the job: the next run of a job of this name is a first one.
     ///
     /// # Errors
-    /// [`Error::Io`]. The state file goes first, so that what is left is not taken for a state.
+    /// [`JobProblem::StillRuns`], [`Error::Io`]. The state file goes first, so that what is left is not taken for a
+    /// state.
     pub fn remove(self) -> Result<()> {
-        match fs::remove_file(self.job.state_path()) {
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
-            other => other.context("remove", self.job.state_path())?,
-        }
+        self.check_idle()?;
+        self.dir().remove(state::FILE)?;
         fs::remove_dir_all(self.job.dir()).context("remove", self.job.dir())
     }
 }

@@ -1,15 +1,14 @@
 //! The log of a job: what each run found, and how it ended. A line when a run starts, and one when it ends. A line that
 //! a crash cut short is ignored.
 
-use std::fs::OpenOptions;
+use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
-use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use crate::diff::{ChangeKind, Summary};
 use crate::error::Context as _;
-use crate::sys::durable::{Access, AtomicFile};
+use crate::sys::private::{How, PrivateDir};
 use crate::{Error, Result};
 
 const FILE: &str = "log.jsonl";
@@ -199,19 +198,17 @@ fn now() -> String {
 }
 
 /// Adds a line.
-pub(super) fn append(dir: &Path, event: &Event) -> Result<()> {
-    let path = dir.join(FILE);
-    let mut options = OpenOptions::new();
-    options.read(true).append(true).create(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        options.mode(0o600);
-    }
+pub(super) fn append(dir: &PrivateDir, event: &Event) -> Result<()> {
+    let path = dir.path().join(FILE);
     let mut line = serde_json::to_vec(event).map_err(std::io::Error::from).context("write", &path)?;
     line.push(b'\n');
+    let mut file = dir.file_or_new(FILE, How::Append)?;
+    if has_other_names(&file) {
+        // Where else it lies nobody knows: that copy stays as it is.
+        keep_from(dir, |_| 0)?;
+        file = dir.file_or_new(FILE, How::Append)?;
+    }
     let mut write = || -> std::io::Result<u64> {
-        let mut file = options.open(&path)?;
         let len = file.seek(SeekFrom::End(0))?;
         if len > 0 {
             let mut last = [0];
@@ -224,26 +221,37 @@ pub(super) fn append(dir: &Path, event: &Event) -> Result<()> {
         file.write_all(&line)?;
         Ok(len)
     };
-    if write().context("write", &path)? > LONGEST { halve(&path) } else { Ok(()) }
+    if write().context("write", &path)? > LONGEST { keep_from(dir, newer_half) } else { Ok(()) }
 }
 
-/// Drops the older half of the lines.
-fn halve(path: &Path) -> Result<()> {
-    let bytes = std::fs::read(path).context("read", path)?;
+#[cfg(unix)]
+fn has_other_names(file: &File) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    file.metadata().is_ok_and(|metadata| metadata.nlink() > 1)
+}
+
+#[cfg(not(unix))]
+fn has_other_names(_file: &File) -> bool {
+    false
+}
+
+/// Where the newer half of the lines starts.
+fn newer_half(bytes: &[u8]) -> usize {
     let middle = bytes.len() / 2;
-    let start = memchr::memchr(b'\n', &bytes[middle..]).map_or(bytes.len(), |at| middle + at + 1);
-    let mut file = AtomicFile::create(path, Access::Private)?;
-    file.write_all(&bytes[start..]).context("write", path)?;
+    memchr::memchr(b'\n', &bytes[middle..]).map_or(bytes.len(), |at| middle + at + 1)
+}
+
+/// Replaces the log by its own end.
+fn keep_from(dir: &PrivateDir, start: impl Fn(&[u8]) -> usize) -> Result<()> {
+    let bytes = dir.read(FILE)?.unwrap_or_default();
+    let mut file = dir.replace(FILE)?;
+    file.write_all(&bytes[start(&bytes)..]).context("write", dir.path().join(FILE))?;
     file.commit()
 }
 
 /// The runs of a log, oldest first.
-pub(super) fn read(dir: &Path, pending: Option<u64>) -> Result<Vec<LoggedRun>> {
-    let path = dir.join(FILE);
-    let bytes = match std::fs::read(&path) {
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        other => other.context("read", &path)?,
-    };
+pub(super) fn read(dir: &PrivateDir, pending: Option<u64>) -> Result<Vec<LoggedRun>> {
+    let Some(bytes) = dir.read(FILE)? else { return Ok(Vec::new()) };
     let mut runs: Vec<LoggedRun> = Vec::new();
     let lines = bytes.split(|b| *b == b'\n').filter_map(|line| serde_json::from_slice(line).ok());
     for event in lines {

@@ -66,7 +66,8 @@ impl RunPlan<'_> {
     /// The baseline and what is listed again, or why the list is a full one.
     fn compared_with(&self, scope: &Meta) -> (Option<Snapshot>, Relist, Option<FullReason>) {
         let usable = self.baseline(scope).and_then(|old| {
-            let again = unconfirmed::gather(self.job.dir(), self.state, &old, self.monitor);
+            let dir = self.job.open_dir().ok().flatten().ok_or(FullReason::Deleted)?;
+            let again = unconfirmed::gather(&dir, self.state, &old, self.monitor);
             again.map(|again| (old, again)).map_err(FullReason::Unconfirmed)
         });
         match usable {

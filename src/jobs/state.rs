@@ -9,8 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Context as _;
 use crate::snapshot::{Digest, digest};
-use crate::sys::durable::{Access, AtomicFile};
+use crate::sys::private::PrivateDir;
 use crate::{Error, JobProblem, Result, StateDamage};
+
+/// Its name in the directory of a job.
+pub(super) const FILE: &str = "state.json";
 
 /// The format that this program writes and reads.
 const FORMAT: u64 = 3;
@@ -110,18 +113,13 @@ impl JobState {
         Self { machine: crate::sys::machine::identity(), next: 1, ..Self::default() }
     }
 
-    /// Reads a state; none if there is none.
+    /// Reads the state in the directory of a job; none if there is none.
     ///
     /// # Errors
     /// [`JobProblem::State`] if it is damaged, [`JobProblem::StateVersion`] if it is of another version.
-    pub(super) fn read(path: &Path, job: &str) -> Result<Option<Self>> {
-        let bytes = match std::fs::read(path) {
-            Err(e) if matches!(e.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
-                return Ok(None);
-            }
-            other => other.context("read", path)?,
-        };
-        Self::parse(&bytes, path, job).map(Some)
+    pub(super) fn read(dir: &PrivateDir, job: &str) -> Result<Option<Self>> {
+        let Some(bytes) = dir.read(FILE)? else { return Ok(None) };
+        Self::parse(&bytes, &dir.path().join(FILE), job).map(Some)
     }
 
     /// Reads the bytes of a state.
@@ -144,14 +142,15 @@ impl JobState {
         Ok(signed.state)
     }
 
-    /// Replaces the state at `path` durably. If only the sync of the directory fails, that is a success: a power cut
-    /// could bring the former state back, and then changes are listed again.
-    pub(super) fn write(&self, path: &Path) -> Result<()> {
+    /// Replaces the state durably. If only the sync of the directory fails, that is a success: a power cut could bring
+    /// the former state back, and then changes are listed again.
+    pub(super) fn write(&self, dir: &PrivateDir) -> Result<()> {
         let signed = SignedState { format: FORMAT, digest: self.digest(), state: self };
-        let mut file = AtomicFile::create(path, Access::Private)?;
-        serde_json::to_writer_pretty(&mut file, &signed).map_err(std::io::Error::from).context("write", path)?;
-        file.write_all(b"\n").context("write", path)?;
-        file.commit().or_else(|error| match Self::read(path, "") {
+        let mut file = dir.replace(FILE)?;
+        let path = dir.path().join(FILE);
+        serde_json::to_writer_pretty(&mut file, &signed).map_err(std::io::Error::from).context("write", &path)?;
+        file.write_all(b"\n").context("write", &path)?;
+        file.commit().or_else(|error| match Self::read(dir, "") {
             Ok(Some(read)) if read == *self => Ok(()),
             _ => Err(error),
         })
@@ -197,20 +196,26 @@ mod tests {
         JobState { next: 4, committed: Some(record(2)), pending: Some(record(3)), ..JobState::new() }
     }
 
+    /// A directory, the path of a state in it, and the directory opened.
+    fn place() -> (tempfile::TempDir, std::path::PathBuf, PrivateDir) {
+        let place = tempfile::tempdir().expect("tempdir");
+        let dir = PrivateDir::open(place.path()).expect("it is ours").expect("it is there");
+        let path = place.path().join(FILE);
+        (place, path, dir)
+    }
+
     #[test]
     fn a_state_is_read_as_it_was_written() {
-        let dir = tempfile::tempdir().expect("tempdir");
-        let path = dir.path().join("state.json");
-        assert_eq!(JobState::read(&path, "x").expect("none is fine"), None);
-        state().write(&path).expect("write");
-        assert_eq!(JobState::read(&path, "x").expect("read"), Some(state()));
+        let (_place, _, dir) = place();
+        assert_eq!(JobState::read(&dir, "x").expect("none is fine"), None);
+        state().write(&dir).expect("write");
+        assert_eq!(JobState::read(&dir, "x").expect("read"), Some(state()));
     }
 
     #[test]
     fn every_flipped_bit_of_a_state_is_found_or_changes_nothing() {
-        let dir = tempfile::tempdir().expect("tempdir");
-        let path = dir.path().join("state.json");
-        state().write(&path).expect("write");
+        let (_place, path, dir) = place();
+        state().write(&dir).expect("write");
         let whole = std::fs::read(&path).expect("read");
         for bit in 0..whole.len() * 8 {
             let mut bytes = whole.clone();
@@ -225,9 +230,8 @@ mod tests {
 
     #[test]
     fn every_cut_state_is_found() {
-        let dir = tempfile::tempdir().expect("tempdir");
-        let path = dir.path().join("state.json");
-        state().write(&path).expect("write");
+        let (_place, path, dir) = place();
+        state().write(&dir).expect("write");
         let whole = std::fs::read(&path).expect("read");
         // Without its last byte, a line break, it is still whole.
         for len in 0..whole.len() - 1 {

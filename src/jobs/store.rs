@@ -7,10 +7,14 @@ use super::log::{self, LoggedRun};
 use super::state::JobState;
 use crate::error::Context as _;
 use crate::path::absolute;
-use crate::{Error, JobProblem, Result};
+use crate::sys::private::{PrivateDir, check_place};
+use crate::{Error, JobProblem, PlaceProblem, Result};
 
 /// The longest name of a job.
 const LONGEST_NAME: usize = 100;
+
+/// The directory with a directory for each job.
+const JOBS: &str = "jobs";
 
 /// The state of all jobs of a user: `jobs/NAME` below one directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +34,8 @@ impl JobStore {
     /// The store in a directory, which need not exist: it is made, for its owner alone, when a job is locked.
     ///
     /// # Errors
-    /// [`Error::Io`] if a relative path cannot be made absolute.
+    /// [`Error::Place`] if the directory exists and is not the user's alone, or if root would make it in another user's
+    /// directory; [`Error::Io`] if a relative path cannot be made absolute, or the directory cannot be opened.
     pub fn open(dir: impl AsRef<Path>) -> Result<Self> {
         let dir = dir.as_ref();
         let current = if dir.is_absolute() {
@@ -38,7 +43,11 @@ impl JobStore {
         } else {
             std::env::current_dir().context("find the current directory, for", dir)?
         };
-        Ok(Self { dir: absolute(dir, &current) })
+        let dir = absolute(dir, &current);
+        if PrivateDir::open(&dir)?.is_none() {
+            check_place(&dir)?;
+        }
+        Ok(Self { dir })
     }
 
     /// The directory.
@@ -52,19 +61,20 @@ impl JobStore {
     /// [`JobProblem::Name`].
     pub fn job(&self, name: &str) -> Result<Job> {
         check_name(name)?;
-        Ok(Job { store: self.clone(), name: name.to_owned(), dir: self.dir.join("jobs").join(name) })
+        Ok(Job { store: self.clone(), name: name.to_owned(), dir: self.dir.join(JOBS).join(name) })
     }
 
     /// The names of the jobs that have any state, sorted.
     ///
     /// # Errors
-    /// [`Error::Io`] if the directory exists and cannot be listed.
+    /// [`Error::Place`] if it is not the user's alone, [`Error::Io`] if it exists and cannot be listed.
     pub fn jobs(&self) -> Result<Vec<String>> {
-        let dir = self.dir.join("jobs");
-        let entries = match fs::read_dir(&dir) {
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            other => other.context("list", &dir)?,
-        };
+        let dir = self.dir.join(JOBS);
+        let Some(store) = PrivateDir::open(&self.dir)? else { return Ok(Vec::new()) };
+        if store.open_in(JOBS)?.is_none() {
+            return Ok(Vec::new());
+        }
+        let entries = fs::read_dir(&dir).context("list", &dir)?;
         let mut names = Vec::new();
         for entry in entries {
             let name = entry.context("list", &dir)?.file_name();
@@ -87,6 +97,22 @@ pub fn check_name(name: &str) -> Result<()> {
     Ok(())
 }
 
+/// Refuses, for root, a file with definitions that is another user's, or that lies in another user's directory: that
+/// user could not change them any more, or could have root run any command.
+///
+/// # Errors
+/// [`Error::Place`], [`Error::Io`].
+pub fn check_definitions(file: &Path) -> Result<()> {
+    let file = file.canonicalize().unwrap_or_else(|_| file.to_owned());
+    check_place(&file)?;
+    match file.parent().map_or(Ok(()), check_place) {
+        Err(Error::Place { path, problem: PlaceProblem::Owner { owner, user } }) => {
+            Err(Error::place(file, PlaceProblem::InDirectoryOf { dir: path, owner, user }))
+        }
+        other => other,
+    }
+}
+
 impl Job {
     /// Its name.
     pub fn name(&self) -> &str {
@@ -103,25 +129,41 @@ impl Job {
         &self.dir
     }
 
-    pub(super) fn state_path(&self) -> PathBuf {
-        self.dir.join("state.json")
+    /// Opens the directory of its state; none before the first run.
+    ///
+    /// # Errors
+    /// [`Error::Place`] if it is not the user's alone, [`Error::Io`].
+    pub(super) fn open_dir(&self) -> Result<Option<PrivateDir>> {
+        let Some(store) = PrivateDir::open(&self.store.dir)? else { return Ok(None) };
+        let Some(jobs) = store.open_in(JOBS)? else { return Ok(None) };
+        jobs.open_in(&self.name)
+    }
+
+    /// The same, but what does not exist is made.
+    pub(super) fn make_dir(&self) -> Result<PrivateDir> {
+        PrivateDir::make(&self.store.dir)?.make_in(JOBS)?.make_in(&self.name)
     }
 
     /// Reads the state without a lock: another process may be about to replace it. None before the first run.
     ///
     /// # Errors
-    /// [`JobProblem::State`] and [`JobProblem::StateVersion`] for a file that cannot be used, [`Error::Io`].
+    /// [`JobProblem::State`] and [`JobProblem::StateVersion`] for a file that cannot be used, [`Error::Place`],
+    /// [`Error::Io`].
     pub fn state(&self) -> Result<Option<JobState>> {
-        JobState::read(&self.state_path(), &self.name)
+        match self.open_dir()? {
+            Some(dir) => JobState::read(&dir, &self.name),
+            None => Ok(None),
+        }
     }
 
     /// The runs so far, oldest first.
     ///
     /// # Errors
-    /// [`Error::Io`] if the log exists and cannot be read.
+    /// [`Error::Place`], [`Error::Io`] if the log exists and cannot be read.
     pub fn log(&self) -> Result<Vec<LoggedRun>> {
-        let state = self.state().unwrap_or_default();
-        log::read(&self.dir, state.as_ref().and_then(|state| Some(state.pending.as_ref()?.run)))
+        let Some(dir) = self.open_dir()? else { return Ok(Vec::new()) };
+        let state = JobState::read(&dir, &self.name).unwrap_or_default();
+        log::read(&dir, state.as_ref().and_then(|state| Some(state.pending.as_ref()?.run)))
     }
 }
 

@@ -3,7 +3,6 @@
 //! both look as they do in the baseline.
 
 use std::io::Write as _;
-use std::path::Path;
 
 use super::open::{describe, open_run};
 use super::state::{JobState, Unconfirmed, hex};
@@ -12,14 +11,14 @@ use crate::diff::{Diff, DiffOptions, Relist};
 use crate::error::Context as _;
 use crate::monitor::Monitor;
 use crate::snapshot::{Snapshot, digest};
-use crate::sys::durable::{Access, AtomicFile};
+use crate::sys::private::PrivateDir;
 
 /// Finds what must be listed again by a run that is compared with `baseline`.
 ///
 /// # Errors
 /// Why that is not known any more, in words: the state keeps them.
 pub(super) fn gather(
-    dir: &Path,
+    dir: &PrivateDir,
     state: &JobState,
     baseline: &Snapshot,
     monitor: &dyn Monitor,
@@ -37,28 +36,29 @@ pub(super) fn gather(
         return Err(format!("run {run} had another definition"));
     }
     let of_run = |e: crate::Error| format!("run {run}: {}", describe(&e));
-    let listed = open_run(dir, unfinished, monitor).map_err(of_run)?;
+    let listed = open_run(dir.path(), unfinished, monitor).map_err(of_run)?;
     let options = DiffOptions { renames: false, allow_root_change: true, ..DiffOptions::default() };
     let diff = Diff::new(baseline, &listed, &options).map_err(of_run)?;
     again.add(&diff).map_err(of_run)?;
     Ok(again)
 }
 
-fn read(dir: &Path, unconfirmed: &Unconfirmed) -> Result<Relist, String> {
-    let bytes = std::fs::read(dir.join(&unconfirmed.file)).map_err(|e| format!("{}: {e}", unconfirmed.file))?;
+fn read(dir: &PrivateDir, unconfirmed: &Unconfirmed) -> Result<Relist, String> {
+    let bytes = dir.read(&unconfirmed.file).map_err(|e| e.to_string())?;
+    let bytes = bytes.ok_or_else(|| format!("{} is gone", unconfirmed.file))?;
     let is_whole = hex(&digest(&bytes)) == unconfirmed.digest;
     Relist::from_bytes(&bytes).filter(|_| is_whole).ok_or_else(|| format!("{} is damaged", unconfirmed.file))
 }
 
 /// Writes the paths beside the snapshot of a run; none if there are none.
-pub(super) fn write(dir: &Path, run: u64, again: &Relist) -> Result<Option<Unconfirmed>> {
+pub(super) fn write(dir: &PrivateDir, run: u64, again: &Relist) -> Result<Option<Unconfirmed>> {
     if again.len() == 0 {
         return Ok(None);
     }
     let file = format!("{run}.again");
-    let (path, bytes) = (dir.join(&file), again.to_bytes());
-    let mut out = AtomicFile::create(&path, Access::Private)?;
-    out.write_all(&bytes).context("write", &path)?;
+    let bytes = again.to_bytes();
+    let mut out = dir.replace(&file)?;
+    out.write_all(&bytes).context("write", dir.path().join(&file))?;
     out.commit()?;
     Ok(Some(Unconfirmed { file, digest: hex(&digest(&bytes)) }))
 }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::open_at::owners_alone;
 use super::writeback::Early;
 use crate::error::Context as _;
 use crate::path::to_bytes;
@@ -160,10 +161,11 @@ fn create_locked(destination: &Path, access: Access) -> io::Result<NamedTempFile
         let mode = if access == Access::Private { 0o600 } else { 0o666 };
         builder.permissions(fs::Permissions::from_mode(mode));
     }
-    #[cfg(not(unix))]
-    let _ = access;
     loop {
         let file = builder.tempfile_in(directory(destination)).map_err(bare)?;
+        if access == Access::Private {
+            owners_alone(file.as_file());
+        }
         // A clean-up may have removed the file before it was locked: try again.
         match file.as_file().try_lock() {
             Err(fs::TryLockError::WouldBlock) => {}

@@ -13,7 +13,13 @@ pub(crate) mod native;
 #[cfg(not(target_os = "linux"))]
 #[path = "no_native.rs"]
 pub(crate) mod native;
+#[cfg(unix)]
+mod open_at;
+#[cfg(not(unix))]
+#[path = "no_open_at.rs"]
+mod open_at;
 mod priority;
+pub(crate) mod private;
 pub(crate) mod process;
 mod stat;
 mod writeback;

@@ -11,7 +11,8 @@ use super::Jobs;
 use crate::testenv::{BINARY, Run, skip};
 
 /// Calls that change something, and those that come before such.
-const CALLS: &str = "openat,write,pwrite64,fsync,fdatasync,ftruncate,rename,renameat,renameat2,link,linkat,unlink,unlinkat,rmdir,mkdir,fchmod,flock";
+const CALLS: &str = "openat,write,pwrite64,fsync,fdatasync,ftruncate,rename,renameat,renameat2,link,linkat,unlink,\
+                     unlinkat,rmdir,mkdir,mkdirat,fchmod,fchmodat,flock";
 
 /// What is cut.
 struct Cut {

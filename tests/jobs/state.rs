@@ -1,5 +1,8 @@
 //! The state directory: private, locked, full, read-only, on a file system without locks; and clocks that are set back.
 
+mod owners;
+mod planted;
+
 use std::fs;
 use std::process::Stdio;
 
@@ -81,6 +84,7 @@ fn a_killed_run_leaves_no_lock_but_nothing_begins_beside_its_command_and_its_cha
     }
     child.kill().unwrap();
     child.wait().unwrap();
+    let list = fs::read(jobs.state("lists/all")).unwrap();
     let line = jobs.run(["commit", "j"]).failure(2);
     assert!(
         line.contains(
@@ -93,6 +97,13 @@ fn a_killed_run_leaves_no_lock_but_nothing_begins_beside_its_command_and_its_cha
     assert!(line.starts_with("fastdiff: error: job j: the command of run 2 is still running (process "), "{line}");
     jobs.run(["run", "j", "--", "touch", "ran"]).failure(125);
     assert!(!jobs.env.path("ran").exists());
+    for args in [&["commit", "j", "--run=2"][..], &["job", "remove", "j"]] {
+        let line = jobs.run(args).failure(2);
+        assert!(line.starts_with("fastdiff: error: job j: the command of run 2 is still running (process "), "{line}");
+    }
+    assert!(String::from_utf8(jobs.env.read("fastdiff.toml")).unwrap().contains("[jobs.j]"), "it is still defined");
+    jobs.run(["abort", "j", "--run=2"]).success();
+    assert_eq!(fs::read(jobs.state("lists/all")).unwrap(), list, "nobody takes its list away");
     fs::write(jobs.env.path("stop"), "").unwrap();
     let run = loop {
         match jobs.begin(&["--relative"]) {

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use fastdiff::consumers::{DatabaseChoice, ListOptions};
-use fastdiff::jobs::{RunRequest, check_name};
+use fastdiff::jobs::{RunRequest, check_definitions, check_name};
 use fastdiff::path::PathExt as _;
 use fastdiff::{EntryLimit, FilterOptions, Pattern, ScanOptions};
 use toml_edit::{Array, DocumentMut, Item, Table, value};
@@ -58,6 +58,7 @@ pub(super) struct Definition {
 impl Config {
     /// Reads the file; one that does not exist defines nothing.
     pub(super) fn load(path: &Path) -> Result<Self, Failure> {
+        check_definitions(path)?;
         let text = match std::fs::read_to_string(path) {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => String::new(),
             other => other.map_err(|e| Failure::Other(format!("cannot read {}: {e}", path.shown())))?,
@@ -146,7 +147,7 @@ impl Config {
         jobs.and_then(|jobs| jobs.remove(name)).is_some()
     }
 
-    /// Replaces the file, whole or not at all. A symlink and the permissions stay.
+    /// Replaces the file, whole or not at all. A symlink, the owner and the permissions stay.
     pub(super) fn save(&self) -> Result<(), Failure> {
         let path = self.path.canonicalize().unwrap_or_else(|_| self.path.clone());
         let failed = |e: std::io::Error| Failure::Other(format!("cannot write {}: {e}", path.shown()));
@@ -155,6 +156,10 @@ impl Config {
         let mut builder = tempfile::Builder::new();
         let mut file = builder.prefix(".fastdiff-").suffix(".tmp").tempfile_in(dir).map_err(failed)?;
         if let Ok(before) = std::fs::metadata(&path) {
+            keep_owner(file.as_file(), &before).map_err(|what| {
+                let advice = "run this as that user, or name another file with --config";
+                Failure::Other(format!("cannot write {}: {what}; {advice}", path.shown()))
+            })?;
             file.as_file().set_permissions(before.permissions()).map_err(failed)?;
         }
         file.write_all(self.document.to_string().as_bytes()).map_err(failed)?;
@@ -162,6 +167,29 @@ impl Config {
         file.persist(&path).map_err(|e| failed(e.error))?;
         Ok(())
     }
+}
+
+/// Gives a new file to the user and the group of the one that it replaces. If that cannot be done, the error says whose
+/// it would be.
+#[cfg(unix)]
+fn keep_owner(file: &std::fs::File, before: &std::fs::Metadata) -> Result<(), String> {
+    use std::os::unix::fs::MetadataExt as _;
+    let now = file.metadata().map_err(|e| e.to_string())?;
+    let owners = |metadata: &std::fs::Metadata| (metadata.uid(), metadata.gid());
+    let (user, group) = owners(before);
+    if owners(&now) == (user, group) || std::os::unix::fs::fchown(file, Some(user), Some(group)).is_ok() {
+        return Ok(());
+    }
+    Err(if now.uid() == user {
+        format!("it belongs to group {group}, and would belong to group {} afterwards", now.gid())
+    } else {
+        format!("it belongs to user {user}, and would belong to user {} afterwards", now.uid())
+    })
+}
+
+#[cfg(not(unix))]
+fn keep_owner(_file: &std::fs::File, _before: &std::fs::Metadata) -> Result<(), String> {
+    Ok(())
 }
 
 /// Text for the file.

@@ -1,5 +1,7 @@
 //! `fastdiff job remove`: forget a job and its snapshots.
 
+use fastdiff::jobs::LockedJob;
+
 use super::super::state::StateArgs;
 use super::super::{DONE, Failure, Outcome, print_message};
 
@@ -25,6 +27,8 @@ pub(in crate::cli) fn run(args: &JobRemoveArgs) -> Outcome {
     let mut config = args.state.config()?;
     let has_state = job.dir().is_dir();
     let locked = if has_state { Some(job.lock()?) } else { None };
+    // Its list files would go, too.
+    locked.as_ref().map_or(Ok(()), LockedJob::check_idle)?;
     let is_defined = config.remove(&args.name);
     if !is_defined && !has_state {
         return Err(Failure::Other(format!(
