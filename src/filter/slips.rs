@@ -107,10 +107,10 @@ struct Body<'p> {
     bare: Vec<(usize, char)>,
 }
 
-type Found = (PatternSlip, Vec<String>, String);
+type FoundSlip = (PatternSlip, Vec<String>, String);
 
 impl Body<'_> {
-    fn slip(&self, negated: bool) -> Option<Found> {
+    fn slip(&self, negated: bool) -> Option<FoundSlip> {
         self.lines()
             .or_else(|| self.blank(negated))
             .or_else(|| self.quotes())
@@ -134,14 +134,14 @@ impl Body<'_> {
         text
     }
 
-    fn lines(&self) -> Option<Found> {
+    fn lines(&self) -> Option<FoundSlip> {
         self.bare.iter().any(|(_, c)| *c == '\n').then(|| {
             let lines = self.body.lines().filter(|line| !line.is_empty()).map(str::to_owned);
             (PatternSlip::Lines, lines.collect(), self.escaped(|_, c| c == '\n'))
         })
     }
 
-    fn blank(&self, negated: bool) -> Option<Found> {
+    fn blank(&self, negated: bool) -> Option<FoundSlip> {
         let inner = self.body.trim_matches([' ', '\t']);
         // A protected blank at the end is meant.
         let is_found = self.body.starts_with([' ', '\t']) || self.bare.last().is_some_and(|(_, c)| *c == '\t');
@@ -151,20 +151,20 @@ impl Body<'_> {
         is_found.then(|| (slip, vec![inner.to_owned()], literal()))
     }
 
-    fn quotes(&self) -> Option<Found> {
+    fn quotes(&self) -> Option<FoundSlip> {
         let inside = |mark| self.body.strip_prefix(mark)?.strip_suffix(mark).filter(|inside| !inside.is_empty());
         let inside = inside('"').or_else(|| inside('\''))?;
         Some((PatternSlip::Quotes, vec![inside.to_owned()], self.escaped(|at, _| at == 0)))
     }
 
-    fn home(&self) -> Option<Found> {
+    fn home(&self) -> Option<FoundSlip> {
         let rest = self.body.strip_prefix('~').filter(|rest| rest.is_empty() || rest.starts_with('/'))?;
         let meant = if rest.len() > 1 { vec![rest.to_owned()] } else { Vec::new() };
         Some((PatternSlip::Home, meant, self.escaped(|at, _| at == 0)))
     }
 
     /// A name that begins as `$NAME` and ends there, or as `${` or `$(`; `$RECYCLE.BIN` is a name of Windows.
-    fn variable(&self) -> Option<Found> {
+    fn variable(&self) -> Option<FoundSlip> {
         let rest = |at: usize| &self.body[at + 1..];
         let name = |rest: &str| rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
         let is_variable = |at| {
@@ -179,14 +179,14 @@ impl Body<'_> {
         is_found.then(|| (PatternSlip::Variable, meant, self.escaped(|_, c| matches!(c, '$' | '{' | '}' | ','))))
     }
 
-    fn rule(&self) -> Option<Found> {
+    fn rule(&self) -> Option<FoundSlip> {
         let (sign, rest) = [("!", "+ "), ("", "- ")]
             .into_iter()
             .find_map(|(sign, rule)| Some((sign, self.body.strip_prefix(rule)?)))?;
         Some((PatternSlip::Rule, vec![format!("{sign}{rest}")], self.escaped(|at, _| at == 0)))
     }
 
-    fn prefix(&self) -> Option<Found> {
+    fn prefix(&self) -> Option<FoundSlip> {
         let prefix = PREFIXES.iter().find(|prefix| self.body.starts_with(**prefix))?;
         let rest = &self.body[prefix.len()..];
         let meant = if prefix.starts_with("re") || rest.is_empty() { Vec::new() } else { vec![rest.to_owned()] };
@@ -194,7 +194,7 @@ impl Body<'_> {
     }
 
     /// A backslash before a letter or a digit has no use.
-    fn backslash(&self) -> Option<Found> {
+    fn backslash(&self) -> Option<FoundSlip> {
         let useless = |text: &str| text.chars().next().is_some_and(|c| c.is_ascii_alphanumeric());
         let (mut slashes, mut literal) = (String::new(), String::new());
         let mut rest = self.body;
@@ -210,14 +210,14 @@ impl Body<'_> {
         is_found.then(|| (PatternSlip::Backslash, vec![slashes + rest], literal + rest))
     }
 
-    fn regex(&self) -> Option<Found> {
+    fn regex(&self) -> Option<FoundSlip> {
         let last = self.body.len() - 1;
         let is_anchor = |at: usize, c: char| at == 0 && c == '^' || at == last && c == '$' && at > 0;
         let is_found = self.bare.iter().any(|(at, c)| is_anchor(*at, *c));
         is_found.then(|| (PatternSlip::Regex, Vec::new(), self.escaped(is_anchor)))
     }
 
-    fn comment(&self) -> Option<Found> {
+    fn comment(&self) -> Option<FoundSlip> {
         let is_mark = |at: usize, c: char| c == '#' && at > 0 && self.body[..at].ends_with([' ', '\t']);
         let (at, _) = self.bare.iter().find(|(at, c)| is_mark(*at, *c))?;
         let meant = self.body[..*at].trim_end();
@@ -225,7 +225,7 @@ impl Body<'_> {
     }
 
     /// Only what a shell would expand: `{a,b}` and `{1..3}`.
-    fn braces(&self) -> Option<Found> {
+    fn braces(&self) -> Option<FoundSlip> {
         let at = |wanted, from: usize| self.bare.iter().map(|b| (b.0, b.1)).find(|(at, c)| *c == wanted && *at >= from);
         let (open, _) = at('{', 0)?;
         let (close, _) = at('}', open)?;
@@ -239,7 +239,7 @@ impl Body<'_> {
         Some((PatternSlip::Braces, meant, self.escaped(|_, c| matches!(c, '{' | '}' | ','))))
     }
 
-    fn comma(&self) -> Option<Found> {
+    fn comma(&self) -> Option<FoundSlip> {
         let mut start = 0;
         let mut meant = Vec::new();
         for (at, _) in self.bare.iter().filter(|(_, c)| *c == ',') {
