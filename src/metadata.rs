@@ -261,6 +261,15 @@ impl Flags {
     pub fn is_unread(self) -> bool {
         self.intersects(Self::UNKNOWN | Self::UNLISTED) && !self.contains(Self::CARRIED)
     }
+
+    /// The flags of a directory that was left closed without asking for its metadata.
+    pub(crate) const UNASKED: Self = Self::UNKNOWN.union(Self::NOT_ENTERED);
+
+    /// Whether this is a directory that was left closed without asking for its metadata: with one file system alone,
+    /// where another is mounted. Only its name is known. It counts as left out, and no list holds it.
+    pub fn is_unasked(self) -> bool {
+        self.contains(Self::UNASKED) && !self.contains(Self::CARRIED)
+    }
 }
 
 #[cfg(test)]

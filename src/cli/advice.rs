@@ -6,7 +6,9 @@ use std::path::Path;
 
 use fastdiff::consumers::{self, Consumer};
 use fastdiff::path::PathExt as _;
-use fastdiff::{Error, JobProblem, OutputProblem, PlaceProblem, Refusal, RootProblem, SnapshotProblem, Unsupported};
+use fastdiff::{
+    Error, JobProblem, OutputProblem, PlaceProblem, Refusal, RootChange, RootProblem, SnapshotProblem, Unsupported,
+};
 
 use super::format::Format;
 use super::job_database::HOW_TO_NAME_IT;
@@ -39,6 +41,9 @@ pub(super) fn advice(error: &Error) -> Option<String> {
         Error::StaleBase { old, .. } => return Some(format!("take it again with --base {}", old.shown())),
         Error::Incomparable { .. } => "take one of them again with the roots and filters of the other",
         Error::Hints { .. } => "docs/hints.md describes their forms",
+        Error::RootChanged { change: RootChange::Covered { .. }, .. } => {
+            "unmount it; if this is intended, pass --allow-root-change"
+        }
         Error::RootChanged { .. } => "check that it is mounted; if this is intended, pass --allow-root-change",
         Error::TooManyRemoved { .. } => {
             "look at the list first (`fastdiff diff` without --max-delete, or `fastdiff status` for a job), then raise the limit of --max-delete"

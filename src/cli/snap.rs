@@ -79,11 +79,6 @@ pub(super) fn run(args: &SnapArgs, matches: &ArgMatches) -> Outcome {
     args.hints.add_to(&mut options)?;
     options.overlay = args.overlay;
     let base = args.base.as_deref().map(open).transpose()?;
-    // Its filter is that of the base, which was warned of.
-    if base.is_none() {
-        options.check()?;
-        tell_of_suspects(&options.filter);
-    }
     signals::catch();
     let began = Instant::now();
     let progress = Progress::new(args.quiet);
@@ -93,6 +88,10 @@ pub(super) fn run(args: &SnapArgs, matches: &ArgMatches) -> Outcome {
     signals::opened();
     progress.finish();
     let outcome = outcome?;
+    // With a base, the filter is that of the base.
+    if base.is_none() {
+        tell_of_suspects(&options.filter);
+    }
     tell_of_unmatched(&outcome);
     hints::report(&outcome, args.quiet);
     if !args.quiet {

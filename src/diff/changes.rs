@@ -98,7 +98,8 @@ impl<'a, 'd> Changes<'a, 'd> {
             return Ok(Some(change));
         }
         if let RawChanges::Everything(entries) = &mut self.source {
-            let Some(entry) = entries.next().transpose()? else { return Ok(None) };
+            let is_listed = |entry: &Result<Entry>| !entry.as_ref().is_ok_and(|entry| entry.flags.is_unasked());
+            let Some(entry) = entries.find(is_listed).transpose()? else { return Ok(None) };
             let [added, unknown] = added(&entry);
             self.second = unknown;
             return Ok(added);

@@ -146,6 +146,7 @@ impl<'a> Compare<'a> {
         let raw = |kind, fields| RawChange { kind, fields, old: placed(old), new: placed(new) };
         match (old, new) {
             (Some((was, _)), Some((is, _))) => self.both(was, is, raw),
+            (None, Some((only, _))) | (Some((only, _)), None) if only.child.flags.is_unasked() => Ok(None),
             (None, Some((is, _))) => {
                 if is.child.flags.is_unread() {
                     return Ok(Some(raw(ChangeKind::Unknown, Fields::empty())));
@@ -229,11 +230,13 @@ impl<'a> Compare<'a> {
         };
 
         let left_closed = is.flags.contains(Flags::NOT_ENTERED)
-            && was.kind() == Kind::Dir
             && !was.flags.contains(Flags::NOT_ENTERED)
-            && (was.flags.intersects(Flags::UNLISTED | Flags::UNKNOWN) || self.held_entries(old.row)?);
-        let unknown = (is.flags.intersects(Flags::UNKNOWN | Flags::UNLISTED) || left_closed)
-            .then(|| raw(ChangeKind::Unknown, Fields::empty()));
+            && match was.kind() {
+                Kind::Dir => was.flags.intersects(Flags::UNLISTED | Flags::UNKNOWN) || self.held_entries(old.row)?,
+                _ => is.flags.is_unasked(),
+            };
+        let is_unread = is.flags.intersects(Flags::UNKNOWN | Flags::UNLISTED) && !is.flags.is_unasked();
+        let unknown = (is_unread || left_closed).then(|| raw(ChangeKind::Unknown, Fields::empty()));
 
         let (old_dir, new_dir) = (dir_of(self.last.old), dir_of(self.last.new));
         match (old_dir, new_dir) {

@@ -1,12 +1,13 @@
-//! Promise 8: refuses a list if a root or mount point vanished or was replaced. Also the limits on removed and changed
-//! entries, and the check that the newer snapshot carried nothing over from before the older one.
+//! Promise 8: refuses a list if a root vanished or was replaced. Also the limits on removed and changed entries, and
+//! the check that the newer snapshot carried nothing over from before the older one.
 
 use std::fmt;
 use std::str::FromStr;
 
-use crate::metadata::{Flags, Kind};
-use crate::path::{parent, to_path};
-use crate::snapshot::{Device, Node, Snapshot};
+use super::mount_guard::{device, differ, is_empty};
+use crate::metadata::Flags;
+use crate::path::to_path;
+use crate::snapshot::{Device, Snapshot};
 use crate::sys::filesystem::{FsType, are_subvolumes_of_one};
 use crate::{Error, Result, RootChange};
 
@@ -60,18 +61,18 @@ impl FromStr for EntryLimit {
     }
 }
 
-/// Compares the roots that both snapshots have. Their scopes may differ.
+/// Compares the roots that both snapshots have. Their scopes may differ. With `are_snapshots` a root may lie on another
+/// snapshot of the same file system, as far as its name tells; it is the same directory there.
 ///
 /// # Errors
 /// [`Error::RootChanged`] for a root that is another directory, lies on another file system, or is empty and was not.
-pub(crate) fn check_roots(old: &Snapshot, new: &Snapshot) -> Result<()> {
+pub(crate) fn check_roots(old: &Snapshot, new: &Snapshot, are_snapshots: bool) -> Result<()> {
     for was in old.listing(old.top())? {
         let Some(is) = new.listing(new.top())?.find(|n| n.child.name == was.child.name) else { continue };
         let changed = |change| Error::RootChanged { path: to_path(was.child.name).into_owned(), change };
         if let (Some(before), Some(after)) = (device(old, &was), device(new, &is))
-            && before.identity != after.identity
-            && !before.identity.is_empty()
-            && !after.identity.is_empty()
+            && differ(before, after)
+            && !(are_snapshots && may_share_origin(before, after))
         {
             let (before, now) = (before.identity.clone(), after.identity.clone());
             return Err(changed(RootChange::FileSystem { before, now }));
@@ -90,58 +91,12 @@ pub(crate) fn check_roots(old: &Snapshot, new: &Snapshot) -> Result<()> {
     Ok(())
 }
 
-/// Compares the mount points below the roots.
-///
-/// # Errors
-/// [`Error::RootChanged`] for one that is gone or lies on another file system.
-pub(super) fn mounts(old: &Snapshot, new: &Snapshot) -> Result<()> {
-    for row in old.mount_rows() {
-        let Some(before) = old.mounted_at(row).filter(|d| !FsType(&d.kind).is_volatile()) else { continue };
-        let path = old.path_of(row)?;
-        let Some(is) = new.find_node(&path)? else {
-            if is_gone(old, new, row, &path)? {
-                let change = RootChange::MountGone { before: before.identity.clone() };
-                return Err(Error::RootChanged { path: to_path(&path).into_owned(), change });
-            }
-            continue;
-        };
-        if is.child.flags.contains(Flags::NOT_ENTERED) {
-            continue;
-        }
-        if !matches!(is.child.kind(), Kind::Dir | Kind::Unknown) {
-            let change = RootChange::MountReplaced { before: before.identity.clone(), now: is.child.kind() };
-            return Err(Error::RootChanged { path: to_path(&path).into_owned(), change });
-        }
-        if let Some(after) = device(new, &is)
-            && before.identity != after.identity
-            && !before.identity.is_empty()
-            && !after.identity.is_empty()
-        {
-            let change = RootChange::MountMoved { before: before.identity.clone(), now: after.identity.clone() };
-            return Err(Error::RootChanged { path: to_path(&path).into_owned(), change });
-        }
+/// Whether two file systems may be snapshots of one, as far as their names tell.
+fn may_share_origin(a: &Device, b: &Device) -> bool {
+    match (a.kind.as_str(), b.kind.as_str()) {
+        ("btrfs", "btrfs") => are_subvolumes_of_one((&a.kind, &a.identity), (&b.kind, &b.identity)),
+        (a_kind, b_kind) => a_kind == b_kind && !a.has_uuid() && !b.has_uuid(),
     }
-    Ok(())
-}
-
-/// Whether a mount point is gone. Desktops remove a mount point below /media when they unmount the disk. False if a
-/// directory above could not be read, and for a btrfs subvolume, which is removed like a directory.
-fn is_gone(old: &Snapshot, new: &Snapshot, row: u32, path: &[u8]) -> Result<bool> {
-    let holder = parent(path).map(|above| old.find_node(above)).transpose()?.flatten();
-    let kinds = (holder.and_then(|node| device(old, &node)), old.mounted_at(row));
-    if let (Some(above), Some(own)) = kinds
-        && are_subvolumes_of_one((&own.kind, &own.identity), (&above.kind, &above.identity))
-    {
-        return Ok(false);
-    }
-    let mut above = parent(path);
-    while let Some(dir) = above {
-        if let Some(node) = new.find_node(dir)? {
-            return Ok(!node.child.flags.intersects(Flags::UNLISTED | Flags::NOT_ENTERED | Flags::UNKNOWN));
-        }
-        above = parent(dir);
-    }
-    Ok(false)
 }
 
 /// What the newer snapshot carried over from its base may be older than the older snapshot. Then an entry that is
@@ -157,21 +112,6 @@ pub(super) fn base(old: &Snapshot, new: &Snapshot) -> Result<()> {
         return Ok(());
     }
     Err(Error::StaleBase { old: old.path().to_owned(), new: new.path().to_owned() })
-}
-
-fn device<'a>(snapshot: &'a Snapshot, node: &Node<'_>) -> Option<&'a Device> {
-    snapshot.device_of(node.row?)
-}
-
-/// Whether a directory was listed to its end and held nothing.
-fn is_empty(snapshot: &Snapshot, node: &Node<'_>) -> Result<bool> {
-    if node.child.flags.intersects(Flags::UNLISTED | Flags::NOT_ENTERED | Flags::UNKNOWN) {
-        return Ok(false);
-    }
-    match node.row {
-        Some(row) => Ok(snapshot.listing(row)?.next().is_none()),
-        None => Ok(false),
-    }
 }
 
 #[cfg(test)]

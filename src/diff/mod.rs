@@ -9,6 +9,7 @@ mod dir_pair;
 mod first_pass;
 mod guard;
 mod inodes;
+mod mount_guard;
 mod raw_change;
 mod relist;
 mod renames;
@@ -40,6 +41,10 @@ pub struct DiffOptions {
     /// Accept a root that is empty now, that is another directory, or that lies on another file system, and a
     /// mount point below a root that is gone (promise 8).
     pub allow_root_change: bool,
+    /// The roots lie on snapshots of their file systems, a new one each time. A root that lies on another file system
+    /// is then accepted if it may be a snapshot of the same one: on btrfs another subvolume, elsewhere what has no
+    /// UUID. A [`Job`](crate::jobs::Job) also checks what the subvolume was made of.
+    pub snapshot_roots: bool,
     /// Refuse to report more removed entries than this (promise 8).
     pub max_removed: Option<EntryLimit>,
     /// Refuse to report more changed entries than this: added, modified, removed, renamed and of another kind, but not
@@ -49,7 +54,7 @@ pub struct DiffOptions {
 
 impl Default for DiffOptions {
     fn default() -> Self {
-        Self { renames: true, allow_root_change: false, max_removed: None, max_changed: None }
+        Self { renames: true, allow_root_change: false, snapshot_roots: false, max_removed: None, max_changed: None }
     }
 }
 
@@ -86,8 +91,8 @@ impl<'a> Diff<'a> {
         }
         guard::base(older, newer)?;
         if !options.allow_root_change {
-            guard::check_roots(older, newer)?;
-            guard::mounts(older, newer)?;
+            guard::check_roots(older, newer, options.snapshot_roots)?;
+            mount_guard::mounts(older, newer)?;
         }
         let mut renumbered: Arc<[&Device]> = Arc::default();
         let mut pass = FirstPass::all(older, newer, &renumbered, options.renames)?;

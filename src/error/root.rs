@@ -63,6 +63,9 @@ pub enum RootChange {
     /// Another directory is there.
     #[error("is another directory than before, so its content may be different")]
     OtherDirectory,
+    /// A snapshot of a file system that is not, as far as the system tells, one of the same file system as before.
+    #[error("is no snapshot of what it was a snapshot of before")]
+    OtherOrigin,
     /// It held entries before.
     #[error("held entries before and is empty now")]
     Emptied,
@@ -86,6 +89,18 @@ pub enum RootChange {
         /// What was mounted.
         before: String,
         /// On what it lies now.
+        now: String,
+    },
+    /// What was mounted at a place below a root is not mounted there any more.
+    #[error("had {before} mounted on it and does not now")]
+    Unmounted {
+        /// What was mounted.
+        before: String,
+    },
+    /// Something is mounted on a directory below a root and hides what it held.
+    #[error("held entries that are hidden now: {now} is mounted on it")]
+    Covered {
+        /// What is mounted.
         now: String,
     },
     /// It was walked, and afterwards the system refused to look at it, or did not answer.

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::origins::Origins;
 use super::request::RunRequest;
 use super::state::{JobState, RunRecord, hex};
 use super::store::Job;
@@ -47,7 +48,7 @@ impl RunPlan<'_> {
     }
 
     /// The record of the run in the state.
-    pub(super) fn record(&self, new: &Snapshot, scope: &Meta) -> RunRecord {
+    pub(super) fn record(&self, new: &Snapshot, scope: &Meta, origins: Origins) -> RunRecord {
         let started = new.header().started;
         let began = jiff::Timestamp::new(started.sec, started.nsec.cast_signed()).unwrap_or_default();
         RunRecord {
@@ -57,6 +58,7 @@ impl RunPlan<'_> {
             definition: hex(&self.definition(scope)),
             scope: hex(&fingerprint(scope)),
             began: began.to_string(),
+            origins,
             note: self.request.note.clone(),
             replaced: self.state.pending.as_ref().and_then(|p| p.replaced.or((!p.failed).then_some(p.run))),
             failed: false,

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::compared::{Compared, Pair};
 use super::full_reason::FullReason;
 use super::open::open;
+use super::origins::Origins;
 use super::plan::RunPlan;
 use super::request::{RunRequest, StartedRun};
 use super::state::{JobState, RunRecord};
@@ -30,7 +31,11 @@ impl RunPlan<'_> {
         let mut base = self.walk_base(old.as_ref(), &scope)?;
         loop {
             let by = base.as_ref().or(old.as_ref());
+            let mut origins = self.origins(&scope.roots);
             let outcome = scan::scan(&options, by, self.output, self.monitor)?;
+            // What was exchanged during the walk has no origin that is known.
+            let after = self.origins(&scope.roots);
+            origins.retain(|root, origin| after.get(root) == Some(origin));
             // A base saves work. What nobody could read now it must not stand for: the reader of the list cannot read
             // that either. So only the baseline, whose reader has succeeded, carries over.
             if !outcome.is_complete() && base.is_some() {
@@ -39,10 +44,11 @@ impl RunPlan<'_> {
             }
             let by = by.map(|by| by.path().to_owned());
             let new = open(self.output, self.monitor)?;
-            if old.is_none() {
-                self.check_roots(&new)?;
+            match &old {
+                Some(old) => self.check_origins(&origins, old, &new)?,
+                None => self.check_roots(&origins, &new)?,
             }
-            let record = self.record(&new, &scope);
+            let record = self.record(&new, &scope, origins);
             let pair = Pair { old: old.take(), new };
             match Compared::new(pair, &self.request.diff, &again).map_err(|failed| *failed) {
                 Ok(compared) => return Ok((self.started(full, outcome, by, compared, again), record)),
@@ -77,11 +83,15 @@ impl RunPlan<'_> {
     }
 
     /// A full list too must not be made of an unmounted disk.
-    fn check_roots(&self, new: &Snapshot) -> Result<()> {
+    fn check_roots(&self, origins: &Origins, new: &Snapshot) -> Result<()> {
         if self.request.diff.allow_root_change {
             return Ok(());
         }
-        match self.former().map_or(Ok(()), |former| check_roots(&former, new)) {
+        let check = |former: &Snapshot| {
+            self.check_origins(origins, former, new)?;
+            check_roots(former, new, self.request.diff.snapshot_roots)
+        };
+        match self.former().as_ref().map_or(Ok(()), check) {
             Err(changed @ Error::RootChanged { .. }) => Err(changed),
             // The former baseline may be damaged; nothing else depends on it.
             _ => Ok(()),

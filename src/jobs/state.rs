@@ -38,6 +38,9 @@ pub struct RunRecord {
     pub scope: String,
     /// When the walk began: RFC 3339, in UTC.
     pub began: String,
+    /// Which btrfs subvolume each root lay on, and what that was made of, by the root's path.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub origins: BTreeMap<String, String>,
     /// What the consumer wants to remember.
     #[serde(default)]
     pub note: RunNote,
@@ -187,6 +190,7 @@ mod tests {
             identity: "1".into(),
             definition: "2".into(),
             scope: "3".into(),
+            origins: BTreeMap::new(),
             began: "2026-01-02T03:04:05Z".into(),
             note: RunNote::from([("k".into(), "v".into())]),
             replaced: None,

@@ -46,7 +46,8 @@ impl Collector<'_> {
         walk: Duration,
         boundary: Time,
     ) -> Result<BuiltDir> {
-        let rule = |d: &WalkDevice| d.unknown_clock.then(|| NewestRule::new(d.keeps_ctime, walk, boundary));
+        let walk_of = |d: &WalkDevice| if d.is_frozen { Duration::ZERO } else { walk };
+        let rule = |d: &WalkDevice| d.unknown_clock.then(|| NewestRule::new(d.keeps_ctime, walk_of(d), boundary));
         let mut rules: Vec<_> = devices.iter().map(rule).collect();
         self.builder.each(|device, child| {
             if let Some(Some(rule)) = rules.get_mut(device.index()) {

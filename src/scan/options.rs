@@ -21,6 +21,10 @@ pub struct ScanOptions {
     pub roots: Vec<PathBuf>,
     /// What to leave out.
     pub filter: FilterOptions,
+    /// The roots lie on snapshots of their file systems, a new one for each scan, in which nothing changes. What
+    /// changed shortly before a snapshot was made is then racy, however long ago that is. btrfs tells when that was;
+    /// elsewhere the newest change in the tree stands for it.
+    pub snapshot_roots: bool,
     /// Which walker reads the directories.
     pub walker: WalkerKind,
     /// How many threads read, at most 1024. If none: one per processor while calls are answered at once, and more
@@ -57,6 +61,7 @@ impl ScanOptions {
         Self {
             roots: roots.into_iter().map(Into::into).collect(),
             filter: FilterOptions::default(),
+            snapshot_roots: false,
             walker: if sys::HAS_NATIVE_WALKER { WalkerKind::Native } else { WalkerKind::Portable },
             threads: None,
             racy_window: None,

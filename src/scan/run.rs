@@ -8,7 +8,7 @@ use super::collector::Collector;
 use super::hint_plan::{HintContext, HintPlan, mount_points};
 use super::missed_hints::MissedHints;
 use super::own_files::OwnFiles;
-use super::scope::{ScanRoots, fingerprint, prepare_roots, scope};
+use super::scope::{ScanRoots, fingerprint, foreign_mounts, prepare_roots, scope};
 use super::{ScanOptions, ScanOutcome};
 use crate::filter::Filter;
 use crate::metadata::Time;
@@ -17,7 +17,7 @@ use crate::snapshot::{BuiltDir, Device, Header, Meta, Snapshot, WalkerKind};
 use crate::sources;
 use crate::sys::clock;
 use crate::sys::durable::AtomicFile;
-use crate::walk::{self, Devices, FinishedRoot, WalkDevice, WalkPlan};
+use crate::walk::{self, Devices, FinishedRoot, ForeignMounts, WalkDevice, WalkPlan};
 use crate::{Error, OutputProblem, Result, SnapshotProblem};
 
 /// A scan whose options, roots and files were checked.
@@ -34,6 +34,7 @@ pub(super) struct ScanRun<'a> {
     scope: Meta,
     own: OwnFiles,
     mount_points: Vec<Vec<u8>>,
+    foreign: ForeignMounts,
     /// Known before the walk: a file that is removed meanwhile is still the base's.
     may_be_overlay: bool,
     boundary: Time,
@@ -66,6 +67,8 @@ impl<'a> ScanRun<'a> {
         check_output(output, base)?;
         let own = OwnFiles::find(options, base, output, &roots)?;
         let mount_points = mount_points(&roots.names);
+        let foreign =
+            if options.filter.one_file_system { foreign_mounts(&roots.names) } else { ForeignMounts::default() };
         // An overlay over the file that it replaces would have lost that.
         let needed = base.map(|base| base.overlay_base().unwrap_or(base));
         let may_be_overlay = options.overlay && needed.is_some_and(|needed| !is_same_file(output, needed.path()));
@@ -84,6 +87,7 @@ impl<'a> ScanRun<'a> {
             scope,
             own,
             mount_points,
+            foreign,
             may_be_overlay,
             boundary,
             window,
@@ -108,7 +112,7 @@ impl<'a> ScanRun<'a> {
 
     /// Walks the tree; once more if the hints turn out not to be enough.
     pub(super) fn walk(&self, mut hints: Option<&mut HintPlan>) -> Result<WalkedTree<'a>> {
-        let devices = Devices::new(self.boundary, self.window);
+        let devices = Devices::new(self.boundary, self.window, self.options.snapshot_roots);
         let lookup = SnapshotLookup::new(self.base);
         loop {
             let (mut collector, roots) = self.walk_once(hints.as_deref(), &devices, &lookup)?;
@@ -139,6 +143,7 @@ impl<'a> ScanRun<'a> {
             io_timeout: self.options.io_timeout,
             hint_filter,
             own: &self.own.for_walk,
+            foreign: &self.foreign,
         };
         let missed_hints = hint_filter.and(hints).map(|hints| MissedHints::new(hints.until));
         let collector = Collector::new(self.base, missed_hints, self.output);

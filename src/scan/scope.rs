@@ -10,6 +10,7 @@ use crate::monitor::Monitor;
 use crate::path::{absolute, compare, is_within, to_bytes, to_path};
 use crate::snapshot::{Digest, Meta, digest};
 use crate::sources::RootNames;
+use crate::walk::ForeignMounts;
 use crate::{Error, Result, RootProblem, sys, walk};
 
 /// The scope of a scan with these options, to compare it with that of a snapshot.
@@ -129,6 +130,15 @@ impl ScanRoots {
         all.dedup();
         all
     }
+}
+
+/// Where other file systems are mounted below the roots, as paths below the roots as given.
+pub(super) fn foreign_mounts(roots: &[RootNames]) -> ForeignMounts {
+    let all = sys::filesystem::foreign_mounts();
+    let below = all.iter().flat_map(|(point, above)| {
+        roots.iter().filter_map(move |root| Some((root.as_given(&to_bytes(point))?, *above)))
+    });
+    ForeignMounts::new(below)
 }
 
 /// The part of a snapshot's description that says what was scanned.

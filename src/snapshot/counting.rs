@@ -20,7 +20,8 @@ impl Counts {
             _ => self.other += 1,
         }
         self.racy += u64::from(child.flags.contains(Flags::RACY));
-        self.unknown += u64::from(child.flags.intersects(Flags::UNKNOWN | Flags::UNLISTED));
+        let is_unknown = child.flags.intersects(Flags::UNKNOWN | Flags::UNLISTED) && !child.flags.is_unasked();
+        self.unknown += u64::from(is_unknown);
     }
 
     fn combine(&self, other: &Self, with: impl Fn(u64, u64) -> u64) -> Self {

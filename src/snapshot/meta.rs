@@ -65,6 +65,15 @@ pub struct Device {
     pub(crate) boundary: (i64, u32),
 }
 
+impl Device {
+    /// Whether its identity is the UUID that lies on the device itself, which a snapshot of the device shares. btrfs
+    /// and ZFS make identifiers of their own for each snapshot.
+    pub(crate) fn has_uuid(&self) -> bool {
+        let is_made_of_uuid = matches!(self.kind.as_str(), "ext2" | "ext3" | "ext4");
+        self.identity.contains(":uuid:") || is_made_of_uuid && self.identity.contains(":fsid:")
+    }
+}
+
 /// A directory whose file system is not its parent's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
 pub(crate) struct Mount {

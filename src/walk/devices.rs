@@ -20,8 +20,10 @@ pub(crate) struct WalkDevice {
     pub(crate) rules: FsRules,
     /// It keeps a change time that no program can set.
     pub(crate) keeps_ctime: bool,
-    /// Its clock is not ours and could not be asked.
+    /// Its clock is not ours and could not be asked; or it is a snapshot, and when it was made is not known.
     pub(crate) unknown_clock: bool,
+    /// It is a snapshot: nothing changed during the walk.
+    pub(crate) is_frozen: bool,
 }
 
 /// The rules that a file system sets for its directories.
@@ -46,13 +48,16 @@ pub(crate) struct FsRules {
 pub(crate) struct Devices {
     boundary: Time,
     window: Duration,
+    /// The roots are snapshots.
+    are_frozen: bool,
     /// By `st_dev`.
     table: RwLock<Vec<(u64, WalkDevice)>>,
 }
 
 impl Devices {
-    pub(crate) fn new(boundary: Time, window: Duration) -> Self {
-        Self { boundary, window, table: RwLock::default() }
+    /// With `are_frozen` the roots lie on snapshots of file systems: their boundary is when those were made.
+    pub(crate) fn new(boundary: Time, window: Duration, are_frozen: bool) -> Self {
+        Self { boundary, window, are_frozen, table: RwLock::default() }
     }
 
     /// The rules of the file system `dev`; `describe` is called the first time.
@@ -74,8 +79,12 @@ impl Devices {
             return Ok(rules);
         }
         let facts = FsType(&fs.kind);
-        let unknown_clock = !facts.has_local_clock() && fs.own_time.is_none();
-        let boundary = if facts.has_local_clock() {
+        let is_frozen = self.are_frozen && facts.has_local_clock();
+        let unknown_clock =
+            if is_frozen { fs.frozen.is_none() } else { !facts.has_local_clock() && fs.own_time.is_none() };
+        let boundary = if is_frozen {
+            fs.frozen.map_or(self.boundary, |frozen| frozen.min(self.boundary))
+        } else if facts.has_local_clock() {
             self.boundary
         } else {
             fs.own_time.unwrap_or_else(|| self.boundary.saturating_sub(CLOCK_MARGIN))
@@ -91,7 +100,7 @@ impl Devices {
             racy_at_the_end: unknown_clock,
         };
         let FileSystem { kind, identity, .. } = fs;
-        table.push((dev, WalkDevice { kind, identity, boundary, rules, keeps_ctime, unknown_clock }));
+        table.push((dev, WalkDevice { kind, identity, boundary, rules, keeps_ctime, unknown_clock, is_frozen }));
         Ok(rules)
     }
 

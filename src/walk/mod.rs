@@ -5,6 +5,7 @@
 
 mod base;
 mod devices;
+mod foreign;
 mod hint_filter;
 mod listing;
 mod native;
@@ -19,6 +20,7 @@ use std::path::Path;
 
 pub(crate) use self::base::{BaseDir, BaseListing, BaseLookup, Detail, LastState};
 pub(crate) use self::devices::{Devices, FsRules, WalkDevice};
+pub(crate) use self::foreign::ForeignMounts;
 pub(crate) use self::hint_filter::HintFilter;
 use self::listing::push_name;
 pub(crate) use self::listing::{DirListing, FinishedDir, Name, PatchedDir, StatReason, WalkEntry, name};
@@ -28,13 +30,18 @@ pub(crate) use self::racy::{NewestRule, default_window};
 use self::sink::{CarriedEntry, carry};
 pub(crate) use self::sink::{FinishedRoot, Sink};
 pub(crate) use self::timeout::with_timeout;
-use crate::metadata::{Kind, Stat};
+use crate::metadata::{Kind, Stat, Time};
 use crate::monitor::Monitor;
 use crate::{Error, Result, RootProblem};
 
 /// The metadata of an entry of which only the kind is known.
 fn unknown(kind: Kind) -> Stat {
     Stat { mode: kind.mode_bits(), ..Stat::default() }
+}
+
+/// The metadata of an entry whose times are those of the look at it.
+fn timeless(stat: Stat) -> Stat {
+    Stat { mtime: Time::default(), ctime: Time::default(), birth: 0, ..stat }
 }
 
 /// The error of a root that cannot be walked at all.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::HintFilter;
+use super::{ForeignMounts, HintFilter};
 use crate::filter::Filter;
 use crate::sys;
 
@@ -16,6 +16,8 @@ pub(crate) struct WalkPlan<'a> {
     pub(crate) threads: Option<usize>,
     /// Write back what is in memory before anything is read.
     pub(crate) settle: bool,
+    /// Directories that are left closed without a question.
+    pub(crate) foreign: &'a ForeignMounts,
     /// How long one call may last before its directory is given up; for the native walker.
     pub(crate) io_timeout: Option<Duration>,
     /// Read only where these say so; for the native walker.

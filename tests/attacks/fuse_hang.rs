@@ -99,6 +99,33 @@ fn is_unknown_and_not_removed(env: &TestEnv, old: &str, new: &str, unknown: &[&s
 }
 
 #[test]
+fn on_one_file_system_what_hangs_elsewhere_is_not_asked() {
+    let mut attack = Attack::on(Promise::AnswersInTime, "FUSE: a mount that answers nothing, one file system");
+    let env = TestEnv::new();
+    env.write("tree/a/file", "");
+    env.write("tree/z/file", "");
+    let Some(fs) = FaultFs::mount(&env, "tree/My Mount", Stamps::default()) else { return attack.skipped() };
+    fs.hang_all();
+    for (walker, base) in [("native", false), ("portable", false), ("native", true), ("portable", true)] {
+        let mut args = vec!["snap", "tree", "-o", "new.snap", "-x", "--racy-window", "0", "--walker", walker];
+        args.extend(if base { &["--base", "new.snap"][..] } else { &[] });
+        let run = Hanging::start(&env, &args);
+        let ended = run.wait_for(SOON, |said| said.contains("snapshot: new.snap"));
+        let asked = fs.waiting();
+        if !ended {
+            fs.release();
+        }
+        let (said, status) = run.finish();
+        attack.check(ended && asked == 0 && status.success() && !said.contains("tree/My Mount"), || {
+            format!("{walker}, {base}: {asked} calls, {status}: {said}")
+        });
+        let shown = env.run(["show", "new.snap"]).success();
+        attack.check(shown.contains("tree/My Mount  [unknown, not entered]"), || shown.clone());
+    }
+    fs.release();
+}
+
+#[test]
 fn a_call_that_hangs_is_given_up_and_the_rest_is_on_disk() {
     let mut attack = Attack::on(Promise::AnswersInTime, "FUSE: one call hangs, --io-timeout");
     for number in 0..times(1, 8) {

@@ -142,8 +142,8 @@ fn list(env: &TestEnv, old: &str, new: &str, code: i32) -> Result<List, String> 
 }
 
 /// Holds a list against what was known before and is known now. Nothing is said of what lies below `hidden`.
-/// That something is suspect is always allowed where nothing else is to be said. What is `unread` could not be read on the
-/// side where it is unknown.
+/// That something is suspect is always allowed where nothing else is to be said. What is `unread` could not be read on
+/// the side where it is unknown.
 fn compare(
     list: &List,
     before: &Known,

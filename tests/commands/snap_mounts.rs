@@ -185,7 +185,44 @@ fn a_mount_that_came_or_went_under_one_file_system_is_unknown_and_not_removed() 
          list bare.snap covered.snap | grep -v ^S; umount tree/mount; snap again.snap
          list covered.snap again.snap | grep -v ^S";
     let Some(run) = env.with_mounts(script) else { return };
-    assert_eq!(run.success().replace('\t', " "), "M mount\nU mount\n3\nM mount\nA mount/below\n");
+    assert_eq!(run.success().replace('\t', " "), "U mount\n3\nA mount\nA mount/below\n");
+}
+
+#[test]
+fn what_a_user_mounted_for_himself_is_unknown_or_on_one_file_system_left_out() {
+    let env = TestEnv::new();
+    env.write("tree/file", "");
+    env.dir("tree/mount");
+    env.write("source/private", "");
+    let root = env.path("tree");
+    let of =
+        |name: &str, keys: &str| format!("[jobs.{name}]\nroots = [{root:?}]\nconsumer = \"name-status\"\n{keys}\n");
+    env.write("fastdiff.toml", of("all", "") + &of("one", "one-file-system = true"));
+    for walker in ["native", "portable"] {
+        let script = format!(
+            "chmod 755 . && chown -R nobody source tree/mount && chmod 700 source || exit 77
+             mknod fuse-{walker} c 10 229 && chmod 666 fuse-{walker} || exit 77
+             mount --bind fuse-{walker} /dev/fuse || exit 77
+             setpriv --reuid nobody --clear-groups bindfs --no-allow-other source tree/mount || exit 77
+             ! test -e tree/mount/private || exit 77
+             export FASTDIFF_CONFIG=$PWD/fastdiff.toml FASTDIFF_STATE_DIR=$PWD/state-{walker}
+             list() {{
+                 status=0
+                 $FASTDIFF begin $1 -q --walker {walker} --emit name-status --relative 2>/dev/null || status=$?
+                 echo $1 $status
+             }}
+             list all; list one; $FASTDIFF commit one >/dev/null; list one | grep -v ^S
+             $FASTDIFF snap tree -o {walker}.snap -x -q --walker {walker}
+             umount tree/mount; mkdir tree/mount/seen; list one | grep -v ^S; rmdir tree/mount/seen"
+        );
+        let Some(run) = env.with_mounts(&script) else { return };
+        if run.code == Some(77) {
+            return skip(&format!("no mount of a user's own here: {}", run.stderr.trim()));
+        }
+        let expected = "A .\nA file\nU mount\nall 3\nA .\nA file\none 0\none 0\nA mount\nA mount/seen\none 0\n";
+        assert_eq!(run.stdout.replace('\t', " "), expected, "{walker}: {}", run.stderr);
+        assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{walker}");
+    }
 }
 
 #[test]
@@ -210,11 +247,14 @@ fn a_mount_that_vanished_below_the_root_is_no_emptied_directory() {
 fn a_temporary_file_system_below_the_root_may_come_and_go() {
     let env = TestEnv::new();
     env.dir("tree/mount");
+    env.write("tree/other", "");
     let script = "mount -t tmpfs none tree/mount; touch tree/mount/file
-         $FASTDIFF snap tree -o a.snap --quiet; umount tree/mount; $FASTDIFF snap tree -o b.snap --quiet
-         $FASTDIFF diff a.snap b.snap --emit name-status --relative | grep -v ^S";
+         $FASTDIFF snap tree -o a.snap --quiet; umount tree/mount; rmdir tree/mount
+         $FASTDIFF snap tree -o b.snap --quiet; mkdir tree/mount; mount -t tmpfs none tree/mount
+         $FASTDIFF snap tree -o c.snap --quiet
+         for new in b c; do $FASTDIFF diff a.snap $new.snap --emit name-status --relative | grep -v ^S; done";
     let Some(run) = env.with_mounts(script) else { return };
-    assert_eq!(run.success().replace('\t', " "), "M mount\nD mount/file\n");
+    assert_eq!(run.success().replace('\t', " "), "M .\nD mount\nD mount/file\nM .\nM mount\nD mount/file\n");
 }
 
 #[test]

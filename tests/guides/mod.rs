@@ -18,10 +18,11 @@ use std::process::{Command, Output, Stdio};
 use crate::testenv::{BINARY, TestEnv, skip};
 
 /// Pages that name commands and are tried out elsewhere.
-const ELSEWHERE: [(&str, &str); 3] = [
+const ELSEWHERE: [(&str, &str); 4] = [
     ("duplicati", "duplicati/guide.rs, with a stand-in for Duplicati"),
     ("hints", "attacks/hints.rs, with the real watchman"),
     ("schedule", "jobs/schedule, without the schedulers of the system"),
+    ("volume-snapshots", "jobs/snapshot_roots.rs, with a btrfs of its own"),
 ];
 
 /// A fenced block.
@@ -72,7 +73,7 @@ fn missing(page: &str) -> Vec<&str> {
 }
 
 /// A home with documents.
-fn home() -> TestEnv {
+pub(crate) fn home() -> TestEnv {
     let env = TestEnv::new();
     env.write("home/Documents/letter.txt", "Dear reader");
     env.write("home/Documents/taxes/2026.csv", "income;1\n");
@@ -98,20 +99,25 @@ fn run(env: &TestEnv, block: &Block) -> Output {
     shell.current_dir(env.path("home")).stdin(Stdio::null()).output().unwrap()
 }
 
+/// Tries out a page in a new home.
 fn try_out(name: &str) {
+    try_out_in(&home(), name);
+}
+
+/// Tries out a page in a [`home`].
+pub(crate) fn try_out_in(env: &TestEnv, name: &str) {
     let page = fs::read_to_string(docs().join(name).with_extension("md")).unwrap();
     let missing = missing(&page);
     if !missing.is_empty() {
         skip(&format!("docs/{name}.md: {} is not installed", missing.join(", ")));
         return;
     }
-    let env = home();
     let blocks = blocks(&page);
     for block in &blocks {
         let at = format!("docs/{name}.md, line {}", block.line);
         match block.language.as_str() {
             "sh" => {
-                let output = run(&env, block);
+                let output = run(env, block);
                 let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
                 let (out, err) = (said(&output.stdout), said(&output.stderr));
                 assert_eq!(output.status.code(), Some(block.exit), "{at}\n{}{out}{err}", block.text);

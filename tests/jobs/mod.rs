@@ -13,6 +13,7 @@ mod run;
 mod run_advice;
 mod run_places;
 mod schedule;
+mod snapshot_roots;
 mod spoiled;
 mod state;
 mod status_and_log;

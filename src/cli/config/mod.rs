@@ -29,12 +29,23 @@ pub(super) struct Config {
     document: DocumentMut,
 }
 
+/// What the roots of a job are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub(super) enum RootIs {
+    /// Directories that live
+    #[default]
+    Live,
+    /// Directories on snapshots of their file systems, a new one for each run
+    Snapshot,
+}
+
 /// A job as the file defines it.
 #[derive(Debug, Clone, PartialEq)]
 #[expect(clippy::struct_excessive_bools, reason = "switches of a definition")]
 pub(super) struct Definition {
     pub(super) name: String,
     pub(super) roots: Vec<PathBuf>,
+    pub(super) root_is: RootIs,
     pub(super) consumer: Format,
     pub(super) exclude: Vec<String>,
     /// Their patterns come before those of `exclude`: the last that matches decides.
@@ -208,6 +219,9 @@ impl Definition {
             Ok(value(paths.iter().map(|path| text(path)).collect::<Result<Array, Failure>>()?))
         };
         table.insert("roots", paths(&self.roots)?);
+        if self.root_is == RootIs::Snapshot {
+            table.insert("root-is", value("snapshot"));
+        }
         if self.consumer != Format::default() {
             table.insert("consumer", value(self.consumer.name()));
         }
@@ -300,11 +314,13 @@ impl Definition {
     pub(super) fn request(&self) -> Result<RunRequest, Failure> {
         let mut scan = ScanOptions::new(&self.roots);
         scan.filter = self.filter()?;
+        scan.snapshot_roots = self.root_is == RootIs::Snapshot;
         let mut request = RunRequest::new(scan, self.consumer.name());
         // What the consumer does not know as a rename must not be hidden as one.
         request.diff.renames = self.consumer.knows_renames();
         request.diff.max_removed = self.max_delete;
         request.diff.max_changed = self.max_change;
+        request.diff.snapshot_roots = self.root_is == RootIs::Snapshot;
         Ok(request)
     }
 }

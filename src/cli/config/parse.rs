@@ -2,17 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::ValueEnum as _;
 use fastdiff::EntryLimit;
 use fastdiff::consumers::{self, Consumer, DatabaseChoice};
 use fastdiff::path::PathExt as _;
 use toml_edit::{Item, TableLike, Value};
 
-use super::{DEFAULT_KEEP, Definition, MOST_KEPT};
+use super::{DEFAULT_KEEP, Definition, MOST_KEPT, RootIs};
 use crate::cli::filter::parse_name;
 use crate::cli::format::Format;
 use crate::cli::{Failure, job_database};
 
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 16] = [
     "roots",
     "consumer",
     "exclude",
@@ -20,6 +21,7 @@ const KEYS: [&str; 15] = [
     "exclude-caches",
     "exclude-if-present",
     "one-file-system",
+    "root-is",
     "keep",
     "max-delete",
     "max-change",
@@ -94,6 +96,12 @@ impl<'a> Section<'a> {
         self.texts(key)?.iter().map(|text| self.path(key, text)).collect()
     }
 
+    fn root_is(&self) -> Result<RootIs, Failure> {
+        let Some(text) = self.text("root-is")? else { return Ok(RootIs::default()) };
+        RootIs::from_str(text, false)
+            .map_err(|_| self.wrong("root-is", &format!("{text:?} is not one of live, snapshot")))
+    }
+
     fn consumer(&self) -> Result<Format, Failure> {
         let Some(text) = self.text("consumer")? else { return Ok(Format::default()) };
         consumers::find(text).map(Format::from).ok_or_else(|| {
@@ -163,6 +171,7 @@ impl<'a> Section<'a> {
         Ok(Definition {
             name: self.name.to_owned(),
             roots,
+            root_is: self.root_is()?,
             consumer,
             exclude: self.texts("exclude")?,
             exclude_from: self.paths("exclude-from")?,

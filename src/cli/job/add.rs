@@ -4,15 +4,16 @@ use std::path::{Path, PathBuf};
 
 use clap::ArgMatches;
 use fastdiff::consumers::EXAMPLE;
+use fastdiff::jobs::SnapshotCheck;
 use fastdiff::path::{PathExt as _, absolute};
 use fastdiff::{EntryLimit, RootProblem};
 
-use super::super::config::{DEFAULT_KEEP, Definition};
+use super::super::config::{DEFAULT_KEEP, Definition, RootIs};
 use super::super::filter::{FilterArgs, tell_of_suspects};
 use super::super::format::Format;
 use super::super::job_database::{DatabaseArgs, JOB_EXAMPLE};
 use super::super::state::StateArgs;
-use super::super::{DONE, Failure, Outcome, consumer_help, placeholders};
+use super::super::{DONE, Failure, Outcome, consumer_help, placeholders, print_message};
 use super::check;
 
 fn after_help() -> String {
@@ -40,6 +41,10 @@ pub(in crate::cli) struct JobAddArgs {
     /// The directories to back up
     #[arg(required = true, value_name = "ROOT")]
     roots: Vec<PathBuf>,
+
+    /// Whether the roots are live directories or lie on snapshots of their file systems, a new one for each run
+    #[arg(long, value_enum, value_name = "WHAT", default_value_t)]
+    root_is: RootIs,
 
     /// The program that takes the list
     #[arg(long, value_enum, value_name = "CONSUMER", default_value_t)]
@@ -132,6 +137,7 @@ pub(in crate::cli) fn run(args: &JobAddArgs, matches: &ArgMatches) -> Outcome {
     let definition = Definition {
         name: args.name.clone(),
         roots: args.roots.iter().map(|root| from_here(root)).collect::<Result<_, _>>()?,
+        root_is: args.root_is,
         consumer: args.consumer,
         exclude: args.filter.exclude.clone(),
         exclude_from: args.filter.exclude_from.iter().map(|file| from_here(file)).collect::<Result<_, _>>()?,
@@ -166,5 +172,21 @@ pub(in crate::cli) fn run(args: &JobAddArgs, matches: &ArgMatches) -> Outcome {
     let mut config = args.state.config()?;
     config.add(&definition)?;
     config.save()?;
+    if definition.root_is == RootIs::Snapshot {
+        definition.roots.iter().for_each(|root| tell_of_check(root));
+    }
     Ok(DONE)
+}
+
+/// Says so if nothing tells whether the next snapshot will be one of the same file system.
+fn tell_of_check(root: &Path) {
+    if let Ok(SnapshotCheck::None(kind)) = SnapshotCheck::of(root) {
+        let on = if kind.is_empty() { String::new() } else { format!(" on {kind}") };
+        let text = format!(
+            "root {}{on}: it is not checked that each snapshot is one of the same file system, only that it is mounted \
+             and not empty",
+            root.shown()
+        );
+        print_message("note", text);
+    }
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use fastdiff::jobs::{JobState, LoggedRun};
 use serde_json::json;
 
-use super::super::config::Definition;
+use super::super::config::{Definition, RootIs};
 use super::super::log::local;
 use super::super::output::Output;
 use super::super::state::StateArgs;
@@ -114,6 +114,7 @@ pub(super) fn as_json(definition: &Definition, state: Option<&JobState>) -> serd
     json!({
         "name": definition.name,
         "roots": definition.roots,
+        "root_is": if definition.root_is == RootIs::Snapshot { "snapshot" } else { "live" },
         "consumer": definition.consumer.name(),
         "exclude": definition.exclude,
         "exclude_from": definition.exclude_from,

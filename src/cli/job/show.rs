@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use fastdiff::jobs::{JobState, RunRecord};
+use fastdiff::jobs::{JobState, RunRecord, SnapshotCheck};
 
-use super::super::config::Definition;
+use super::super::config::{Definition, RootIs};
 use super::super::output::Output;
 use super::super::quote;
 use super::super::state::StateArgs;
@@ -52,6 +52,20 @@ pub(in crate::cli) fn run(args: &JobShowArgs) -> Outcome {
     Ok(DONE)
 }
 
+/// How a new snapshot is checked, if the roots are snapshots.
+fn root_is(definition: &Definition) -> String {
+    if definition.root_is == RootIs::Live {
+        return String::new();
+    }
+    let how = |root: &std::path::PathBuf| match SnapshotCheck::of(root) {
+        Ok(SnapshotCheck::Origin) => "checked by what the subvolume was made of",
+        Ok(SnapshotCheck::Uuid) => "checked by the UUID of the file system",
+        Ok(_) => "not checked",
+        Err(_) => "not mounted now",
+    };
+    format!("snapshot ({})", definition.roots.iter().map(how).collect::<Vec<_>>().join(", "))
+}
+
 fn as_text(definition: &Definition, state: Option<&JobState>, dir: &Path) -> String {
     let mut text = String::new();
     let mut line = |what: &str, value: String| {
@@ -67,6 +81,7 @@ fn as_text(definition: &Definition, state: Option<&JobState>, dir: &Path) -> Str
         |record: &RunRecord| format!("run {} of {}: {}", record.run, record.began, dir.join(&record.file).display());
     line("name", definition.name.clone());
     line("roots", joined(&definition.roots));
+    line("root-is", root_is(definition));
     line("consumer", definition.consumer.name().to_owned());
     line("exclude-from", joined(&definition.exclude_from));
     line("exclude", definition.exclude.join(" "));

@@ -1,18 +1,48 @@
 //! What Linux says of its file systems: the mount table, `statfs`, the UUID in the superblock.
 
-use procfs::process::{MountInfo, MountInfos};
+use procfs::process::MountInfo;
 use rustix::fs::{Mode, OFlags, fstatvfs, openat};
 use rustix::ioctl::{Getter, ioctl, opcode};
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use super::mounts::view;
+use super::subvolume::Subvolume;
 use super::{FileSystem, FsType};
 use crate::metadata::Time;
+use crate::path::to_path;
+use crate::sys::StatAt;
 use crate::sys::native::{Dir, stat_open};
 
+/// The mount table; none if it cannot be read. The crate takes no bytes that are not UTF-8, and leaves the escapes in
+/// names: a disk with a blank in its name would be at another place.
 pub(super) fn mount_table() -> Option<Vec<MountInfo>> {
-    use procfs::FromRead as _;
-    MountInfos::from_file("/proc/self/mountinfo").ok().map(|m| m.0)
+    let table = std::fs::read("/proc/self/mountinfo").ok()?;
+    let lines = table.split(|b| *b == b'\n').filter(|line| !line.is_empty());
+    Some(lines.filter_map(|line| mount(line, &String::from_utf8_lossy(line))).collect())
+}
+
+/// A line of the mount table, as bytes and as text.
+fn mount(line: &[u8], text: &str) -> Option<MountInfo> {
+    let mount_point = to_path(&view(line)?.point).into_owned();
+    Some(MountInfo { mount_point, ..MountInfo::from_line(text).ok()? })
+}
+
+/// Where another file system is mounted on a directory or file: its path, and the mount that the path itself lies on.
+/// That may be hidden below a later mount.
+pub(super) fn foreign_mounts(table: &[MountInfo]) -> Vec<(PathBuf, u64)> {
+    let above = |m: &MountInfo| table.iter().find(|above| above.mnt_id == m.pid && above.mnt_id != m.mnt_id);
+    let is_covered = |m: &MountInfo| table.iter().any(|c| c.pid == m.mnt_id && c.mount_point == m.mount_point);
+    let place = |top: &MountInfo| {
+        let mut below = above(top)?;
+        // Several mounts on one place: the last one shows.
+        while below.mount_point == top.mount_point {
+            below = above(below)?;
+        }
+        let covered = u64::try_from(below.mnt_id).ok()?;
+        (below.majmin != top.majmin).then(|| (top.mount_point.clone(), covered))
+    };
+    table.iter().filter(|m| !is_covered(m)).filter_map(place).collect()
 }
 
 /// What the mount table says of a mount, and its source.
@@ -22,10 +52,13 @@ pub(super) fn from_mount_table(mount: u64) -> (FileSystem, String) {
     // A file system may be mounted in several places; it is named after the mount that shows most of it.
     let same = table.iter().filter(|m| own.is_some_and(|own| own.majmin == m.majmin && own.fs_type == m.fs_type));
     let Some(m) = same.min_by_key(|m| (m.root.len(), &m.root, &m.mount_source)).cloned() else {
-        return (FileSystem { kind: String::new(), identity: String::new(), own_time: None }, String::new());
+        return (
+            FileSystem { kind: String::new(), identity: String::new(), own_time: None, frozen: None },
+            String::new(),
+        );
     };
     let identity = name_by_mount(&m);
-    (FileSystem { identity, kind: m.fs_type, own_time: None }, m.mount_source.unwrap_or_default())
+    (FileSystem { identity, kind: m.fs_type, own_time: None, frozen: None }, m.mount_source.unwrap_or_default())
 }
 
 fn name_by_mount(mount: &MountInfo) -> String {
@@ -39,10 +72,22 @@ pub(super) fn names_by_mounts(mount: u64) -> impl Iterator<Item = String> {
     table.into_iter().filter(move |m| own.as_ref().is_some_and(|own| own.majmin == m.majmin)).map(|m| name_by_mount(&m))
 }
 
+/// Whether a directory stands for a btrfs subvolume that was nested in the origin of a snapshot. The snapshot itself
+/// holds none of it: the kernel shows an empty directory there, with the time of each look at it, on the one device
+/// number that all these have in common. Its inode number is `BTRFS_EMPTY_SUBVOL_DIR_OBJECTID`,
+/// which nothing else on btrfs has.
+pub(crate) fn is_subvolume_stub(above: &StatAt, child: &StatAt) -> bool {
+    const INODE: u64 = 2;
+    (child.stat.ino, child.mount) == (INODE, above.mount)
+        && child.dev != above.dev
+        && from_mount_table(child.mount).0.kind == "btrfs"
+}
+
 /// Describes the file system of an open directory.
 pub(crate) fn describe(dir: &Dir, mount: u64) -> FileSystem {
     let (mut fs, source) = from_mount_table(mount);
     let kind = fs.kind.as_str();
+    let kind_is_btrfs = kind == "btrfs";
     // These derive f_fsid from the UUID; btrfs adds the subvolume, which has inodes of its own.
     let fsid_is_uuid = matches!(kind, "ext2" | "ext3" | "ext4" | "btrfs" | "zfs");
     if fsid_is_uuid
@@ -52,6 +97,9 @@ pub(crate) fn describe(dir: &Dir, mount: u64) -> FileSystem {
         fs.identity = format!("{kind}:fsid:{:016x}", v.f_fsid);
     } else if let Some(uuid) = uuid(dir).or_else(|| uuid_by_link(Path::new("/dev/disk/by-uuid"), Path::new(&source))) {
         fs.identity = format!("{kind}:uuid:{uuid}");
+    }
+    if kind_is_btrfs {
+        fs.frozen = Subvolume::of(dir).map(|subvolume| subvolume.made);
     }
     if !FsType(&fs.kind).has_local_clock() {
         fs.own_time = own_time(dir);
@@ -102,6 +150,15 @@ fn uuid(dir: &Dir) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_mount_table_may_hold_any_bytes() {
+        let line = b"36 35 0:40 / /media/My\\040Disk\xff rw,noatime - fuse.\xff src rw";
+        let mount = mount(line, &String::from_utf8_lossy(line)).expect("a line");
+        assert_eq!(crate::path::to_bytes(&mount.mount_point).as_ref(), b"/media/My Disk\xff");
+        assert_eq!((mount.mnt_id, mount.pid, mount.majmin.as_str()), (36, 35, "0:40"));
+        assert!(mount_table().is_some_and(|table| table.iter().any(|m| m.mount_point == Path::new("/"))));
+    }
 
     #[test]
     fn a_device_has_the_uuid_that_is_linked_to_it() {

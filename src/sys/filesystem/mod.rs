@@ -4,6 +4,8 @@ mod facts;
 #[cfg(target_os = "linux")]
 mod linux;
 mod mounts;
+#[cfg(target_os = "linux")]
+mod subvolume;
 
 pub(crate) use facts::{FsType, are_subvolumes_of_one};
 pub(crate) use mounts::{MountView, mount_points, mounts};
@@ -22,6 +24,8 @@ pub(crate) struct FileSystem {
     pub(crate) identity: String,
     /// The time by its own clock at this moment, where that is not simply the local clock.
     pub(crate) own_time: Option<Time>,
+    /// When its content was frozen, if it is a snapshot and the system tells.
+    pub(crate) frozen: Option<Time>,
 }
 
 /// Describes the file system that a directory lies on.
@@ -40,7 +44,7 @@ pub(crate) fn describe(dir: &Path, mount: u64) -> FileSystem {
 /// Describes the file system that a directory lies on: nothing is known of it here.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn describe(_dir: &Path, _mount: u64) -> FileSystem {
-    FileSystem { kind: String::new(), identity: String::new(), own_time: None }
+    FileSystem { kind: String::new(), identity: String::new(), own_time: None, frozen: None }
 }
 
 /// Whether the file system that a directory lies on has this identity. Without a UUID it is named after one of its
@@ -55,6 +59,29 @@ pub(crate) fn is_known_as(dir: &Path, mount: u64, identity: &str) -> bool {
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn is_known_as(_dir: &Path, _mount: u64, _identity: &str) -> bool {
     true
+}
+
+/// What a directory's file system is a snapshot of, as far as the system tells: only btrfs does. To be compared with
+/// [`have_one_origin`].
+#[cfg(target_os = "linux")]
+pub(crate) fn origin(dir: &Path) -> std::io::Result<Option<String>> {
+    let dir = crate::sys::native::open_root(dir)?;
+    Ok(subvolume::Subvolume::of(&dir).map(|subvolume| subvolume.origin()))
+}
+
+/// Nothing is known of it here.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn origin(_dir: &Path) -> std::io::Result<Option<String>> {
+    Ok(None)
+}
+
+#[cfg(target_os = "linux")]
+pub(crate) use subvolume::have_one_origin;
+
+/// Nothing is known of it here.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn have_one_origin(_a: &str, _b: &str) -> bool {
+    false
 }
 
 /// Whether a mount only waits for something to be mounted in its place.
@@ -81,6 +108,19 @@ pub(crate) fn is_remote(_mount: u64) -> bool {
     false
 }
 
+/// Where another file system is mounted than the one around it, by the mount table alone: the path, and the number of
+/// the mount that the directory lies on which holds it.
+#[cfg(target_os = "linux")]
+pub(crate) fn foreign_mounts() -> Vec<(PathBuf, u64)> {
+    linux::foreign_mounts(&linux::mount_table().unwrap_or_default())
+}
+
+/// Nothing is known of mounts here.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn foreign_mounts() -> Vec<(PathBuf, u64)> {
+    Vec::new()
+}
+
 /// Whether something waits to be mounted by autofs somewhere at or below one of `roots`.
 #[cfg(target_os = "linux")]
 pub(crate) fn has_automounts(roots: &[PathBuf]) -> bool {
@@ -96,7 +136,13 @@ pub(crate) fn has_automounts(_roots: &[PathBuf]) -> bool {
 }
 
 #[cfg(target_os = "linux")]
-pub(crate) use linux::describe as describe_open;
+pub(crate) use linux::{describe as describe_open, is_subvolume_stub};
+
+/// There are no such directories here.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn is_subvolume_stub(_above: &crate::sys::StatAt, _child: &crate::sys::StatAt) -> bool {
+    false
+}
 
 /// Describes the file system of an open directory: there is none here.
 #[cfg(not(target_os = "linux"))]

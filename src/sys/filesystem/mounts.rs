@@ -25,7 +25,7 @@ pub(crate) fn mounts() -> Option<Vec<MountView>> {
 }
 
 /// Reads `ID PARENT MAJOR:MINOR ROOT POINT …`; proc(5).
-fn view(line: &[u8]) -> Option<MountView> {
+pub(super) fn view(line: &[u8]) -> Option<MountView> {
     let mut fields = line.split(|b| *b == b' ').skip(2);
     Some(MountView { device: fields.next()?.to_vec(), root: plain(fields.next()?), point: plain(fields.next()?) })
 }

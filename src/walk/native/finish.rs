@@ -4,7 +4,9 @@
 use std::io;
 use std::sync::Arc;
 
-use super::super::{BaseLookup, CarriedEntry, DirListing, FinishedDir, FinishedRoot, Sink, WalkEntry, carry, unknown};
+use super::super::{
+    BaseLookup, CarriedEntry, DirListing, FinishedDir, FinishedRoot, Sink, WalkEntry, carry, timeless, unknown,
+};
 use super::NativeWalk;
 use super::open_dir::{OpenDir, OpenedDir};
 use super::state::{ChildOutcome, ListingEnd, lock};
@@ -23,6 +25,18 @@ impl<B: BaseLookup, S: Sink> NativeWalk<'_, B, S> {
     pub(super) fn not_entered(&self, parent: &OpenDir<S::Done>, stat_at: &StatAt) -> ChildOutcome<S::Done> {
         let flags = (parent.opened.flags(stat_at) - Flags::FOREIGN) | Flags::NOT_ENTERED;
         ChildOutcome::Dir { stat: stat_at.stat, flags, done: self.empty(parent.opened.rules.device) }
+    }
+
+    /// The outcome of a directory that is left closed without a question.
+    pub(super) fn unasked(&self, parent: &OpenDir<S::Done>) -> ChildOutcome<S::Done> {
+        let done = self.empty(parent.opened.rules.device);
+        ChildOutcome::Dir { stat: unknown(Kind::Dir), flags: Flags::UNASKED, done }
+    }
+
+    /// The outcome of a directory that stands for a subvolume: an empty one, whose times mean nothing.
+    pub(super) fn stub(&self, parent: &OpenDir<S::Done>, stat_at: &StatAt) -> ChildOutcome<S::Done> {
+        let done = self.empty(parent.opened.rules.device);
+        ChildOutcome::Dir { stat: timeless(stat_at.stat), flags: Flags::empty(), done }
     }
 
     /// The outcome of a directory that cannot be listed: as it was last known, else without content.

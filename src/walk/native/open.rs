@@ -100,6 +100,9 @@ impl<B: BaseLookup, S: Sink> NativeWalk<'_, B, S> {
     ) -> Result<(Arc<Dir>, OpenedDir), ChildOutcome<S::Done>> {
         let name = name(names, place);
         let above = parent.opened;
+        if self.plan.foreign.holds(above.stat_at.mount, name, || parent.path_of(name)) {
+            return Err(self.unasked(parent));
+        }
         let dir = self.descriptor(parent).map_err(|e| self.unreadable(parent, name, None, e))?;
         let look_first = self.automounts || above.rules.may_automount;
         let (above_dir, all_names) = (Arc::clone(parent), Arc::clone(names));
@@ -122,6 +125,9 @@ impl<B: BaseLookup, S: Sink> NativeWalk<'_, B, S> {
             Attempt::Failed(e, stat_at) => return Err(self.unreadable(parent, name, stat_at, e)),
         };
         let crosses = stat_at.dev != above.stat_at.dev;
+        if crosses && filesystem::is_subvolume_stub(&above.stat_at, &stat_at) {
+            return Err(self.stub(parent, &stat_at));
+        }
         if crosses && self.plan.filter.one_file_system() {
             return Err(self.not_entered(parent, &stat_at));
         }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jwalk::DirEntry;
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::super::{OwnFile, is_own};
+use super::super::{ForeignMounts, OwnFile, is_own};
 use crate::filter::{CACHEDIR_SIGNATURE, Filter, Marker};
 use crate::metadata::Kind;
 use crate::path::{push, to_bytes};
@@ -42,6 +42,10 @@ pub(super) enum ChildState {
     Stat(StatAt),
     /// A directory that is not entered; true if it shows one of its ancestors.
     NotEntered(StatAt, bool),
+    /// A directory that is left closed without a question.
+    Unasked,
+    /// A directory that stands for a subvolume, and is empty.
+    Stub(StatAt),
     Unread(io::Error),
     /// Not an entry: the directory is left out.
     Excluded,
@@ -67,6 +71,7 @@ pub(super) struct ChildReader {
     pub(super) root: PathBuf,
     pub(super) filter: Filter,
     pub(super) own: Vec<OwnFile>,
+    pub(super) foreign: ForeignMounts,
     pub(super) settle: bool,
     pub(super) file_systems: Arc<Mutex<FxHashMap<u64, FileSystem>>>,
     pub(super) warnings: Arc<Mutex<Vec<Warning>>>,
@@ -150,9 +155,15 @@ impl ChildReader {
         entry: &mut DirEntry<ReadState>,
         again: bool,
     ) -> bool {
-        let stat_at = sys::stat(&path.join(&entry.file_name));
         let mut relative = context.relative.clone();
         push(&mut relative, name);
+        let whole = || to_bytes(&path.join(&entry.file_name)).into_owned();
+        if entry.file_type.is_dir() && self.foreign.holds(context.stat_at.mount, name, whole) {
+            entry.read_children = None;
+            entry.client_state = ChildState::Unasked;
+            return !self.filter.excludes(&relative, true);
+        }
+        let stat_at = sys::stat(&path.join(&entry.file_name));
         let is_dir = stat_at.as_ref().map_or(entry.file_type.is_dir(), |child| child.stat.kind() == Kind::Dir);
         if self.filter.excludes(&relative, is_dir) {
             return false;
@@ -175,7 +186,10 @@ impl ChildReader {
                 let is_loop = crosses && context.shows(&child);
                 // A direct mount of autofs shows that by its type alone.
                 let waits = child.automount || child.mount != above.mount && sys::filesystem::is_automount(child.mount);
-                if waits || is_loop || child.dev != above.dev && self.filter.one_file_system() {
+                if crosses && sys::filesystem::is_subvolume_stub(above, &child) {
+                    entry.read_children = None;
+                    ChildState::Stub(child)
+                } else if waits || is_loop || child.dev != above.dev && self.filter.one_file_system() {
                     entry.read_children = None;
                     ChildState::NotEntered(child, is_loop)
                 } else if let Err(e) = self.enter_file_system(&path.join(&entry.file_name), &child, context) {

@@ -20,7 +20,7 @@ use self::children::{ChildReader, ChildState, DirContext, ReadState, is_gone, is
 use super::racy::RacyRule;
 use super::{
     BaseLookup, CarriedEntry, Devices, DirListing, FinishedDir, FinishedRoot, Sink, WalkEntry, WalkPlan, carry,
-    push_name, root_error, unknown,
+    push_name, root_error, timeless, unknown,
 };
 use crate::metadata::{DeviceIndex, Flags, Kind, Stat};
 use crate::monitor::Monitor;
@@ -86,6 +86,7 @@ impl<B: BaseLookup, S: Sink> PortableWalk<'_, B, S> {
             root: root.to_owned(),
             filter: self.plan.filter.clone(),
             own: self.plan.own.to_vec(),
+            foreign: self.plan.foreign.clone(),
             settle: self.plan.settle,
             file_systems: Arc::clone(&self.file_systems),
             warnings: Arc::clone(&warnings),
@@ -224,6 +225,16 @@ impl<B: BaseLookup, S: Sink> PortableWalk<'_, B, S> {
                         self.add(name, child.stat, flags, done);
                     }
                 }
+            }
+            ChildState::Unasked => {
+                let device = dir.device;
+                let done = self.empty(device);
+                self.add(name, unknown(Kind::Dir), Flags::UNASKED, done);
+            }
+            ChildState::Stub(child) => {
+                let device = dir.device;
+                let done = self.empty(device);
+                self.add(name, timeless(child.stat), Flags::empty(), done);
             }
             ChildState::NotEntered(child, is_loop) => {
                 let flags = racy(dir.rule, &child.stat) | Flags::NOT_ENTERED;
