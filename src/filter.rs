@@ -55,7 +55,10 @@ impl Pattern {
 
     /// A pattern for just the entry at a path below a root.
     pub fn exactly(path: &str, is_dir: bool) -> Self {
-        let pattern = Self::new(format!("/{}{}", text::escaped(path), if is_dir { "/" } else { "" }));
+        let mut pattern = Self::new(format!("/{}{}", text::escaped(path), if is_dir { "/" } else { "" }));
+        if pattern.text.ends_with(' ') {
+            pattern.text.insert(pattern.text.len() - 1, '\\');
+        }
         slips::suspect(&pattern).map_or(pattern, |suspect| Self::new(suspect.literal))
     }
 

@@ -77,6 +77,7 @@ fn of_snapshot(problem: &SnapshotProblem) -> Option<&'static str> {
         SnapshotProblem::Version { found, expected } if found > expected => "use a newer fastdiff",
         SnapshotProblem::Empty
         | SnapshotProblem::Version { .. }
+        | SnapshotProblem::CutInHeader { .. }
         | SnapshotProblem::Length { .. }
         | SnapshotProblem::Damaged(_) => TAKE_AGAIN,
         SnapshotProblem::NoBase { .. } => "put that back, or take a new one with `fastdiff snap`",

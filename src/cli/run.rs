@@ -175,7 +175,7 @@ fn with_lists(
     if !started.is_complete() {
         print_message("warning", start_run::unread(&started));
         if !args.anyway && !definition.anyway {
-            return not_started("something could not be read", Some(start_run::ways_out(started.new_snapshot())));
+            return not_started("something could not be read", Some(start_run::ways_out(&started)));
         }
     }
     if started.full.is_none() && started.summary().is_empty() && !args.always {

@@ -1,9 +1,11 @@
 //! What the commands of jobs have in common: how a run begins, and the messages about it.
 
+use std::path::Path;
+
 use fastdiff::consumers::{FullList, MirrorCommand};
-use fastdiff::jobs::{ClosedRun, FullReason, LockedJob, RunRequest, StartedRun};
-use fastdiff::path::{PathExt as _, to_path};
-use fastdiff::{Entry, EntryLimit, Flags, Kind, Monitor, Pattern, Snapshot};
+use fastdiff::jobs::{ClosedRun, FullReason, LockedJob, RunRequest, RunStatus, StartedRun};
+use fastdiff::path::to_path;
+use fastdiff::{ChangeKind, Entry, EntryLimit, Flags, Kind, Monitor, Pattern, Snapshot};
 use indicatif::HumanCount;
 
 use super::advice::Advised;
@@ -83,7 +85,7 @@ fn tell(definition: &Definition, started: &StartedRun, quiet: bool) {
     if let Some(replaced) = started.replaced {
         print_message(
             "note",
-            format_args!("{}; what it listed is listed again", unfinished(replaced, started.previous_failed)),
+            format_args!("{}; what it listed is listed again", unfinished(replaced, started.previous)),
         );
     }
     if let Some(reason) = &started.full {
@@ -91,6 +93,9 @@ fn tell(definition: &Definition, started: &StartedRun, quiet: bool) {
             "note",
             format_args!("the list is a full one: {reason}{}", advice(definition, reason, started.replaced.is_none())),
         );
+        if *reason == FullReason::OtherMachine {
+            print_message("note", "if this is the same machine (a container), give it the same --machine-id each time");
+        }
     }
 }
 
@@ -100,8 +105,13 @@ pub(super) fn asked_for() -> String {
 }
 
 /// "run 3 failed".
-pub(super) fn unfinished(run: u64, previous_failed: bool) -> String {
-    format!("run {run} {}", if previous_failed { "failed" } else { "is not known to have succeeded" })
+pub(super) fn unfinished(run: u64, status: RunStatus) -> String {
+    let became = match status {
+        RunStatus::Failed => "failed",
+        RunStatus::Aborted => "was aborted",
+        _ => "is not known to have succeeded",
+    };
+    format!("run {run} {became}")
 }
 
 /// What to do because the list is a full one.
@@ -143,34 +153,40 @@ pub(super) fn unread(started: &StartedRun) -> String {
     super::unread(started.outcome.counts.unknown.max(started.diff().unknown()), "listed as neither changed nor removed")
 }
 
+/// What to do about that.
+pub(super) fn ways_out(started: &StartedRun) -> String {
+    let diff = started.diff();
+    let unread = diff.changes().filter_map(Result::ok).find(|change| change.kind == ChangeKind::Unknown);
+    ways(unread.and_then(|unread| only(diff.newer(), &unread.path, unread.entry_kind())))
+}
+
+/// What to do about what a snapshot holds as unread.
+pub(super) fn ways_out_of(snapshot: &Snapshot) -> String {
+    let is_unread = |entry: &Entry| entry.flags.intersects(Flags::UNKNOWN | Flags::UNLISTED);
+    let unread = snapshot.entries().filter_map(Result::ok).find(is_unread);
+    ways(unread.and_then(|unread| only(snapshot, &unread.path, unread.kind())))
+}
+
+/// The three ways out; `pattern` leaves out what could not be read.
+fn ways(pattern: Option<String>) -> String {
+    let exclude = pattern.map(|pattern| format!("`--exclude {}` of `job add`, or ", harmless(&shell(&pattern))));
+    let exclude = exclude.unwrap_or_default();
+    format!(
+        "allow fastdiff to read it, or leave it out ({exclude}the key exclude), or start the command nevertheless (the key `anyway = true`, or --anyway for this run)"
+    )
+}
+
+/// The pattern for one entry and no other; none for a root, and for a name that is not UTF-8.
+fn only(snapshot: &Snapshot, path: &[u8], kind: Kind) -> Option<String> {
+    let path = to_path(path);
+    let mut roots = snapshot.meta().roots.iter();
+    let below = roots.find_map(|root| path.strip_prefix(&*to_path(root)).ok()).filter(|path| *path != Path::new(""))?;
+    Some(Pattern::exactly(below.to_str()?, kind == Kind::Dir).text)
+}
+
 /// Says so, and what the exit code is for it.
 pub(super) fn tell_of_unread(started: &StartedRun) {
     print_message("warning", format_args!("{}; exit code {INCOMPLETE}", unread(started)));
-}
-
-/// What to do about what could not be read: three ways.
-pub(super) fn ways_out(snapshot: &Snapshot) -> String {
-    let is_unread = |entry: &Entry| entry.flags.intersects(Flags::UNKNOWN | Flags::UNLISTED);
-    let entry = snapshot.entries().filter_map(Result::ok).find(is_unread);
-    let Some(entry) = entry else {
-        return "make it readable, leave it out, or start the command without it (anyway = true in the definition, or --anyway)"
-            .to_owned();
-    };
-    let path = to_path(&entry.path);
-    let below = snapshot.meta().roots.iter().find_map(|root| path.strip_prefix(to_path(root)).ok()?.to_str());
-    let pattern = below.map(|below| Pattern::exactly(below, entry.kind() == Kind::Dir).text);
-    let left_out = pattern.map(|pattern| {
-        let quoted = harmless(&shell(&pattern));
-        format!(
-            " (--exclude {quoted} of `job add`, or exclude = [{}] in the definition)",
-            toml_edit::Value::from(pattern)
-        )
-    });
-    format!(
-        "make {} readable, leave it out{}, or start the command without it (anyway = true in the definition, or --anyway)",
-        path.shown(),
-        left_out.unwrap_or_default()
-    )
 }
 
 /// Says what was left undone after a run ended.

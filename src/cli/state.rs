@@ -21,6 +21,12 @@ pub(super) struct StateArgs {
     /// else ~/.config/fastdiff/fastdiff.toml]
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     config: Option<PathBuf>,
+
+    /// A name for this machine, the same each time; for containers that get a new machine ID at each start. By another
+    /// name the state counts as copied, and the list is a full one [default: $FASTDIFF_MACHINE_ID, else the system's
+    /// machine ID, else a file in the state directory]
+    #[arg(long, value_name = "NAME")]
+    machine_id: Option<String>,
 }
 
 /// A variable of the environment that is not empty.
@@ -44,7 +50,21 @@ impl StateArgs {
         let dir = dir.filter(|dir| !dir.as_os_str().is_empty()).ok_or_else(|| {
             Failure::Other("there is no home directory for the state of jobs; name a directory with --state-dir".into())
         })?;
-        Ok(JobStore::open(dir)?)
+        let store = JobStore::open(dir)?;
+        Ok(match self.machine()? {
+            Some(name) => store.on_machine(name),
+            None => store,
+        })
+    }
+
+    /// The name of this machine, if an option or the environment gives it one.
+    pub(super) fn machine(&self) -> Result<Option<String>, Failure> {
+        let text = |name: OsString| {
+            name.into_string()
+                .map_err(|_| Failure::Other("$FASTDIFF_MACHINE_ID is not UTF-8; set it to another name".into()))
+        };
+        let given = self.machine_id.clone().filter(|name| !name.is_empty());
+        given.map(Ok).or_else(|| variable("FASTDIFF_MACHINE_ID").map(text)).transpose()
     }
 
     /// The definitions of all jobs.

@@ -70,7 +70,7 @@ pub(super) fn run(args: &StatusArgs) -> Outcome {
             "note",
             format_args!(
                 "{}; its changes are listed again, as suspect if nothing differs",
-                start_run::unfinished(run, started.previous_failed)
+                start_run::unfinished(run, started.previous)
             ),
         );
     }

@@ -36,6 +36,12 @@ pub enum SnapshotProblem {
         /// Another snapshot is in its place.
         is_replaced: bool,
     },
+    /// Shorter than any header.
+    #[error("is {actual} bytes long, shorter than the header of a snapshot: it was cut short")]
+    CutInHeader {
+        /// By the file system.
+        actual: u64,
+    },
     /// Shorter (or longer) than its header says.
     #[error("is {actual} bytes long and should be {expected}: it was cut short or appended to")]
     Length {

@@ -9,7 +9,6 @@ use super::plan::RunPlan;
 use super::state::{JobState, RunRecord, hex};
 use crate::scan::{self, fingerprint};
 use crate::snapshot::{Meta, Snapshot, same_scope};
-use crate::sys::machine;
 use crate::{Error, Result, SnapshotProblem};
 
 /// A snapshot that may serve as a base.
@@ -91,7 +90,7 @@ impl RunPlan<'_> {
         let mut found: Vec<Candidate> = Vec::new();
         let mut take = |dir: &Path, state: &JobState, is_own: bool| {
             let usable = state.committed.iter().chain(state.unfinished()).filter(|record| record.scope == scope);
-            if state.machine == machine::identity() {
+            if state.machine == self.machine {
                 found.extend(usable.map(|record| Candidate { dir: dir.to_owned(), record: record.clone(), is_own }));
             }
         };

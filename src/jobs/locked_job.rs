@@ -68,7 +68,8 @@ impl LockedJob {
     /// [`JobProblem::StillRuns`]: then nothing new is pending. A baseline that cannot be used is not an
     /// error; the list is a full one then, see [`StartedRun::full`].
     pub fn begin(&self, request: &RunRequest, monitor: &dyn Monitor) -> Result<StartedRun> {
-        let (mut state, damage) = read_state(&self.job)?;
+        let machine = self.job.store().make_machine()?;
+        let (mut state, damage) = read_state(&self.job, &machine)?;
         let run = state.next;
         if let Err(error) = self.check_idle() {
             self.refuse(run, &error);
@@ -76,8 +77,12 @@ impl LockedJob {
         }
         remove_unnamed(self.dir(), &state)?;
         let output = self.job.dir().join(format!("{run}.snap"));
-        let plan = RunPlan { job: &self.job, state: &state, damage, request, output: &output, monitor };
+        let plan =
+            RunPlan { job: &self.job, machine: &machine, state: &state, damage, request, output: &output, monitor };
         let started = plan.carry_out().and_then(|(started, record)| {
+            if state.machine != machine {
+                state = JobState::new(&machine, state.next);
+            }
             self.make_pending(&mut state, &started, record)?;
             Ok(started)
         });
@@ -128,9 +133,6 @@ impl LockedJob {
 
     fn make_pending(&self, state: &mut JobState, started: &StartedRun, record: RunRecord) -> Result<()> {
         let event = Event::Started { run: started.run, at: record.began.clone(), seen: started.seen() };
-        if state.machine != crate::sys::machine::identity() {
-            *state = JobState { next: state.next, ..JobState::new() };
-        }
         match &started.full {
             None => state.unconfirmed = unconfirmed::write(self.dir(), started.run, &started.again)?,
             // Without a baseline nobody can say what the unsuccessful runs listed.

@@ -49,6 +49,7 @@ mod lists;
 mod lock;
 mod locked_job;
 mod log;
+mod machine;
 mod mount_check;
 mod open;
 mod origins;

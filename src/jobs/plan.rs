@@ -10,11 +10,12 @@ use crate::error::StateDamage;
 use crate::monitor::Monitor;
 use crate::scan::fingerprint;
 use crate::snapshot::{Digest, Meta, Snapshot, digest};
-use crate::sys::machine;
 
 /// What a walk is compared with, and where its snapshot goes.
 pub(super) struct RunPlan<'a> {
     pub(super) job: &'a Job,
+    /// The identity of this machine.
+    pub(super) machine: &'a str,
     pub(super) state: &'a JobState,
     /// Why the state could not be read; `state` is an empty one then.
     pub(super) damage: Option<StateDamage>,
@@ -26,7 +27,7 @@ pub(super) struct RunPlan<'a> {
 impl RunPlan<'_> {
     /// Whether the state is that of this machine.
     pub(super) fn is_of_this_machine(&self) -> bool {
-        self.state.machine == machine::identity()
+        self.state.machine == self.machine
     }
 
     /// Whether a file is the baseline.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::compared::Compared;
 use super::full_reason::FullReason;
-use super::log::RunCounts;
+use super::log::{RunCounts, RunStatus};
 use super::mount_check::MountCheck;
 use super::state::RunNote;
 use crate::Result;
@@ -45,8 +45,8 @@ pub struct StartedRun {
     pub full: Option<FullReason>,
     /// The run before it, if that did not succeed. What it listed is listed again.
     pub replaced: Option<u64>,
-    /// Whether the run before it is known to have failed, or was aborted.
-    pub previous_failed: bool,
+    /// What became of that run: it failed, was aborted, or is pending, so that nobody knows.
+    pub previous: RunStatus,
     /// What the walk counted.
     pub outcome: ScanOutcome,
     /// The snapshot that saved the walk some work.

@@ -110,7 +110,7 @@ impl RunPlan<'_> {
             run: self.state.next,
             full,
             replaced: self.state.unfinished().map(|unfinished| unfinished.run),
-            previous_failed: self.state.previous_failed(),
+            previous: self.state.previous(),
             outcome,
             base,
             summary,
@@ -128,28 +128,31 @@ impl Job {
     /// Those of [`LockedJob::begin`](super::LockedJob::begin).
     pub fn look(&self, request: &RunRequest, scratch: &Path, monitor: &dyn Monitor) -> Result<StartedRun> {
         loop {
-            let (state, damage) = read_state(self)?;
+            // Nothing is made here. Without a file to tell, no state is that of this machine.
+            let machine = self.store().machine()?.unwrap_or_default();
+            let (state, damage) = read_state(self, &machine)?;
             let output = scratch.join(format!("{}.snap", state.next));
-            let plan = RunPlan { job: self, state: &state, damage, request, output: &output, monitor };
+            let plan =
+                RunPlan { job: self, machine: &machine, state: &state, damage, request, output: &output, monitor };
             let started = plan.carry_out()?.0;
             // Another run may have ended meanwhile, and have removed the file that the state named.
-            if started.full != Some(FullReason::Deleted) || read_state(self)?.0 == state {
+            if started.full != Some(FullReason::Deleted) || read_state(self, &machine)?.0 == state {
                 return Ok(started);
             }
         }
     }
 }
 
-/// The state of a job. If it is damaged an empty one, and what is wrong with it.
+/// The state of a job. If it is damaged an empty one of this machine, and what is wrong with it.
 ///
 /// # Errors
 /// [`JobProblem::StateVersion`]: a later version of the program must read that; [`Error::Io`].
-pub(super) fn read_state(job: &Job) -> Result<(JobState, Option<StateDamage>)> {
+pub(super) fn read_state(job: &Job, machine: &str) -> Result<(JobState, Option<StateDamage>)> {
     match job.state() {
         Ok(Some(state)) => Ok((state, None)),
-        Ok(None) => Ok((JobState { next: next_run(job)?, ..JobState::new() }, None)),
+        Ok(None) => Ok((JobState::new(machine, next_run(job)?), None)),
         Err(Error::Job { problem: JobProblem::State { damage, .. }, .. }) => {
-            Ok((JobState { next: next_run(job)?, ..JobState::new() }, Some(damage)))
+            Ok((JobState::new(machine, next_run(job)?), Some(damage)))
         }
         Err(other) => Err(other),
     }

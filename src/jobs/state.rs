@@ -7,6 +7,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::log::RunStatus;
 use crate::error::Context as _;
 use crate::snapshot::{Digest, digest};
 use crate::sys::private::PrivateDir;
@@ -111,9 +112,9 @@ pub(super) fn hex(digest: &Digest) -> String {
 }
 
 impl JobState {
-    /// An empty state of this machine.
-    pub(super) fn new() -> Self {
-        Self { machine: crate::sys::machine::identity(), next: 1, ..Self::default() }
+    /// An empty state of a machine, before the run `next`.
+    pub(super) fn new(machine: &str, next: u64) -> Self {
+        Self { machine: machine.to_owned(), next, ..Self::default() }
     }
 
     /// Reads the state in the directory of a job; none if there is none.
@@ -168,9 +169,13 @@ impl JobState {
         self.pending.as_ref().or(self.aborted.as_ref())
     }
 
-    /// Whether the last run is known to have failed, or was aborted.
-    pub(super) fn previous_failed(&self) -> bool {
-        self.pending.as_ref().map_or(self.aborted.is_some(), |pending| pending.failed)
+    /// What became of the last run, if it did not succeed: it failed, was aborted, or nobody knows.
+    pub(super) fn previous(&self) -> RunStatus {
+        match (&self.pending, &self.aborted) {
+            (Some(pending), _) if pending.failed => RunStatus::Failed,
+            (None, Some(_)) => RunStatus::Aborted,
+            _ => RunStatus::Pending,
+        }
     }
 
     /// The records of all runs that left a snapshot, the baseline and the pending one first.
@@ -197,7 +202,7 @@ mod tests {
             failed: false,
             followed: false,
         };
-        JobState { next: 4, committed: Some(record(2)), pending: Some(record(3)), ..JobState::new() }
+        JobState { committed: Some(record(2)), pending: Some(record(3)), ..JobState::new("a machine", 4) }
     }
 
     /// A directory, the path of a state in it, and the directory opened.

@@ -20,6 +20,8 @@ const JOBS: &str = "jobs";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobStore {
     dir: PathBuf,
+    /// The name of this machine, if the caller gave one.
+    pub(super) machine: Option<String>,
 }
 
 /// A job's place in a [`JobStore`].
@@ -47,7 +49,7 @@ impl JobStore {
         if PrivateDir::open(&dir)?.is_none() {
             check_place(&dir)?;
         }
-        Ok(Self { dir })
+        Ok(Self { dir, machine: None })
     }
 
     /// The directory.

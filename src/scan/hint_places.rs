@@ -3,6 +3,7 @@
 //! the walk, also where the walk does not look.
 
 use std::io;
+use std::path::Path;
 use std::time::Duration;
 
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -10,7 +11,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::Result;
 use crate::metadata::{Kind, Stat};
 use crate::monitor::Monitor;
-use crate::path::{push, to_path};
+use crate::path::{parent, push, to_bytes, to_path};
 use crate::snapshot::Snapshot;
 use crate::sources::{BlindSpots, Dirty, DirtyId, HintsProblem, RootNames};
 use crate::sys::StatAt;
@@ -34,8 +35,11 @@ pub(super) struct HintPlaces {
     pub(super) problem: Option<HintsProblem>,
     /// The inodes of files with several names.
     pub(super) linked: FxHashSet<u64>,
-    /// Paths that a hint may mean, since their names begin with its last one and a line break. With all below them.
-    pub(super) broken: Vec<Vec<u8>>,
+    /// Paths that hints may mean, with all below them: those whose names begin with a hinted one and a line break, and
+    /// directories in which a name is found that is spelled in another way there.
+    pub(super) wide: Vec<Vec<u8>>,
+    /// The names in directories that were listed.
+    listed: FxHashMap<Vec<u8>, FxHashSet<Vec<u8>>>,
 }
 
 /// What stood at a place in the base.
@@ -98,6 +102,9 @@ impl PlaceLookup<'_> {
                     Way::Closed => continue,
                     Way::Unclear(problem) => return Ok(Some(problem)),
                 }
+                if matches!(before, Before::Nothing) && !is_spelled_so(&path, &mut places.listed) {
+                    places.wide.extend(parent(&path).map(<[u8]>::to_vec));
+                }
             }
             if dirty.is_whole(at) && self.leaves_out && !matches!(before, Before::Dir(_)) {
                 self.see_all_below(&path, places);
@@ -132,7 +139,7 @@ impl PlaceLookup<'_> {
                 if memchr::memchr_iter(b'\n', node.name).any(begins) {
                     let mut broken = path.to_vec();
                     push(&mut broken, node.name);
-                    places.broken.push(broken);
+                    places.wide.push(broken);
                 }
             }
             if dirty.child(at, node.name).is_some() {
@@ -169,7 +176,7 @@ impl PlaceLookup<'_> {
             let Ok(names) = std::fs::read_dir(to_path(&dir)) else { continue };
             for name in names.flatten() {
                 let mut path = dir.clone();
-                push(&mut path, &crate::path::to_bytes(std::path::Path::new(&name.file_name())));
+                push(&mut path, &to_bytes(Path::new(&name.file_name())));
                 match self.stat(&path) {
                     Ok(now) if now.stat.kind() == Kind::Dir => waiting.push(path),
                     Ok(_) => self.see_named(&path, Before::Nothing, places),
@@ -228,7 +235,7 @@ impl PlaceLookup<'_> {
         let mut found = Vec::new();
         for path in paths {
             let (named, slash) = path.strip_suffix(b"/").map_or((&path[..], &b""[..]), |named| (named, b"/"));
-            let Some(dir) = crate::path::parent(named) else { continue };
+            let Some(dir) = parent(named) else { continue };
             let real = known.entry(dir).or_insert_with(|| self.canonical(dir).filter(|real| real != dir));
             if let Some(real) = real {
                 let mut path = real.clone();
@@ -248,17 +255,28 @@ impl PlaceLookup<'_> {
             let own = to_path(there).into_owned();
             match with_timeout(&to_path(there), self.timeout, self.monitor, move || own.canonicalize()) {
                 Ok(real) => {
-                    let mut real = crate::path::to_bytes(&real).into_owned();
+                    let mut real = to_bytes(&real).into_owned();
                     for name in dir[there.len()..].split(|b| *b == b'/').filter(|name| !name.is_empty()) {
                         push(&mut real, name);
                     }
                     return Some(real);
                 }
-                Err(e) if e.kind() == io::ErrorKind::NotFound => there = crate::path::parent(there)?,
+                Err(e) if e.kind() == io::ErrorKind::NotFound => there = parent(there)?,
                 Err(_) => return None,
             }
         }
     }
+}
+
+/// Whether a directory lists an entry by this name. On some file systems it can be found by others: in other case, or in
+/// another form of Unicode. Each directory is listed once.
+fn is_spelled_so(path: &[u8], listed: &mut FxHashMap<Vec<u8>, FxHashSet<Vec<u8>>>) -> bool {
+    let Some(dir) = parent(path) else { return true };
+    let names = listed.entry(dir.to_vec()).or_insert_with(|| {
+        let names = std::fs::read_dir(to_path(dir)).map(Iterator::flatten);
+        names.map(|names| names.map(|e| to_bytes(Path::new(&e.file_name())).into_owned()).collect()).unwrap_or_default()
+    });
+    names.contains(path[dir.len()..].strip_prefix(b"/").unwrap_or(&path[dir.len()..]))
 }
 
 /// Whether hints below an entry can be placed.
@@ -267,4 +285,26 @@ enum Way {
     /// There is nothing below it, then and now.
     Closed,
     Unclear(HintsProblem),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_is_found_and_not_listed_is_spelled_in_another_way() {
+        if !crate::sys::HAS_NATIVE_WALKER {
+            return;
+        }
+        let own = std::process::id().to_string();
+        // Linux finds a process's threads in /proc and does not list them. A test runs in a thread.
+        let threads = std::fs::read_dir("/proc/self/task").expect("the threads");
+        let mut others = threads.flatten().filter_map(|e| e.file_name().into_string().ok()).filter(|id| *id != own);
+        let thread = format!("/proc/{}", others.next().expect("the thread of this test"));
+        assert!(crate::sys::stat(Path::new(&thread)).is_ok());
+        let mut listed = FxHashMap::default();
+        assert!(!is_spelled_so(thread.as_bytes(), &mut listed));
+        assert!(is_spelled_so(format!("/proc/{own}").as_bytes(), &mut listed));
+        assert!(is_spelled_so(b"/proc", &mut listed) && !is_spelled_so(b"/PROC", &mut listed));
+    }
 }

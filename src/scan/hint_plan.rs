@@ -132,7 +132,7 @@ impl HintPlan {
             return Ok(Err(problem));
         }
         let mut dirty = answer.dirty;
-        for path in &places.broken {
+        for path in &places.wide {
             dirty.insert_in_all(path, true, roots);
         }
         for path in answer.ignored.iter().filter(|path| lookup.is_there(path)) {

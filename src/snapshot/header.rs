@@ -223,7 +223,7 @@ impl Header {
         if file[..shared] != MAGIC[..shared] {
             return Err(SnapshotProblem::NotASnapshot);
         }
-        let too_short = SnapshotProblem::Length { expected: HEADER_LEN as u64, actual: file_len };
+        let too_short = SnapshotProblem::CutInHeader { actual: file_len };
         let mut r = Reader(file.get(MAGIC.len()..16).ok_or_else(|| too_short.clone())?);
         let version = r.u32();
         if version != FORMAT_VERSION {

@@ -33,9 +33,8 @@ fn job_add_finds_what_cannot_be_read_and_names_the_ways_out() {
     let [list, ways] = run.stderr.lines().collect::<Vec<_>>()[..] else { panic!("{}", run.stderr) };
     assert!(list.starts_with("fastdiff: warning: cannot list [ROOT]/tree/pri,vate: "), "{list}");
     let says = "1 entry could not be read and is in no list, and `fastdiff run` does not start the command then; \
-                make [ROOT]/tree/pri,vate readable, leave it out (--exclude '/pri\\,vate/' of `job add`, or \
-                exclude = ['/pri\\,vate/'] in the definition), or start the command without it (anyway = true in the \
-                definition, or --anyway)";
+                allow fastdiff to read it, or leave it out (`--exclude '/pri\\,vate/'` of `job add`, or the key exclude), \
+                or start the command nevertheless (the key `anyway = true`, or --anyway for this run)";
     assert_eq!(ways, format!("fastdiff: warning: {says}"));
     assert_eq!(add_as_nobody(&jobs, &["--no-check"]).success(), "");
     assert_eq!(add_as_nobody(&jobs, &["--exclude", "/pri\\,vate/"]).success(), "", "the way out is one");
@@ -52,9 +51,9 @@ fn a_run_names_the_ways_out_of_what_cannot_be_read() {
     jobs.env.chmod("tree/private", 0);
     let run = jobs.env.run_as_nobody(&["run", "k", "--state-dir", "out/state", "--config", "out/fastdiff.toml", "-q"]);
     assert_eq!((run.code, run.stdout.as_str()), (Some(125), ""));
-    let says = "something could not be read; make [ROOT]/tree/private readable, leave it out (--exclude /private/ of \
-                `job add`, or exclude = [\"/private/\"] in the definition), or start the command without it \
-                (anyway = true in the definition, or --anyway)";
+    let says = "something could not be read; allow fastdiff to read it, or leave it out (`--exclude /private/` of \
+                `job add`, or the key exclude), or start the command nevertheless (the key `anyway = true`, or \
+                --anyway for this run)";
     assert!(run.stderr.contains(says), "{}", run.stderr);
     jobs.env.chmod("tree/private", 0o755);
 }

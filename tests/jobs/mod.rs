@@ -5,6 +5,7 @@ mod begin;
 mod checks;
 mod crash;
 mod definitions;
+mod machine;
 mod mirror;
 mod nice;
 mod places;

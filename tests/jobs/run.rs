@@ -232,9 +232,13 @@ fn an_incomplete_list_starts_nothing_unless_asked_to() {
     };
     let Some(run) = faulty(&[]) else { return };
     assert_eq!((run.code, run.stdout.as_str()), (Some(125), ""), "{}", run.stderr);
-    let says =
-        "error: the command is not started: something could not be read; make [ROOT]/tree/d readable, leave it out";
-    assert!(run.stderr.contains(says), "{}", run.stderr);
+    assert!(
+        run.stderr.contains(
+            "error: the command is not started: something could not be read; allow fastdiff to read it, or leave it out (`--exclude /d/` of `job add`, or the key exclude), or start the command nevertheless (the key `anyway = true`, or --anyway for this run)"
+        ),
+        "{}",
+        run.stderr
+    );
     assert_eq!(jobs.job_state()["committed"]["run"], 1);
     assert_eq!(jobs.log()[1].1, "failed");
     let run = faulty(&["--anyway"]).unwrap();
@@ -244,6 +248,29 @@ fn an_incomplete_list_starts_nothing_unless_asked_to() {
     jobs.env.write("tree/d/b", "2");
     let run = faulty(&[]).unwrap();
     assert_eq!((run.code, run.stdout.as_str()), (Some(0), "started\n"), "{}", run.stderr);
+}
+
+#[test]
+fn the_pattern_that_leaves_out_what_cannot_be_read_matches_that_alone() {
+    let jobs = Jobs::with("consumer = \"paths\"\ncommand = [\"echo\", \"started\"]");
+    jobs.env.write("tree/a [x]*/.?/\\ /a", "");
+    jobs.env.write("tree/a x/.?/\\ /a", "");
+    jobs.settle();
+    jobs.env.write("tree/a [x]*/.?/\\ /b", "");
+    jobs.env.settle();
+    let faulty = || jobs.with_fault("getdents64:error=EIO", &["tree/a [x]*/.?/\\ "], &["run", "j", "-q"]);
+    let Some(run) = faulty() else { return };
+    let pattern = r"/a \[x]\*/.\?/\\ /";
+    assert!(run.stderr.contains(&format!("`--exclude '{pattern}'` of `job add`")), "{}", run.stderr);
+    jobs.define(&format!("consumer = \"paths\"\nexclude = ['{pattern}']\ncommand = [\"cat\", \"{{changed}}\"]"));
+    let run = faulty().unwrap();
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert!(
+        run.stdout.contains("a x/.?/\\ /a") && !run.stdout.contains("[x]*/.?/\\ "),
+        "{} {}",
+        run.stdout,
+        run.stderr
+    );
 }
 
 #[test]

@@ -49,6 +49,12 @@ fn status_shows_what_the_next_run_would_list_and_changes_nothing() {
     let run = status(&[]);
     assert_eq!((run.code, run.stdout.lines().count()), (Some(0), 5), "a pending run is no baseline");
     assert!(run.stderr.contains("run 2 is not known to have succeeded"), "{}", run.stderr);
+    jobs.run(["abort", "j"]).success();
+    assert!(status(&[]).stderr.contains("note: run 2 was aborted; "), "{}", run.stderr);
+    let run = jobs.begin(&[]);
+    assert!(run.stderr.contains("note: run 2 was aborted; what it listed is listed again"), "{}", run.stderr);
+    jobs.start(&["--", "false"]);
+    assert!(status(&[]).stderr.contains("note: run 4 failed; "), "the word for that alone");
 }
 
 #[test]

@@ -125,6 +125,9 @@ fn in_a_script(path: &Path) -> Result<String, Failure> {
 fn arguments(args: &HookInstallDuplicatiArgs, config: &Path, state: &Path) -> Result<Vec<String>, Failure> {
     let mut words = vec!["--job".to_owned(), args.job.clone(), "--config".to_owned(), in_a_script(config)?];
     words.extend(["--state-dir".to_owned(), in_a_script(state)?]);
+    if let Some(machine) = args.state.machine()? {
+        words.extend(["--machine-id".to_owned(), in_a_script(Path::new(&machine))?]);
+    }
     if args.skip_idle {
         words.push("--skip-idle".to_owned());
     }

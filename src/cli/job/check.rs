@@ -3,7 +3,7 @@
 use fastdiff::{Error, ScanOptions, Snapshot, scan};
 
 use super::super::filter::tell_of_unmatched;
-use super::super::start_run::{watched, ways_out};
+use super::super::start_run::{watched, ways_out_of};
 use super::super::{Failure, print_message, unread};
 
 /// Walks once, and warns of patterns that matched nothing and of what could not be read.
@@ -23,7 +23,7 @@ pub(super) fn walk(options: &ScanOptions, anyway: bool) -> Result<(), Failure> {
     if !outcome.is_complete() {
         let unread = unread(outcome.counts.unknown, "in no list");
         let effect = if anyway { "" } else { ", and `fastdiff run` does not start the command then" };
-        let ways = ways_out(&Snapshot::open(&output)?);
+        let ways = ways_out_of(&Snapshot::open(&output)?);
         print_message("warning", format_args!("{unread}{effect}; {ways}"));
     }
     Ok(())

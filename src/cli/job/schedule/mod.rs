@@ -129,6 +129,9 @@ impl<'a> Schedule<'a> {
             let place = std::path::absolute(&place).map_err(|e| format!("{option} {}: {e}", place.shown()))?;
             arguments.extend([option.to_owned(), text(option, place)?]);
         }
+        if let Some(machine) = args.state.machine().map_err(|failure| failure.to_string())? {
+            arguments.extend(["--machine-id".to_owned(), text("--machine-id", machine)?]);
+        }
         Ok(Self {
             job: &args.name,
             every: args.every,
