@@ -58,6 +58,7 @@ test-unprivileged *TESTS:
 test-properties CASES="2000":
     FASTDIFF_PROFILE=long PROPTEST_CASES={{ CASES }} tools/run-tests properties:: jobs::mirror:: duplicati::rounds::
     FASTDIFF_PROFILE=long PROPTEST_CASES=60 tools/run-tests duplicati::hook_rounds::
+    FASTDIFF_PROFILE=long FASTDIFF_ATTACKS=full tools/run-tests consumers::command_lines::
     FASTDIFF_PROFILE=long FASTDIFF_SLOW=1 tools/run-tests commands::snap_big::
 
 # The tests that walk under ThreadSanitizer; needs the nightly compiler with its rust-src

@@ -5,7 +5,6 @@ use std::fmt;
 use std::path::Path;
 
 use fastdiff::consumers::{self, Consumer};
-use fastdiff::path::PathExt as _;
 use fastdiff::{
     Error, JobProblem, OutputProblem, PlaceProblem, Refusal, RootChange, RootProblem, SnapshotProblem, Unsupported,
 };
@@ -38,7 +37,9 @@ pub(super) fn advice(error: &Error) -> Option<String> {
         Error::Job { problem, .. } => return of_job(problem),
         Error::Place { path, problem } => return Some(of_place(path, problem)),
         Error::Refused { consumer, refusal } => return of_refusal(consumer, refusal),
-        Error::StaleBase { old, .. } => return Some(format!("take it again with --base {}", old.shown())),
+        Error::StaleBase { old, .. } => {
+            return Some(format!("take it again with --base {}", shell(&old.to_string_lossy())));
+        }
         Error::Incomparable { .. } => "take one of them again with the roots and filters of the other",
         Error::Hints { .. } => "docs/hints.md describes their forms",
         Error::RootChanged { change: RootChange::Covered { .. }, .. } => {

@@ -6,7 +6,8 @@ use super::{DONE, Outcome, output_failure};
 
 /// Print completions for a shell.
 ///
-/// For bash: fastdiff completions bash > ~/.local/share/bash-completion/completions/fastdiff
+/// For bash: mkdir -p ~/.local/share/bash-completion/completions, then fastdiff completions bash >
+/// ~/.local/share/bash-completion/completions/fastdiff
 #[derive(clap::Args)]
 pub(super) struct CompletionsArgs {
     /// The shell

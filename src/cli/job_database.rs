@@ -4,7 +4,15 @@
 use std::path::{Path, PathBuf};
 
 use fastdiff::consumers::{Consumer, DatabaseChoice};
+use fastdiff::jobs::Job;
 use fastdiff::{Error, Refusal};
+#[cfg(feature = "duplicati")]
+use fastdiff::{
+    Snapshot,
+    consumers::duplicati::{HookNote, JobDatabase, Settled, settle},
+    jobs::RunRecord,
+    path::{absolute, to_bytes},
+};
 
 use super::Failure;
 use super::advice::Advised;
@@ -41,7 +49,8 @@ pub(super) const TO_KNOW: &str = "
 This needs Duplicati 2.2.0.104 or later. The roots of the snapshots must be exactly the job's sources, and the \
 snapshots must leave out at least what Duplicati's filters leave out (--exclude-caches among them): Duplicati backs up \
 what is listed and does not ask its filters about the folders above. If a list cannot be expressed, nothing is printed \
-and the exit code is 3: then let Duplicati scan by itself.";
+and the exit code is 3: then let Duplicati scan by itself. Pass the whole output on: if Duplicati has to read a file that \
+looks as it is stored, a third line is --disable-filetime-check=true.";
 #[cfg(not(feature = "duplicati"))]
 pub(super) const TO_KNOW: &str = "";
 
@@ -109,5 +118,33 @@ pub(super) fn shown(choice: &DatabaseChoice) -> Option<&Path> {
         DatabaseChoice::NotGiven => None,
         DatabaseChoice::Without => Some(Path::new(WITHOUT)),
         DatabaseChoice::File(file) => Some(file),
+    }
+}
+
+/// The pending run whose backup succeeded, as the job database tells. The next call of the hook makes it the baseline.
+#[cfg(feature = "duplicati")]
+pub(super) fn succeeded(job: &Job) -> Option<u64> {
+    let pending = job.state().ok()??.pending?;
+    let note = HookNote::from_map(&pending.note)?;
+    let database = JobDatabase::open(&note.database).ok()?;
+    let settled = settle(&note, &note.database, &database, &holds(job.dir(), &pending)).ok()?;
+    matches!(settled, Settled::Commit { .. }).then_some(pending.run)
+}
+
+/// Without Duplicati there is no such database.
+#[cfg(not(feature = "duplicati"))]
+pub(super) fn succeeded(_job: &Job) -> Option<u64> {
+    None
+}
+
+/// Whether the snapshot of a run holds a path that Duplicati names. It does if that is unknown.
+#[cfg(feature = "duplicati")]
+pub(super) fn holds(dir: &Path, run: &RunRecord) -> impl Fn(&str) -> bool {
+    let file = dir.join(&run.file);
+    let snapshot = std::cell::OnceCell::new();
+    move |path: &str| {
+        let path = absolute(Path::new(path), Path::new(""));
+        let Some(snapshot) = snapshot.get_or_init(|| Snapshot::open(&file).ok()) else { return true };
+        snapshot.find(&to_bytes(&path)).map_or(true, |found| found.is_some())
     }
 }

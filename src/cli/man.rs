@@ -15,7 +15,7 @@ use super::{Cli, DONE, Failure, Outcome, after_help, output_failure};
 /// To read it at once: fastdiff man | man -l -
 #[derive(clap::Args)]
 pub(super) struct ManArgs {
-    /// Write fastdiff.1, fastdiff-snap.1, … to this directory
+    /// Write fastdiff.1, fastdiff-snap.1, … to this directory, which is made if there is none
     #[arg(short, long, value_name = "DIR")]
     output: Option<PathBuf>,
 }
@@ -24,7 +24,8 @@ pub(super) fn run(args: &ManArgs) -> Outcome {
     if let Some(dir) = &args.output {
         let mut command = Cli::command().disable_help_subcommand(true);
         command.build();
-        write_pages(&command, dir)
+        fs::create_dir_all(dir)
+            .and_then(|()| write_pages(&command, dir))
             .map_err(|e| Failure::Other(format!("cannot write manual pages to {}: {e}", dir.shown())))?;
         return Ok(DONE);
     }

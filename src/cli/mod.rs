@@ -18,6 +18,7 @@ mod hints;
 #[cfg(feature = "duplicati")]
 mod hook;
 mod info;
+mod inserted;
 mod job;
 mod job_database;
 mod job_lists;

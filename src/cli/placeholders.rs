@@ -9,7 +9,7 @@ use fastdiff::path::{to_bytes, to_path};
 
 use super::config::Definition;
 use super::quote::shell;
-use super::{Failure, print_message};
+use super::{Failure, inserted, print_message};
 
 const ROOT: &str = ListPart::ROOT_PLACEHOLDER;
 
@@ -30,23 +30,55 @@ fn contains(argument: &OsStr, placeholder: &str) -> bool {
     memchr::memmem::find(&to_bytes(Path::new(argument)), placeholder.as_bytes()).is_some()
 }
 
-/// An argument with names of files and of the root in the place of their placeholders.
+/// An argument with names of files and of the root in the place of their placeholders. What is inserted is not looked
+/// at again.
 pub(super) fn fill_in<'f>(
     argument: &OsStr,
     files: impl Iterator<Item = (&'static str, &'f Path)>,
-    root: &Path,
+    root: &'f Path,
 ) -> OsString {
-    let mut bytes = to_bytes(Path::new(argument)).into_owned();
-    let root = to_bytes(root);
-    // The root of all directories ends with a slash already.
-    let within = if root.ends_with(b"/") { root.to_vec() } else { [&root, &b"/"[..]].concat() };
-    for (placeholder, value) in [("{root}/", within.as_slice()), (ROOT, &root)] {
-        bytes = bstr::ByteSlice::replace(&bytes[..], placeholder, value);
+    let values: Vec<_> = std::iter::once((ROOT, root)).chain(files).collect();
+    let argument = to_bytes(Path::new(argument));
+    let (mut rest, mut filled) = (&argument[..], Vec::new());
+    while let Some(start) = memchr::memchr(b'{', rest) {
+        let (before, from) = rest.split_at(start);
+        filled.extend_from_slice(before);
+        let Some((placeholder, value)) =
+            values.iter().find(|(placeholder, _)| from.starts_with(placeholder.as_bytes()))
+        else {
+            filled.push(b'{');
+            rest = &from[1..];
+            continue;
+        };
+        let value = to_bytes(value);
+        filled.extend_from_slice(&value);
+        rest = &from[placeholder.len()..];
+        // The root of all directories ends with a slash already.
+        if *placeholder == ROOT && value.ends_with(b"/") {
+            rest = rest.strip_prefix(b"/").unwrap_or(rest);
+        }
     }
-    for (placeholder, file) in files {
-        bytes = bstr::ByteSlice::replace(&bytes[..], placeholder, to_bytes(file));
-    }
-    to_path(&bytes).into_owned().into_os_string()
+    filled.extend_from_slice(rest);
+    to_path(&filled).into_owned().into_os_string()
+}
+
+/// Refuses a script of a shell in which the shell would not read the root, or a list file in `lists`, as it is.
+pub(super) fn check_scripts(
+    definition: &Definition,
+    command: &[OsString],
+    lists: Option<&Path>,
+) -> Result<(), Failure> {
+    let base = definition.base();
+    let files: Vec<_> = ListPart::EACH.into_iter().filter_map(|part| Some((part, lists?.join(part.name())))).collect();
+    let files = files.iter().map(|(part, file)| (placeholder(*part), file.as_path()));
+    let values: Vec<_> = std::iter::once((ROOT, base.as_path())).chain(files).collect();
+    let Some(misread) = inserted::misread(command, &values) else { return Ok(()) };
+    let part = ListPart::EACH.into_iter().find(|part| placeholder(*part) == misread);
+    Err(Failure::Other(format!(
+        "job {}: the shell would take the value of {misread} in its script apart; write \"${}\" there instead",
+        definition.name,
+        part.map_or("FASTDIFF_ROOT", variable)
+    )))
 }
 
 /// Refuses a command that asks for a part that does not exist.
@@ -69,7 +101,7 @@ pub(super) fn check(definition: &Definition, command: &[OsString]) -> Result<(),
             return wrong(format!("the command holds {}; did you mean {meant}?", word.escape_debug()));
         }
     }
-    Ok(())
+    check_scripts(definition, command, None)
 }
 
 /// What the consumer finds in a command.

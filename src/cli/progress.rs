@@ -31,10 +31,11 @@ pub(super) struct Progress {
 
 impl Progress {
     pub(super) fn new(quiet: bool) -> Self {
-        // indicatif draws on a terminal only.
+        // indicatif draws on a terminal only. The line is as wide as that. If the cursor stayed at its end, the `^C`
+        // that the terminal shows would go to the next line, and only that one would be cleared.
         let bar = (!quiet).then(ProgressBar::new_spinner);
         if let Some(bar) = &bar
-            && let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg}")
+            && let Ok(style) = ProgressStyle::with_template(" {spinner} {wide_msg}\r")
         {
             bar.set_style(style);
         }

@@ -23,7 +23,12 @@ pub(super) fn shell(word: &str) -> Cow<'_, str> {
 pub(super) fn batch(word: &str) -> String {
     let doubled = word.replace('%', "%%");
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
-    if !doubled.is_empty() && doubled.chars().all(is_plain) { doubled } else { format!("\"{doubled}\"") }
+    if !doubled.is_empty() && doubled.chars().all(is_plain) {
+        return doubled;
+    }
+    // The called program would read a backslash before the quote as a part of it.
+    let end = doubled.len() - doubled.trim_end_matches('\\').len();
+    format!("\"{doubled}{}\"", "\\".repeat(end))
 }
 
 /// Text between two tags. All that is not ASCII becomes a number, so that no code page on the way can change it.
@@ -64,7 +69,13 @@ mod tests {
     #[cfg(feature = "duplicati")]
     #[test]
     fn a_batch_file_has_quotes_and_doubled_percent_signs() {
-        let cases = [("plain-1.0", "plain-1.0"), ("", "\"\""), ("two words", "\"two words\""), ("100%", "\"100%%\"")];
+        let cases = [
+            ("plain-1.0", "plain-1.0"),
+            ("", "\"\""),
+            ("two words", "\"two words\""),
+            ("100%", "\"100%%\""),
+            ("D:\\", "\"D:\\\\\""),
+        ];
         for (word, quoted) in cases {
             assert_eq!(batch(word), quoted);
         }

@@ -72,6 +72,10 @@ pub(super) struct RunArgs {
     #[arg(long)]
     full: bool,
 
+    /// End well if the job was removed: for a timer that may outlive its job
+    #[arg(long)]
+    if_defined: bool,
+
     #[command(flatten)]
     hints: HintsArgs,
 
@@ -98,9 +102,17 @@ pub(super) struct RunArgs {
 
 pub(super) fn run(args: &RunArgs) -> Outcome {
     args.nice.apply();
+    if args.if_defined && args.state.is_removed(&args.name)? {
+        if !args.quiet {
+            let remover = format!("`fastdiff job schedule {} --remove | sh` removes its timer", args.name);
+            print_message("note", format_args!("job {} was removed; {remover}", args.name));
+        }
+        return Ok(DONE);
+    }
     let (definition, job) = args.state.job(&args.name)?;
     let command = command(args, &definition)?;
     let found = checked(args, &definition, &command)?;
+    placeholders::check_scripts(&definition, &command, Some(job.dir()))?;
     let locked = job.lock()?;
     let is_new = !was_started_before(&locked, &command);
     let mut request = definition.request()?;

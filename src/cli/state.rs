@@ -94,6 +94,13 @@ impl StateArgs {
         places.into_iter().filter_map(|(option, place)| Some((option, place?)))
     }
 
+    /// Whether a job was removed: the file with the definitions is there without it, and it has no state. If only one
+    /// of them is gone, something was lost.
+    pub(super) fn is_removed(&self, name: &str) -> Result<bool, Failure> {
+        let (job, config) = (self.store()?.job(name)?, self.config()?);
+        Ok(config.definition(name)?.is_none() && config.path().is_file() && !job.dir().exists())
+    }
+
     /// A job that is defined, and the place of its state.
     pub(super) fn job(&self, name: &str) -> Result<(Definition, Job), Failure> {
         let store = self.store()?;

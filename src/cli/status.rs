@@ -6,6 +6,7 @@ use fastdiff::consumers::{Consumer, Json, Text};
 use fastdiff::jobs::StartedRun;
 
 use super::diff::SUSPECTS_HINT;
+use super::job_database;
 use super::output::Output;
 use super::start_run::{self, GuardArgs, watched};
 use super::state::StateArgs;
@@ -66,13 +67,14 @@ pub(super) fn run(args: &StatusArgs) -> Outcome {
     start_run::tell_of_patterns(&request, &started);
     tell_of_renumbered(started.diff());
     if let Some(run) = started.replaced {
-        print_message(
-            "note",
-            format_args!(
-                "{}; its changes are listed again, as suspect if nothing differs",
-                start_run::unfinished(run, started.previous)
-            ),
-        );
+        let about = if job_database::succeeded(&job) == Some(run) {
+            format!(
+                "run {run} succeeded, as the job database says; until the hook makes it the baseline, at the next backup,"
+            )
+        } else {
+            format!("{};", start_run::unfinished(run, started.previous))
+        };
+        print_message("note", format_args!("{about} its changes are listed again, as suspect if nothing differs"));
     }
     match &started.full {
         Some(reason) if !args.json => everything(&started, &reason.to_string())?,

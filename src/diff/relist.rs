@@ -41,9 +41,19 @@ impl Relist {
                 self.paths.push((change.path, kind));
             }
         }
+        self.in_order();
+        Ok(())
+    }
+
+    /// Adds regular files.
+    pub(crate) fn add_files(&mut self, paths: &[Vec<u8>]) {
+        self.paths.extend(paths.iter().map(|path| (path.clone(), Kind::File)));
+        self.in_order();
+    }
+
+    fn in_order(&mut self) {
         self.paths.sort_by(|a, b| compare(&a.0, &b.0).then((a.1 as u8).cmp(&(b.1 as u8))));
         self.paths.dedup();
-        Ok(())
     }
 
     /// How many paths there are.

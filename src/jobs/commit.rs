@@ -20,6 +20,8 @@ pub struct Commit {
     pub keep: usize,
     /// How the consumer ended.
     pub result: RunResult,
+    /// Files that the consumer may not have read although it succeeded: the next run lists them again.
+    pub again: Vec<Vec<u8>>,
 }
 
 impl Commit {
@@ -30,7 +32,7 @@ impl Commit {
 
     /// The pending run succeeded, whichever that is. One former baseline stays.
     pub fn pending() -> Self {
-        Self { run: None, keep: 1, result: RunResult::default() }
+        Self { run: None, keep: 1, result: RunResult::default(), again: Vec::new() }
     }
 
     /// Keeps this number of former baselines.
@@ -43,6 +45,13 @@ impl Commit {
     #[must_use]
     pub fn result(self, result: RunResult) -> Self {
         Self { result, ..self }
+    }
+
+    /// The consumer may not have read these files although it succeeded: the next run lists them again, as suspect if
+    /// nothing differs there. Their paths are absolute.
+    #[must_use]
+    pub fn again(self, again: Vec<Vec<u8>>) -> Self {
+        Self { again, ..self }
     }
 }
 

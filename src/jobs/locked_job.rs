@@ -183,7 +183,7 @@ impl LockedJob {
     /// [`JobProblem::FailedRun`] and [`JobProblem::FollowedRun`]; [`JobProblem::StillRuns`]; [`JobProblem::Pending`] if
     /// the snapshot is gone or damaged; [`Error::Io`]. The baseline is the old one then.
     pub fn commit(&self, commit: &Commit) -> Result<ClosedRun> {
-        let Commit { run, keep, ref result } = *commit;
+        let Commit { run, keep, ref result, ref again } = *commit;
         let (mut state, pending) = self.pending(run)?;
         if let (None, Some(replaced)) = (run, pending.replaced) {
             return Err(self.problem(JobProblem::WhichRun { pending: pending.run, replaced }));
@@ -201,9 +201,8 @@ impl LockedJob {
         state.pending = None;
         state.lost = None;
         // What could not be read was not listed again either.
-        if snapshot.header().counts.unknown == 0 {
-            state.unconfirmed = None;
-        }
+        let former = state.unconfirmed.take().filter(|_| snapshot.header().counts.unknown > 0);
+        state.unconfirmed = unconfirmed::after_success(self.dir(), run, former, again)?;
         if let Some(former) = state.committed.replace(pending) {
             state.kept.insert(0, former);
         }

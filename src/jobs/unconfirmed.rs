@@ -50,6 +50,25 @@ fn read(dir: &PrivateDir, unconfirmed: &Unconfirmed) -> Result<Relist, String> {
     Relist::from_bytes(&bytes).filter(|_| is_whole).ok_or_else(|| format!("{} is damaged", unconfirmed.file))
 }
 
+/// What must be listed again after a run that succeeded: what was to be listed again before and could not be read, and
+/// `again`, files that the consumer may not have read.
+pub(super) fn after_success(
+    dir: &PrivateDir,
+    run: u64,
+    former: Option<Unconfirmed>,
+    again: &[Vec<u8>],
+) -> Result<Option<Unconfirmed>> {
+    if again.is_empty() {
+        return Ok(former);
+    }
+    // If what is left cannot be read, the next run finds that out by itself.
+    let Some(mut all) = former.as_ref().map_or_else(|| Some(Relist::default()), |former| read(dir, former).ok()) else {
+        return Ok(former);
+    };
+    all.add_files(again);
+    write(dir, run, &all)
+}
+
 /// Writes the paths beside the snapshot of a run; none if there are none.
 pub(super) fn write(dir: &PrivateDir, run: u64, again: &Relist) -> Result<Option<Unconfirmed>> {
     if again.len() == 0 {

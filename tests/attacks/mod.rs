@@ -4,7 +4,7 @@
 mod crash;
 mod cut;
 mod damage;
-mod draw;
+pub(crate) mod draw;
 mod filesystems;
 mod fuse_files;
 mod fuse_hang;

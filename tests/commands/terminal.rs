@@ -80,3 +80,18 @@ fn quiet_is_quiet_on_a_terminal_too() {
     let summary = on_a_terminal(&env, "snap tree -o a.snap", &[]).unwrap();
     assert!(summary.contains("fastdiff: snapshot: a.snap: 1,006 entries"), "{summary:?}");
 }
+
+#[test]
+fn the_progress_line_leaves_the_cursor_at_its_start() {
+    let env = TestEnv::new();
+    crate::testenv::tree_of_many_files(&env, 30_000);
+    let Some(said) = on_a_terminal(&env, "snap tree -o a.snap --threads 1", &[]) else { return };
+    let drawn: Vec<_> = said.split("\r\u{1b}[2K").filter(|line| line.contains(" entries, ")).collect();
+    if drawn.is_empty() {
+        return skip("the walk ended before any progress was shown");
+    }
+    // If the cursor stayed at the end of a line that is as wide as the terminal, a `^C` would go to the next line.
+    for line in drawn {
+        assert!(line.ends_with('\r') || line.ends_with("\r "), "{line:?}");
+    }
+}

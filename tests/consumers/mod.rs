@@ -1,6 +1,7 @@
 //! The lists with the real programs: what a copy that is kept by our lists comes to, what an archive of one holds.
 
 mod archives;
+mod command_lines;
 mod commands;
 mod help;
 mod mirrors;

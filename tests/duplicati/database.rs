@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use base64::Engine as _;
 use rusqlite::{Connection, params};
+use sha2::Digest as _;
 
 use super::job::Job;
 use super::records::Records;
@@ -29,6 +31,9 @@ const SCHEMA: &str = r#"
         "FilesetID" INTEGER NOT NULL, "FileID" INTEGER NOT NULL, "Lastmodified" INTEGER NOT NULL,
         CONSTRAINT "FilesetEntry_PK_FilesetIdFileId" PRIMARY KEY ("FilesetID", "FileID")
     ) WITHOUT ROWID;
+    CREATE TABLE "Blockset" ("ID" INTEGER PRIMARY KEY, "Length" INTEGER NOT NULL, "FullHash" TEXT NOT NULL);
+    CREATE TABLE "Configuration" ("Key" TEXT PRIMARY KEY NOT NULL, "Value" TEXT NOT NULL);
+    INSERT INTO "Configuration" VALUES ('filehash', 'SHA256');
 "#;
 
 /// Writes the database of a job anew, all of whose runs went well.
@@ -63,7 +68,14 @@ pub(super) fn fill(database: &Connection, job: &Job, records: &Records) {
         database.execute(r#"INSERT OR IGNORE INTO "PathPrefix" ("Prefix") VALUES (?)"#, [prefix]).unwrap();
         for state in states {
             let next = i64::try_from(contents.len()).unwrap();
-            let content = *contents.entry(&state.content).or_insert(next);
+            let content = *contents.entry(&state.content).or_insert_with(|| {
+                if let Content::File(bytes) = &state.content {
+                    let hash = base64::engine::general_purpose::STANDARD.encode(sha2::Sha256::digest(bytes));
+                    let row = params![next, i64::try_from(bytes.len()).unwrap(), hash];
+                    database.execute(r#"INSERT INTO "Blockset" VALUES (?, ?, ?)"#, row).unwrap();
+                }
+                next
+            });
             let next = i64::try_from(metadata.len()).unwrap() + 1;
             let metadata = *metadata.entry(&state.metadata).or_insert(next);
             let insert = r#"INSERT INTO "FileLookup" ("PrefixID", "Path", "BlocksetID", "MetadataID")
@@ -76,7 +88,8 @@ pub(super) fn fill(database: &Connection, job: &Job, records: &Records) {
     for (fileset, version) in records.filesets.iter().zip(&job.versions) {
         for (path, state) in version {
             let file = rows[&(path.as_slice(), state)];
-            database.execute(r#"INSERT INTO "FilesetEntry" VALUES (?, ?, 0)"#, [fileset.id, file]).unwrap();
+            let row = [fileset.id, file, state.metadata.ticks()];
+            database.execute(r#"INSERT INTO "FilesetEntry" VALUES (?, ?, ?)"#, row).unwrap();
         }
     }
 }

@@ -32,8 +32,10 @@ pub(super) enum Ending {
     Killed,
     /// When half was stored.
     KilledLate,
-    /// It ended before it opened its database.
+    /// It ended before it opened its database, or was killed before it wrote anything there.
     Nothing,
+    /// The destination was gone.
+    Missing,
 }
 
 /// What the hook told Duplicati.
@@ -77,6 +79,14 @@ impl Told {
         let last = self.log.last().expect("a reason");
         last.strip_prefix("no list, so Duplicati scans everything: ").unwrap_or_else(|| panic!("{last}"))
     }
+
+    /// No list was printed, whatever other option was; the reason.
+    #[track_caller]
+    pub(super) fn refused_for(&self) -> &str {
+        assert!(self.options.changed.is_empty(), "{:?}", self.log);
+        let last = self.log.last().expect("a reason");
+        last.strip_prefix("no list, so Duplicati scans everything: ").unwrap_or_else(|| panic!("{last}"))
+    }
 }
 
 /// A tree, a job of the program's and one of Duplicati's for it.
@@ -89,6 +99,8 @@ pub(super) struct Hooked {
     pub(super) variables: BTreeMap<&'static str, String>,
     /// Further arguments of the hook.
     pub(super) arguments: Vec<&'static str>,
+    /// A run was cut off: the next one completes what it left.
+    is_cut_off: bool,
 }
 
 impl Hooked {
@@ -114,7 +126,8 @@ impl Hooked {
             ("dbpath", env.path("job.sqlite").display().to_string()),
             ("run_script_before", "/some/script".to_owned()),
         ]);
-        let hooked = Self { env, root, job, records: Records::new(), variables, arguments: vec!["--racy-window", "0"] };
+        let (records, arguments) = (Records::new(), vec!["--racy-window", "0"]);
+        let hooked = Self { env, root, job, records, variables, arguments, is_cut_off: false };
         hooked.define(filter);
         hooked
     }
@@ -163,26 +176,45 @@ impl Hooked {
 
     /// Duplicati goes on after the hook. Its own warnings, which are no success.
     pub(super) fn run(&mut self, options: &Options, ending: Ending) -> Vec<String> {
-        // What a full scan overlooks by itself is no matter of lists.
-        self.job.checks_file_times = !options.changed.is_empty();
+        let completes =
+            !matches!(ending, Ending::Nothing | Ending::Missing | Ending::Killed | Ending::Error | Ending::Fatal)
+                && std::mem::take(&mut self.is_cut_off);
+        if completes {
+            self.job.complete_cut_off(self.records.filesets.iter().rposition(|fileset| fileset.is_full));
+        }
         let before = self.job.versions.last().cloned();
         let mut result = self.records.success(true);
         let mut warnings = Vec::new();
         match ending {
             Ending::Nothing => return warnings,
+            // consumers: a missing destination leaves no operation.
+            Ending::Missing => {
+                result["ParsedResult"] = json!("Fatal");
+                if !self.records.operations.is_empty() {
+                    self.records.late_result(result);
+                }
+            }
             Ending::Success => {
                 warnings = self.job.backup(options);
                 // consumers: a run that found nothing to upload leaves no new row.
-                let found_changes = self.job.versions.last() != before.as_ref();
+                let found_changes = completes || self.job.versions.last() != before.as_ref();
                 let mut result = self.records.success(found_changes);
+                // consumers: with a name that is not UTF-8 each full scan ends with Warning.
+                let unstorable = self.job.unstorable();
+                if options.changed.is_empty() && !unstorable.is_empty() {
+                    result = self.records.warned_of(found_changes, &unstorable);
+                }
                 if !warnings.is_empty() {
                     result["ParsedResult"] = json!("Warning");
                 }
-                let operation = self.records.operation("Backup", Some(result));
+                let operation = self.operation(result, completes);
                 if found_changes {
                     self.records.fileset(operation, true);
                 } else {
                     self.job.versions.pop();
+                    // consumers: an idle run may move the newest version's time.
+                    let time = self.records.operations.last().unwrap().time;
+                    self.records.filesets.last_mut().unwrap().time = time;
                 }
             }
             Ending::Warning => {
@@ -200,25 +232,22 @@ impl Hooked {
                 {
                     version.remove(&unread);
                 }
-                let operation = self.records.operation("Backup", Some(result));
+                let operation = self.operation(result, completes);
                 self.records.fileset(operation, true);
             }
             Ending::Error | Ending::Fatal => {
                 result["ParsedResult"] = json!(format!("{ending:?}"));
                 self.records.operation("Backup", Some(result));
             }
-            Ending::DryRun => {
-                result["Dryrun"] = json!(true);
-                self.records.operation("Backup", Some(result));
-            }
-            Ending::Partial | Ending::KilledLate => {
+            Ending::Partial | Ending::KilledLate | Ending::DryRun => {
                 result["PartialBackup"] = json!(true);
                 self.job.backup(options);
                 let version = self.job.versions.last_mut().unwrap();
                 let half = version.keys().nth(version.len() / 2).cloned();
                 half.inspect(|half| drop(version.split_off(half)));
-                let result = (ending == Ending::Partial).then_some(result);
-                let operation = self.records.operation("Backup", result);
+                // consumers: a dry run leaves no result, and a partial version.
+                self.is_cut_off = ending != Ending::Partial;
+                let operation = self.operation((ending == Ending::Partial).then_some(result), completes);
                 self.records.fileset(operation, false);
             }
             Ending::Killed => {
@@ -227,6 +256,15 @@ impl Hooked {
         }
         self.write_database();
         warnings
+    }
+
+    /// A new row of a backup, with the version that it made of what a cut-off run left.
+    fn operation(&mut self, result: impl Into<Option<serde_json::Value>>, completes: bool) -> i64 {
+        let operation = self.records.operation("Backup", result.into());
+        if completes {
+            self.records.fileset(operation, false);
+        }
+        operation
     }
 
     fn some_file(&self) -> Vec<u8> {
@@ -255,8 +293,28 @@ impl Hooked {
     pub(super) fn round(&mut self) -> Told {
         let told = self.before();
         assert_eq!(self.run(&told.options, Ending::Success), [""; 0], "warnings");
-        assert_eq!(self.job.mistakes(), [""; 0], "{:?}", told.log);
+        assert_eq!(self.mistakes(), [""; 0], "{:?}", told.log);
         told
+    }
+
+    /// How the newest version differs from the tree, but for what a full scan of Duplicati's own overlooks by itself.
+    /// The next list makes up for that.
+    pub(super) fn mistakes(&self) -> Vec<String> {
+        let overlooked = |path: &Vec<u8>| format!("not as it is now: {}", String::from_utf8_lossy(path));
+        let overlooked: Vec<_> = self.job.overlooked.iter().map(overlooked).collect();
+        self.job.mistakes().into_iter().filter(|mistake| !overlooked.contains(mistake)).collect()
+    }
+
+    /// Files are purged from the newest version.
+    pub(super) fn purge(&mut self, name: &str) {
+        use std::os::unix::ffi::OsStrExt as _;
+        let version = self.job.versions.last_mut().unwrap();
+        version.remove(self.root.join(name).as_os_str().as_bytes());
+        self.records.filesets.pop();
+        let operation =
+            self.records.operation("Purge", Some(json!({ "MainOperation": "PurgeFiles", "ParsedResult": "Success" })));
+        self.records.fileset(operation, true);
+        self.write_database();
     }
 
     /// After two rounds there is a baseline, and a list was made from it.

@@ -10,7 +10,7 @@ use super::hook::{Ending, Hooked};
 #[track_caller]
 fn once(hooked: &mut Hooked, reason: &str) {
     let told = hooked.round();
-    assert!(told.refused().contains(reason), "{}", told.refused());
+    assert!(told.refused_for().contains(reason), "{}", told.refused_for());
     hooked.write("a", "changed after that");
     hooked.round().listed();
 }
@@ -21,7 +21,7 @@ pub(super) fn always(hooked: &mut Hooked, reason: &str) {
     for content in ["x", "xx"] {
         hooked.write("d/c", content);
         let told = hooked.before();
-        assert!(told.refused().contains(reason), "{}", told.refused());
+        assert!(told.refused_for().contains(reason), "{}", told.refused_for());
         hooked.run(&told.options, Ending::Success);
     }
 }
@@ -89,7 +89,7 @@ fn a_root_that_is_no_source_any_more_is_named() {
     let beside = hooked.env.dir("beside");
     hooked.variables.insert("LOCALPATH", format!("{}:{}", hooked.root.display(), beside.display()));
     let told = hooked.before();
-    assert!(told.refused().contains("beside is not a root of the job"), "{:?}", told.log);
+    assert!(told.refused_for().contains("beside is not a root of the job"), "{:?}", told.log);
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn versions_before_the_repair_and_unknown_ones_get_no_list() {
     hooked.write_database();
     hooked.write("a", "newer");
     let told = hooked.before();
-    assert!(told.refused().contains("no run has recorded Duplicati's version"), "{:?}", told.log);
+    assert!(told.refused_for().contains("no run has recorded Duplicati's version"), "{:?}", told.log);
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn a_deleted_database_is_said_and_a_new_one_scans_once() {
     let mut hooked = Hooked::new().going();
     std::fs::remove_file(&hooked.variables["dbpath"]).unwrap();
     let told = hooked.before();
-    assert!(told.refused().contains("no job database"), "{:?}", told.log);
+    assert!(told.refused_for().contains("no job database"), "{:?}", told.log);
     // Duplicati wants it repaired first, which makes it anew from what is stored.
     hooked.records.operations.clear();
     let time = hooked.records.operation("Repair", Some(json!({ "MainOperation": "Repair" })));
@@ -137,7 +137,7 @@ fn a_deleted_database_is_said_and_a_new_one_scans_once() {
     hooked.write_database();
     hooked.write("b", "third");
     let told = hooked.round();
-    assert!(told.refused().contains("no run has recorded Duplicati's version"), "{:?}", told.log);
+    assert!(told.refused_for().contains("no run has recorded Duplicati's version"), "{:?}", told.log);
     hooked.write("b", "fourth");
     hooked.round().listed();
 }
@@ -204,7 +204,7 @@ fn a_deleted_version_scans_once() {
         hooked.delete_version(0);
     }
     let told = hooked.round();
-    assert!(told.refused().contains("no version"), "{:?}", told.log);
+    assert!(told.refused_for().contains("no version"), "{:?}", told.log);
 }
 
 #[test]
@@ -218,7 +218,7 @@ fn a_version_that_was_deleted_after_its_run_was_settled_scans_once() {
     hooked.run(&list, Ending::Error);
     hooked.delete_version(hooked.job.versions.len() - 1);
     let told = hooked.round();
-    assert!(told.refused().contains("was deleted"), "{:?}", told.log);
+    assert!(told.refused_for().contains("was deleted"), "{:?}", told.log);
 }
 
 #[test]

@@ -1,10 +1,10 @@
 //! A backup job: its versions, and what a run makes of two lists.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::options::Options;
-use super::tree::{Content, Stored, Version, look, scan};
+use super::tree::{Content, Stored, Version, look, scan, unstorable};
 
 /// The state of a job.
 #[derive(Debug)]
@@ -19,12 +19,21 @@ pub(super) struct Job {
     pub(super) checks_file_times: bool,
     /// What its filters keep out.
     pub(super) ignored: fn(&[u8]) -> bool,
+    /// What the last full scan did not read, although its content is another one than the stored one.
+    pub(super) overlooked: BTreeSet<Vec<u8>>,
 }
 
 impl Job {
     pub(super) fn new(sources: impl IntoIterator<Item = impl Into<PathBuf>>) -> Self {
         let sources = sources.into_iter().map(Into::into).collect();
-        Self { sources, versions: Vec::new(), stored: BTreeMap::new(), checks_file_times: false, ignored: |_| false }
+        Self {
+            sources,
+            versions: Vec::new(),
+            stored: BTreeMap::new(),
+            checks_file_times: false,
+            ignored: |_| false,
+            overlooked: BTreeSet::new(),
+        }
     }
 
     /// Stores nothing of a path of which this is true.
@@ -51,9 +60,15 @@ impl Job {
         // was deleted without one of what was changed.
         let checks = self.checks_file_times;
         self.checks_file_times &= !options.disable_filetime_check;
+        self.overlooked.clear();
         let version = if options.changed.is_empty() {
             let found = self.scan();
-            found.into_iter().map(|(path, now)| (path.clone(), self.saved(&path, now))).collect()
+            // consumers: a rewrite that keeps size and mtime is skipped by a full scan, too.
+            let saved = |(path, now): (&Vec<u8>, &Stored)| (path.clone(), self.saved(path, now.clone()));
+            let version: Version = found.iter().map(saved).collect();
+            self.overlooked =
+                version.iter().filter(|(path, held)| found[*path] != **held).map(|(path, _)| path.clone()).collect();
+            version
         } else {
             self.listed(options, &mut warnings)
         };
@@ -66,6 +81,20 @@ impl Job {
         }
         self.versions.push(version);
         warnings
+    }
+
+    /// What a full scan warns of because it can never be stored.
+    pub(super) fn unstorable(&self) -> Vec<String> {
+        unstorable(&self.sources)
+    }
+
+    /// consumers: the run after a cut-off one adds a partial version. (Duplicati's source: it is the last complete one,
+    /// all of it carried over, and what the next scan or list is compared with.)
+    pub(super) fn complete_cut_off(&mut self, last_complete: Option<usize>) {
+        let before = last_complete.map(|number| self.versions[number].clone()).unwrap_or_default();
+        let version = before.iter().map(|(path, state)| (path.clone(), self.carried_over(path, state).clone()));
+        let version = version.collect();
+        self.versions.push(version);
     }
 
     fn listed(&self, options: &Options, warnings: &mut Vec<String>) -> Version {

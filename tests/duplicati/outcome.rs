@@ -55,14 +55,14 @@ impl Runs {
     }
 
     fn settle(&self, note: &HookNote) -> Settled {
-        settle(note, &self.file(), &self.open()).unwrap()
+        settle(note, &self.file(), &self.open(), &|_| false).unwrap()
     }
 
     #[track_caller]
     fn aborted(&self, note: &HookNote) -> String {
         match self.settle(note) {
             Settled::Abort(why) => why,
-            Settled::Commit(_) => panic!("this must not move the baseline"),
+            Settled::Commit { .. } => panic!("this must not move the baseline"),
         }
     }
 }
@@ -73,7 +73,7 @@ fn a_success_moves_the_baseline_and_is_noted_with_its_version() {
     let note = runs.note();
     let success = runs.records.success(true);
     let operation = runs.run(Some(success), true);
-    let Settled::Commit(committed) = runs.settle(&note) else { panic!("a success") };
+    let Settled::Commit { note: committed, .. } = runs.settle(&note) else { panic!("a success") };
     let newest = runs.open().newest_version().unwrap().unwrap();
     assert_eq!((newest.operation, Some(newest.row)), (operation, committed.version));
     assert_eq!(HookNote { version: note.version, ..committed }, note, "nothing else is noted anew");
@@ -85,7 +85,7 @@ fn a_success_without_anything_to_store_leaves_no_version_and_moves_the_baseline_
     let note = runs.note();
     let success = runs.records.success(false);
     runs.run(Some(success), false);
-    let Settled::Commit(committed) = runs.settle(&note) else { panic!("a success") };
+    let Settled::Commit { note: committed, .. } = runs.settle(&note) else { panic!("a success") };
     assert_eq!(committed, note);
 }
 
@@ -106,7 +106,7 @@ fn no_other_outcome_moves_the_baseline() {
         (changed("PartialBackup", json!(true)), true, "partial"),
         (changed("Dryrun", json!(true)), false, "dry run"),
         (changed("FilesWithError", json!(2)), true, "2 files could not be read"),
-        (changed("MainOperation", json!("Restore")), true, "not that of a backup"),
+        (changed("MainOperation", json!("Restore")), true, "cut off"),
         (Some(json!({})), true, "not that of a backup"),
         (Some(json!("text")), true, "cannot be understood"),
         (None, false, "cut off"),
@@ -163,7 +163,7 @@ fn another_database_is_noticed() {
     let note = runs.note();
     let success = runs.records.success(true);
     runs.run(Some(success), true);
-    assert!(matches!(runs.settle(&note), Settled::Commit(_)));
+    assert!(matches!(runs.settle(&note), Settled::Commit { .. }));
     let whole = runs.records.clone();
     // Moved.
     let moved = HookNote { database: "/elsewhere.sqlite".into(), ..note.clone() };
@@ -178,7 +178,7 @@ fn another_database_is_noticed() {
         match runs.settle(&note) {
             Settled::Abort(why) => assert!(why.contains(expected), "{why}"),
             // Only the run itself has another time, which nobody knew before.
-            Settled::Commit(_) => assert_eq!(row, 1),
+            Settled::Commit { .. } => assert_eq!(row, 1),
         }
     }
     // Put back from a copy: the run is older than what it is said to be for.
@@ -200,7 +200,9 @@ fn a_run_of_a_database_that_was_new_gives_it_its_first_operation() {
     let database = runs.open();
     let note = HookNote::without_database(&runs.file(), &Settings::default());
     let note = HookNote { since: Some(0), ..note };
-    let Settled::Commit(committed) = settle(&note, &runs.file(), &database).unwrap() else { panic!("a success") };
+    let Settled::Commit { note: committed, .. } = settle(&note, &runs.file(), &database, &|_| false).unwrap() else {
+        panic!("a success")
+    };
     assert_eq!(Some(committed.first), database.first_operation().unwrap());
     assert_eq!(committed.version, database.newest_version().unwrap().map(|version| version.row));
 }

@@ -15,6 +15,11 @@ pub(super) struct Operation {
     pub(super) time: i64,
     /// The message of its row of type `Result`; a run that was killed leaves none.
     pub(super) result: Option<Value>,
+    /// The number of its first row in the log.
+    pub(super) log: i64,
+    /// The results of later runs that left no operation of their own, with the numbers of their rows. (Duplicati's
+    /// source: they go to the newest operation that there is.)
+    pub(super) later: Vec<(i64, Value)>,
 }
 
 /// consumers: a version.
@@ -34,13 +39,15 @@ pub(super) struct Records {
     pub(super) filesets: Vec<Fileset>,
     /// What the results say of Duplicati's version.
     pub(super) duplicati: String,
+    /// The number of the next row in the log.
+    pub(super) next_log: i64,
 }
 
 impl Records {
     /// Of a new database.
     pub(super) fn new() -> Self {
         let duplicati = "2.3.0.4 (2.3.0.4_stable_2026-06-01)".to_owned();
-        Self { schema: 19, operations: Vec::new(), filesets: Vec::new(), duplicati }
+        Self { schema: 19, operations: Vec::new(), filesets: Vec::new(), duplicati, next_log: 1 }
     }
 
     /// As if each version of a job had been made by a run that went well.
@@ -59,8 +66,17 @@ impl Records {
         let now = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()).unwrap();
         let last = self.operations.last().map_or((0, 0), |last| (last.id, last.time));
         let (id, time) = (last.0 + 1, now.max(last.1 + 1));
-        self.operations.push(Operation { id, description, time, result });
+        let log = self.next_log;
+        self.next_log += 2;
+        self.operations.push(Operation { id, description, time, result, log, later: Vec::new() });
         id
+    }
+
+    /// The result of a run that ended before it made an operation.
+    pub(super) fn late_result(&mut self, result: Value) {
+        let newest = self.operations.last_mut().expect("an operation");
+        newest.later.push((self.next_log, result));
+        self.next_log += 1;
     }
 
     /// A new version of an operation.
@@ -76,23 +92,42 @@ impl Records {
         json!({
             "MainOperation": "Backup", "ParsedResult": "Success", "Interrupted": false, "PartialBackup": false,
             "Dryrun": false, "FilesWithError": 0, "AddedFiles": 0, "DeletedFiles": 0,
+            "Warnings": [], "WarningsActualLength": 0, "Errors": [], "ErrorsActualLength": 0,
             "ModifiedFiles": i32::from(found_changes), "Version": self.duplicati,
             "BeginTime": "2026-06-01T00:00:00.0000000Z", "EndTime": "2026-06-01T00:00:01.0000000Z"
         })
     }
 
+    /// The result of a run whose only trouble was names that cannot be stored.
+    pub(super) fn warned_of(&self, found_changes: bool, names: &[String]) -> Value {
+        // Duplicati's source: at most twenty are in the message, and how many there were.
+        let warning = |name: &String| {
+            format!(
+                "2026-06-01 02:00:00 +02 - [Warning-Duplicati.Library.Main.Operation.Backup.FileEnumerationProcess-\
+                 PathProcessingErrorBlockDevice]: Failed to process path: {name}\n\
+                 InvalidOperationException: Path doesn't exist!"
+            )
+        };
+        let mut result = self.success(found_changes);
+        result["ParsedResult"] = json!("Warning");
+        result["WarningsActualLength"] = json!(names.len());
+        result["Warnings"] = names.iter().take(20).map(warning).collect();
+        result
+    }
+
     pub(super) fn fill(&self, database: &Connection) {
         database.execute_batch(TABLES).unwrap();
         database.execute(r#"INSERT INTO "Version" ("Version") VALUES (?)"#, [self.schema]).unwrap();
-        for Operation { id, description, time, result } in &self.operations {
+        for Operation { id, description, time, result, log, later } in &self.operations {
             let row = params![id, description, time];
             database.execute(r#"INSERT INTO "Operation" VALUES (?, ?, ?)"#, row).unwrap();
             // Others write there too.
-            let begun = r#"INSERT INTO "LogData" ("OperationID", "Timestamp", "Type", "Message") VALUES (?, ?, 'Message', 'x')"#;
-            database.execute(begun, [id, time]).unwrap();
-            if let Some(result) = result {
-                let ended = r#"INSERT INTO "LogData" ("OperationID", "Timestamp", "Type", "Message") VALUES (?, ?, 'Result', ?)"#;
-                database.execute(ended, params![id, time, result.to_string()]).unwrap();
+            let begun = r#"INSERT INTO "LogData" ("ID", "OperationID", "Timestamp", "Type", "Message") VALUES (?, ?, ?, 'Message', 'x')"#;
+            database.execute(begun, [log, id, time]).unwrap();
+            let own = result.iter().map(|result| (log + 1, result));
+            for (log, result) in own.chain(later.iter().map(|(log, result)| (*log, result))) {
+                let ended = r#"INSERT INTO "LogData" ("ID", "OperationID", "Timestamp", "Type", "Message") VALUES (?, ?, ?, 'Result', ?)"#;
+                database.execute(ended, params![log, id, time, result.to_string()]).unwrap();
             }
         }
         for Fileset { id, operation, time, is_full } in &self.filesets {

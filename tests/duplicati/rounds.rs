@@ -51,8 +51,11 @@ impl Rounds {
     fn may_refuse(&self) -> bool {
         let now = read(self.place.root());
         let mut paths = entries(&self.baseline).into_iter().map(|e| e.path).chain(now.keys().cloned());
+        // Names that are not UTF-8 are left out: Duplicati cannot store them.
         let is_sayable = |path: &[u8]| std::str::from_utf8(path).is_ok_and(|text| !text.contains([':', '\n', '\r']));
-        !now.values().any(|stat| stat.kind() == Kind::File) || !paths.all(|path| is_sayable(&path))
+        let is_storable = |path: &[u8]| std::str::from_utf8(path).is_ok();
+        let has_file = now.iter().any(|(path, stat)| stat.kind() == Kind::File && is_storable(path));
+        !has_file || !paths.all(|path| is_sayable(&path) || !is_storable(&path))
     }
 
     /// Edits, a scan, a list, more edits while Duplicati runs, a backup; the baseline moves, since every run

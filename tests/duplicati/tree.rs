@@ -24,6 +24,13 @@ pub(super) struct Metadata {
     target: Option<PathBuf>,
 }
 
+impl Metadata {
+    /// As Duplicati stores a time: tenths of microseconds since the year 1.
+    pub(super) fn ticks(&self) -> i64 {
+        621_355_968_000_000_000 + self.mtime.0 * 10_000_000 + self.mtime.1 / 100
+    }
+}
+
 /// One stored state of a path.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Stored {
@@ -85,6 +92,24 @@ pub(super) fn scan(sources: &[PathBuf]) -> Version {
         }
     }
     version
+}
+
+/// The names that a scan of the sources cannot store, as Duplicati reads them: with U+FFFD for what is not UTF-8.
+pub(super) fn unstorable(sources: &[PathBuf]) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut dirs: Vec<PathBuf> = sources.to_vec();
+    while let Some(dir) = dirs.pop() {
+        for entry in fs::read_dir(dir).expect("a readable directory") {
+            let entry = entry.expect("a readable entry");
+            if entry.file_name().to_str().is_none() {
+                found.push(entry.path().to_string_lossy().into_owned());
+            } else if entry.file_type().expect("a kind").is_dir() {
+                dirs.push(entry.path());
+            }
+        }
+    }
+    found.sort();
+    found
 }
 
 fn scan_below(dir: &[u8], version: &mut Version) {

@@ -86,7 +86,7 @@ fn what_is_added_is_shown_and_listed_and_removed_and_comments_stay() {
     assert_eq!(jobs.run(["job", "list", "--json"]).success().lines().count(), 2);
     assert_eq!(
         jobs.run(["job", "remove", "new"]).stderr,
-        "fastdiff: note: job new: its definition, baseline and log are gone; timers and scripts stay\n"
+        "fastdiff: note: job new: its definition, baseline and log are gone; timers and scripts stay, and `fastdiff job schedule new --remove | sh` removes its timer\n"
     );
     let text = String::from_utf8(env.read("fastdiff.toml")).unwrap();
     assert_eq!(text, "# mine\n\n[jobs.old] # keep me\nroots = [\"/etc\"] # here\n");

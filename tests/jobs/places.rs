@@ -133,3 +133,61 @@ fn status_does_not_list_its_own_temporary_files() {
     let line = jobs.env.finish(command.env("TMPDIR", jobs.env.path("missing"))).failure(2);
     assert!(line.contains("cannot make a temporary directory: "), "{line}");
 }
+
+/// Names that mean something to a shell, to a placeholder, to TOML, to XML, to systemd or to cron.
+const HOSTILE: [&str; 5] = [
+    "r {changed} x",
+    "x{root}y{all}",
+    "{deleted}{root}/{root}",
+    "it's \"100%\" $HOME `id` %h;#&<ü>",
+    "a\\b\nc]\n[jobs.k]",
+];
+
+#[test]
+fn what_is_inserted_into_a_command_is_not_looked_at_again() {
+    // A list of paths cannot hold a line break.
+    for (number, name) in HOSTILE.iter().filter(|name| !name.contains('\n')).enumerate() {
+        let jobs = Jobs::new();
+        let root = jobs.env.dir(format!("roots/{number}/{name}"));
+        let root = root.to_str().unwrap();
+        let state = jobs.env.path(format!("state {{root}} {{changed}} {name}"));
+        let add = [&["job", "add", "h", root, "--consumer", "paths", "--"][..], &["printf", "<%s>\\n"]].concat();
+        let words = ["{root}", "{root}/", "a{root}/b{root}", "{{changed}", "{changed}{changed}", "{nothing}"];
+        let run = jobs.run(add.iter().chain(&words));
+        assert_eq!(run.code, Some(0), "{name}: {}", run.stderr);
+        let mut command = jobs.command(["run", "h", "-q", "--state-dir"]);
+        let run = jobs.env.finish(command.arg(&state));
+        assert_eq!(run.code, Some(0), "{name}: {}", run.stderr);
+        let list = |part: &str| format!("{}/jobs/h/lists/{part}", state.display());
+        let expected = [
+            root.to_owned(),
+            format!("{root}/"),
+            format!("a{root}/b{root}"),
+            format!("{{{}", list("changed")),
+            list("changed") + &list("changed"),
+            "{nothing}".to_owned(),
+        ];
+        let expected = format!("<{}>\n", expected.join(">\n<"));
+        assert_eq!(String::from_utf8(run.bytes).unwrap(), expected, "{name}");
+    }
+}
+
+#[test]
+fn a_definition_holds_any_name_as_it_is() {
+    for name in HOSTILE {
+        let jobs = Jobs::new();
+        let root = jobs.env.dir(format!("roots/{name}"));
+        // Of the placeholders, the consumer has these.
+        let word = name.replace("{all}", "").replace("{deleted}", "");
+        let words = ["printf", &word, "{root}"];
+        let root = root.to_str().unwrap();
+        let add = ["job", "add", "h", root, "--consumer", "paths", "--"];
+        let run = jobs.run(add.iter().chain(&words));
+        assert_eq!(run.code, Some(0), "{name}: {}", run.stderr);
+        let shown = jobs.run(["job", "show", "h", "--json"]);
+        let shown: serde_json::Value = serde_json::from_slice(&shown.bytes).unwrap();
+        assert_eq!(shown["roots"], serde_json::json!([root]));
+        assert_eq!(shown["command"], serde_json::json!(words));
+        assert_eq!(jobs.run(["job", "list", "--json"]).stdout.lines().count(), 2, "{name} makes no job of its own");
+    }
+}

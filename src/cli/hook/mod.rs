@@ -1,8 +1,11 @@
 //! `fastdiff hook`: what a backup program calls before it begins.
 
+mod answer;
 mod duplicati;
 mod install;
+mod outcome;
 mod script;
+mod unread;
 mod voice;
 mod words;
 

@@ -48,9 +48,14 @@ pub(super) fn write(options: &[u8]) -> bool {
     out.write_all(&bytes).and_then(|()| out.flush()).is_ok()
 }
 
+/// Adds that there is no list, and why.
+pub(super) fn say_scan(why: &str) {
+    say(format_args!("no list, so Duplicati scans everything: {why}"));
+}
+
 /// Writes that there is no list, and why, if nothing was written yet.
 pub(super) fn last_word(why: &str) {
-    say(format_args!("no list, so Duplicati scans everything: {why}"));
+    say_scan(why);
     if take() {
         write(&[]);
     }

@@ -28,7 +28,9 @@ pub(super) fn filters(differences: &[FilterDifference]) -> String {
 fn advice(difference: &FilterDifference) -> String {
     match difference {
         FilterDifference::OneFileSystem => "take one-file-system out of the job".to_owned(),
-        FilterDifference::OnlyDuplicati { pattern, .. } => format!("add --exclude '{pattern}' to the job"),
+        FilterDifference::OnlyDuplicati { pattern, .. } => {
+            format!("add --exclude '{}' to the job", pattern.replace('\'', r#"'"'"'"#))
+        }
         FilterDifference::Attribute(_) => "take it out of --exclude-files-attributes".to_owned(),
         FilterDifference::Incomparable(_) => "replace it with one that docs/duplicati.md lists".to_owned(),
         FilterDifference::OnlyJob(_) => {

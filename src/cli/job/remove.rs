@@ -48,7 +48,11 @@ pub(in crate::cli) fn run(args: &JobRemoveArgs) -> Outcome {
     }
     print_message(
         "note",
-        format_args!("job {}: its definition, baseline and log are gone; timers and scripts stay", args.name),
+        format_args!(
+            "job {0}: its definition, baseline and log are gone; timers and scripts stay, and \
+             `fastdiff job schedule {0} --remove | sh` removes its timer",
+            args.name
+        ),
     );
     Ok(DONE)
 }

@@ -89,7 +89,7 @@ impl JobRow {
     }
 }
 
-/// A version of the backup.
+/// A version of the backup. Its time is that of the operation that made it: an idle run may move the version's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Version {
     /// Which one.
@@ -107,7 +107,7 @@ pub struct StoredPaths {
     /// Those of the newest version.
     pub newest: HashSet<Vec<u8>>,
     /// Those of them with more than one stored version.
-    pub multi_version: Vec<Vec<u8>>,
+    pub multi_version: HashSet<Vec<u8>>,
 }
 
 /// An open job database. All answers are of the same moment.
@@ -154,7 +154,7 @@ impl JobDatabase {
     /// # Errors
     /// What is wrong with the database, one of another job among it.
     pub fn stored_paths(&self, roots: &[Vec<u8>]) -> Result<StoredPaths, DatabaseError> {
-        let paths = |sql: &str| -> rusqlite::Result<Vec<Vec<u8>>> {
+        let paths = |sql: &str| -> rusqlite::Result<HashSet<Vec<u8>>> {
             let mut query = self.connection.prepare(sql)?;
             let rows = query.query_map([], |row| Ok(row.get_ref(0)?.as_bytes().unwrap_or_default().to_vec()))?;
             rows.collect()
@@ -163,7 +163,7 @@ impl JobDatabase {
             "SELECT File.Path FROM FilesetEntry JOIN File ON File.ID = FilesetEntry.FileID
              WHERE FilesetEntry.FilesetID = (SELECT ID FROM Fileset {NEWEST_FILESET})"
         );
-        let newest: HashSet<Vec<u8>> = paths(&newest).map_err(|e| self.error(&e))?.into_iter().collect();
+        let newest = paths(&newest).map_err(|e| self.error(&e))?;
         for root in roots {
             if !newest.iter().any(|path| is_within(path, root)) {
                 let problem = DatabaseProblem::OtherJob(to_path(root).into_owned());
@@ -180,9 +180,12 @@ impl JobDatabase {
     /// # Errors
     /// What is wrong with the database.
     pub fn newest_version(&self) -> Result<Option<Version>, DatabaseError> {
-        let sql = format!("SELECT ID, Timestamp, OperationID, IsFullBackup FROM Fileset {NEWEST_FILESET}");
+        let sql = format!(
+            "SELECT ID, (SELECT Timestamp FROM Operation WHERE Operation.ID = OperationID), OperationID, IsFullBackup
+             FROM Fileset {NEWEST_FILESET}"
+        );
         let read = |row: &rusqlite::Row<'_>| {
-            let id = JobRow { id: row.get(0)?, time: row.get(1)? };
+            let id = JobRow { id: row.get(0)?, time: row.get::<_, Option<i64>>(1)?.unwrap_or_default() };
             Ok(Version { row: id, operation: row.get(2)?, is_full: row.get::<_, i64>(3)? != 0 })
         };
         self.connection.query_row(&sql, [], read).optional().map_err(|e| self.error(&e))
@@ -193,7 +196,9 @@ impl JobDatabase {
     /// # Errors
     /// What is wrong with the database.
     pub fn has_version(&self, version: JobRow) -> Result<bool, DatabaseError> {
-        let found: Option<i64> = self.ask("SELECT Timestamp FROM Fileset WHERE ID = ?", [version.id])?;
+        let sql =
+            "SELECT Operation.Timestamp FROM Fileset JOIN Operation ON Operation.ID = OperationID WHERE Fileset.ID = ?";
+        let found: Option<i64> = self.ask(sql, [version.id])?;
         Ok(found == Some(version.time))
     }
 

@@ -8,6 +8,7 @@ use super::filters::{FilterDifference, filters_differ, sources_differ};
 use super::note::{HookNote, NO_ROW};
 use super::outcome::RunOutcome;
 use super::settings::Settings;
+use super::unread::Unread;
 use super::version::DuplicatiVersion;
 use crate::filter::FilterOptions;
 use crate::path::PathExt as _;
@@ -15,18 +16,32 @@ use crate::path::PathExt as _;
 /// Whether the run that a pending snapshot was for succeeded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Settled {
-    /// It succeeded: the snapshot is the new baseline, with this note.
-    Commit(HookNote),
+    /// It succeeded: the snapshot is the new baseline.
+    Commit {
+        /// What is noted with it.
+        note: HookNote,
+        /// What to know of its warnings, if it had any.
+        warned: Option<&'static str>,
+    },
     /// It did not, or that is unknown: the baseline stays. Why.
     Abort(String),
 }
 
+/// What the warnings of a run that succeeded named: nothing that can be stored.
+const UNNAMED: &str = "its warnings name only names that are not UTF-8, and Duplicati cannot store those";
+
 /// Finds out whether the run that a pending snapshot was for succeeded. It must be the only run since: if the hook did
-/// not answer another one, or not in time, it is unknown what that run backed up.
+/// not answer another one, or not in time, it is unknown what that run backed up. `is_there` says whether the snapshot
+/// holds a path.
 ///
 /// # Errors
 /// What is wrong with the database.
-pub fn settle(note: &HookNote, file: &Path, database: &JobDatabase) -> Result<Settled, DatabaseError> {
+pub fn settle(
+    note: &HookNote,
+    file: &Path,
+    database: &JobDatabase,
+    is_there: &dyn Fn(&str) -> bool,
+) -> Result<Settled, DatabaseError> {
     let abort = |why: String| Ok(Settled::Abort(why));
     if let Some(why) = other_database(note, file, database)? {
         return abort(why);
@@ -36,17 +51,23 @@ pub fn settle(note: &HookNote, file: &Path, database: &JobDatabase) -> Result<Se
     };
     let runs = database.backups_since(note.newest.map_or(0, |row| row.id))?;
     let run = match runs.as_slice() {
-        [] => return abort("no backup has run since".into()),
+        [] => return abort(without_operation(note, database)?),
         [run] => run,
         _ => return abort(format!("{} backups have run since, and not all of them called this hook", runs.len())),
     };
     if run.row.time < since {
         return abort("the last backup began before the hook had walked its sources, or the job database was restored from a copy, or the clock was set back".into());
     }
+    let mut warned = None;
     match &run.outcome {
         RunOutcome::Success => {}
+        RunOutcome::Unnamed(names) if !names.iter().any(|name| is_there(name)) => warned = Some(UNNAMED),
+        RunOutcome::Unnamed(_) => return abort("the last backup did not succeed: it ended with Warning".into()),
         RunOutcome::Failed(why) => return abort(format!("the last backup did not succeed: {why}")),
-        RunOutcome::Unfinished => return abort("the last backup was cut off: it left no result".into()),
+        RunOutcome::Unfinished if note.dry_run => return abort("the last backup was a dry run".into()),
+        RunOutcome::Unfinished => {
+            return abort("the last backup was cut off or was a dry run: it left no result".into());
+        }
     }
     let Some(newest) = database.newest_version()? else {
         return abort("the backup has no version".into());
@@ -55,15 +76,27 @@ pub fn settle(note: &HookNote, file: &Path, database: &JobDatabase) -> Result<Se
         return abort("the newest version is a partial one".into());
     }
     // A run with nothing to store leaves no version: then the one before counts.
-    let is_there = newest.operation == run.row.id || !run.found_changes && Some(newest.row) == note.version;
-    if !is_there {
+    let is_left = newest.operation == run.row.id || !run.found_changes && Some(newest.row) == note.version;
+    if !is_left {
         return abort("the version that the last backup made is gone".into());
     }
     // A run of a database that was new then has given it its first operation.
     let first = database.first_operation()?.unwrap_or(NO_ROW);
     // After an update of Duplicati one full scan is enough.
     let duplicati = if note.listed { note.duplicati } else { database.duplicati_version()? };
-    Ok(Settled::Commit(HookNote { first, version: Some(newest.row), duplicati, ..note.clone() }))
+    let unread = if note.reads_all { Unread::default() } else { note.unread.clone() };
+    let note = HookNote { first, version: Some(newest.row), duplicati, unread, ..note.clone() };
+    Ok(Settled::Commit { note, warned })
+}
+
+/// What became of a run that left no operation in the database.
+fn without_operation(note: &HookNote, database: &JobDatabase) -> Result<String, DatabaseError> {
+    Ok(match database.result_since(note.log)? {
+        Some(RunOutcome::Failed(why)) => format!("the last backup did not succeed: {why}"),
+        Some(_) => "the last backup left a result without an operation".into(),
+        None if note.dry_run => "the last backup was a dry run".into(),
+        None => "no backup has run since, or it ended before it wrote anything into the job database".into(),
+    })
 }
 
 /// Why the database is another than the noted one.
@@ -153,12 +186,53 @@ fn version_problem(version: Option<DuplicatiVersion>) -> Option<String> {
     }
 }
 
+/// Why Duplicati must scan although there may be a baseline.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FullScan {
+    /// The reason, in words.
+    pub why: String,
+    /// The baseline's version is still there, so that what is stored is that version or a newer one.
+    pub holds_baseline: bool,
+    /// The run before was cut off: Duplicati completes what it left.
+    pub completes: bool,
+}
+
+impl FullScan {
+    /// There is no database yet, so that nothing is stored.
+    pub fn without_database(file: &Path) -> Self {
+        Self { why: format!("there is no job database {} yet", file.shown()), holds_baseline: false, completes: false }
+    }
+}
+
 /// Why no list can be made from a committed baseline with this note; none of a baseline that came from elsewhere.
 /// `before` is the note of the last run, if that did not succeed, and `now` the one of the run that is to come.
 ///
 /// # Errors
 /// What is wrong with the database.
 pub fn baseline_eligibility(
+    note: Option<&HookNote>,
+    before: Option<&HookNote>,
+    now: &HookNote,
+    database: &JobDatabase,
+) -> Result<Option<FullScan>, DatabaseError> {
+    let Some(why) = why_full(note, before, now, database)? else { return Ok(None) };
+    let holds_baseline = match note {
+        Some(note) if other_database(note, &now.database, database)?.is_none() => {
+            note.version.map(|version| database.has_version(version)).transpose()?.unwrap_or_default()
+        }
+        _ => false,
+    };
+    let is_cut_off = database.newest_version()?.is_some_and(|newest| !newest.is_full);
+    let completes = is_cut_off || is_unfinished(database)?;
+    Ok(Some(FullScan { why, holds_baseline, completes }))
+}
+
+fn is_unfinished(database: &JobDatabase) -> Result<bool, DatabaseError> {
+    Ok(database.newest_backup()?.is_some_and(|run| run.outcome == RunOutcome::Unfinished))
+}
+
+fn why_full(
     note: Option<&HookNote>,
     before: Option<&HookNote>,
     now: &HookNote,
@@ -171,10 +245,13 @@ pub fn baseline_eligibility(
         return Ok(Some("the backup has no version yet".into()));
     };
     if !newest.is_full {
-        return Ok(Some("the newest version is incomplete, since its run was cut off".into()));
+        return Ok(Some("the newest version is incomplete: its run was stopped, cut off, or a dry run".into()));
     }
-    if database.newest_backup()?.is_some_and(|run| run.outcome == RunOutcome::Unfinished) {
-        return Ok(Some("the last backup was cut off: Duplicati first completes what it left".into()));
+    if is_unfinished(database)? {
+        return Ok(Some(
+            "the last backup left no result: it was cut off or was a dry run, and Duplicati first completes what it left"
+                .into(),
+        ));
     }
     let Some(note) = note else {
         return Ok(Some("the baseline was not made by this hook".into()));
@@ -191,6 +268,12 @@ pub fn baseline_eligibility(
     }
     if note.version == Some(newest.row) || is_of_list(before, newest, database)? {
         return Ok(None);
+    }
+    let made_by = database.operation_name(newest.operation)?;
+    if let Some(name) = made_by.filter(|name| name != "Backup") {
+        return Ok(Some(format!(
+            "the newest version was made by the operation {name} of Duplicati and not by a backup"
+        )));
     }
     let is_there = note.version.map(|version| database.has_version(version)).transpose()?.unwrap_or_default();
     Ok(Some(if is_there {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::database::{DatabaseError, JobDatabase, JobRow};
 use super::settings::Settings;
+use super::unread::Unread;
 use super::version::DuplicatiVersion;
 
 /// Kept with the pending snapshot, and with the committed one.
@@ -29,6 +30,15 @@ pub struct HookNote {
     pub listed: bool,
     /// Duplicati's version.
     pub duplicati: Option<DuplicatiVersion>,
+    /// The newest row of the log when the snapshot was taken.
+    pub log: i64,
+    /// It was to be a dry run.
+    pub dry_run: bool,
+    /// What a full scan leaves unread if it has not the option to read every file. In a committed note what it left: the
+    /// next list names these files.
+    pub unread: Unread,
+    /// The scan had that option.
+    pub reads_all: bool,
 }
 
 impl HookNote {
@@ -47,14 +57,37 @@ impl HookNote {
             options: settings.digest(),
             listed: false,
             duplicati: database.duplicati_version()?,
+            log: database.newest_log()?,
+            dry_run: settings.is_dry_run(),
+            unread: Unread::default(),
+            reads_all: false,
         })
     }
 
     /// The note for a database that does not exist yet.
     pub fn without_database(file: &Path, settings: &Settings) -> Self {
         let (database, options) = (file.to_owned(), settings.digest());
-        let (since, newest, version, duplicati) = (None, None, None, None);
-        Self { database, since, first: NO_ROW, newest, version, options, listed: false, duplicati }
+        Self {
+            database,
+            since: None,
+            first: NO_ROW,
+            newest: None,
+            version: None,
+            options,
+            listed: false,
+            duplicati: None,
+            log: 0,
+            dry_run: settings.is_dry_run(),
+            unread: Unread::default(),
+            reads_all: false,
+        }
+    }
+
+    /// The note of a full scan that leaves this unread unless it `reads_all`.
+    #[must_use]
+    pub fn scans(self, unread: &Unread, reads_all: bool) -> Self {
+        let unread = if unread.is_too_much() { Unread::Anything } else { unread.clone() };
+        Self { unread, reads_all, ..self }
     }
 
     /// As strings, which a job can keep.
@@ -71,6 +104,10 @@ impl HookNote {
             ("options", self.options.clone()),
             ("listed", self.listed.to_string()),
             ("duplicati", duplicati),
+            ("log", self.log.to_string()),
+            ("dry-run", self.dry_run.to_string()),
+            ("unread", self.unread.to_text()),
+            ("reads-all", self.reads_all.to_string()),
         ]
         .into_iter()
         .map(|(key, value)| (key.to_owned(), value))
@@ -95,6 +132,10 @@ impl HookNote {
             options: map.get("options")?.clone(),
             listed: map.get("listed")?.parse().ok()?,
             duplicati: DuplicatiVersion::parse(map.get("duplicati")?),
+            log: map.get("log")?.parse().ok()?,
+            dry_run: map.get("dry-run")?.parse().ok()?,
+            unread: Unread::from_text(map.get("unread")?),
+            reads_all: map.get("reads-all")?.parse().ok()?,
         })
     }
 }
@@ -118,6 +159,10 @@ mod tests {
             options: "ab".into(),
             listed: true,
             duplicati: Some(DuplicatiVersion::FIRST),
+            log: 12,
+            dry_run: true,
+            unread: Unread::Files([b"/a".to_vec(), b"/b c".to_vec()].into()),
+            reads_all: true,
         };
         assert_eq!(HookNote::from_map(&whole.to_map()), Some(whole.clone()));
         let empty = HookNote { since: None, newest: None, version: None, duplicati: None, ..whole.clone() };

@@ -21,6 +21,9 @@ pub struct BackupRun {
 pub enum RunOutcome {
     /// It succeeded: everything that was to be backed up is in its version.
     Success,
+    /// It ended with warnings that name nothing but these paths, each with a U+FFFD in it: Duplicati reads what is not
+    /// UTF-8 in a name as that, and finds no such file. If no file has such a name, it succeeded.
+    Unnamed(Vec<String>),
     /// It ended, but something was left out, or may have been; why.
     Failed(String),
     /// It left no result: it was killed, or is still running.
@@ -37,6 +40,10 @@ struct ResultRow {
     partial_backup: Option<bool>,
     dryrun: Option<bool>,
     files_with_error: Option<i64>,
+    #[serde(default)]
+    warnings: Vec<String>,
+    warnings_actual_length: Option<usize>,
+    errors_actual_length: Option<usize>,
     #[serde(default)]
     added_files: i64,
     #[serde(default)]
@@ -71,8 +78,13 @@ impl ResultRow {
         if self.main_operation.as_deref() != Some("Backup") {
             return failed("its result is not that of a backup");
         }
+        let mut unnamed = None;
         match self.parsed_result.as_deref() {
             Some("Success") => {}
+            Some("Warning") => match self.unnamed() {
+                Some(paths) => unnamed = Some(paths),
+                None => return failed("it ended with Warning"),
+            },
             Some(other) => return RunOutcome::Failed(format!("it ended with {other}")),
             None => return failed("its result does not say how it ended"),
         }
@@ -88,10 +100,25 @@ impl ResultRow {
             }
         }
         match self.files_with_error {
-            Some(0) => RunOutcome::Success,
+            Some(0) => unnamed.map_or(RunOutcome::Success, RunOutcome::Unnamed),
             Some(n) => RunOutcome::Failed(format!("{n} files could not be read")),
             None => failed("its result does not say whether files could not be read"),
         }
+    }
+
+    /// The paths that the warnings name, if all of them are there and each names a file that Duplicati did not find
+    /// under a name with a U+FFFD in it. The message holds twenty warnings at most.
+    fn unnamed(&self) -> Option<Vec<String>> {
+        let are_all_there = self.warnings_actual_length == Some(self.warnings.len()) && !self.warnings.is_empty();
+        if !are_all_there || self.errors_actual_length != Some(0) {
+            return None;
+        }
+        self.warnings.iter().map(|warning| unnamed_path(warning)).collect()
+    }
+
+    /// Another operation than a backup, which leaves the outcome of the backup as it is.
+    fn is_of_another_kind(&self) -> bool {
+        self.main_operation.as_deref().is_some_and(|name| name != "Backup")
     }
 
     fn found_changes(&self) -> bool {
@@ -108,6 +135,19 @@ impl ResultRow {
         ];
         counts.iter().any(|count| *count != 0)
     }
+}
+
+/// The path that a warning names. The second line is the exception, such as `InvalidOperationException: …`. A path with a
+/// line break makes a third one, so that no part of a path is taken for the whole.
+fn unnamed_path(warning: &str) -> Option<String> {
+    let (first, exception) = warning.split_once('\n')?;
+    let exception = exception.strip_suffix('\n').unwrap_or(exception);
+    let (kind, _) = exception.split_once(": ")?;
+    let is_exception = kind.ends_with("Exception") && kind.bytes().all(|b| b.is_ascii_alphanumeric());
+    let (start, path) = first.split_once("]: Failed to process path: ")?;
+    let is_warning = start.contains(" - [Warning-Duplicati.Library.Main.Operation.Backup.");
+    let is_whole = is_exception && is_warning && !exception.contains(['\n', '\r']) && !path.contains('\r');
+    (is_whole && path.contains(char::REPLACEMENT_CHARACTER)).then(|| path.to_owned())
 }
 
 impl JobDatabase {
@@ -167,10 +207,43 @@ impl JobDatabase {
         read().map_err(|e| self.error(&e))
     }
 
+    /// What made a version, such as `Backup` or `Purge`; none if that is not known any more.
+    ///
+    /// # Errors
+    /// What is wrong with the database.
+    pub fn operation_name(&self, operation: i64) -> Result<Option<String>, DatabaseError> {
+        self.ask("SELECT Description FROM Operation WHERE ID = ?", [operation])
+    }
+
+    /// The number of the newest row in the log.
+    ///
+    /// # Errors
+    /// What is wrong with the database.
+    pub fn newest_log(&self) -> Result<i64, DatabaseError> {
+        Ok(self.ask::<Option<i64>>("SELECT MAX(ID) FROM LogData", ())?.flatten().unwrap_or_default())
+    }
+
+    /// How a backup ended that left no operation of its own: it wrote its result to the newest one that there was. None
+    /// if no result of a backup came after that row in the log.
+    ///
+    /// # Errors
+    /// What is wrong with the database.
+    pub fn result_since(&self, log: i64) -> Result<Option<RunOutcome>, DatabaseError> {
+        let sql = "SELECT Message FROM LogData WHERE ID > ? AND Type = 'Result' ORDER BY ID DESC LIMIT 1";
+        let message: Option<String> = self.ask(sql, [log])?;
+        let result = message.and_then(|message| serde_json::from_str::<ResultRow>(&message).ok());
+        Ok(result.filter(|result| result.main_operation.as_deref() == Some("Backup")).map(|result| result.outcome()))
+    }
+
     fn run(&self, row: JobRow) -> Result<BackupRun, DatabaseError> {
-        let sql = "SELECT Message FROM LogData WHERE OperationID = ? AND Type = 'Result' ORDER BY ID DESC LIMIT 1";
-        let message: Option<String> = self.ask(sql, [row.id])?;
-        let (outcome, found_changes) = match message.map(|m| serde_json::from_str::<ResultRow>(&m)) {
+        let sql = "SELECT Message FROM LogData WHERE OperationID = ? AND Type = 'Result' ORDER BY ID DESC";
+        let read = || -> rusqlite::Result<Vec<String>> {
+            self.connection.prepare(sql)?.query_map([row.id], |row| row.get(0))?.collect()
+        };
+        let messages = read().map_err(|e| self.error(&e))?;
+        // Duplicati writes the result of what made no operation, such as a listing, to the newest one that there is.
+        let mut results = messages.iter().map(|m| serde_json::from_str::<ResultRow>(m));
+        let (outcome, found_changes) = match results.find(|r| !r.as_ref().is_ok_and(ResultRow::is_of_another_kind)) {
             None => (RunOutcome::Unfinished, true),
             Some(Ok(result)) => (result.outcome(), result.found_changes()),
             Some(Err(e)) => (RunOutcome::Failed(format!("its result cannot be understood: {e}")), true),
@@ -215,6 +288,45 @@ mod tests {
             less.remove(field);
             let result = read(&serde_json::Value::Object(less).to_string());
             assert!(matches!(result.outcome(), RunOutcome::Failed(_)), "without {field}");
+        }
+    }
+
+    #[test]
+    fn only_warnings_that_name_what_cannot_be_stored_are_none() {
+        let warning = |path: &str| {
+            format!(
+                "2026-06-01 02:00:00 +02 - [Warning-Duplicati.Library.Main.Operation.Backup.FileEnumerationProcess-\
+                 PathProcessingErrorBlockDevice]: Failed to process path: {path}\nInvalidOperationException: Path doesn't exist!"
+            )
+        };
+        let outcome = |warnings: &[String], count: usize, errors: usize| {
+            let result = serde_json::json!({
+                "MainOperation": "Backup", "ParsedResult": "Warning", "Interrupted": false, "PartialBackup": false,
+                "Dryrun": false, "FilesWithError": 0, "Warnings": warnings, "WarningsActualLength": count,
+                "ErrorsActualLength": errors,
+            });
+            read(&result.to_string()).outcome()
+        };
+        let names = ["/a/x\u{fffd}".to_owned(), "/a/: \u{fffd}/".to_owned()];
+        let good = names.clone().map(|name| warning(&name));
+        assert_eq!(outcome(&good, 2, 0), RunOutcome::Unnamed(names.to_vec()));
+        let failed = |warnings: &[String], count, errors| {
+            assert!(matches!(outcome(warnings, count, errors), RunOutcome::Failed(_)), "{warnings:?}");
+        };
+        failed(&good, 21, 0);
+        failed(&good, 2, 1);
+        failed(&[], 0, 0);
+        for other in [
+            warning("/a/x"),
+            warning("/a/x\u{fffd}\nb"),
+            warning("/a/x\u{fffd}\rb"),
+            "the script timed out \u{fffd}".to_owned(),
+            warning("/a/\u{fffd}").replace("Failed to process path", "Excluding path due to permission denied"),
+            warning("/a/\u{fffd}").replace("Operation.Backup", "Modules.Builtin"),
+            warning("/a/\u{fffd}").split('\n').next().unwrap_or_default().to_owned(),
+            warning("/a/\u{fffd}").replace("InvalidOperationException: ", "b.txt"),
+        ] {
+            failed(&[good[0].clone(), other], 2, 0);
         }
     }
 

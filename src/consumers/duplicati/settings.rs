@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use xxhash_rust::xxh3::xxh3_128;
 
+use super::unread::ReadRule;
 use crate::path::{absolute, to_bytes, to_path};
 
 /// The options that decide which entries are in a version, and as what. A change of one calls for a full scan: what is
@@ -38,6 +39,7 @@ const SEPARATOR: u8 = if cfg!(windows) { b';' } else { b':' };
 /// The environment of a script, as far as it matters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub struct Settings {
     /// `BEFORE`, `AFTER`, ….
     pub event: String,
@@ -50,6 +52,7 @@ pub struct Settings {
     options: BTreeMap<&'static str, OsString>,
     own_list: bool,
     disable_filetime_check: bool,
+    dry_run: bool,
     script_timeout: Result<Option<Duration>, String>,
     later_script: bool,
 }
@@ -75,6 +78,7 @@ impl Settings {
             options: DECIDING.iter().filter_map(|name| Some((*name, option(name)?))).collect(),
             own_list: given("changed_files") || given("deleted_files"),
             disable_filetime_check: option("disable_filetime_check").is_some_and(|value| is_true(&value)),
+            dry_run: option("dry_run").is_some_and(|value| is_true(&value)),
             script_timeout: option("run_script_timeout")
                 .map_or(Ok(Some(USUAL_TIMEOUT)), |value| script_timeout(&value.to_string_lossy())),
             later_script: given("run_script_after") || given("run_script_post_backup"),
@@ -94,6 +98,16 @@ impl Settings {
     /// Whether a listed file of the same size and time is read.
     pub fn disables_filetime_check(&self) -> bool {
         self.disable_filetime_check
+    }
+
+    /// Whether the backup only says what it would do.
+    pub fn is_dry_run(&self) -> bool {
+        self.dry_run
+    }
+
+    /// How Duplicati tells whether it has to read a file.
+    pub fn read_rule(&self) -> ReadRule {
+        ReadRule { time_only: self.switch("check_filetime_only") }
     }
 
     /// How long a script may take; none for no limit. Duplicati drops what it prints later.

@@ -2,6 +2,14 @@
 
 use crate::path::to_path;
 
+/// Duplicati splits its lists here, and cannot quote it.
+pub(super) const SEPARATOR: u8 = b':';
+
+/// Whether a list can name a path.
+pub(super) fn is_sayable(path: &[u8]) -> bool {
+    !path.iter().any(|b| matches!(*b, SEPARATOR | b'\n' | b'\r')) && std::str::from_utf8(path).is_ok()
+}
+
 pub(super) fn with_slash(path: &[u8]) -> Vec<u8> {
     let mut path = path.to_vec();
     if path.last() != Some(&b'/') {

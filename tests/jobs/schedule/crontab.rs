@@ -23,7 +23,11 @@ fn the_line_takes_the_place_of_the_former_one_and_leaves_the_others_alone() {
     home.sh(r#""$FASTDIFF" job add documents2 tree -- true; "$FASTDIFF" job add my-documents tree -- true"#);
     home.install("cron", "15min");
     let alone = home.read("home/table");
-    let line = format!("PATH={} {} run documents --nice --quiet # fastdiff job documents\n", path(&home), home.program);
+    let line = format!(
+        "PATH={} {} run documents --if-defined --nice --quiet # fastdiff job documents\n",
+        path(&home),
+        home.program
+    );
     assert_eq!(alone, format!("*/15 * * * * {line}"), "there was no crontab");
     let mine = "# mine\n\n5 4 * * * backslash \\n $HOME # fastdiff job document\n";
     home.env.write("home/table", format!("{mine}{alone}"));
@@ -35,8 +39,8 @@ fn the_line_takes_the_place_of_the_former_one_and_leaves_the_others_alone() {
     let lines: Vec<_> = table[mine.len()..].lines().collect();
     assert!(table.starts_with(mine), "{table}");
     assert_eq!(lines.len(), 3, "{table}");
-    assert!(lines[0].ends_with(" run documents2 --nice --quiet # fastdiff job documents2"), "{table}");
-    assert!(lines[1].ends_with(" run my-documents --nice --quiet # fastdiff job my-documents"), "{table}");
+    assert!(lines[0].ends_with(" run documents2 --if-defined --nice --quiet # fastdiff job documents2"), "{table}");
+    assert!(lines[1].ends_with(" run my-documents --if-defined --nice --quiet # fastdiff job my-documents"), "{table}");
     assert_eq!(format!("{}\n", lines[2]), format!("0 */6 * * * {line}"));
 }
 

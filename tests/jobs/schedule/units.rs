@@ -32,7 +32,7 @@ fn systemd_takes_the_units_and_starts_the_job_with_the_lowest_priority() {
     KillMode: mixed
     Nice: 19
     IOSchedulingClass: idle
-    Command Line: [PROGRAM] run documents
+    Command Line: [PROGRAM] run documents --if-defined
     Persistent: yes
     OnCalendar: *-*-* *:00/15:00
     ");

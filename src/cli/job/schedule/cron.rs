@@ -1,8 +1,8 @@
 //! A line of the user's crontab, as a shell script that puts it there.
 
 use super::super::super::quote;
-use super::Schedule;
 use super::every::Calendar;
+use super::{Schedule, With, remover};
 
 /// In bytes: no cron cuts off a command of this length.
 const LONGEST: usize = 998;
@@ -11,14 +11,13 @@ pub(super) fn script(schedule: &Schedule) -> Result<String, String> {
     let (job, every) = (schedule.job, schedule.every);
     // A comment for the shell that runs the line. It ends the line, so the mark of one job never matches another job.
     let line = format!("{} {} # fastdiff job {job}", times(schedule)?, command(schedule)?);
-    // A basic regular expression.
-    let mark = format!(" # fastdiff job {}$", job.replace('.', "[.]"));
+    let (mark, remover) = (mark(job), remover(schedule, With::Cron));
     Ok(format!(
         "\
 # Runs job {job} every {every}: a line for cron. To install it, or to replace the job's line, pipe this to sh.
 # cron skips runs while the machine sleeps; the next run lists those changes too. It mails errors and warnings.
 # To see the runs: fastdiff log {job}
-# To uninstall: crontab -e, then delete the line.
+# To uninstall: {remover}
 set -eu
 table=$(crontab -l 2>/dev/null) || table=
 {{
@@ -29,6 +28,23 @@ END
 }} | crontab -
 "
     ))
+}
+
+/// The end of the line of a job, as a basic regular expression.
+fn mark(job: &str) -> String {
+    format!(" # fastdiff job {}$", job.replace('.', "[.]"))
+}
+
+pub(super) fn removal(job: &str) -> String {
+    let mark = mark(job);
+    format!(
+        "\
+# Removes the line of job {job} from the crontab. To do so, pipe this to sh.
+set -eu
+table=$(crontab -l 2>/dev/null) || table=
+[ -z \"$table\" ] || printf '%s\\n' \"$table\" | LC_ALL=C sed '/{mark}/d' | crontab -
+"
+    )
 }
 
 fn times(schedule: &Schedule) -> Result<String, String> {
@@ -96,13 +112,13 @@ mod tests {
         # Runs job documents every 15min: a line for cron. To install it, or to replace the job's line, pipe this to sh.
         # cron skips runs while the machine sleeps; the next run lists those changes too. It mails errors and warnings.
         # To see the runs: fastdiff log documents
-        # To uninstall: crontab -e, then delete the line.
+        # To uninstall: fastdiff job schedule documents --remove --with cron | sh
         set -eu
         table=$(crontab -l 2>/dev/null) || table=
         {
         [ -z "$table" ] || printf '%s\n' "$table" | LC_ALL=C sed '/ # fastdiff job documents$/d'
         cat <<'END'
-        */15 * * * * PATH=/home/ada/bin:/usr/bin:/bin /usr/local/bin/fastdiff run documents --nice --quiet # fastdiff job documents
+        */15 * * * * PATH=/home/ada/bin:/usr/bin:/bin /usr/local/bin/fastdiff run documents --if-defined --nice --quiet # fastdiff job documents
         END
         } | crontab -
         "#);
@@ -126,7 +142,7 @@ mod tests {
         let mut odd = schedule("15min");
         odd.program = "/opt/100% $me/it's".into();
         odd.path = None;
-        insta::assert_snapshot!(command(&odd).expect("a command"), @r#"'/opt/100'\%' $me/it'"'"'s' run documents --nice --quiet"#);
+        insta::assert_snapshot!(command(&odd).expect("a command"), @r#"'/opt/100'\%' $me/it'"'"'s' run documents --if-defined --nice --quiet"#);
         odd.arguments.push(r"a\b".into());
         assert_eq!(command(&odd), Err(r"versions of cron differ in how they read a backslash: a\b".into()));
     }

@@ -3,27 +3,48 @@
 use std::fmt::Write as _;
 
 use super::super::super::quote;
-use super::Schedule;
 use super::every::Calendar;
+use super::{Manager, Schedule, With, remover};
 
 pub(super) fn script(schedule: &Schedule) -> String {
     let label = format!("fastdiff.{}", schedule.job);
     let plist = plist(schedule, &label);
-    let (file, target) = (format!("$HOME/Library/LaunchAgents/{label}.plist"), format!("gui/$(id -u)/{label}"));
+    let (dir, domain) = place(schedule.manager);
     let (job, every, program) = (schedule.job, schedule.every, &schedule.program);
+    let remover = remover(schedule, With::Launchd);
     format!(
         "\
 # Runs job {job} every {every}: an agent for launchd. To install it, pipe this to sh.
 # macOS protects Documents, Desktop and other directories. To give access to them, open System Settings,
 # Privacy & Security, Full Disk Access, and add {program}
 # To see the runs: fastdiff log {job}
-# To uninstall: launchctl bootout \"{target}\", then delete the file.
+# To uninstall: {remover}
 set -eu
-mkdir -p \"$HOME/Library/LaunchAgents\"
-cat >\"{file}\" <<'END'
+mkdir -p \"{dir}\"
+cat >\"{dir}/{label}.plist\" <<'END'
 {plist}END
-launchctl bootout \"{target}\" 2>/dev/null || true
-launchctl bootstrap \"gui/$(id -u)\" \"{file}\"
+launchctl bootout \"{domain}/{label}\" 2>/dev/null || true
+launchctl bootstrap \"{domain}\" \"{dir}/{label}.plist\"
+"
+    )
+}
+
+/// The directory of the file and the domain of launchd, for a shell: agents of a user, or daemons.
+fn place(manager: Manager) -> (&'static str, &'static str) {
+    match manager {
+        Manager::User => ("$HOME/Library/LaunchAgents", "gui/$(id -u)"),
+        Manager::System { .. } => ("/Library/LaunchDaemons", "system"),
+    }
+}
+
+pub(super) fn removal(job: &str, manager: Manager) -> String {
+    let ((dir, domain), label) = (place(manager), format!("fastdiff.{job}"));
+    format!(
+        "\
+# Removes the agent of job {job}. To do so, pipe this to sh.
+set -eu
+launchctl bootout \"{domain}/{label}\" 2>/dev/null || true
+rm -f \"{dir}/{label}.plist\"
 "
     )
 }
@@ -103,7 +124,7 @@ mod tests {
         # macOS protects Documents, Desktop and other directories. To give access to them, open System Settings,
         # Privacy & Security, Full Disk Access, and add /usr/local/bin/fastdiff
         # To see the runs: fastdiff log documents
-        # To uninstall: launchctl bootout "gui/$(id -u)/fastdiff.documents", then delete the file.
+        # To uninstall: fastdiff job schedule documents --remove --with launchd --user | sh
         set -eu
         mkdir -p "$HOME/Library/LaunchAgents"
         cat >"$HOME/Library/LaunchAgents/fastdiff.documents.plist" <<'END'
@@ -118,6 +139,7 @@ mod tests {
                 <string>/usr/local/bin/fastdiff</string>
                 <string>run</string>
                 <string>documents</string>
+                <string>--if-defined</string>
             </array>
             <key>StartCalendarInterval</key>
             <array>
@@ -165,6 +187,7 @@ mod tests {
                 <string>/opt/R&amp;D/&lt;fast&gt;diff &#252;</string>
                 <string>run</string>
                 <string>documents</string>
+                <string>--if-defined</string>
             </array>
             <key>StartInterval</key>
             <integer>90</integer>

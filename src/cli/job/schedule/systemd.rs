@@ -3,30 +3,69 @@
 use std::fmt::Write as _;
 
 use super::super::super::quote;
-use super::Schedule;
 use super::every::{Calendar, Every};
+use super::{Manager, ROOT, Schedule, With, remover};
+
+impl Manager {
+    /// The directory of the units, for a shell.
+    fn units(self) -> &'static str {
+        match self {
+            Self::User => "${XDG_CONFIG_HOME:-$HOME/.config}/systemd/user",
+            Self::System { .. } => "/etc/systemd/system",
+        }
+    }
+
+    /// A program of systemd, and whose it is to ask.
+    fn of(self, program: &str) -> String {
+        match self {
+            Self::User => format!("{program} --user"),
+            Self::System { .. } => program.to_owned(),
+        }
+    }
+}
 
 pub(super) fn script(schedule: &Schedule) -> Result<String, String> {
     let (service, timer) = (service(schedule)?, timer(schedule));
     let (job, every) = (schedule.job, schedule.every);
     let unit = format!("fastdiff-{job}");
+    let linger = match schedule.manager {
+        Manager::User => {
+            "# A user's timers run only while that user is logged in. To run them always: loginctl enable-linger\n"
+        }
+        Manager::System { .. } => "",
+    };
+    let (shell, remover, units) = (schedule.shell(), remover(schedule, With::Systemd), schedule.manager.units());
+    let (systemctl, journalctl) = (schedule.manager.of("systemctl"), schedule.manager.of("journalctl"));
     Ok(format!(
         "\
-# Runs job {job} every {every}: a service and a timer for systemd. To install them, pipe this to sh.
-# A user's timers run only while that user is logged in. To run them always: loginctl enable-linger
-# To see the runs: fastdiff log {job}; their messages: journalctl --user -u {unit}.service
-# To uninstall: systemctl --user disable --now {unit}.timer, then delete the two files.
+# Runs job {job} every {every}: a service and a timer for systemd. To install them, pipe this to {shell}.
+{linger}# To see the runs: fastdiff log {job}; their messages: {journalctl} -u {unit}.service
+# To uninstall: {remover}
 set -eu
-dir=${{XDG_CONFIG_HOME:-$HOME/.config}}/systemd/user
+dir={units}
 mkdir -p \"$dir\"
 cat >\"$dir/{unit}.service\" <<'END'
 {service}END
 cat >\"$dir/{unit}.timer\" <<'END'
 {timer}END
-systemctl --user daemon-reload
-systemctl --user enable --now {unit}.timer
+{systemctl} daemon-reload
+{systemctl} enable --now {unit}.timer
 ",
     ))
+}
+
+pub(super) fn removal(job: &str, manager: Manager) -> String {
+    let (unit, units, systemctl) = (format!("fastdiff-{job}"), manager.units(), manager.of("systemctl"));
+    format!(
+        "\
+# Removes the service and the timer of job {job}. To do so, pipe this to a shell of the user who installed them.
+set -eu
+dir={units}
+[ ! -e \"$dir/{unit}.timer\" ] || {systemctl} disable --now {unit}.timer
+rm -f \"$dir/{unit}.service\" \"$dir/{unit}.timer\"
+{systemctl} daemon-reload
+"
+    )
 }
 
 fn service(schedule: &Schedule) -> Result<String, String> {
@@ -42,6 +81,13 @@ fn service(schedule: &Schedule) -> Result<String, String> {
     }
     let mut unit =
         format!("[Unit]\nDescription=fastdiff job {}\n\n[Service]\nType=oneshot\nExecStart={command}\n", schedule.job);
+    match schedule.manager {
+        Manager::User => {}
+        // Without a user, it sets no HOME.
+        Manager::System { user: ROOT } => unit.push_str("User=root\n"),
+        // Writing to a string cannot fail.
+        Manager::System { user } => drop(writeln!(unit, "User={user}")),
+    }
     if let Some(path) = &schedule.path {
         // Writing to a string cannot fail.
         let _ = writeln!(unit, "Environment={}", word(&format!("PATH={path}"), false));
@@ -105,7 +151,7 @@ mod tests {
         # Runs job documents every 15min: a service and a timer for systemd. To install them, pipe this to sh.
         # A user's timers run only while that user is logged in. To run them always: loginctl enable-linger
         # To see the runs: fastdiff log documents; their messages: journalctl --user -u fastdiff-documents.service
-        # To uninstall: systemctl --user disable --now fastdiff-documents.timer, then delete the two files.
+        # To uninstall: fastdiff job schedule documents --remove --user | sh
         set -eu
         dir=${XDG_CONFIG_HOME:-$HOME/.config}/systemd/user
         mkdir -p "$dir"
@@ -115,7 +161,7 @@ mod tests {
 
         [Service]
         Type=oneshot
-        ExecStart=/usr/local/bin/fastdiff run documents
+        ExecStart=/usr/local/bin/fastdiff run documents --if-defined
         Environment="PATH=/home/ada/bin:/usr/bin:/bin"
         Nice=19
         IOSchedulingClass=idle

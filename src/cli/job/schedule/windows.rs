@@ -71,6 +71,10 @@ pub(super) fn installation(schedule: &Schedule) -> String {
     )
 }
 
+pub(super) fn removal(job: &str) -> String {
+    format!("schtasks /Delete /F /TN \"fastdiff {job}\"\n")
+}
+
 /// A word that `CommandLineToArgvW` and the C library read back as it is: a backslash is special only before a quote.
 fn word(text: &str) -> String {
     if !text.is_empty() && !text.contains([' ', '"']) {
