@@ -13,7 +13,7 @@ use super::super::filter::FilterArgs;
 use super::super::format::Format;
 use super::super::job_database::{DatabaseArgs, JOB_EXAMPLE};
 use super::super::state::StateArgs;
-use super::super::{DONE, Failure, Outcome, consumer_help, placeholders, print_message};
+use super::super::{DONE, Failure, Outcome, consumer_help, placeholders, print_message, usage};
 
 fn after_help() -> String {
     let before = "  fastdiff job add photos ~/Photos --consumer ";
@@ -111,6 +111,9 @@ pub(in crate::cli) fn run(args: &JobAddArgs, matches: &ArgMatches) -> Outcome {
     }
     for root in &args.roots {
         if !root.is_dir() {
+            if let Some(tip) = usage::command_among_roots(&args.roots).filter(|_| args.command.is_empty()) {
+                return Err(Failure::Other(format!("{} is not a directory: {tip}", root.shown())));
+            }
             let problem = match root.metadata() {
                 Ok(_) => RootProblem::NotADirectory,
                 Err(e) if e.kind() == std::io::ErrorKind::NotFound => RootProblem::Missing,
