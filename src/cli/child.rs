@@ -1,7 +1,10 @@
 //! Runs the command of a job to its end. A signal that asks this program to stop is passed on to it.
 
-use std::process::{Command, ExitStatus};
+use std::process::{Child, Command, ExitStatus};
 
+use fastdiff::consumers::{Consumer, OutputStream};
+
+use super::passed_output::PassedOutput;
 use super::{forward, signals};
 
 /// A command that has ended.
@@ -9,28 +12,46 @@ pub(super) struct Finished {
     pub(super) status: ExitStatus,
     /// The signal that asked to stop meanwhile.
     pub(super) signal: Option<i32>,
+    /// How many files it said that it stored.
+    pub(super) stored: Option<u64>,
 }
 
-/// Runs a command to its end. `started` is called with the number of its process.
+/// Runs a command to its end. `started` is called with the number of its process. `counts` names the stream on which it
+/// says how many files it stored, and who knows how.
 ///
 /// # Errors
 /// Why it could not be started.
-pub(super) fn run(command: &mut Command, started: impl FnOnce(u32)) -> std::io::Result<Finished> {
-    use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
-    let mut child = signals::as_it_began(|| command.spawn())?;
+pub(super) fn run(
+    command: &mut Command,
+    counts: Option<(OutputStream, &'static dyn Consumer)>,
+    started: impl FnOnce(u32),
+) -> std::io::Result<Finished> {
+    let passed = counts.and_then(|(stream, consumer)| PassedOutput::of(command, stream, consumer));
+    let child = signals::as_it_began(|| command.spawn());
+    if let Some(passed) = &passed {
+        passed.started(command);
+    }
+    let mut child = child?;
     let id = child.id().cast_signed();
     forward::begin(id);
     if let Some(signal) = signals::take_interruption() {
         forward::pass(signal);
     }
     started(child.id());
-    if let Some(pid) = Pid::from_raw(id) {
-        // Until it is waited for, its number is not given to another process that a signal could hit.
-        let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
-        while matches!(waitid(WaitId::Pid(pid), options), Err(rustix::io::Errno::INTR)) {}
-    }
+    wait_for(&child);
+    let stored = passed.and_then(PassedOutput::ended);
     forward::end();
     let status = child.wait()?;
     // A handler in another thread may still be at work when the command has ended.
-    Ok(Finished { status, signal: forward::passed() })
+    Ok(Finished { status, signal: forward::passed(), stored })
+}
+
+/// Waits for its end. Until it is waited for once more, its number is not given to another process that a signal could
+/// hit.
+fn wait_for(child: &Child) {
+    use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+    if let Some(pid) = Pid::from_raw(child.id().cast_signed()) {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        while matches!(waitid(WaitId::Pid(pid), options), Err(rustix::io::Errno::INTR)) {}
+    }
 }

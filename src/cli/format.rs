@@ -58,6 +58,11 @@ impl ValueEnum for Format {
 }
 
 impl Format {
+    /// The consumer, for whoever outlives this.
+    pub(super) fn get(self) -> &'static dyn Consumer {
+        self.0
+    }
+
     /// Whether it looks at everything by itself if it gets no list, so that a full list is not written.
     pub(super) fn scans_by_itself(self) -> bool {
         self.full_list(&[]) == FullList::NotWritten

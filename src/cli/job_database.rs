@@ -49,8 +49,8 @@ pub(super) const TO_KNOW: &str = "
 This needs Duplicati 2.2.0.104 or later. The roots of the snapshots must be exactly the job's sources, and the \
 snapshots must leave out at least what Duplicati's filters leave out (--exclude-caches among them): Duplicati backs up \
 what is listed and does not ask its filters about the folders above. If a list cannot be expressed, nothing is printed \
-and the exit code is 3: then let Duplicati scan by itself. Pass the whole output on: if Duplicati has to read a file that \
-looks as it is stored, a third line is --disable-filetime-check=true.";
+and the exit code is 3: then let Duplicati scan by itself. Pass the whole output on: if Duplicati has to read a \
+file that looks as it is stored, a third line is --disable-filetime-check=true.";
 #[cfg(not(feature = "duplicati"))]
 pub(super) const TO_KNOW: &str = "";
 

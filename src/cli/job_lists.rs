@@ -5,7 +5,7 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use fastdiff::Error;
-use fastdiff::consumers::{ListPart, PartOutput};
+use fastdiff::consumers::{ListPart, ListedFiles, PartOutput};
 use fastdiff::jobs::{ListsDir, StartedRun};
 
 use super::config::Definition;
@@ -14,6 +14,8 @@ use super::{placeholders, print_message, write_list};
 /// The files with the parts of a list.
 pub(super) struct Lists {
     files: Vec<(ListPart, PathBuf)>,
+    /// The regular files that they name.
+    pub(super) listed: Option<ListedFiles>,
 }
 
 /// The result of writing them.
@@ -26,7 +28,7 @@ pub(super) enum Written {
 impl Lists {
     fn named(definition: &Definition, dir: &ListsDir) -> Self {
         let file = |part: &ListPart| (*part, dir.path().join(part.name()));
-        Self { files: definition.consumer.parts().iter().map(file).collect() }
+        Self { files: definition.consumer.parts().iter().map(file).collect(), listed: None }
     }
 
     /// Writes a file for each part that the consumer has.
@@ -37,7 +39,7 @@ impl Lists {
         if started.full.is_some() && definition.consumer.scans_by_itself() {
             return Self::empty(definition, dir).map(Written::Lists);
         }
-        let lists = Self::named(definition, dir);
+        let mut lists = Self::named(definition, dir);
         let mut files = Vec::new();
         for (part, _) in &lists.files {
             files.push((*part, BufWriter::new(dir.new_file(part.name())?)));
@@ -61,6 +63,7 @@ impl Lists {
         for note in &emitted.notes {
             print_message("note", note);
         }
+        lists.listed = emitted.files;
         Ok(Written::Lists(lists))
     }
 

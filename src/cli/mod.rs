@@ -27,6 +27,7 @@ mod man;
 mod memory;
 mod nice;
 mod output;
+mod passed_output;
 mod placeholders;
 mod progress;
 mod quote;
@@ -38,6 +39,7 @@ mod start_run;
 mod state;
 mod status;
 mod table;
+mod usage;
 mod verify;
 mod walk;
 mod write_list;
@@ -154,8 +156,8 @@ pub(crate) fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|command| command == "run") {
         FAILURE_CODE.store(NOT_STARTED, Ordering::Relaxed);
     }
-    let matches = matches().unwrap_or_else(|e| usage(&e));
-    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|e| usage(&e));
+    let matches = matches().unwrap_or_else(|e| usage::usage(e));
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|e| usage::usage(e));
     let of_command = matches.subcommand().map_or(&matches, |(_, m)| m);
     signals::prepare();
     let outcome = match cli.command {
@@ -211,18 +213,6 @@ fn whole() -> clap::Command {
     let mut command = Cli::command();
     command.build();
     after_help::wrapped_by_clap(command)
-}
-
-/// Prints what is wrong with the arguments, or the help that was asked for, and ends. The shell may have put the name
-/// of somebody else's file among the arguments.
-fn usage(error: &clap::Error) -> ! {
-    let text = error.render().to_string();
-    let shown = text.split('\n').map(harmless).collect::<Vec<_>>().join("\n");
-    if !error.use_stderr() || shown == text && failure_code() == FAILED {
-        error.exit();
-    }
-    eprint!("{shown}");
-    std::process::exit(i32::from(failure_code()));
 }
 
 /// Writes an error of the library and what to do about it to standard error, in one line.

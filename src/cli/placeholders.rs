@@ -16,6 +16,9 @@ const ROOT: &str = ListPart::ROOT_PLACEHOLDER;
 /// A word with at most this many wrong letters is a misspelt placeholder.
 const MISSPELT: usize = 2;
 
+/// What others call the list.
+const GUESSED: [&str; 6] = ["{list}", "{lists}", "{filelist}", "{file}", "{files}", "{paths}"];
+
 /// What stands for the file with a part of the list in the command of a job.
 pub(super) fn placeholder(part: ListPart) -> &'static str {
     part.placeholder()
@@ -85,6 +88,7 @@ pub(super) fn check_scripts(
 pub(super) fn check(definition: &Definition, command: &[OsString]) -> Result<(), Failure> {
     let wrong = |what: String| Err(Failure::Other(format!("job {}: {what}", definition.name)));
     let has = definition.consumer.parts();
+    let usual = placeholder(definition.consumer.usual_part());
     for argument in command.iter().skip(1) {
         if let Some(part) =
             ListPart::EACH.into_iter().find(|part| !has.contains(part) && contains(argument, placeholder(*part)))
@@ -97,7 +101,7 @@ pub(super) fn check(definition: &Definition, command: &[OsString]) -> Result<(),
                 known.join(", ")
             ));
         }
-        if let Some((word, meant)) = misspelt(&argument.to_string_lossy()) {
+        if let Some((word, meant)) = misspelt(&argument.to_string_lossy(), usual) {
             return wrong(format!("the command holds {}; did you mean {meant}?", word.escape_debug()));
         }
     }
@@ -148,8 +152,8 @@ fn instead(definition: &Definition, found: &CommandCheck) -> String {
     }
 }
 
-/// A word in braces that is nearly a placeholder, and the one that it nearly is.
-fn misspelt(argument: &str) -> Option<(&str, &'static str)> {
+/// A word in braces that is nearly a placeholder, and the one that it nearly is. `usual` is what a list is called.
+fn misspelt<'a>(argument: &'a str, usual: &'static str) -> Option<(&'a str, &'static str)> {
     let known = ListPart::EACH.map(placeholder).into_iter().chain([ROOT]);
     let known: Vec<_> = known.collect();
     argument.match_indices('{').find_map(|(start, _)| {
@@ -158,7 +162,14 @@ fn misspelt(argument: &str) -> Option<(&str, &'static str)> {
         if !is_word || known.contains(&word) {
             return None;
         }
+        // `${list}` is a variable of a shell.
+        if argument[..start].ends_with('$') {
+            return None;
+        }
         let lower = word.to_ascii_lowercase();
+        if GUESSED.contains(&lower.as_str()) {
+            return Some((word, usual));
+        }
         let near = |known: &&&str| strsim::osa_distance(&lower, known) <= MISSPELT.min((known.len() - 2) / 3);
         Some((word, *known.iter().find(near)?))
     })
@@ -180,10 +191,14 @@ mod tests {
             ("::changes-{now}", None),
             ("::{hostname}-{now:%Y}", None),
             ("{a}", None),
+            ("--files-from={list}", Some("{all}")),
+            ("{Files}", Some("{all}")),
+            ("{file}", Some("{all}")),
+            ("echo ${file} ${al}", None),
             ("{}", None),
             ("awk '{ print }' {", None),
         ] {
-            assert_eq!(misspelt(argument).map(|(_, meant)| meant), meant, "{argument}");
+            assert_eq!(misspelt(argument, "{all}").map(|(_, meant)| meant), meant, "{argument}");
         }
     }
 

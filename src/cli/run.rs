@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 
-use fastdiff::consumers::CommandCheck;
+use fastdiff::consumers::{CommandCheck, OutputStream};
 use fastdiff::jobs::{Commit, LockedJob, RunNote, RunResult, StartedRun};
 use fastdiff::path::{PathExt as _, to_bytes};
 use fastdiff::{Error, consumers};
@@ -16,6 +16,7 @@ use super::config::Definition;
 use super::hints::HintsArgs;
 use super::job_lists::{Lists, Written};
 use super::nice::NiceArgs;
+use super::passed_output::StoredEnough;
 use super::progress::Progress;
 use super::start_run::{self, GuardArgs};
 use super::state::StateArgs;
@@ -46,7 +47,7 @@ list. For a test, use `fastdiff begin` and then `fastdiff abort`.
 
 Exit codes: that of the command, or 128 plus the number of the signal that ended it; 127 if it is not found, 126 if it \
 cannot be executed; 125 if fastdiff itself failed, something could not be read or listed, or the baseline could not be \
-moved after the command had succeeded.";
+moved after the command had succeeded, or the program stored none of the listed files.";
 
 /// Start a run of a job, run the backup program with its lists, and commit if that succeeds.
 #[derive(clap::Args)]
@@ -132,7 +133,7 @@ pub(super) fn run(args: &RunArgs) -> Outcome {
         print_message("note", format_args!("run {}: {}", started.run, start_run::changes(&started)));
     }
     let run = started.run;
-    let outcome = with_lists(args, &definition, &locked, started, &command);
+    let outcome = with_lists(args, &definition, &locked, started, (&command, found.counts));
     if let Err(error) = locked.remove_lists() {
         print_error("warning", &error);
     }
@@ -175,7 +176,7 @@ fn with_lists(
     definition: &Definition,
     locked: &LockedJob,
     started: StartedRun,
-    command: &[OsString],
+    (command, counts): (&[OsString], Option<OutputStream>),
 ) -> Outcome {
     let run = started.run;
     let not_started = |reason: &str, advice: Option<String>| -> Outcome {
@@ -221,7 +222,7 @@ fn with_lists(
     }
     // It matters only if this process is killed. If the directory cannot be written, the commit says so.
     let started = |pid| drop(locked.started(run, pid));
-    let finished = match child::run(&mut process, started) {
+    let finished = match child::run(&mut process, counts.map(|stream| (stream, definition.consumer.get())), started) {
         Ok(finished) => finished,
         Err(e) => {
             let code = if e.kind() == std::io::ErrorKind::NotFound { 127 } else { 126 };
@@ -233,7 +234,8 @@ fn with_lists(
     };
     // The command may have treated missing files as deleted.
     let are_there = || places.map_or(Ok(()), |places| places.check(args.walk.io_timeout, &Progress::new(true)));
-    Ok(end(definition, locked, run, &finished, are_there))
+    let enough = StoredEnough::of(&*definition.consumer, lists.listed.as_ref(), finished.stored);
+    Ok(end(definition, locked, run, &finished, &enough, are_there))
 }
 
 /// The baseline moves without a backup.
@@ -310,6 +312,7 @@ fn end(
     locked: &LockedJob,
     run: u64,
     finished: &Finished,
+    enough: &StoredEnough,
     are_there: impl FnOnce() -> Result<(), Error>,
 ) -> u8 {
     let code = code_of(finished.status);
@@ -318,10 +321,16 @@ fn end(
             let reason = format!("signal {signal} came while the command ran");
             (Some(reason), exit_code(if code == 0 { 128 + signal } else { code }))
         }
-        (None, Some(code)) if definition.success_codes().contains(&code) => (None, exit_code(code)),
+        (None, Some(code)) if definition.success_codes().contains(&code) => match enough {
+            StoredEnough::Nothing(what) => (Some(what.clone()), NOT_STARTED),
+            _ => (None, exit_code(code)),
+        },
         (None, Some(code)) => (Some(format!("the command ended with {code}")), exit_code(code)),
         (None, None) => (Some(format!("signal {} ended the command", code - 128)), exit_code(code)),
     };
+    if let StoredEnough::Few(what) = enough {
+        print_message("warning", what);
+    }
     if let Some(reason) = &reason {
         print_message(
             "warning",
@@ -348,7 +357,8 @@ fn end(
     }
     if !is_success {
         // The log has the exit code in a field of its own.
-        fail(locked, run, &result(reason.filter(|_| finished.signal.is_some())));
+        let is_known = finished.signal.is_none() && !matches!(enough, StoredEnough::Nothing(_));
+        fail(locked, run, &result(reason.filter(|_| !is_known)));
         return ends_with;
     }
     match locked.commit(&Commit::run(run).keep(definition.keep).result(result(None))) {

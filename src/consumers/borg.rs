@@ -60,6 +60,10 @@ impl Consumer for Borg {
         super::command::borg::check(command)
     }
 
+    fn stored_files(&self, line: &[u8]) -> Option<u64> {
+        super::command::borg::stored_files(line)
+    }
+
     /// Refuses a name with a carriage return.
     fn write(&self, diff: &Diff<'_>, options: &ListOptions, out: &mut dyn Write) -> Result<Emitted> {
         asked_part(self, options.part)?;

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use super::forms::TextOptions;
 use super::{CommandCheck, CommandLine, Emitted, ListPart, PathStyle, refuse};
 use crate::diff::Diff;
+use crate::metadata::Fields;
 use crate::{Error, Refusal, Result};
 
 /// A backup program, or a form of the list for people or scripts: who takes a list, and what is true of it.
@@ -62,6 +63,11 @@ pub trait Consumer: fmt::Debug + Sync {
         false
     }
 
+    /// The fields of an entry that it can store. What provably changed in no other is not listed.
+    fn stored_fields(&self) -> Fields {
+        Fields::all()
+    }
+
     /// Whether people read its list, so that it may have colours and a summary.
     fn is_for_people(&self) -> bool {
         false
@@ -105,6 +111,12 @@ pub trait Consumer: fmt::Debug + Sync {
         super::command::check_form(command)
     }
 
+    /// How many regular files it stored, if a line of its output says that: see [`CommandCheck::counts`]. A count may
+    /// be too high, never too low.
+    fn stored_files(&self, _line: &[u8]) -> Option<u64> {
+        None
+    }
+
     /// Writes a part of the list.
     ///
     /// # Errors
@@ -127,6 +139,7 @@ pub trait Consumer: fmt::Debug + Sync {
                 written => {
                     let written = written?;
                     all.summary = written.summary;
+                    all.files = written.files.or(all.files);
                     all.notes
                         .extend(written.notes.into_iter().filter(|note| !all.notes.contains(note)).collect::<Vec<_>>());
                 }

@@ -6,7 +6,7 @@ use std::io::Write;
 
 use rustc_hash::FxHashSet;
 
-use super::{Consumer, Emitted, EmptyList, nothing_to_list, put, refuse, written};
+use super::{Consumer, Emitted, EmptyList, ListedFiles, nothing_to_list, put, refuse, written};
 use crate::diff::{ChangeKind, Diff};
 use crate::metadata::{Fields, Flags, Kind};
 use crate::path::{compare, is_within, parent, to_path};
@@ -75,12 +75,14 @@ pub struct ListedPath {
     pub has_other_rights: bool,
     /// The inode of a file with several names.
     pub link: Option<u64>,
+    /// The fields of it that differ.
+    pub fields: Fields,
 }
 
 impl ListedPath {
     /// Listed because of another path.
     fn unchanged(path: Vec<u8>, kind: Kind, link: Option<u64>) -> Self {
-        Self { path, kind, is_new: false, has_other_rights: false, link }
+        Self { path, kind, is_new: false, has_other_rights: false, link, fields: Fields::empty() }
     }
 }
 
@@ -114,7 +116,14 @@ impl ChangeLists {
             lists.emitted.summary.add(&change);
             let link = change.new.filter(|new| new.stat.nlink > 1 && new.kind() != Kind::Dir).map(|new| new.stat.ino);
             let has_other_rights = change.fields.intersects(Fields::MODE | Fields::UID | Fields::GID);
-            let listed = |kind, is_new| ListedPath { path: change.path.clone(), kind, is_new, has_other_rights, link };
+            let listed = |kind, is_new| ListedPath {
+                path: change.path.clone(),
+                kind,
+                is_new,
+                has_other_rights,
+                link,
+                fields: change.fields,
+            };
             match (change.kind, change.old, change.new) {
                 (ChangeKind::Unknown, ..) => unread = Some(change.path),
                 // Nothing new is known of it, and it stays suspect; a mirror would delete it if it cannot be found.
@@ -130,7 +139,24 @@ impl ChangeLists {
                 _ => {}
             }
         }
+        lists.count_files();
         Ok(lists)
+    }
+
+    /// Leaves out what changed in nothing that is in `stored`. If the change time moved, it stays: the content may have
+    /// changed too, and its time may have been put back.
+    pub(super) fn keep_stored(&mut self, stored: Fields) {
+        let matters = |fields: Fields| fields.is_empty() || fields.intersects(stored | Fields::CTIME);
+        self.changed.retain(|listed| listed.is_new || matters(listed.fields));
+        self.count_files();
+    }
+
+    /// Counts the regular files that are to be read.
+    fn count_files(&mut self) {
+        let mut files = self.changed.iter().filter(|listed| listed.kind == Kind::File);
+        let first = files.next().map(|listed| to_path(&listed.path).into_owned());
+        let count = 1 + u64::try_from(files.count()).unwrap_or(u64::MAX - 1);
+        self.emitted.files = first.map(|first| ListedFiles { count, first });
     }
 
     /// What is gone, without what lay below something else that is gone or is not a directory now. And of those, what
@@ -316,4 +342,26 @@ pub(super) fn with_parents(diff: &Diff<'_>, listed: &mut Vec<ListedPath>) {
         .collect();
     listed.extend(parents);
     listed.sort_by(|a, b| compare(&a.path, &b.path));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_certainly_changed_in_nothing_that_is_stored_is_left_out() {
+        let listed =
+            |fields, is_new| ListedPath { is_new, fields, ..ListedPath::unchanged(vec![b'/'], Kind::File, None) };
+        let is_kept = |fields, is_new| {
+            let mut lists = ChangeLists { changed: vec![listed(fields, is_new)], ..ChangeLists::default() };
+            lists.keep_stored(Fields::all() - Fields::MODE - Fields::UID);
+            assert_eq!(lists.emitted.files.is_some(), !lists.changed.is_empty());
+            !lists.changed.is_empty()
+        };
+        assert!(!is_kept(Fields::MODE, false) && !is_kept(Fields::MODE | Fields::UID, false));
+        for fields in [Fields::MODE | Fields::CTIME, Fields::MODE | Fields::SIZE, Fields::GID, Fields::empty()] {
+            assert!(is_kept(fields, false), "{fields:?}");
+        }
+        assert!(is_kept(Fields::MODE, true));
+    }
 }

@@ -21,7 +21,7 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 
 pub use borg::Borg;
-pub use command::{CommandCheck, CommandLine, CommandProblem, Destination, DestinationKind, NotChecked};
+pub use command::{CommandCheck, CommandLine, CommandProblem, Destination, DestinationKind, NotChecked, OutputStream};
 pub use consumer::{Consumer, DatabaseChoice, EmptyList, FullList, ListOptions, MirrorCommand, PartOutput, PathChoice};
 pub use file::ListFile;
 pub use forms::{Json, NameStatus, Paths, Text, TextOptions, entry_json, rfc3339};
@@ -116,6 +116,18 @@ pub struct Emitted {
     pub summary: Summary,
     /// What the user should know, each a line.
     pub notes: Vec<String>,
+    /// The regular files among what is to be read, if the consumer stores files.
+    pub files: Option<ListedFiles>,
+}
+
+/// The regular files that a list names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ListedFiles {
+    /// How many there are.
+    pub count: u64,
+    /// One of them.
+    pub first: std::path::PathBuf,
 }
 
 /// Runs `each` over all changes and counts them.

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use super::list::{ChangeLists, ListForm, ListPart, ListedPath, Spelled, asked_part, list_base};
 use super::{CommandCheck, CommandLine, Consumer, Emitted, FullList, ListOptions, MirrorCommand, PathChoice, refuse};
 use crate::diff::Diff;
-use crate::metadata::Kind;
+use crate::metadata::{Fields, Kind};
 use crate::path::to_path;
 use crate::{Refusal, Result};
 
@@ -64,8 +64,17 @@ impl Consumer for Rclone {
         FullList::Mirror(MirrorCommand { program, sources, destination, exclude_option: "--exclude" })
     }
 
+    /// What is in a file, and its time.
+    fn stored_fields(&self) -> Fields {
+        Fields::all() - (Fields::MODE | Fields::UID | Fields::GID | Fields::NLINK)
+    }
+
     fn check_command(&self, command: &CommandLine<'_>) -> CommandCheck {
         super::command::rclone::check(command)
+    }
+
+    fn stored_files(&self, line: &[u8]) -> Option<u64> {
+        super::command::rclone::stored_files(line)
     }
 
     /// Refuses the few names that rclone does not find under any spelling, and a change between directory, file and
@@ -73,7 +82,8 @@ impl Consumer for Rclone {
     /// copy) it deletes the old name after it made the new one, which is the same name.
     fn write(&self, diff: &Diff<'_>, options: &ListOptions, out: &mut dyn Write) -> Result<Emitted> {
         let part = asked_part(self, options.part)?;
-        let lists = ChangeLists::of(diff)?;
+        let mut lists = ChangeLists::of(diff)?;
+        lists.keep_stored(self.stored_fields());
         check_kinds(self, &lists)?;
         let form = ListForm::new(self).with_end(if options.nul { 0 } else { b'\n' }).relative_to(list_base(diff));
         form.with_spelling(spell).write(&names(&lists, part), out)?;

@@ -60,6 +60,10 @@ impl Consumer for Restic {
         super::command::restic::check(command)
     }
 
+    fn stored_files(&self, line: &[u8]) -> Option<u64> {
+        super::command::restic::stored_files(line)
+    }
+
     fn write(&self, diff: &Diff<'_>, options: &ListOptions, out: &mut dyn Write) -> Result<Emitted> {
         asked_part(self, options.part)?;
         let mut lists = ChangeLists::of(diff)?;

@@ -69,6 +69,10 @@ impl Consumer for Rsync {
         super::command::rsync::check(command)
     }
 
+    fn stored_files(&self, line: &[u8]) -> Option<u64> {
+        super::command::rsync::stored_files(line)
+    }
+
     fn write(&self, diff: &Diff<'_>, options: &ListOptions, out: &mut dyn Write) -> Result<Emitted> {
         let part = asked_part(self, options.part)?;
         let mut lists = ChangeLists::of(diff)?;

@@ -3,6 +3,8 @@
 mod archives;
 mod command_lines;
 mod commands;
+mod commands_run;
+mod commands_words;
 mod help;
 mod mirrors;
 mod names;

@@ -13,7 +13,7 @@ use super::super::filter::{FilterArgs, tell_of_suspects};
 use super::super::format::Format;
 use super::super::job_database::{DatabaseArgs, JOB_EXAMPLE};
 use super::super::state::StateArgs;
-use super::super::{DONE, Failure, Outcome, consumer_help, placeholders, print_message};
+use super::super::{DONE, Failure, Outcome, consumer_help, placeholders, print_message, usage};
 use super::check;
 
 fn after_help() -> String {
@@ -105,9 +105,12 @@ fn from_here(path: &Path) -> Result<PathBuf, Failure> {
 }
 
 /// Refuses what is no directory.
-fn check_root(root: &Path) -> Result<(), Failure> {
+fn check_root(root: &Path, args: &JobAddArgs) -> Result<(), Failure> {
     if root.is_dir() {
         return Ok(());
+    }
+    if let Some(tip) = usage::command_among_roots(&args.roots).filter(|_| args.command.is_empty()) {
+        return Err(Failure::Other(format!("{} is not a directory: {tip}", root.shown())));
     }
     let problem = match root.metadata() {
         Ok(_) => RootProblem::NotADirectory,
@@ -130,7 +133,7 @@ pub(in crate::cli) fn run(args: &JobAddArgs, matches: &ArgMatches) -> Outcome {
         return Err(Failure::Other("the command is empty; name a program after --".into()));
     }
     for root in &args.roots {
-        check_root(root)?;
+        check_root(root, args)?;
     }
     // Refuse a wrong pattern now, not at the first run.
     args.filter.options(matches)?.check(&[])?;

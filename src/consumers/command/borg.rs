@@ -1,10 +1,12 @@
 //! `borg` (read with 1.2.4): `create` with the paths from standard input or from `cat`, ended by NUL.
 
 use super::options::{Parsed, Syntax};
-use super::program::{NOTHING, ProgramOptions};
+use super::program::{NOTHING, ProgramOptions, number, text};
 use super::started::Started;
 use super::word::Word;
-use super::{CommandCheck, CommandLine, CommandProblem, Destination, DestinationKind, NotChecked, check_each};
+use super::{
+    CommandCheck, CommandLine, CommandProblem, Destination, DestinationKind, NotChecked, OutputStream, check_each,
+};
 use crate::path::to_bytes;
 
 const BORG: ProgramOptions =
@@ -61,6 +63,11 @@ fn check_start(line: &CommandLine<'_>, started: &Started, found: &mut CommandChe
         if !words.iter().any(|word| matches!(*word, b"ctime" | b"rechunk" | b"disabled")) {
             BORG.refuse(given, "what changed and kept its size and time would be left out", found);
         }
+    }
+    if parsed.has(&["json"]) {
+        found.counts = Some(OutputStream::Output);
+    } else if parsed.has(&["stats"]) && !parsed.has(&["log-json"]) {
+        found.counts = Some(OutputStream::Error);
     }
     if !started.is_elsewhere {
         found.destinations.extend(destination(line, started, &parsed, archive));
@@ -126,4 +133,11 @@ fn destination(
         DestinationKind::Repository(word.path(line.base, started.current_dir.as_deref())?)
     };
     Some(Destination { as_written, kind })
+}
+
+/// `Number of files: 3`, or `"nfiles": 3,` of JSON.
+pub(in crate::consumers) fn stored_files(line: &[u8]) -> Option<u64> {
+    let line = text(line)?;
+    let count = line.strip_prefix("Number of files:").or_else(|| line.strip_prefix("\"nfiles\":"))?;
+    number(count.trim().trim_end_matches(','))
 }

@@ -71,6 +71,17 @@ pub struct CommandCheck {
     pub not_checked: Option<NotChecked>,
     /// Where the program writes, as far as the words tell.
     pub destinations: Vec<Destination>,
+    /// Where the program says how many files it stored, because the options of the user ask for that.
+    pub counts: Option<OutputStream>,
+}
+
+/// Where a program writes what it has to say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OutputStream {
+    /// Standard output.
+    Output,
+    /// Standard error.
+    Error,
 }
 
 impl CommandCheck {

@@ -168,6 +168,10 @@ impl Parsed {
             letters = behind;
             match option.value {
                 Takes::Nothing => self.give(option.name, written, None),
+                // pflag: `-vl` is two switches, `-v=2` has a value.
+                Takes::MaybeValue if syntax == Syntax::Go && !behind.starts_with(b"=") => {
+                    self.give(option.name, written, None);
+                }
                 Takes::Value | Takes::MaybeValue => {
                     let behind = behind.strip_prefix(b"=").filter(|_| syntax.letter_takes_equals()).unwrap_or(behind);
                     let value = match (behind, option.value) {
@@ -236,6 +240,7 @@ mod tests {
         assert_eq!(parse("--exc x", starter, Syntax::Gnu), "| x ? --exc");
         assert_eq!(parse("-C=x", "directory,C=", Syntax::Gnu), "directory==x |");
         assert_eq!(parse("-C=x", "directory,C=", Syntax::Python), "directory=x |");
+        assert_eq!(parse("-vl -v=2 x", "verbose,v[=] links,l", Syntax::Go), "verbose links verbose=2 | x");
         let go = "dry-run,n links";
         assert_eq!(parse("--dry-run=false --links=true x", go, Syntax::Go), "links | x");
     }

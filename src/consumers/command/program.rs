@@ -98,3 +98,13 @@ impl ProgramOptions {
         }
     }
 }
+
+/// A line of output as text, without blanks around it.
+pub(super) fn text(line: &[u8]) -> Option<&str> {
+    std::str::from_utf8(line).ok().map(str::trim)
+}
+
+/// A count, which may have commas between thousands.
+pub(super) fn number(text: &str) -> Option<u64> {
+    text.replace(',', "").parse().ok()
+}

@@ -3,10 +3,12 @@
 //! Filters need no rule: rclone refuses them beside a list. It reads its options from variables too.
 
 use super::options::{Parsed, Syntax, table};
-use super::program::{FOLLOWS, NOTHING, ProgramOptions};
+use super::program::{FOLLOWS, NOTHING, ProgramOptions, number, text};
 use super::started::Started;
 use super::word::Word;
-use super::{CommandCheck, CommandLine, CommandProblem, Destination, DestinationKind, NotChecked, check_each};
+use super::{
+    CommandCheck, CommandLine, CommandProblem, Destination, DestinationKind, NotChecked, OutputStream, check_each,
+};
 use crate::path::to_bytes;
 
 const RCLONE: ProgramOptions =
@@ -68,6 +70,11 @@ fn check_start(line: &CommandLine<'_>, started: &Started, found: &mut CommandChe
         check_places(line, started, places, found);
     }
     RCLONE.check_against(&parsed, found, |_| false);
+    if parsed.has(&["progress"]) {
+        found.counts = Some(OutputStream::Output);
+    } else if parsed.has(&["verbose"]) && !parsed.has(&["quiet", "log-file", "syslog", "use-json-log"]) {
+        found.counts = Some(OutputStream::Error);
+    }
     if !parsed.has(&["ignore-times", "no-check-dest"]) {
         RCLONE.lacks("--ignore-times", "what is listed and has the size and time of its copy would not be sent", found);
     }
@@ -147,4 +154,14 @@ fn is_remote(word: &Word) -> bool {
     let shown = word.shown();
     let bytes = to_bytes(std::path::Path::new(&shown)).into_owned();
     bytes.iter().find(|byte| matches!(byte, b':' | b'/')) == Some(&b':')
+}
+
+/// `Transferred: 3 / 3, 100%`, where the other line of that name counts bytes.
+pub(in crate::consumers) fn stored_files(line: &[u8]) -> Option<u64> {
+    let line = text(line)?;
+    if line.ends_with("There was nothing to transfer") {
+        return Some(0);
+    }
+    let (done, _) = line.strip_prefix("Transferred:")?.split_once('/')?;
+    number(done.trim())
 }

@@ -1,10 +1,10 @@
 //! `restic` (read with 0.14 and 0.17): `backup` with `--files-from-raw`.
 
 use super::options::{Parsed, Syntax};
-use super::program::{FILTERS, NOTHING, ProgramOptions};
+use super::program::{FILTERS, NOTHING, ProgramOptions, number, text};
 use super::started::Started;
 use super::word::Word;
-use super::{CommandCheck, CommandLine, CommandProblem, Destination, DestinationKind, check_each};
+use super::{CommandCheck, CommandLine, CommandProblem, Destination, DestinationKind, OutputStream, check_each};
 use crate::path::to_bytes;
 
 const RESTIC: ProgramOptions =
@@ -69,6 +69,9 @@ fn check_start(line: &CommandLine<'_>, started: &Started, found: &mut CommandChe
     RESTIC.check_against(&parsed, found, |given| {
         matches!(given.name, "ignore-ctime" | "ignore-inode") && parsed.has(&["force"])
     });
+    if !parsed.has(&["quiet"]) {
+        found.counts = Some(OutputStream::Output);
+    }
     if !started.is_elsewhere {
         found.destinations.extend(destination(line, started, &parsed));
     }
@@ -91,4 +94,16 @@ fn destination(line: &CommandLine<'_>, started: &Started, parsed: &Parsed) -> Op
         DestinationKind::Repository(word.path(line.base, started.current_dir.as_deref())?)
     };
     Some(Destination { as_written, kind })
+}
+
+/// `Files: 3 new, 1 changed, 0 unmodified`, or the same as JSON.
+pub(in crate::consumers) fn stored_files(line: &[u8]) -> Option<u64> {
+    let line = text(line)?;
+    if line.starts_with('{') {
+        let keys = ["files_new", "files_changed", "files_unmodified"];
+        let summary: serde_json::Value = serde_json::from_str(line).ok()?;
+        return keys.iter().map(|key| summary.get(key)?.as_u64()).sum();
+    }
+    let parts = line.strip_prefix("Files:")?.split(',');
+    parts.map(|part| number(part.split_whitespace().next()?)).sum()
 }

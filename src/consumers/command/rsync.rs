@@ -2,10 +2,12 @@
 //! makes it send what has the size and time of its copy.
 
 use super::options::{Given, Parsed, Syntax, table};
-use super::program::{FILTERS, FOLLOWS, NOTHING, ProgramOptions};
+use super::program::{FILTERS, FOLLOWS, NOTHING, ProgramOptions, number, text};
 use super::started::Started;
 use super::word::Word;
-use super::{CommandCheck, CommandLine, CommandProblem, Destination, DestinationKind, NotChecked, check_each};
+use super::{
+    CommandCheck, CommandLine, CommandProblem, Destination, DestinationKind, NotChecked, OutputStream, check_each,
+};
 use crate::consumers::ListPart;
 use crate::path::to_bytes;
 
@@ -128,6 +130,11 @@ fn check_start(line: &CommandLine<'_>, started: &Started, found: &mut CommandChe
         RSYNC.lacks("-a", "symlinks would be left out without a word", found);
     }
     check_deletions(list.and_then(Word::list), &parsed, found);
+    let says =
+        |given: &Given| given.value.as_ref().and_then(Word::plain).is_some_and(|flags| flags.starts_with(b"stats"));
+    if parsed.has(&["stats"]) || parsed.last(&["info"]).is_some_and(says) {
+        found.counts = Some(OutputStream::Output);
+    }
 }
 
 /// Whether an option that must not be given does no harm here.
@@ -203,4 +210,13 @@ fn is_remote(word: &Word) -> bool {
     let shown = word.shown();
     let bytes = to_bytes(std::path::Path::new(&shown)).into_owned();
     bytes.iter().find(|byte| matches!(byte, b':' | b'/')) == Some(&b':')
+}
+
+/// `Number of files: 1,234 (reg: 1,200, dir: 34)`. What is listed and gone counts as a regular file too.
+pub(in crate::consumers) fn stored_files(line: &[u8]) -> Option<u64> {
+    let (_, kinds) = text(line)?.strip_prefix("Number of files: ")?.split_once(' ').unwrap_or_default();
+    match kinds.split_once("reg: ") {
+        Some((_, count)) => number(count.split([' ', ')']).next()?.trim_end_matches(',')),
+        None => Some(0),
+    }
 }

@@ -157,7 +157,8 @@ impl Search<'_> {
             return self.look_elsewhere(&started, depth);
         }
         let is_shell = SHELLS.contains(&name);
-        if !is_shell && (depth == DEEPEST || !started.is_scripted) && self.is_script(&started) {
+        let is_known = crate::consumers::PROGRAMS.iter().any(|program| program.name() == name);
+        if !is_shell && !is_known && self.is_script(&started) {
             let words = [&[Word::text(b"sh")][..], &started.words].concat();
             return self.look_into(&Started { words, ..started }, depth);
         }
@@ -287,7 +288,7 @@ fn behind(starter: &Starter, started: &mut Started) -> Result<Option<Vec<Word>>,
     let is_number = |word: &Word| word.bytes().len() > 1 && word.bytes()[1..].iter().all(u8::is_ascii_digit);
     let mut words = started.words[1..].to_vec();
     // An old form of nice: `nice -10`.
-    if starter.name == "nice" && words.first().is_some_and(|word| word.bytes()[..1] == *b"-" && is_number(word)) {
+    if starter.name == "nice" && words.first().is_some_and(|word| word.bytes().starts_with(b"-") && is_number(word)) {
         words.remove(0);
     }
     let parsed = Parsed::new(&words, &[starter.options], SYNTAX);
