@@ -10,6 +10,7 @@ use fastdiff::jobs::{RunResult, StartedRun};
 use super::config::Definition;
 use super::format::{Format, PartArg, check_form};
 use super::hints::HintsArgs;
+use super::job_database;
 use super::nice::NiceArgs;
 use super::output::Output;
 use super::start_run::{self, GuardArgs};
@@ -105,6 +106,9 @@ pub(super) fn run(args: &BeginArgs) -> Outcome {
             "job {} has several roots, so no path is relative to one alone; leave out --relative",
             args.name
         )));
+    }
+    if !args.no_list {
+        job_database::check(&*format, &definition.database)?;
     }
     let locked = job.lock()?;
     // Refuses a destination that cannot be written before the walk, and leaves no file for the walk to find.

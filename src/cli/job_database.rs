@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use fastdiff::consumers::{Consumer, DatabaseChoice};
 use fastdiff::jobs::Job;
+use fastdiff::{Error, Refusal};
 #[cfg(feature = "duplicati")]
 use fastdiff::{
     Snapshot,
@@ -14,6 +15,7 @@ use fastdiff::{
 };
 
 use super::Failure;
+use super::advice::Advised;
 
 /// The key in the definition of a job.
 pub(super) const KEY: &str = "duplicati-db";
@@ -87,6 +89,15 @@ impl DatabaseArgs {
             given => read(given, whole),
         }
     }
+}
+
+/// Refuses a list for a consumer that needs a database, and for which nobody has chosen one.
+pub(super) fn check(consumer: &dyn Consumer, choice: &DatabaseChoice) -> Result<(), Failure> {
+    if consumer.needs_database() && *choice == DatabaseChoice::NotGiven {
+        let refused = Error::Refused { consumer: consumer.name(), refusal: Refusal::NoDatabase };
+        return Err(Failure::Other(Advised(&refused).to_string()));
+    }
+    Ok(())
 }
 
 /// The choice that a text stands for.
