@@ -84,10 +84,10 @@ mod walk;
 
 pub use diff::{Change, ChangeKind, Changes, Diff, DiffOptions, EntryLimit, Side, Summary, Tally};
 pub use error::{
-    Cause, Error, JobProblem, OutputProblem, PlaceProblem, Refusal, Result, RootChange, RootProblem, ScopeDifference,
-    ScopePart, SnapshotProblem, StateDamage, Unsupported, Warning,
+    Cause, Error, JobProblem, OutputProblem, PatternProblem, PlaceProblem, Refusal, Result, RootChange, RootProblem,
+    ScopeDifference, ScopePart, SnapshotProblem, StateDamage, Unsupported, Warning,
 };
-pub use filter::{FilterOptions, Pattern};
+pub use filter::{FilterOptions, Pattern, PatternSlip, SuspectPattern};
 pub use metadata::{Fields, Flags, Kind, Stat, Time};
 pub use monitor::{Collected, Monitor, NoMonitor};
 pub use scan::{Hints, HintsUse, ScanOptions, ScanOutcome, scan};

@@ -12,10 +12,11 @@ pub fn is_harmless(text: &str) -> bool {
     !text.chars().any(is_hidden)
 }
 
-/// Text for one line of a message: each control character is written as an escape of Rust (`\n`, `\u{1b}`).
+/// Text for one line of a message: each character that commands a terminal, breaks a line or turns the direction of
+/// what follows is written as an escape of Rust (`\n`, `\u{1b}`, `\u{202e}`).
 pub fn harmless(text: &str) -> String {
     text.chars().fold(String::with_capacity(text.len()), |mut shown, c| {
-        if c.is_control() {
+        if is_hidden(c) {
             shown.extend(c.escape_default());
         } else {
             shown.push(c);
@@ -66,11 +67,15 @@ pub(crate) fn quote_for_people(name: &[u8]) -> Cow<'_, [u8]> {
     }
 }
 
-/// Characters that a terminal does not show as themselves: controls, and those that turn the
-/// direction of what follows.
+/// Characters that a terminal does not show as themselves: controls, line separators, those without a width, and those
+/// that turn the direction of what follows. All have four hexadecimal digits.
 fn is_hidden(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+        || matches!(
+            c,
+            '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+                | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+        )
 }
 
 fn quote_if(name: &[u8], special: impl Fn(u8) -> bool) -> Cow<'_, [u8]> {
@@ -105,8 +110,9 @@ fn quote_if(name: &[u8], special: impl Fn(u8) -> bool) -> Cow<'_, [u8]> {
     Cow::Owned(quoted)
 }
 
-/// Passes lines on to `out`. Every control character but newline and tab is written as `\u` and four hexadecimal
-/// digits, which means the same character in JSON. Text that is not UTF-8 is written with replacement characters.
+/// Passes lines on to `out`. Every character but newline and tab that commands a terminal or turns the direction of
+/// what follows is written as `\u` and four hexadecimal digits, which means the same character in JSON. Text that is
+/// not UTF-8 is written with replacement characters.
 #[derive(Debug)]
 pub struct HarmlessLines<W> {
     out: W,
@@ -123,7 +129,7 @@ impl<W: Write> HarmlessLines<W> {
     fn pass_on(&mut self) -> io::Result<()> {
         let line = std::mem::take(&mut self.line);
         for c in String::from_utf8_lossy(&line).chars() {
-            if c.is_control() && !matches!(c, '\n' | '\t') {
+            if is_hidden(c) && !matches!(c, '\n' | '\t') {
                 write!(self.out, "\\u{:04x}", u32::from(c))?;
             } else {
                 write!(self.out, "{c}")?;
@@ -167,6 +173,7 @@ mod tests {
     #[test]
     fn a_message_shows_its_control_characters() {
         assert_eq!(harmless("a\n\u{1b}[2Jé\"\\\u{9b}"), "a\\n\\u{1b}[2Jé\"\\\\u{9b}");
+        assert_eq!(harmless("a\u{202e}b\u{2066}c\u{61c}d"), "a\\u{202e}b\\u{2066}c\\u{61c}d");
         assert!(is_harmless("é\"\\") && !is_harmless("a\tb") && !is_harmless("a\u{202e}b"));
     }
 
@@ -201,12 +208,12 @@ mod tests {
     #[test]
     fn no_control_character_reaches_a_terminal() {
         let mut out = HarmlessLines::new(Vec::new());
-        for byte in "a\u{1b}[2Jb\tc\u{9b}d\u{7f}é\nnext\0".bytes() {
+        for byte in "a\u{1b}[2Jb\tc\u{9b}d\u{7f}é\u{202e}\u{2069}\u{61c}\nnext\0".bytes() {
             out.write_all(&[byte]).expect("a vector takes all");
         }
         out.write_all(b"\x9b").expect("a vector takes all");
         out.finish().expect("a vector takes all");
         let text = String::from_utf8(out.out).expect("text");
-        assert_eq!(text, "a\\u001b[2Jb\tc\\u009bd\\u007fé\nnext\\u0000\u{fffd}");
+        assert_eq!(text, "a\\u001b[2Jb\tc\\u009bd\\u007fé\\u202e\\u2069\\u061c\nnext\\u0000\u{fffd}");
     }
 }

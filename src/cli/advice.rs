@@ -65,7 +65,7 @@ fn of_root(problem: &RootProblem) -> Option<&'static str> {
         RootProblem::Missing => "check the spelling, or whether it is mounted",
         RootProblem::OtherKind(_) | RootProblem::NotADirectory => "name the directory that holds it",
         RootProblem::BehindSymlink(_) => "name it without `..`",
-        RootProblem::Nested(_) => "leave one of them out",
+        RootProblem::Nested(_) | RootProblem::Same(_) => "leave one of them out",
         RootProblem::OwnState(_) => "name another directory",
         RootProblem::OneOfSeveral => "leave --relative out",
         _ => return None,

@@ -11,6 +11,7 @@ use super::config::Definition;
 use super::destination;
 use super::format::{Format, PartArg, check_form};
 use super::hints::HintsArgs;
+use super::job_database;
 use super::nice::NiceArgs;
 use super::output::Output;
 use super::start_run::{self, GuardArgs};
@@ -106,6 +107,9 @@ pub(super) fn run(args: &BeginArgs) -> Outcome {
             "job {} has several roots, so no path is relative to one alone; leave out --relative",
             args.name
         )));
+    }
+    if !args.no_list {
+        job_database::check(&*format, &definition.database)?;
     }
     let locked = job.lock()?;
     // Refuses a destination that cannot be written before the walk, and leaves no file for the walk to find.

@@ -97,6 +97,7 @@ pub(super) struct DiffArgs {
 pub(super) fn run(args: &DiffArgs) -> Outcome {
     check(args)?;
     let database = args.database.choice(&*args.emit, |file| Ok(file.to_owned()))?;
+    job_database::check(&*args.emit, &database)?;
     let old = open(&args.old).map_err(|failure| first_run(args, failure))?;
     let new = open(&args.new)?;
     if old.header().identity == new.header().identity {

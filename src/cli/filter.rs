@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use clap::ArgMatches;
-use fastdiff::path::{PathExt as _, absolute};
-use fastdiff::{FilterOptions, Pattern};
+use fastdiff::path::PathExt as _;
+use fastdiff::{FilterOptions, Pattern, ScanOutcome};
+use indicatif::HumanCount;
 
 use super::{Failure, print_message};
 
@@ -19,11 +20,11 @@ pub(super) struct FilterArgs {
     #[arg(long, value_name = "FILE")]
     pub(super) exclude_from: Vec<PathBuf>,
 
-    /// Leave out directories that hold a valid CACHEDIR.TAG
+    /// Leave out directories that hold a valid CACHEDIR.TAG. A root is kept, whatever it holds
     #[arg(long)]
     pub(super) exclude_caches: bool,
 
-    /// Leave out directories that hold an entry of this name
+    /// Leave out directories that hold an entry of this name. A root is kept, whatever it holds
     #[arg(long, value_name = "NAME", value_parser = parse_name)]
     pub(super) exclude_if_present: Vec<String>,
 
@@ -51,28 +52,6 @@ impl FilterArgs {
         Ok(options)
     }
 
-    /// Warns if a pattern begins with the path of a root: patterns are relative to each root.
-    pub(super) fn warn_of_absolute(&self, roots: &[PathBuf]) {
-        let current = std::env::current_dir().unwrap_or_default();
-        let roots: Vec<_> = roots.iter().map(|root| absolute(root, &current)).collect();
-        for glob in &self.exclude {
-            let path = Path::new(glob.strip_prefix('!').unwrap_or(glob));
-            let below =
-                roots.iter().filter(|root| root.parent().is_some()).find_map(|root| path.strip_prefix(root).ok());
-            if let Some(below) = below {
-                let shown = Path::new(glob).shown();
-                let meant = Path::new("/").join(below);
-                print_message(
-                    "warning",
-                    format_args!(
-                        "exclude pattern {shown}: patterns are relative to each root; write {} instead",
-                        meant.shown()
-                    ),
-                );
-            }
-        }
-    }
-
     /// The patterns in the order in which they were given: the last that matches decides.
     fn patterns(&self, matches: &ArgMatches) -> Result<Vec<Pattern>, Failure> {
         let places = |id| matches.indices_of(id).into_iter().flatten();
@@ -94,4 +73,37 @@ pub(super) fn read_text(file: &Path) -> Result<String, Failure> {
     let content =
         if file == Path::new("-") { std::io::read_to_string(std::io::stdin()) } else { std::fs::read_to_string(file) };
     content.map_err(|e| Failure::Other(format!("cannot read --exclude-from {}: {e}", file.shown())))
+}
+
+/// More patterns than these are only counted.
+const SHOWN_PATTERNS: usize = 10;
+
+/// Warns of patterns that are legal and probably a slip.
+pub(super) fn tell_of_suspects(filter: &FilterOptions) {
+    let suspects = filter.suspect_patterns();
+    for suspect in suspects.iter().take(SHOWN_PATTERNS) {
+        print_message("warning", suspect);
+    }
+    if suspects.len() > SHOWN_PATTERNS {
+        let more = HumanCount((suspects.len() - SHOWN_PATTERNS) as u64);
+        print_message("warning", format_args!("{more} more exclude patterns are suspect"));
+    }
+}
+
+/// Warns of patterns that matched nothing in a walk of everything.
+pub(super) fn tell_of_unmatched(outcome: &ScanOutcome) {
+    let (shown, rest) = match outcome.unmatched.as_deref() {
+        None | Some([]) => return,
+        Some(patterns) => patterns.split_at(patterns.len().min(SHOWN_PATTERNS)),
+    };
+    let mut listed = shown.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    if !rest.is_empty() {
+        listed = format!("{listed} and {} more", HumanCount(rest.len() as u64));
+    }
+    if let [_] = shown {
+        print_message("warning", format_args!("exclude pattern {listed} matched nothing: it leaves nothing out"));
+    } else {
+        let count = HumanCount((shown.len() + rest.len()) as u64);
+        print_message("warning", format_args!("{count} exclude patterns matched nothing: {listed}"));
+    }
 }

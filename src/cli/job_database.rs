@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use fastdiff::consumers::{Consumer, DatabaseChoice};
 use fastdiff::jobs::Job;
+use fastdiff::{Error, Refusal};
 #[cfg(feature = "duplicati")]
 use fastdiff::{
     Snapshot,
@@ -14,6 +15,7 @@ use fastdiff::{
 };
 
 use super::Failure;
+use super::advice::Advised;
 
 /// The key in the definition of a job.
 pub(super) const KEY: &str = "duplicati-db";
@@ -47,8 +49,8 @@ pub(super) const TO_KNOW: &str = "
 This needs Duplicati 2.2.0.104 or later. The roots of the snapshots must be exactly the job's sources, and the \
 snapshots must leave out at least what Duplicati's filters leave out (--exclude-caches among them): Duplicati backs up \
 what is listed and does not ask its filters about the folders above. If a list cannot be expressed, nothing is printed \
-and the exit code is 3: then let Duplicati scan by itself. Pass the whole output on: if Duplicati has to read a file that \
-looks as it is stored, a third line is --disable-filetime-check=true.";
+and the exit code is 3: then let Duplicati scan by itself. Pass the whole output on: if Duplicati has to read a \
+file that looks as it is stored, a third line is --disable-filetime-check=true.";
 #[cfg(not(feature = "duplicati"))]
 pub(super) const TO_KNOW: &str = "";
 
@@ -87,6 +89,15 @@ impl DatabaseArgs {
             given => read(given, whole),
         }
     }
+}
+
+/// Refuses a list for a consumer that needs a database, and for which nobody has chosen one.
+pub(super) fn check(consumer: &dyn Consumer, choice: &DatabaseChoice) -> Result<(), Failure> {
+    if consumer.needs_database() && *choice == DatabaseChoice::NotGiven {
+        let refused = Error::Refused { consumer: consumer.name(), refusal: Refusal::NoDatabase };
+        return Err(Failure::Other(Advised(&refused).to_string()));
+    }
+    Ok(())
 }
 
 /// The choice that a text stands for.

@@ -1,12 +1,12 @@
 //! `fastdiff show`: list the entries of a snapshot.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use fastdiff::consumers::{entry_json, rfc3339};
 use fastdiff::path::PathExt as _;
 use fastdiff::terminal::quote;
-use fastdiff::{Entry, Flags, Kind, path};
+use fastdiff::{Entries, Entry, Flags, Kind, Snapshot, path};
 
 use super::output::Output;
 use super::{DONE, Failure, Outcome, open, output_failure};
@@ -20,7 +20,8 @@ pub(super) struct ShowArgs {
     /// The snapshot
     snap: PathBuf,
 
-    /// Show only this entry and everything below it
+    /// Show only this entry and everything below it. A relative path is taken from the current directory, or else from
+    /// a root of the snapshot
     path: Option<PathBuf>,
 
     /// Print one JSON object per line
@@ -32,13 +33,7 @@ pub(super) fn run(args: &ShowArgs) -> Outcome {
     let snapshot = open(&args.snap)?;
     let entries = match &args.path {
         None => snapshot.entries(),
-        Some(wanted) => {
-            let current = std::env::current_dir().unwrap_or_default();
-            let wanted = path::absolute(wanted, &current);
-            snapshot.entries_below(&path::to_bytes(&wanted))?.ok_or_else(|| {
-                Failure::Other(format!("snapshot {} holds no entry {}", args.snap.shown(), wanted.shown()))
-            })?
-        }
+        Some(wanted) => below(&snapshot, wanted, &args.snap)?,
     };
     let mut output = Output::open(None)?.harmless_on_terminals();
     let for_people = !args.json;
@@ -50,6 +45,33 @@ pub(super) fn run(args: &ShowArgs) -> Outcome {
     }
     output.finish(for_people)?;
     Ok(DONE)
+}
+
+/// The entries at and below a path: from the current directory, or else from a root of the snapshot.
+fn below<'s>(snapshot: &'s Snapshot, wanted: &Path, file: &Path) -> Result<Entries<'s>, Failure> {
+    let current = std::env::current_dir().unwrap_or_default();
+    let from_here = path::absolute(wanted, &current);
+    if let Some(entries) = snapshot.entries_below(&path::to_bytes(&from_here))? {
+        return Ok(entries);
+    }
+    let mut found = Vec::new();
+    for root in snapshot.meta().roots.iter().filter(|_| wanted.is_relative()) {
+        let path = path::absolute(wanted, &path::to_path(root));
+        found.extend(snapshot.entries_below(&path::to_bytes(&path))?.map(|entries| (path, entries)));
+    }
+    let other = found.pop();
+    match (found.pop(), other) {
+        (None, Some((_, entries))) => Ok(entries),
+        (Some((one, _)), Some((other, _))) => {
+            let (wanted, one, other) = (wanted.shown(), one.shown(), other.shown());
+            Err(Failure::Other(format!("{wanted} may be {one} or {other}; name one of them with its whole path")))
+        }
+        _ => {
+            let nor =
+                if wanted.is_relative() { format!(", and no {} below a root", wanted.shown()) } else { String::new() };
+            Err(Failure::Other(format!("snapshot {} holds no entry {}{nor}", file.shown(), from_here.shown())))
+        }
+    }
 }
 
 fn line(entry: &Entry, out: &mut dyn Write) -> io::Result<()> {

@@ -8,7 +8,7 @@ use fastdiff::path::PathExt as _;
 use fastdiff::{ScanOptions, ScanOutcome, scan};
 use indicatif::{HumanBytes, HumanCount};
 
-use super::filter::FilterArgs;
+use super::filter::{FilterArgs, tell_of_suspects, tell_of_unmatched};
 use super::hints::{self, HintsArgs};
 use super::progress::Progress;
 use super::walk::WalkArgs;
@@ -25,7 +25,8 @@ Patterns are those of .gitignore, relative to each root; the last one that match
   *.tmp        at any depth              /build/      only a directory at the root
   cache/       directories only          !keep.tmp    kept, whatever came before
 A directory that is left out is not entered, so no pattern can bring back what lies below it.
-A root itself is never left out.
+A root itself is never left out, whatever it is called and whatever it holds. A pattern that can
+never have an effect is refused. One that matched nothing is warned of, unless --base saves listing.
 
 Exit codes: 0 done; 2 failed or refused, nothing was written; 3 done, but something could not be read.";
 
@@ -74,7 +75,6 @@ pub(super) fn run(args: &SnapArgs, matches: &ArgMatches) -> Outcome {
     }
     let mut options = ScanOptions::new(&args.roots);
     options.filter = args.filter.options(matches)?;
-    args.filter.warn_of_absolute(&args.roots);
     args.walk.add_to(&mut options);
     args.hints.add_to(&mut options)?;
     options.overlay = args.overlay;
@@ -88,6 +88,11 @@ pub(super) fn run(args: &SnapArgs, matches: &ArgMatches) -> Outcome {
     signals::opened();
     progress.finish();
     let outcome = outcome?;
+    // With a base, the filter is that of the base.
+    if base.is_none() {
+        tell_of_suspects(&options.filter);
+    }
+    tell_of_unmatched(&outcome);
     hints::report(&outcome, args.quiet);
     if !args.quiet {
         print_message("snapshot", format_args!("{}: {}", args.output.shown(), summary(&outcome, began.elapsed())));

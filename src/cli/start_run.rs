@@ -5,17 +5,18 @@ use std::path::Path;
 use fastdiff::consumers::{FullList, MirrorCommand};
 use fastdiff::jobs::{ClosedRun, FullReason, LockedJob, RunRequest, RunStatus, StartedRun};
 use fastdiff::path::to_path;
-use fastdiff::{ChangeKind, EntryLimit, Kind, Monitor};
+use fastdiff::{ChangeKind, Entry, EntryLimit, Flags, Kind, Monitor, Pattern, Snapshot};
 use indicatif::HumanCount;
 
 use super::advice::Advised;
 use super::config::Definition;
+use super::filter::{tell_of_suspects, tell_of_unmatched};
 use super::hints;
 use super::progress::Progress;
 use super::quote::shell;
 use super::snap::counted;
 use super::write_list::tell_of_renumbered;
-use super::{Failure, INCOMPLETE, print_message, signals};
+use super::{Failure, INCOMPLETE, harmless, print_message, signals};
 
 /// The guards of promise 8 that the user can change for a run.
 #[derive(clap::Args)]
@@ -53,6 +54,7 @@ pub(super) fn begin(
     quiet: bool,
 ) -> Result<StartedRun, Failure> {
     let started = watched(quiet, |monitor| locked.begin(request, monitor))?;
+    tell_of_patterns(request, &started);
     tell(definition, &started, quiet);
     Ok(started)
 }
@@ -67,6 +69,14 @@ pub(super) fn watched<T>(
     let outcome = walk(&progress);
     progress.finish();
     outcome
+}
+
+/// Warns of suspect patterns with each full list: after that they are known.
+pub(super) fn tell_of_patterns(request: &RunRequest, started: &StartedRun) {
+    if started.full.is_some() {
+        tell_of_suspects(&request.scan.filter);
+        tell_of_unmatched(&started.outcome);
+    }
 }
 
 fn tell(definition: &Definition, started: &StartedRun, quiet: bool) {
@@ -145,38 +155,33 @@ pub(super) fn unread(started: &StartedRun) -> String {
 
 /// What to do about that.
 pub(super) fn ways_out(started: &StartedRun) -> String {
-    let exclude = unread_pattern(started)
-        .map(|pattern| format!("`--exclude {}` of `job add`, or ", shell(&pattern)))
-        .unwrap_or_default();
+    let diff = started.diff();
+    let unread = diff.changes().filter_map(Result::ok).find(|change| change.kind == ChangeKind::Unknown);
+    ways(unread.and_then(|unread| only(diff.newer(), &unread.path, unread.entry_kind())))
+}
+
+/// What to do about what a snapshot holds as unread.
+pub(super) fn ways_out_of(snapshot: &Snapshot) -> String {
+    let is_unread = |entry: &Entry| entry.flags.intersects(Flags::UNKNOWN | Flags::UNLISTED);
+    let unread = snapshot.entries().filter_map(Result::ok).find(is_unread);
+    ways(unread.and_then(|unread| only(snapshot, &unread.path, unread.kind())))
+}
+
+/// The three ways out; `pattern` leaves out what could not be read.
+fn ways(pattern: Option<String>) -> String {
+    let exclude = pattern.map(|pattern| format!("`--exclude {}` of `job add`, or ", harmless(&shell(&pattern))));
+    let exclude = exclude.unwrap_or_default();
     format!(
         "allow fastdiff to read it, or leave it out ({exclude}the key exclude), or start the command nevertheless (the key `anyway = true`, or --anyway for this run)"
     )
 }
 
-/// The pattern that leaves out the first entry that could not be read, and no other; none for a root, and for a name
-/// that is not UTF-8.
-fn unread_pattern(started: &StartedRun) -> Option<String> {
-    let diff = started.diff();
-    let unread = diff.changes().filter_map(Result::ok).find(|change| change.kind == ChangeKind::Unknown)?;
-    let path = unread.as_path();
-    let mut roots = diff.newer().meta().roots.iter();
+/// The pattern for one entry and no other; none for a root, and for a name that is not UTF-8.
+fn only(snapshot: &Snapshot, path: &[u8], kind: Kind) -> Option<String> {
+    let path = to_path(path);
+    let mut roots = snapshot.meta().roots.iter();
     let below = roots.find_map(|root| path.strip_prefix(&*to_path(root)).ok()).filter(|path| *path != Path::new(""))?;
-    let mut pattern = String::new();
-    for name in below {
-        pattern.push('/');
-        for c in name.to_str()?.chars() {
-            if r"\*?[".contains(c) {
-                pattern.push('\\');
-            }
-            pattern.push(c);
-        }
-    }
-    if unread.entry_kind() == Kind::Dir {
-        pattern.push('/');
-    } else if pattern.ends_with(' ') {
-        pattern.insert(pattern.len() - 1, '\\');
-    }
-    Some(pattern)
+    Some(Pattern::exactly(below.to_str()?, kind == Kind::Dir).text)
 }
 
 /// Says so, and what the exit code is for it.

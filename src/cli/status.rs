@@ -64,6 +64,7 @@ pub(super) fn run(args: &StatusArgs) -> Outcome {
         Failure::Other(format!("cannot make a temporary directory: {e}; set TMPDIR to a directory that can be written"))
     })?;
     let started = watched(false, |monitor| job.look(&request, scratch.path(), monitor))?;
+    start_run::tell_of_patterns(&request, &started);
     tell_of_renumbered(started.diff());
     if let Some(run) = started.replaced {
         let about = if job_database::succeeded(&job) == Some(run) {

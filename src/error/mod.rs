@@ -13,6 +13,7 @@
 
 mod job;
 mod output;
+mod pattern;
 mod place;
 mod refusal;
 mod root;
@@ -25,6 +26,7 @@ use std::path::{Path, PathBuf};
 
 pub use job::{JobProblem, StateDamage};
 pub use output::OutputProblem;
+pub use pattern::PatternProblem;
 pub use place::PlaceProblem;
 pub use refusal::Refusal;
 pub use root::{RootChange, RootProblem};
@@ -33,6 +35,7 @@ pub use snapshot::SnapshotProblem;
 pub use warning::{Cause, Warning};
 
 use crate::path::PathExt as _;
+pub(crate) use pattern::place;
 pub(crate) use scope::listed;
 
 /// What a fallible function of this crate returns.
@@ -66,15 +69,17 @@ pub enum Error {
         problem: RootProblem,
     },
 
-    /// An exclude pattern that cannot be understood.
-    #[error("exclude pattern {pattern:?}{}: {reason}", from.as_ref().map(|f| format!(" in {}", f.shown())).unwrap_or_default())]
+    /// An exclude pattern that cannot be understood, or can never have an effect.
+    #[error("exclude pattern {pattern:?}{}: {problem}", place(from.as_deref(), *line))]
     Pattern {
         /// The pattern as given.
         pattern: String,
         /// The file that it stands in, if it came from one.
         from: Option<PathBuf>,
+        /// The number of its line there, from 1.
+        line: Option<usize>,
         /// What is wrong with it.
-        reason: String,
+        problem: Box<PatternProblem>,
     },
 
     /// A file that should be a snapshot and cannot be used as one (promise 6).

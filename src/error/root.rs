@@ -34,6 +34,9 @@ pub enum RootProblem {
     /// It lies inside of another root.
     #[error("lies inside of the root {}", .0.shown())]
     Nested(PathBuf),
+    /// It is the same directory as another root, by a symlink or a mount.
+    #[error("is the same directory as the root {}, so everything would be listed twice", .0.shown())]
+    Same(PathBuf),
     /// It lies in a directory where the caller keeps files of its own, which is not scanned.
     #[error("lies in {}, where fastdiff keeps its own state", .0.shown())]
     OwnState(PathBuf),

@@ -1,4 +1,4 @@
-//! Turns a gitignore pattern into one of the same meaning for the glob crate.
+//! Turns a gitignore pattern into one of the same meaning for the glob crate, as git's dir.c and wildmatch.c read it.
 //!
 //! In the glob crate braces are alternatives, a class may match a slash, and a backslash in a class is itself. In
 //! gitignore braces are like other characters, no class matches a slash, and a backslash escapes in a class, too.
@@ -6,19 +6,51 @@
 use std::iter::Peekable;
 use std::str::Chars;
 
-/// The pattern for the glob crate.
+use globset::{Glob, GlobBuilder};
+
+use super::text::without_sign;
+
+/// A pattern as the glob crate takes it.
+#[derive(Debug)]
+pub(super) struct TranslatedPattern {
+    pub(super) glob: Glob,
+    /// It brings back what earlier patterns left out.
+    pub(super) negated: bool,
+    /// It matches directories only.
+    pub(super) only_dirs: bool,
+}
+
+/// Translates a pattern without the blanks at its end. The rules are those of `parse_path_pattern` in git's dir.c.
 ///
 /// # Errors
-/// Why it cannot be expressed there, or what is wrong with it.
-pub(super) fn translate(pattern: &str) -> Result<String, String> {
+/// Why it cannot be expressed, or what is wrong with it.
+pub(super) fn translate(pattern: &str) -> Result<TranslatedPattern, String> {
+    let (negated, body) = without_sign(pattern);
+    let (only_dirs, body) = body.strip_suffix('/').map_or((false, body), |body| (true, body));
+    let glob = GlobBuilder::new(&anchored(body)?).literal_separator(true).backslash_escape(true).build();
+    Ok(TranslatedPattern { glob: glob.map_err(|e| e.kind().to_string())?, negated, only_dirs })
+}
+
+/// A pattern without its sign and without the slash at its end, for paths relative to the root.
+fn anchored(body: &str) -> Result<String, String> {
+    let mut glob = expression(body.strip_prefix('/').unwrap_or(body))?;
+    // A pattern without a slash matches at any depth.
+    if !body.contains('/') && glob != "**" {
+        glob.insert_str(0, "**/");
+    }
+    Ok(glob)
+}
+
+/// The same expression for the glob crate.
+fn expression(pattern: &str) -> Result<String, String> {
     let mut out = String::with_capacity(pattern.len() + 8);
     let mut chars = pattern.chars().peekable();
     while let Some(c) = chars.next() {
         match c {
-            '\\' => {
-                let escaped = chars.next().ok_or("it ends with a lone backslash")?;
-                out.extend(['\\', escaped]);
-            }
+            '\\' => match chars.next() {
+                None | Some('/') => return Err(LONE_BACKSLASH.into()),
+                Some(escaped) => out.extend(['\\', escaped]),
+            },
             '{' | '}' => out.extend(['\\', c]),
             // Three stars or more mean the same as two.
             '*' if out.ends_with("**") => {}
@@ -26,14 +58,11 @@ pub(super) fn translate(pattern: &str) -> Result<String, String> {
             _ => out.push(c),
         }
     }
-    // A pattern without a slash matches at any depth. One with a slash in a class has to say so.
-    // Spaces at the end are no part of it.
-    let has_slash = |pattern: &str| pattern.trim_end().trim_end_matches('/').contains('/');
-    if has_slash(&out) && !has_slash(pattern) {
-        out.insert_str(usize::from(out.starts_with('!')), "**/");
-    }
     Ok(out)
 }
+
+const LONE_BACKSLASH: &str =
+    "a backslash stands before a slash or at the end; leave it out, or write \\\\ for a name that has one there";
 
 /// A character of a class, escaped or not.
 fn member(c: char, chars: &mut Peekable<Chars<'_>>) -> Result<char, String> {
@@ -133,27 +162,42 @@ mod tests {
     #[test]
     fn classes_and_braces_mean_what_they_mean_to_git() {
         for (pattern, expected) in [
-            ("*.o", "*.o"),
+            ("*.o", "**/*.o"),
+            ("/*.o", "*.o"),
             ("*[!a]?", "**/*[!a/]?"),
-            ("!x[!a]/", "!**/x[!a/]/"),
+            ("x[!a]", "**/x[!a/]"),
             ("d/[!a]", "d/[!a/]"),
             ("[^]a]", "**/[!]a/]"),
-            ("x[+-z]y", "x[]+-,.0-\\^-z-]y"),
-            (r"\[a]", r"\[a]"),
+            ("x[+-z]y", "**/x[]+-,.0-\\^-z-]y"),
+            (r"\[a]", r"**/\[a]"),
             ("a/***/b", "a/**/b"),
-            ("{a,b}", r"\{a,b\}"),
-            (r"[\a]", "[a]"),
-            (r"[\]]", "[]]"),
-            ("[a-]", "[a-]"),
+            ("a/**", "a/**"),
+            ("**", "**"),
+            ("/**", "**"),
+            ("{a,b}", r"**/\{a,b\}"),
+            (r"[\a]", "**/[a]"),
+            (r"[\]]", "**/[]]"),
+            ("[a-]", "**/[a-]"),
             ("[^!]", "**/[!/!]"),
         ] {
-            assert_eq!(translate(pattern).as_deref(), Ok(expected), "{pattern}");
+            assert_eq!(anchored(pattern).as_deref(), Ok(expected), "{pattern}");
         }
     }
 
     #[test]
+    fn signs_and_slashes_at_the_end_are_no_part_of_the_glob() {
+        let of = |pattern| {
+            let TranslatedPattern { glob, negated, only_dirs } = translate(pattern).expect("a pattern");
+            (glob.glob().to_owned(), negated, only_dirs)
+        };
+        assert_eq!(of("!x/"), ("**/x".into(), true, true));
+        assert_eq!(of("\\!x"), ("**/\\!x".into(), false, false));
+        assert_eq!(of("ab\\\\/"), ("**/ab\\\\".into(), false, true));
+    }
+
+    #[test]
     fn what_cannot_be_expressed_is_refused() {
-        for pattern in ["[a", "[[:alpha:]]", "a\\", "[z-a]", "[/]", "[!", r"[\!]", "[]"] {
+        for pattern in ["[a", "[[:alpha:]]", "a\\", "cache\\/", "a\\/b", "[z-a]", "[/]", "[!", r"[\!]", "[]"] {
             assert!(translate(pattern).is_err(), "{pattern}");
         }
     }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::scope::prepare_roots;
+use super::scope::{ScanRoots, prepare_roots};
 use crate::filter::FilterOptions;
 use crate::metadata::Time;
 use crate::monitor::NoMonitor;
@@ -80,8 +80,8 @@ impl ScanOptions {
     /// # Errors
     /// [`Error::Pattern`] and [`Error::Root`], as [`scan`](super::scan) gives them.
     pub fn check(&self) -> Result<()> {
-        self.filter.check()?;
-        prepare_roots(self, &NoMonitor).map(drop)
+        let roots = ScanRoots::new(prepare_roots(self, &NoMonitor)?, self, &NoMonitor);
+        self.filter.check(&roots.all_paths())
     }
 
     /// The walker that will read, if it can do what is asked.

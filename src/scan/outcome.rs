@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::filter::Pattern;
 use crate::snapshot::{Counts, Digest};
 use crate::sources::HintsProblem;
 
@@ -17,6 +18,9 @@ pub struct ScanOutcome {
     pub root_digest: Digest,
     /// How the hints were used, if there were any.
     pub hints: Option<HintsUse>,
+    /// The patterns that matched nothing; none if the scan had a base, which saves listing directories. Patterns for
+    /// what lies below a directory that is left out are not among them.
+    pub unmatched: Option<Vec<Pattern>>,
     /// If the snapshot is an overlay: the snapshot whose file it needs.
     pub overlay_of: Option<PathBuf>,
 }

@@ -58,14 +58,13 @@ impl<'a> ScanRun<'a> {
     ) -> Result<Self> {
         let (started, timer) = (clock::precise(), Instant::now());
         let walker = options.checked_walker()?;
-        let filter = Filter::new(&options.filter)?;
-        let roots = prepare_roots(options, monitor)?;
-        let scope = scope(&roots, &options.filter);
+        let roots = ScanRoots::new(prepare_roots(options, monitor)?, options, monitor);
+        let filter = Filter::new(&options.filter, &roots.all_paths())?;
+        let scope = scope(&roots.paths, &options.filter);
         if let Some(base) = base {
             crate::snapshot::same_scope(base.meta(), &scope)?;
         }
         check_output(output, base)?;
-        let roots = ScanRoots::new(roots, options, monitor);
         let own = OwnFiles::find(options, base, output, &roots)?;
         let mount_points = mount_points(&roots.names);
         let foreign =
@@ -213,6 +212,8 @@ impl<'a> ScanRun<'a> {
             bytes: header.file_len,
             root_digest: header.root_digest,
             hints: hints.map(|hints| hints.used),
+            // A directory that was not listed says nothing about patterns.
+            unmatched: self.base.is_none().then(|| self.filter.unmatched(&self.options.filter.patterns)),
             overlay_of: self
                 .base
                 .filter(|_| is_overlay)

@@ -7,7 +7,7 @@ use crate::error::Context as _;
 use crate::filter::FilterOptions;
 use crate::metadata::Kind;
 use crate::monitor::Monitor;
-use crate::path::{absolute, compare, is_within, to_bytes};
+use crate::path::{absolute, compare, is_within, to_bytes, to_path};
 use crate::snapshot::{Digest, Meta, digest};
 use crate::sources::RootNames;
 use crate::walk::ForeignMounts;
@@ -26,6 +26,7 @@ pub(crate) fn scope_of(options: &ScanOptions, monitor: &dyn Monitor) -> Result<M
 pub(super) fn prepare_roots(options: &ScanOptions, monitor: &dyn Monitor) -> Result<Vec<PathBuf>> {
     let refuse = |path: &Path, problem| Err(Error::root(path, problem));
     let mut roots: Vec<PathBuf> = Vec::new();
+    let mut places: Vec<RootPlace> = Vec::new();
     for path in &options.roots {
         if path.as_os_str().is_empty() {
             return refuse(path, RootProblem::EmptyPath);
@@ -38,9 +39,9 @@ pub(super) fn prepare_roots(options: &ScanOptions, monitor: &dyn Monitor) -> Res
         let root = absolute(path, &current);
         let (normal, given) = (root.clone(), path.clone());
         let stats = walk::with_timeout(&root, options.io_timeout, monitor, move || {
-            Ok((sys::stat_following(&normal)?, sys::stat_following(&given)))
+            Ok((sys::stat_following(&normal)?, sys::stat_following(&given), normal.canonicalize().ok()))
         });
-        let (stat_at, as_given) = stats.map_err(|e| walk::root_error(&root, e))?;
+        let (stat_at, as_given, canonical) = stats.map_err(|e| walk::root_error(&root, e))?;
         if stat_at.stat.kind() != Kind::Dir {
             return refuse(&root, RootProblem::OtherKind(stat_at.stat.kind()));
         }
@@ -49,6 +50,8 @@ pub(super) fn prepare_roots(options: &ScanOptions, monitor: &dyn Monitor) -> Res
         {
             return refuse(path, RootProblem::BehindSymlink(root));
         }
+        let canonical = canonical.unwrap_or_else(|| root.clone());
+        places.push(RootPlace { root: root.clone(), canonical, inode: (stat_at.dev, stat_at.stat.ino) });
         roots.push(root);
     }
     roots.sort_by(|a, b| compare(&to_bytes(a), &to_bytes(b)));
@@ -61,7 +64,42 @@ pub(super) fn prepare_roots(options: &ScanOptions, monitor: &dyn Monitor) -> Res
     if roots.is_empty() {
         return refuse(Path::new(""), RootProblem::NoRoot);
     }
+    check_places(places)?;
     Ok(roots)
+}
+
+/// Where a root leads.
+struct RootPlace {
+    root: PathBuf,
+    canonical: PathBuf,
+    inode: (u64, u64),
+}
+
+/// Refuses two roots that lead to one place, through a symlink or a bind mount: everything there would be read and
+/// listed twice.
+fn check_places(mut places: Vec<RootPlace>) -> Result<()> {
+    places.sort_by(|a, b| compare(&to_bytes(&a.canonical), &to_bytes(&b.canonical)).then_with(|| a.root.cmp(&b.root)));
+    places.dedup_by(|a, b| a.root == b.root);
+    // The name that a symlink gave is the one to leave out.
+    let refuse = |a: &RootPlace, b: &RootPlace, problem: fn(PathBuf) -> RootProblem| {
+        let (one, other) = if a.root == a.canonical { (b, a) } else { (a, b) };
+        Err(Error::root(&one.root, problem(other.root.clone())))
+    };
+    for pair in places.windows(2) {
+        let [a, b] = pair else { continue };
+        if a.canonical == b.canonical {
+            return refuse(a, b, RootProblem::Same);
+        }
+        if is_within(&to_bytes(&b.canonical), &to_bytes(&a.canonical)) {
+            return Err(Error::root(&b.root, RootProblem::Nested(a.root.clone())));
+        }
+    }
+    places.sort_by_key(|place| place.inode);
+    // Without inode numbers they say nothing.
+    match places.windows(2).find(|pair| pair[0].inode == pair[1].inode && pair[0].inode.1 != 0) {
+        Some(pair) => refuse(&pair[0], &pair[1], RootProblem::Same),
+        None => Ok(()),
+    }
 }
 
 /// The roots of a scan.
@@ -80,6 +118,17 @@ impl ScanRoots {
             RootNames::with(root, canonical.ok())
         });
         Self { names: names.collect(), paths }
+    }
+}
+
+impl ScanRoots {
+    /// The paths of the roots by all their names.
+    pub(super) fn all_paths(&self) -> Vec<PathBuf> {
+        let canonical = self.names.iter().map(|names| to_path(names.canonical()).into_owned());
+        let mut all: Vec<_> = self.paths.iter().cloned().chain(canonical).collect();
+        all.sort();
+        all.dedup();
+        all
     }
 }
 

@@ -32,6 +32,7 @@ mod snap_hints;
 mod snap_interrupt;
 mod snap_mounts;
 mod snap_output;
+mod snap_patterns;
 mod snap_roots;
 mod source_names;
 mod terminal;

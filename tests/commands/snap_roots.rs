@@ -169,3 +169,25 @@ fn a_root_of_any_bytes_is_a_root() {
     );
     error.failure(2);
 }
+
+#[test]
+fn two_names_of_one_directory_are_refused() {
+    let env = TestEnv::new();
+    env.write("tree/sub/file", "");
+    env.symlink("tree", "link");
+    env.symlink("tree/sub", "into");
+    env.dir("other");
+    for roots in [["tree", "link"], ["link", "tree"]] {
+        let error = env.run(["snap", roots[0], roots[1], "-o", "a.snap"]).failure(2);
+        let says = "root [ROOT]/link: is the same directory as the root [ROOT]/tree, so everything would be listed twice; leave one";
+        assert!(error.contains(says), "{error}");
+    }
+    let error = env.run(["snap", "tree", "into", "other", "-o", "a.snap"]).failure(2);
+    assert!(error.contains("root [ROOT]/into: lies inside of the root [ROOT]/tree; leave one"), "{error}");
+    assert_eq!(env.run(["snap", "link", "other", "-o", "a.snap", "-q"]).success(), "");
+    let script = "mount --bind tree other; $FASTDIFF snap tree other -o a.snap";
+    if let Some(run) = env.with_mounts(script) {
+        let error = run.failure(2);
+        assert!(error.contains("root [ROOT]/tree: is the same directory as the root [ROOT]/other, "), "{error}");
+    }
+}

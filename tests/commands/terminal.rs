@@ -49,6 +49,29 @@ fn text_has_colours_on_a_terminal_unless_nobody_wants_them() {
 }
 
 #[test]
+fn what_turns_the_direction_of_text_is_escaped_on_a_terminal() {
+    let env = TestEnv::new();
+    env.snap("a.snap");
+    env.write("tree/a\u{202e}gpj.exe\u{2066}\u{61c}", "");
+    env.snap("b.snap");
+    let turns = ['\u{202e}', '\u{2066}', '\u{61c}'];
+    for args in [
+        "diff a.snap b.snap --emit json",
+        "show b.snap --json",
+        "diff a.snap b.snap --emit paths",
+        "diff a.snap b.snap",
+    ] {
+        let Some(shown) = on_a_terminal(&env, args, &[]) else { return };
+        assert!(shown.contains("gpj.exe") && !shown.contains(turns), "{args}: {shown:?}");
+    }
+    let shown = on_a_terminal(&env, "show b.snap --json", &[]).unwrap();
+    let line: serde_json::Value = serde_json::from_str(shown.lines().nth(1).unwrap()).unwrap();
+    assert!(line["path"].as_str().unwrap().ends_with("/a\u{202e}gpj.exe\u{2066}\u{61c}"), "the same name: {line}");
+    let piped = env.run(["show", "b.snap", "--json"]).success();
+    assert!(piped.contains('\u{202e}'), "for programs a name is what it is: {piped:?}");
+}
+
+#[test]
 fn quiet_is_quiet_on_a_terminal_too() {
     let env = TestEnv::new();
     crate::testenv::tree_of_many_files(&env, 1000);

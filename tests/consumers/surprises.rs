@@ -186,6 +186,7 @@ fn restic_is_told_of_a_new_directory_only_if_it_is_empty_with_what_is_left_out()
     let env = TestEnv::new();
     env.write("tree/file", "1");
     env.write("tree/mode/kept", "1");
+    env.write("tree/mode/left.tmp", "");
     env.snap_with("old.snap", &["--exclude", "*.tmp"]).success();
     env.write("tree/file", "2 and more");
     env.dir("tree/empty/deep");

@@ -66,7 +66,7 @@ fn a_list_without_a_word_about_the_database_is_refused() {
     backup.snap("new.snap");
     let run = backup.env.run(["diff", "old.snap", "new.snap", "--emit", "duplicati"]);
     assert_eq!(run.bytes, b"");
-    let message = run.failure(3);
+    let message = run.failure(2);
     assert!(message.contains("pass --duplicati-db FILE") && message.contains("several versions"), "{message}");
 }
 

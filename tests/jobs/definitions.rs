@@ -34,6 +34,8 @@ fn what_is_added_is_shown_and_listed_and_removed_and_comments_stay() {
         "{root}/",
         "nas:é\"",
     ];
+    env.write("tree/a.o", "");
+    env.write("a b/b.bak", "");
     assert_eq!(jobs.run(args).success(), "");
     let text = String::from_utf8(env.read("fastdiff.toml")).unwrap().replace(env.path("").to_str().unwrap(), "[ROOT]");
     insta::assert_snapshot!(text, @r#"
@@ -248,15 +250,16 @@ fn a_definition_that_is_a_symlink_stays_one_and_keeps_its_mode() {
 }
 
 #[test]
-fn a_pattern_that_names_the_root_itself_is_told() {
+fn a_pattern_that_begins_with_a_root_is_refused() {
     let jobs = Jobs::new();
-    let sub = jobs.env.dir("tree/sub");
-    let run = jobs.run(["job", "add", "k", "tree", "--exclude", sub.to_str().unwrap(), "--exclude=/sub/"]);
-    assert_eq!(run.code, Some(0));
-    assert_eq!(
-        run.stderr,
-        "fastdiff: warning: exclude pattern [ROOT]/tree/sub: patterns are relative to each root; write /sub instead\n"
-    );
+    jobs.env.dir("tree/sub");
+    jobs.env.symlink("tree", "link");
+    for (root, pattern) in [("tree", "tree/sub"), ("link", "link/sub"), ("link", "tree/sub")] {
+        let pattern = jobs.env.path(pattern).display().to_string();
+        let error = jobs.run(["job", "add", "k", root, "--exclude", &pattern, "--exclude=/sub/"]).failure(2);
+        assert!(error.contains("patterns are relative to each root") && error.contains("; write /sub (or "), "{error}");
+    }
+    assert_eq!(jobs.run(["job", "add", "k", "tree", "--exclude=/sub/"]).success(), "");
 }
 
 #[test]

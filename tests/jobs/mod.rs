@@ -2,6 +2,7 @@
 
 mod base;
 mod begin;
+mod checks;
 mod crash;
 mod definitions;
 mod machine;

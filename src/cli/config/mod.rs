@@ -301,12 +301,12 @@ impl Definition {
         filter.exclude_if_present.clone_from(&self.exclude_if_present);
         filter.one_file_system = self.one_file_system;
         let refused = |e| match e {
-            fastdiff::Error::Pattern { pattern, from: None, reason } => {
-                Failure::Other(format!("job {}: key exclude: pattern {pattern:?}: {reason}", self.name))
+            fastdiff::Error::Pattern { pattern, from: None, problem, .. } => {
+                Failure::Other(format!("job {}: key exclude: pattern {pattern:?}: {problem}", self.name))
             }
             other => other.into(),
         };
-        filter.check().map_err(refused)?;
+        filter.check(&self.roots).map_err(refused)?;
         Ok(filter)
     }
 

@@ -10,11 +10,12 @@ use fastdiff::{EntryLimit, RootProblem};
 
 use super::super::config::{DEFAULT_KEEP, Definition, RootIs};
 use super::super::destination::Destinations;
-use super::super::filter::FilterArgs;
+use super::super::filter::{FilterArgs, tell_of_suspects};
 use super::super::format::Format;
 use super::super::job_database::{DatabaseArgs, JOB_EXAMPLE};
 use super::super::state::StateArgs;
 use super::super::{DONE, Failure, Outcome, consumer_help, placeholders, print_message, usage};
+use super::check;
 
 fn after_help() -> String {
     let before = "  fastdiff job add photos ~/Photos --consumer ";
@@ -27,10 +28,11 @@ const AFTER_HELP: &str = "  fastdiff job add web /srv/www --exclude '/cache/' --
 
 In the command, {changed}, {deleted} and {all} stand for files with that part of the list in the consumer's form, and
 {root} for the directory that relative paths start from. The definition goes to the file that --config names. You can
-edit it there: docs/jobs.md describes its keys. Patterns of --exclude-from come before those of --exclude. The last
+edit it there: docs/jobs.md describes its keys. The roots are walked once, to find patterns that match nothing and
+directories that cannot be read. Patterns of --exclude-from come before those of --exclude. The last
 one that matches decides.";
 
-/// Define a job. Its first run lists everything.
+/// Define a job, and look whether its roots can be read. Its first run lists everything.
 #[derive(clap::Args)]
 #[command(after_help = after_help())]
 pub(in crate::cli) struct JobAddArgs {
@@ -81,6 +83,10 @@ pub(in crate::cli) struct JobAddArgs {
     #[arg(long)]
     anyway: bool,
 
+    /// Do not walk now. The walk finds patterns that match nothing, and what cannot be read
+    #[arg(long)]
+    no_check: bool,
+
     /// Take the command as it is, even if it would not store what is listed
     #[arg(long)]
     unchecked: bool,
@@ -99,8 +105,25 @@ fn from_here(path: &Path) -> Result<PathBuf, Failure> {
     if path.is_absolute() { Ok(absolute(path, Path::new("/"))) } else { Ok(absolute(path, &current?)) }
 }
 
+/// Refuses what is no directory.
+fn check_root(root: &Path, args: &JobAddArgs) -> Result<(), Failure> {
+    if root.is_dir() {
+        return Ok(());
+    }
+    if let Some(tip) = usage::command_among_roots(&args.roots).filter(|_| args.command.is_empty()) {
+        return Err(Failure::Other(format!("{} is not a directory: {tip}", root.shown())));
+    }
+    let problem = match root.metadata() {
+        Ok(_) => RootProblem::NotADirectory,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => RootProblem::Missing,
+        Err(e) => RootProblem::Unlisted(e),
+    };
+    Err(fastdiff::Error::Root { path: root.to_owned(), problem }.into())
+}
+
 pub(in crate::cli) fn run(args: &JobAddArgs, matches: &ArgMatches) -> Outcome {
-    args.state.store()?.job(&args.name)?;
+    let store = args.state.store()?;
+    store.job(&args.name)?;
     if args.filter.exclude_from.iter().any(|file| file == Path::new("-")) {
         return Err(Failure::Other(
             "a job reads --exclude-from at each run, so it cannot be standard input; name a file".into(),
@@ -111,20 +134,10 @@ pub(in crate::cli) fn run(args: &JobAddArgs, matches: &ArgMatches) -> Outcome {
         return Err(Failure::Other("the command is empty; name a program after --".into()));
     }
     for root in &args.roots {
-        if !root.is_dir() {
-            if let Some(tip) = usage::command_among_roots(&args.roots).filter(|_| args.command.is_empty()) {
-                return Err(Failure::Other(format!("{} is not a directory: {tip}", root.shown())));
-            }
-            let problem = match root.metadata() {
-                Ok(_) => RootProblem::NotADirectory,
-                Err(e) if e.kind() == std::io::ErrorKind::NotFound => RootProblem::Missing,
-                Err(e) => RootProblem::Unlisted(e),
-            };
-            return Err(fastdiff::Error::Root { path: root.clone(), problem }.into());
-        }
+        check_root(root, args)?;
     }
     // Refuse a wrong pattern now, not at the first run.
-    args.filter.options(matches)?.check()?;
+    args.filter.options(matches)?.check(&[])?;
     let definition = Definition {
         name: args.name.clone(),
         roots: args.roots.iter().map(|root| from_here(root)).collect::<Result<_, _>>()?,
@@ -144,8 +157,8 @@ pub(in crate::cli) fn run(args: &JobAddArgs, matches: &ArgMatches) -> Outcome {
         unchecked: args.unchecked,
         command: args.command.clone(),
     };
-    definition.request()?.scan.check()?;
-    args.filter.warn_of_absolute(&definition.roots);
+    let mut scan = definition.request()?.scan;
+    scan.check()?;
     let command: Vec<_> = definition.command.iter().map(Into::into).collect();
     placeholders::check(&definition, &command)?;
     if !command.is_empty() && !definition.unchecked {
@@ -154,6 +167,13 @@ pub(in crate::cli) fn run(args: &JobAddArgs, matches: &ArgMatches) -> Outcome {
         placeholders::tell_of_unchecked(&definition, &found);
         Destinations::of(&definition, &command).check(&definition, &command)?;
     }
+    args.state.config()?.add(&definition)?;
+    tell_of_suspects(&scan.filter);
+    if !args.no_check {
+        scan.own_dirs.extend(store.dir().canonicalize().ok());
+        check::walk(&scan, definition.anyway)?;
+    }
+    // The file may have been edited during the walk.
     let mut config = args.state.config()?;
     config.add(&definition)?;
     config.save()?;

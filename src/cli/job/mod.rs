@@ -1,6 +1,7 @@
 //! `fastdiff job`: the definitions of jobs.
 
 mod add;
+mod check;
 mod list;
 mod remove;
 pub(super) mod schedule;

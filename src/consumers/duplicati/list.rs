@@ -125,8 +125,8 @@ impl DuplicatiList {
         Ok(Self { changed, deleted, emitted, is_idle, needs_reading, is_long })
     }
 
-    /// Writes the options, each on a line: `--changed-files="…"` and, if anything was deleted, `--deleted-files="…"`; if
-    /// a listed file has to be read that looks as it is stored, `--disable-filetime-check=true` too.
+    /// Writes the options, each on a line: `--changed-files="…"` and, if anything was deleted, `--deleted-files="…"`;
+    /// if a listed file has to be read that looks as it is stored, `--disable-filetime-check=true` too.
     ///
     /// # Errors
     /// What the system says.

@@ -34,8 +34,8 @@ pub struct HookNote {
     pub log: i64,
     /// It was to be a dry run.
     pub dry_run: bool,
-    /// What a full scan leaves unread if it has not the option to read every file. In a committed note what it left: the
-    /// next list names these files.
+    /// What a full scan leaves unread if it has not the option to read every file. In a committed note what it left:
+    /// the next list names these files.
     pub unread: Unread,
     /// The scan had that option.
     pub reads_all: bool,

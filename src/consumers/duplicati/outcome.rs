@@ -137,8 +137,8 @@ impl ResultRow {
     }
 }
 
-/// The path that a warning names. The second line is the exception, such as `InvalidOperationException: …`. A path with a
-/// line break makes a third one, so that no part of a path is taken for the whole.
+/// The path that a warning names. The second line is the exception, such as `InvalidOperationException: …`. A path with
+/// a line break makes a third one, so that no part of a path is taken for the whole.
 fn unnamed_path(warning: &str) -> Option<String> {
     let (first, exception) = warning.split_once('\n')?;
     let exception = exception.strip_suffix('\n').unwrap_or(exception);

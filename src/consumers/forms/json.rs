@@ -60,8 +60,14 @@ struct EntryLine {
 /// A time in RFC 3339, in UTC with nanoseconds. A time outside of the years −9999 to 9999, which
 /// RFC 3339 cannot express, is written as `@` and its seconds since 1970.
 pub fn rfc3339(time: Time) -> String {
-    match jiff::Timestamp::new(time.sec, time.nsec.cast_signed()) {
-        Ok(t) => t.strftime("%Y-%m-%dT%H:%M:%S.%9fZ").to_string(),
+    // `jiff::Timestamp` ends a day earlier, so that every time zone fits.
+    let since = jiff::SignedDuration::new(time.sec, time.nsec.cast_signed());
+    match jiff::civil::date(1970, 1, 1).at(0, 0, 0, 0).checked_add(since) {
+        Ok(t) => {
+            // `%Y` gives a year before 0 three digits.
+            let sign = if t.year() < 0 { "-" } else { "" };
+            format!("{sign}{:04}{}", t.year().unsigned_abs(), t.strftime("-%m-%dT%H:%M:%S.%9fZ"))
+        }
         Err(_) => format!("@{}.{:09}", time.sec, time.nsec),
     }
 }
@@ -221,5 +227,13 @@ mod tests {
         assert_eq!(rfc3339(Time::new(0, 1)), "1970-01-01T00:00:00.000000001Z");
         assert_eq!(rfc3339(Time::new(-1, 500_000_000)), "1969-12-31T23:59:59.500000000Z");
         assert_eq!(rfc3339(Time::new(i64::MAX, 7)), "@9223372036854775807.000000007");
+        assert_eq!(rfc3339(Time::new(253_402_214_400, 0)), "9999-12-31T00:00:00.000000000Z");
+        assert_eq!(rfc3339(Time::new(253_402_300_799, 999_999_999)), "9999-12-31T23:59:59.999999999Z");
+        assert_eq!(rfc3339(Time::new(253_402_300_800, 0)), "@253402300800.000000000");
+        assert_eq!(rfc3339(Time::new(-62_167_219_200, 0)), "0000-01-01T00:00:00.000000000Z");
+        assert_eq!(rfc3339(Time::new(-62_167_219_201, 0)), "-0001-12-31T23:59:59.000000000Z");
+        assert_eq!(rfc3339(Time::new(-377_705_116_800, 0)), "-9999-01-01T00:00:00.000000000Z");
+        assert_eq!(rfc3339(Time::new(-377_705_116_801, 0)), "@-377705116801.000000000");
+        assert_eq!(rfc3339(Time::new(i64::MIN, 0)), "@-9223372036854775808.000000000");
     }
 }
