@@ -4,10 +4,10 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitStatus;
 
+use fastdiff::Error;
 use fastdiff::consumers::{CommandCheck, OutputStream};
 use fastdiff::jobs::{Commit, LockedJob, RunNote, RunResult, StartedRun};
 use fastdiff::path::{PathExt as _, to_bytes};
-use fastdiff::Error;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::advice::{Advised, advice};

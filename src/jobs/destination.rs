@@ -57,7 +57,7 @@ impl LocalDestination {
     /// # Errors
     /// [`Error::Pattern`].
     pub fn walked_in(&self, scan: &ScanOptions) -> Result<Option<WalkedDestination>> {
-        let filter = Filter::new(&scan.filter)?;
+        let filter = Filter::new(&scan.filter, &scan.roots)?;
         for root in &scan.roots {
             let Some(relative) = place_within(self, root) else { continue };
             if !is_left_out(&filter, root, &relative, self.is_file) {
