@@ -1,5 +1,7 @@
 //! Paths as bytes: their order in a tree, their parts, and conversions from and to `std::path`. No system calls.
 
+mod fold;
+
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::path::{Component, Path, PathBuf};
@@ -8,6 +10,7 @@ use bstr::ByteSlice as _;
 
 #[doc(no_inline)]
 pub use crate::terminal::{PathExt, Shown};
+pub use fold::{NameDifference, folded};
 
 /// Compares two paths in tree order: component by component, each as bytes. A directory comes
 /// before what is in it, and `a/c` before `a-b`.

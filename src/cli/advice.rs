@@ -144,6 +144,9 @@ fn of_job(problem: &JobProblem) -> Option<String> {
         JobProblem::WhichRun { .. } => {
             "name the run that the backup was made from with --run N, or give both up with `fastdiff abort`"
         }
+        JobProblem::OtherDestination { .. } => {
+            "mount what was there; if it was replaced by something that holds the same files, pass --allow-destination-change, and with --full if it does not hold them"
+        }
         JobProblem::State { .. } => "begin the job again, which gives a full list",
         JobProblem::StateVersion { .. } => "use a newer fastdiff",
         JobProblem::Pending { .. } => "begin the job again",
@@ -164,6 +167,7 @@ fn of_refusal(consumer: &str, refusal: &Refusal) -> Option<String> {
         (Refusal::Path { .. }, None) => "rename it, or back up once without a list".to_owned(),
         (Refusal::Newline(_), None) => "use -z, or the form json".to_owned(),
         (Refusal::KindChanged { .. }, None) => format!("delete it in the copy, and run {consumer} once without a list"),
+        (Refusal::SameName { .. }, None) => "rename one of them, or leave one out with --exclude".to_owned(),
         (Refusal::OnlyRemovals { .. }, None) => "make them by hand".to_owned(),
         _ => return None,
     })

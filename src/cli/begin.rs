@@ -8,6 +8,7 @@ use fastdiff::consumers::PathStyle;
 use fastdiff::jobs::{RunResult, StartedRun};
 
 use super::config::Definition;
+use super::destination;
 use super::format::{Format, PartArg, check_form};
 use super::hints::HintsArgs;
 use super::job_database;
@@ -118,6 +119,7 @@ pub(super) fn run(args: &BeginArgs) -> Outcome {
     args.hints.add_to(&mut request.scan)?;
     args.guards.add_to(&mut request);
     request.full = args.full.then(start_run::asked_for);
+    request.note = destination::remembered(&locked);
     let started = start_run::begin(&locked, &request, &definition, args.quiet)?;
     if !args.quiet {
         print_message(

@@ -16,16 +16,36 @@ pub(super) struct Finished {
     pub(super) stored: Option<u64>,
 }
 
+/// A command that says on a stream how many files it stored, and who knows how.
+pub(super) type Counts = Option<(OutputStream, &'static dyn Consumer)>;
+
+/// Runs commands one after the other, as long as each ends with a code that means success. Gives how the last one
+/// ended, and what that said that it stored.
+///
+/// # Errors
+/// Why one could not be started.
+pub(super) fn run_each(
+    commands: &mut [Command],
+    counts: Counts,
+    started: impl Fn(u32),
+    is_success: impl Fn(Option<i32>) -> bool,
+) -> std::io::Result<Finished> {
+    let Some((last, before)) = commands.split_last_mut() else { return Err(std::io::ErrorKind::InvalidInput.into()) };
+    for command in before {
+        let finished = run(command, None, &started)?;
+        if finished.signal.is_some() || !is_success(finished.status.code()) {
+            return Ok(finished);
+        }
+    }
+    run(last, counts, started)
+}
+
 /// Runs a command to its end. `started` is called with the number of its process. `counts` names the stream on which it
 /// says how many files it stored, and who knows how.
 ///
 /// # Errors
 /// Why it could not be started.
-pub(super) fn run(
-    command: &mut Command,
-    counts: Option<(OutputStream, &'static dyn Consumer)>,
-    started: impl FnOnce(u32),
-) -> std::io::Result<Finished> {
+fn run(command: &mut Command, counts: Counts, started: impl FnOnce(u32)) -> std::io::Result<Finished> {
     let passed = counts.and_then(|(stream, consumer)| PassedOutput::of(command, stream, consumer));
     let child = signals::as_it_began(|| command.spawn());
     if let Some(passed) = &passed {

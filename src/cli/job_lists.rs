@@ -5,7 +5,7 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use fastdiff::Error;
-use fastdiff::consumers::{ListPart, ListedFiles, PartOutput};
+use fastdiff::consumers::{ListPart, ListPass, ListedFiles, PartOutput};
 use fastdiff::jobs::{ListsDir, StartedRun};
 
 use super::config::Definition;
@@ -25,9 +25,14 @@ pub(super) enum Written {
     Nothing,
 }
 
+/// The lists of the first of two passes have names of their own.
+fn file_name(part: ListPart, pass: &ListPass) -> String {
+    if matches!(pass, ListPass::First(_)) { format!("first-{}", part.name()) } else { part.name().to_owned() }
+}
+
 impl Lists {
-    fn named(definition: &Definition, dir: &ListsDir) -> Self {
-        let file = |part: &ListPart| (*part, dir.path().join(part.name()));
+    fn named(definition: &Definition, pass: &ListPass, dir: &ListsDir) -> Self {
+        let file = |part: &ListPart| (*part, dir.path().join(file_name(*part, pass)));
         Self { files: definition.consumer.parts().iter().map(file).collect(), listed: None }
     }
 
@@ -35,17 +40,23 @@ impl Lists {
     ///
     /// # Errors
     /// [`Error::Refused`] if the consumer's format cannot express the list; what writing gives.
-    pub(super) fn write(definition: &Definition, started: &StartedRun, dir: &ListsDir) -> Result<Written, Error> {
+    pub(super) fn write(
+        definition: &Definition,
+        started: &StartedRun,
+        pass: &ListPass,
+        dir: &ListsDir,
+    ) -> Result<Written, Error> {
         if started.full.is_some() && definition.consumer.scans_by_itself() {
             return Self::empty(definition, dir).map(Written::Lists);
         }
-        let mut lists = Self::named(definition, dir);
+        let mut lists = Self::named(definition, pass, dir);
         let mut files = Vec::new();
         for (part, _) in &lists.files {
-            files.push((*part, BufWriter::new(dir.new_file(part.name())?)));
+            files.push((*part, BufWriter::new(dir.new_file(&file_name(*part, pass))?)));
         }
         let mut outputs: Vec<_> = files.iter_mut().map(|(part, out)| PartOutput { part: *part, out }).collect();
-        let form = definition.form(definition.consumer);
+        let mut form = definition.form(definition.consumer);
+        form.options.pass = pass.clone();
         let written = form.format.write_parts(started.diff(), &form.options, &mut outputs);
         let emitted = match written {
             Err(Error::NothingToList { .. }) => return Ok(Written::Nothing),
@@ -79,7 +90,7 @@ impl Lists {
     /// # Errors
     /// What writing gives.
     pub(super) fn empty(definition: &Definition, dir: &ListsDir) -> Result<Self, Error> {
-        let lists = Self::named(definition, dir);
+        let lists = Self::named(definition, &ListPass::Only, dir);
         for (part, _) in &lists.files {
             dir.new_file(part.name())?;
         }

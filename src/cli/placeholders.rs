@@ -29,7 +29,7 @@ pub(super) fn variable(part: ListPart) -> &'static str {
     part.variable()
 }
 
-fn contains(argument: &OsStr, placeholder: &str) -> bool {
+pub(super) fn contains(argument: &OsStr, placeholder: &str) -> bool {
     memchr::memmem::find(&to_bytes(Path::new(argument)), placeholder.as_bytes()).is_some()
 }
 
@@ -110,9 +110,14 @@ pub(super) fn check(definition: &Definition, command: &[OsString]) -> Result<(),
 
 /// What the consumer finds in a command.
 pub(super) fn look_at(definition: &Definition, command: &[OsString]) -> CommandCheck {
-    let (base, current) = (definition.base(), std::env::current_dir().unwrap_or_default());
+    look_at_from(definition, command, &std::env::current_dir().unwrap_or_default())
+}
+
+/// What it finds in one that is started in another directory.
+pub(super) fn look_at_from(definition: &Definition, command: &[OsString], current: &Path) -> CommandCheck {
+    let base = definition.base();
     let environment: Vec<_> = std::env::vars_os().collect();
-    definition.consumer.check_command(&CommandLine::new(command, &base, &current).with_environment(&environment))
+    definition.consumer.check_command(&CommandLine::new(command, &base, current).with_environment(&environment))
 }
 
 /// Refuses a command in which the consumer found a problem.

@@ -1,22 +1,23 @@
 //! `fastdiff run`: begin, run the backup program with the lists, commit if it succeeded.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus};
+use std::path::Path;
+use std::process::ExitStatus;
 
+use fastdiff::Error;
 use fastdiff::consumers::{CommandCheck, OutputStream};
 use fastdiff::jobs::{Commit, LockedJob, RunNote, RunResult, StartedRun};
 use fastdiff::path::{PathExt as _, to_bytes};
-use fastdiff::{Error, consumers};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::advice::{Advised, advice};
 use super::child::{self, Finished};
 use super::config::Definition;
+use super::destination::Destinations;
 use super::hints::HintsArgs;
-use super::job_lists::{Lists, Written};
 use super::nice::NiceArgs;
 use super::passed_output::StoredEnough;
+use super::passes::{Passes, Prepared};
 use super::progress::Progress;
 use super::start_run::{self, GuardArgs};
 use super::state::StateArgs;
@@ -68,6 +69,10 @@ pub(super) struct RunArgs {
     /// Start the command even if nothing changed, unless an empty list does harm
     #[arg(long)]
     always: bool,
+
+    /// Accept a destination on another file system than when a run last succeeded: another disk, or none is mounted
+    #[arg(long)]
+    allow_destination_change: bool,
 
     /// List everything, as on the first run: for a command that writes to another place than before
     #[arg(long)]
@@ -121,6 +126,11 @@ pub(super) fn run(args: &RunArgs) -> Outcome {
     args.hints.add_to(&mut request.scan)?;
     args.guards.add_to(&mut request);
     request.full = args.full.then(start_run::asked_for);
+    let mut destinations = Destinations::of(&definition, &command);
+    if args.command.is_empty() && !args.unchecked && !definition.unchecked {
+        destinations.check(&definition, &command)?;
+    }
+    request.note = destinations.check_file_systems(&locked, args.allow_destination_change)?;
     request.note.insert(COMMAND.to_owned(), digest_of(&command));
     let started = start_run::begin(&locked, &request, &definition, args.quiet)?;
     if is_new && !args.quiet {
@@ -133,7 +143,7 @@ pub(super) fn run(args: &RunArgs) -> Outcome {
         print_message("note", format_args!("run {}: {}", started.run, start_run::changes(&started)));
     }
     let run = started.run;
-    let outcome = with_lists(args, &definition, &locked, started, (&command, found.counts));
+    let outcome = with_lists(args, &definition, &locked, started, (&command, &destinations, found.counts));
     if let Err(error) = locked.remove_lists() {
         print_error("warning", &error);
     }
@@ -176,7 +186,7 @@ fn with_lists(
     definition: &Definition,
     locked: &LockedJob,
     started: StartedRun,
-    (command, counts): (&[OsString], Option<OutputStream>),
+    (command, destinations, counts): (&[OsString], &Destinations, Option<OutputStream>),
 ) -> Outcome {
     let run = started.run;
     let not_started = |reason: &str, advice: Option<String>| -> Outcome {
@@ -195,25 +205,18 @@ fn with_lists(
         return nothing_to_do(args, definition, locked, started, "nothing changed");
     }
     let dir = &locked.make_lists_dir()?;
-    let lists = match Lists::write(definition, &started, dir) {
-        Ok(Written::Lists(lists)) => lists,
-        Ok(Written::Nothing) => return nothing_to_do(args, definition, locked, started, "there is nothing to list"),
-        Err(Error::Refused { refusal, .. }) if args.anyway && definition.consumer.scans_by_itself() => {
-            print_message(
-                "warning",
-                format_args!("no list, so {} scans by itself: {refusal}", definition.consumer.title()),
-            );
-            Lists::empty(definition, dir)?
-        }
+    let names = match Passes::of(definition, &started, command, destinations, args.quiet) {
+        Ok(names) => names,
         Err(error @ Error::Refused { .. }) => return not_started(&error.to_string(), advice(&error)),
         Err(error) => return Err(error.into()),
     };
-    let mut process = Command::new(&command[0]);
-    let root = PathBuf::from(&*fastdiff::path::to_path(&consumers::list_base(started.diff())));
-    process.args(command[1..].iter().map(|argument| lists.fill_in(argument, &root)));
-    process.envs(lists.variables());
-    process.env("FASTDIFF_JOB", &definition.name).env("FASTDIFF_RUN", run.to_string());
-    process.env("FASTDIFF_ROOT", root);
+    let prepared = match names.processes(definition, &started, command, dir, args.anyway) {
+        Ok(Some(prepared)) => prepared,
+        Ok(None) => return nothing_to_do(args, definition, locked, started, "there is nothing to list"),
+        Err(error @ Error::Refused { .. }) => return not_started(&error.to_string(), advice(&error)),
+        Err(error) => return Err(error.into()),
+    };
+    let Prepared { mut processes, listed } = prepared;
     let places = if args.guards.allow_root_change { None } else { Some(started.mount_check()?) };
     // The snapshots need not be mapped while it runs.
     drop(started);
@@ -222,7 +225,9 @@ fn with_lists(
     }
     // It matters only if this process is killed. If the directory cannot be written, the commit says so.
     let started = |pid| drop(locked.started(run, pid));
-    let finished = match child::run(&mut process, counts.map(|stream| (stream, definition.consumer.get())), started) {
+    let is_success = |code: Option<i32>| code.is_some_and(|code| definition.success_codes().contains(&code));
+    let counts = counts.map(|stream| (stream, definition.consumer.get()));
+    let finished = match child::run_each(&mut processes, counts, started, is_success) {
         Ok(finished) => finished,
         Err(e) => {
             let code = if e.kind() == std::io::ErrorKind::NotFound { 127 } else { 126 };
@@ -234,8 +239,9 @@ fn with_lists(
     };
     // The command may have treated missing files as deleted.
     let are_there = || places.map_or(Ok(()), |places| places.check(args.walk.io_timeout, &Progress::new(true)));
-    let enough = StoredEnough::of(&*definition.consumer, lists.listed.as_ref(), finished.stored);
-    Ok(end(definition, locked, run, &finished, &enough, are_there))
+    let enough = StoredEnough::of(&*definition.consumer, listed.as_ref(), finished.stored);
+    let is_stored = || destinations.check_again(&definition.name).and_then(|()| names.check_again(definition));
+    Ok(end(definition, locked, run, &finished, &enough, are_there, is_stored))
 }
 
 /// The baseline moves without a backup.
@@ -314,6 +320,7 @@ fn end(
     finished: &Finished,
     enough: &StoredEnough,
     are_there: impl FnOnce() -> Result<(), Error>,
+    is_stored: impl FnOnce() -> Result<(), Error>,
 ) -> u8 {
     let code = code_of(finished.status);
     let (reason, ends_with) = match (finished.signal, finished.status.code()) {
@@ -360,6 +367,11 @@ fn end(
         let is_known = finished.signal.is_none() && !matches!(enough, StoredEnough::Nothing(_));
         fail(locked, run, &result(reason.filter(|_| !is_known)));
         return ends_with;
+    }
+    if let Err(error) = is_stored() {
+        tell_of_old_baseline(&error);
+        fail(locked, run, &result(Some(error.to_string())));
+        return NOT_STARTED;
     }
     match locked.commit(&Commit::run(run).keep(definition.keep).result(result(None))) {
         Ok(closed) => {

@@ -8,7 +8,7 @@ use fastdiff::{Diff, Error};
 
 use super::format::Form;
 use super::output::Output;
-use super::{Failure, output_failure, print_message, signals};
+use super::{Failure, output_failure, passes, print_message, signals};
 
 /// Writes a list, and prints its notes.
 pub(super) fn write_list(diff: &Diff<'_>, form: Form, destination: &PathBuf) -> Result<Emitted, Failure> {
@@ -45,6 +45,7 @@ pub(super) fn write_list_to(
     for note in &emitted.notes {
         print_message("note", note);
     }
+    passes::tell_of_order(diff, &form)?;
     Ok(emitted)
 }
 

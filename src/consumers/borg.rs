@@ -8,7 +8,9 @@ use std::borrow::Cow;
 use std::io::Write;
 
 use super::list::{ChangeLists, ListForm, Spelled, asked_part, check_not_empty};
-use super::{CommandCheck, CommandLine, Consumer, Emitted, EmptyList, ListOptions, ListPart, PathChoice};
+use super::{
+    CollidingNames, CommandCheck, CommandLine, Consumer, Emitted, EmptyList, ListOptions, ListPart, PathChoice,
+};
 use crate::Result;
 use crate::diff::Diff;
 
@@ -54,6 +56,10 @@ impl Consumer for Borg {
 
     fn empty_list(&self) -> EmptyList {
         EmptyList::Misread("borg makes an empty archive from an empty list")
+    }
+
+    fn colliding_names(&self) -> CollidingNames {
+        CollidingNames::Kept
     }
 
     fn check_command(&self, command: &CommandLine<'_>) -> CommandCheck {

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use super::forms::TextOptions;
+use super::names::ListPass;
 use super::{CommandCheck, CommandLine, Emitted, ListPart, PathStyle, refuse};
 use crate::diff::Diff;
 use crate::metadata::Fields;
@@ -99,6 +100,11 @@ pub trait Consumer: fmt::Debug + Sync {
     /// What it makes of a list without entries.
     fn empty_list(&self) -> EmptyList {
         EmptyList::Harmless
+    }
+
+    /// What it makes of two names that its destination may take for one.
+    fn colliding_names(&self) -> CollidingNames {
+        CollidingNames::Unknown
     }
 
     /// What a full list, one that names everything there is, means to it. `roots` are those of the job.
@@ -201,6 +207,8 @@ pub struct ListOptions {
     pub text: TextOptions,
     /// The database of a consumer that needs one.
     pub database: DatabaseChoice,
+    /// Which entries of the list are written, for a consumer that [needs two passes](CollidingNames::TwoPasses).
+    pub pass: ListPass,
 }
 
 impl ListOptions {
@@ -229,6 +237,13 @@ impl ListOptions {
     #[must_use]
     pub fn with_text(mut self, text: TextOptions) -> Self {
         self.text = text;
+        self
+    }
+
+    /// The same for one of two passes.
+    #[must_use]
+    pub fn with_pass(mut self, pass: ListPass) -> Self {
+        self.pass = pass;
         self
     }
 
@@ -272,6 +287,19 @@ pub enum EmptyList {
     Harmless,
     /// It does something with it: what. It gets no empty list.
     Misread(&'static str),
+}
+
+/// What a consumer makes of two names that its destination may take for one, such as `a` and `A`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CollidingNames {
+    /// It stores the names in a place of its own, where each is another.
+    Kept,
+    /// It writes files of these names, and deletes what is gone. Its command runs in two passes if something that is
+    /// gone and something that is there may be one: see [`ListPass`].
+    TwoPasses,
+    /// Nothing is known of it.
+    Unknown,
 }
 
 /// What a full list means to a consumer.

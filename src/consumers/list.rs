@@ -81,7 +81,7 @@ pub struct ListedPath {
 
 impl ListedPath {
     /// Listed because of another path.
-    fn unchanged(path: Vec<u8>, kind: Kind, link: Option<u64>) -> Self {
+    pub(super) fn unchanged(path: Vec<u8>, kind: Kind, link: Option<u64>) -> Self {
         Self { path, kind, is_new: false, has_other_rights: false, link, fields: Fields::empty() }
     }
 }
@@ -152,7 +152,7 @@ impl ChangeLists {
     }
 
     /// Counts the regular files that are to be read.
-    fn count_files(&mut self) {
+    pub(super) fn count_files(&mut self) {
         let mut files = self.changed.iter().filter(|listed| listed.kind == Kind::File);
         let first = files.next().map(|listed| to_path(&listed.path).into_owned());
         let count = 1 + u64::try_from(files.count()).unwrap_or(u64::MAX - 1);

@@ -12,6 +12,7 @@ pub mod duplicati;
 mod file;
 mod forms;
 mod list;
+mod names;
 mod rclone;
 mod restic;
 mod rsync;
@@ -22,10 +23,13 @@ use std::io::{self, Write};
 
 pub use borg::Borg;
 pub use command::{CommandCheck, CommandLine, CommandProblem, Destination, DestinationKind, NotChecked, OutputStream};
-pub use consumer::{Consumer, DatabaseChoice, EmptyList, FullList, ListOptions, MirrorCommand, PartOutput, PathChoice};
+pub use consumer::{
+    CollidingNames, Consumer, DatabaseChoice, EmptyList, FullList, ListOptions, MirrorCommand, PartOutput, PathChoice,
+};
 pub use file::ListFile;
 pub use forms::{Json, NameStatus, Paths, Text, TextOptions, entry_json, rfc3339};
 pub use list::{ChangeLists, ListForm, ListPart, ListedPath, Spell, Spelled, asked_part, check_not_empty, list_base};
+pub use names::{ListPass, NameCollisions, NamePair, SameName};
 pub use rclone::Rclone;
 pub use restic::Restic;
 pub use rsync::Rsync;

@@ -12,7 +12,10 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use super::list::{ChangeLists, ListForm, ListPart, ListedPath, Spelled, asked_part, list_base};
-use super::{CommandCheck, CommandLine, Consumer, Emitted, FullList, ListOptions, MirrorCommand, PathChoice, refuse};
+use super::{
+    CollidingNames, CommandCheck, CommandLine, Consumer, Emitted, FullList, ListOptions, MirrorCommand, PathChoice,
+    refuse,
+};
 use crate::diff::Diff;
 use crate::metadata::{Fields, Kind};
 use crate::path::to_path;
@@ -55,6 +58,10 @@ impl Consumer for Rclone {
         true
     }
 
+    fn colliding_names(&self) -> CollidingNames {
+        CollidingNames::TwoPasses
+    }
+
     fn full_list(&self, roots: &[PathBuf]) -> FullList {
         let (sources, destination) = match roots {
             [root] => (vec![root.clone()], "DEST"),
@@ -84,6 +91,7 @@ impl Consumer for Rclone {
         let part = asked_part(self, options.part)?;
         let mut lists = ChangeLists::of(diff)?;
         lists.keep_stored(self.stored_fields());
+        lists.take_pass(diff, &options.pass)?;
         check_kinds(self, &lists)?;
         let form = ListForm::new(self).with_end(if options.nul { 0 } else { b'\n' }).relative_to(list_base(diff));
         form.with_spelling(spell).write(&names(&lists, part), out)?;

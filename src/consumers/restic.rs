@@ -8,7 +8,7 @@
 use std::io::Write;
 
 use super::list::{ChangeLists, ListForm, ListPart, ListedPath, asked_part, check_not_empty};
-use super::{CommandCheck, CommandLine, Consumer, Emitted, EmptyList, ListOptions, PathChoice};
+use super::{CollidingNames, CommandCheck, CommandLine, Consumer, Emitted, EmptyList, ListOptions, PathChoice};
 use crate::Result;
 use crate::diff::Diff;
 use crate::metadata::Kind;
@@ -54,6 +54,10 @@ impl Consumer for Restic {
 
     fn empty_list(&self) -> EmptyList {
         EmptyList::Misread("restic fails on an empty list")
+    }
+
+    fn colliding_names(&self) -> CollidingNames {
+        CollidingNames::Kept
     }
 
     fn check_command(&self, command: &CommandLine<'_>) -> CommandCheck {

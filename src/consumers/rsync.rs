@@ -15,7 +15,9 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use super::list::{ChangeLists, ListForm, ListPart, asked_part, list_base, with_links, with_parents};
-use super::{CommandCheck, CommandLine, Consumer, Emitted, FullList, ListOptions, MirrorCommand, PathChoice};
+use super::{
+    CollidingNames, CommandCheck, CommandLine, Consumer, Emitted, FullList, ListOptions, MirrorCommand, PathChoice,
+};
 use crate::Result;
 use crate::diff::Diff;
 
@@ -56,6 +58,10 @@ impl Consumer for Rsync {
         &[0, 24]
     }
 
+    fn colliding_names(&self) -> CollidingNames {
+        CollidingNames::TwoPasses
+    }
+
     fn full_list(&self, roots: &[PathBuf]) -> FullList {
         let (program, sources) = match roots {
             // With a slash at its end it stands for what it holds.
@@ -76,6 +82,7 @@ impl Consumer for Rsync {
     fn write(&self, diff: &Diff<'_>, options: &ListOptions, out: &mut dyn Write) -> Result<Emitted> {
         let part = asked_part(self, options.part)?;
         let mut lists = ChangeLists::of(diff)?;
+        lists.take_pass(diff, &options.pass)?;
         let mut paths = if part == ListPart::Changed { Vec::new() } else { lists.topmost_deleted().0 };
         if part != ListPart::Deleted {
             with_links(diff, &mut lists.changed)?;

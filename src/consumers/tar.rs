@@ -10,7 +10,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use super::list::{ChangeLists, ListForm, ListPart, ListedPath, asked_part, list_base, with_links, with_parents};
-use super::{CommandCheck, CommandLine, Consumer, Emitted, FullList, ListOptions, PathChoice};
+use super::{CollidingNames, CommandCheck, CommandLine, Consumer, Emitted, FullList, ListOptions, PathChoice};
 use crate::Result;
 use crate::diff::Diff;
 use crate::metadata::Kind;
@@ -57,6 +57,10 @@ impl Consumer for Tar {
 
     fn full_list(&self, _roots: &[PathBuf]) -> FullList {
         FullList::Unpack
+    }
+
+    fn colliding_names(&self) -> CollidingNames {
+        CollidingNames::Kept
     }
 
     fn check_command(&self, command: &CommandLine<'_>) -> CommandCheck {

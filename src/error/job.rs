@@ -97,6 +97,16 @@ pub enum JobProblem {
         /// The format that this program reads.
         expected: u64,
     },
+    /// What the command writes to lies on another file system than at the last successful run.
+    #[error("the destination {} was on the file system {before} and is now on {now}", path.shown())]
+    OtherDestination {
+        /// The destination.
+        path: PathBuf,
+        /// The file system of the last successful run.
+        before: String,
+        /// The one that is there now.
+        now: String,
+    },
     /// The pending snapshot cannot be relied on, so that it does not become the baseline.
     #[error("the snapshot of run {run} cannot become the baseline: {reason}")]
     Pending {

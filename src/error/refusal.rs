@@ -30,6 +30,14 @@ pub enum Refusal {
         /// What it is.
         is: Kind,
     },
+    /// Two names that are one at the destination.
+    #[error("{} and {} are one name at the destination, which can hold only one of them", path.shown(), other.shown())]
+    SameName {
+        /// A path.
+        path: PathBuf,
+        /// The other one.
+        other: PathBuf,
+    },
     /// It has no list of this part.
     #[error("it takes no list of {part}: {why}")]
     Part {

@@ -44,6 +44,7 @@ mod clean_up;
 mod command;
 mod commit;
 mod compared;
+mod destination;
 mod full_reason;
 mod lists;
 mod lock;
@@ -61,6 +62,7 @@ mod store;
 mod unconfirmed;
 
 pub use commit::{ClosedRun, Commit};
+pub use destination::{LocalDestination, WalkedDestination};
 pub use full_reason::FullReason;
 pub use lists::ListsDir;
 pub use locked_job::LockedJob;

@@ -8,6 +8,7 @@ pub(crate) mod durable;
 pub(crate) mod filesystem;
 pub(crate) mod load;
 pub(crate) mod machine;
+pub(crate) mod names;
 #[cfg(target_os = "linux")]
 pub(crate) mod native;
 #[cfg(not(target_os = "linux"))]

@@ -5,6 +5,8 @@ mod command_lines;
 mod commands;
 mod commands_run;
 mod commands_words;
+mod destinations;
+mod fewer_names;
 mod help;
 mod mirrors;
 mod names;
@@ -130,7 +132,9 @@ impl Edited {
             let run = self.env.run(["diff", "old.snap", "new.snap", "--emit", format, "--list", part, "-o", part]);
             listed &= run.code == Some(0);
             assert!(matches!(run.code, Some(0 | 3)), "{}", run.stderr);
-            assert_eq!(run.stderr.is_empty(), run.code == Some(0), "{}", run.stderr);
+            // Of names that differ in case only there is a note.
+            let mut said = run.stderr.lines().filter(|line| !line.contains("a destination may take them for one"));
+            assert_eq!(said.next().is_none(), run.code == Some(0), "{}", run.stderr);
         }
         self.env.rename("new.snap", "old.snap");
         listed

@@ -32,7 +32,7 @@ fn what_is_added_is_shown_and_listed_and_removed_and_comments_stay() {
         "--del",
         "--delete-missing-args",
         "{root}/",
-        "é\"",
+        "nas:é\"",
     ];
     env.write("tree/a.o", "");
     env.write("a b/b.bak", "");
@@ -56,7 +56,7 @@ fn what_is_added_is_shown_and_listed_and_removed_and_comments_stay() {
     max-delete = "20%"
     max-change = "40%"
     success = [0, 24, 23]
-    command = ["rsync", "-aI0", "--files-from={all}", "--del", "--delete-missing-args", "{root}/", 'é"']
+    command = ["rsync", "-aI0", "--files-from={all}", "--del", "--delete-missing-args", "{root}/", 'nas:é"']
     "#);
     insta::assert_snapshot!(jobs.run(["job", "list"]).success(), @r"
     name  consumer  last success  last run  roots
@@ -76,7 +76,7 @@ fn what_is_added_is_shown_and_listed_and_removed_and_comments_stay() {
     max-delete          20%
     max-change          40%
     success             0, 24, 23
-    command             rsync -aI0 '--files-from={all}' --del --delete-missing-args '{root}/' 'é"'
+    command             rsync -aI0 '--files-from={all}' --del --delete-missing-args '{root}/' 'nas:é"'
     state               [ROOT]/state/jobs/new
     committed           none
     pending             none

@@ -10,6 +10,7 @@ mod base;
 mod differences;
 mod filters;
 mod hints;
+mod name_collisions;
 mod racy;
 mod renames;
 mod snapshots;

@@ -20,6 +20,12 @@ pub(crate) enum Kind {
     Vfat,
     Exfat,
     Ntfs3,
+    /// NTFS by a driver for which case does not count; it shows all names in lower case.
+    LowNtfs,
+    /// xfs for which the case of ASCII letters does not count.
+    XfsAnyCase,
+    /// ext4 whose directories with the flag `F` take names for one that differ in case or accents.
+    Ext4Casefold,
     /// Version 4.2 from this machine itself, whose server exports [`EXPORT`].
     Nfs4,
 }
@@ -44,6 +50,10 @@ impl Kind {
         Self::Nfs4,
     ];
 
+    /// Those for which the case of names does not count.
+    pub(crate) const FOLDING: [Self; 5] =
+        [Self::LowNtfs, Self::Vfat, Self::Exfat, Self::XfsAnyCase, Self::Ext4Casefold];
+
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Ext4 => "ext4",
@@ -58,6 +68,9 @@ impl Kind {
             Self::Vfat => "vfat",
             Self::Exfat => "exfat",
             Self::Ntfs3 => "ntfs3",
+            Self::LowNtfs => "lowntfs-3g",
+            Self::XfsAnyCase => "xfs with version=ci",
+            Self::Ext4Casefold => "ext4 with casefold",
             Self::Nfs4 => "nfs4",
         }
     }
@@ -69,7 +82,19 @@ impl Kind {
 
     /// Whether its image lies in a loop device, the number of which may be another one at the next mount.
     pub(crate) fn on_loop_device(self) -> bool {
-        matches!(self, Self::Ext4 | Self::Xfs | Self::Btrfs | Self::Ntfs3g | Self::Vfat | Self::Exfat | Self::Ntfs3)
+        matches!(
+            self,
+            Self::Ext4
+                | Self::Xfs
+                | Self::Btrfs
+                | Self::Ntfs3g
+                | Self::Vfat
+                | Self::Exfat
+                | Self::Ntfs3
+                | Self::LowNtfs
+                | Self::XfsAnyCase
+                | Self::Ext4Casefold
+        )
     }
 
     /// The size of its image, and the program that makes a file system of it.
@@ -80,7 +105,9 @@ impl Kind {
             Self::Fuse2fs => (16 * MIB, "mkfs.ext4", &["-q", "-F", "-O", "^metadata_csum"]),
             Self::Xfs => (320 * MIB, "mkfs.xfs", &["-q"]),
             Self::Btrfs => (128 * MIB, "mkfs.btrfs", &["-q"]),
-            Self::Ntfs3g | Self::Ntfs3 => (16 * MIB, "mkfs.ntfs", &["-q", "-Q", "-F"]),
+            Self::XfsAnyCase => (320 * MIB, "mkfs.xfs", &["-q", "-n", "version=ci"]),
+            Self::Ext4Casefold => (16 * MIB, "mkfs.ext4", &["-q", "-F", "-O", "casefold", "-E", "encoding=utf8"]),
+            Self::Ntfs3g | Self::Ntfs3 | Self::LowNtfs => (16 * MIB, "mkfs.ntfs", &["-q", "-Q", "-F"]),
             Self::Fusefat | Self::Vfat => (16 * MIB, "mkfs.vfat", &[]),
             Self::Exfat => (16 * MIB, "mkfs.exfat", &[]),
             Self::Overlay | Self::Bind | Self::Bindfs | Self::Nfs4 => return None,
@@ -149,8 +176,9 @@ impl<'m, 'e> Volume<'m, 'e> {
         let (mounts, store) = (self.mounts, self.store.as_str());
         let on_loop = |kind, options| mounts.mount(&["-t", kind, "-o", options, store], dir);
         match self.kind {
-            Kind::Ext4 => on_loop("ext4", "loop"),
-            Kind::Xfs => on_loop("xfs", "loop"),
+            Kind::Ext4 | Kind::Ext4Casefold => on_loop("ext4", "loop"),
+            Kind::LowNtfs => mounts.mount_by("lowntfs-3g", &["-o", "ignore_case", store], dir),
+            Kind::Xfs | Kind::XfsAnyCase => on_loop("xfs", "loop"),
             Kind::Btrfs => on_loop("btrfs", "loop"),
             Kind::Ntfs3g => on_loop("ntfs-3g", "loop"),
             Kind::Vfat => on_loop("vfat", "loop,codepage=437,iocharset=utf8"),

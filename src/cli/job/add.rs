@@ -9,6 +9,7 @@ use fastdiff::path::{PathExt as _, absolute};
 use fastdiff::{EntryLimit, RootProblem};
 
 use super::super::config::{DEFAULT_KEEP, Definition, RootIs};
+use super::super::destination::Destinations;
 use super::super::filter::{FilterArgs, tell_of_suspects};
 use super::super::format::Format;
 use super::super::job_database::{DatabaseArgs, JOB_EXAMPLE};
@@ -164,6 +165,7 @@ pub(in crate::cli) fn run(args: &JobAddArgs, matches: &ArgMatches) -> Outcome {
         let found = placeholders::look_at(&definition, &command);
         placeholders::refuse(&definition, &found)?;
         placeholders::tell_of_unchecked(&definition, &found);
+        Destinations::of(&definition, &command).check(&definition, &command)?;
     }
     args.state.config()?.add(&definition)?;
     tell_of_suspects(&scan.filter);

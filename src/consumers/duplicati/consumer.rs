@@ -4,8 +4,8 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use super::super::{
-    CommandCheck, CommandLine, Consumer, DatabaseChoice, Emitted, EmptyList, FullList, ListOptions, ListPart,
-    PartOutput, PathChoice, asked_part,
+    CollidingNames, CommandCheck, CommandLine, Consumer, DatabaseChoice, Emitted, EmptyList, FullList, ListOptions,
+    ListPart, PartOutput, PathChoice, asked_part,
 };
 use super::list::{DuplicatiList, DuplicatiOptions, NAME, refuse};
 use crate::diff::Diff;
@@ -65,6 +65,10 @@ impl Consumer for Duplicati {
     /// A first backup would hold nothing but what is listed.
     fn full_list(&self, _roots: &[PathBuf]) -> FullList {
         FullList::NotWritten
+    }
+
+    fn colliding_names(&self) -> CollidingNames {
+        CollidingNames::Kept
     }
 
     fn check_command(&self, command: &CommandLine<'_>) -> CommandCheck {

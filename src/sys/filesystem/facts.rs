@@ -6,10 +6,12 @@
 
 use bitflags::bitflags;
 
+use crate::path::NameDifference;
+
 bitflags! {
     /// What is known of a type of file system.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-    struct Facts: u8 {
+    struct Facts: u16 {
         /// The local kernel's coarse clock stamps its files.
         const LOCAL_CLOCK = 1;
         /// Whatever changes it does so through this mount's own kernel, where a watcher can see it.
@@ -25,27 +27,39 @@ bitflags! {
         const VOLATILE = 1 << 5;
         /// It shows what lies on a server.
         const REMOTE = 1 << 6;
+        /// Two names are two, however little they differ.
+        const EXACT_NAMES = 1 << 7;
+        /// The same, but for directories that have the flag `casefold`.
+        const FLAGGED_NAMES = 1 << 8;
+        /// Names are one that differ only in case, unless the mount says otherwise.
+        const FOLDS_CASE = 1 << 9;
+        /// Names are one that differ only in how an accent is written.
+        const FOLDS_ACCENTS = 1 << 10;
+        /// Names are one that differ only in dots and blanks at the end.
+        const FOLDS_END = 1 << 11;
     }
 }
 
 const LOCAL: Facts = Facts::LOCAL_CLOCK.union(Facts::LOCAL_CHANGES);
 const DISK: Facts = LOCAL.union(Facts::KEEPS_INODES);
 const TESTED: Facts = DISK.union(Facts::STAMPS_PROVE_NAMES);
-const FAT: Facts = LOCAL.union(Facts::NO_CTIME);
+const FAT_NAMES: Facts = Facts::FOLDS_CASE.union(Facts::FOLDS_END);
+const FAT: Facts = LOCAL.union(Facts::NO_CTIME).union(FAT_NAMES);
+const MAC: Facts = Facts::FOLDS_CASE.union(Facts::FOLDS_ACCENTS);
 const IMAGE: Facts = LOCAL.union(Facts::VOLATILE);
 
 /// The types as mount(8) names them.
-const TYPES: [(&str, Facts); 36] = [
-    ("ext4", TESTED),
+const TYPES: [(&str, Facts); 39] = [
+    ("ext4", TESTED.union(Facts::FLAGGED_NAMES)),
     ("xfs", TESTED),
-    ("btrfs", TESTED),
-    ("tmpfs", TESTED.union(Facts::VOLATILE)),
+    ("btrfs", TESTED.union(Facts::EXACT_NAMES)),
+    ("tmpfs", TESTED.union(Facts::VOLATILE).union(Facts::FLAGGED_NAMES)),
     ("ramfs", DISK.union(Facts::VOLATILE)),
     ("devtmpfs", IMAGE),
-    ("ext2", DISK),
-    ("ext3", DISK),
+    ("ext2", DISK.union(Facts::EXACT_NAMES)),
+    ("ext3", DISK.union(Facts::EXACT_NAMES)),
     ("zfs", DISK),
-    ("f2fs", DISK),
+    ("f2fs", DISK.union(Facts::FLAGGED_NAMES)),
     ("bcachefs", DISK),
     ("jfs", DISK),
     ("reiserfs", DISK),
@@ -54,6 +68,9 @@ const TYPES: [(&str, Facts); 36] = [
     ("vfat", FAT),
     ("msdos", FAT),
     ("exfat", FAT),
+    ("hfs", MAC),
+    ("hfsplus", MAC),
+    ("apfs", MAC),
     ("iso9660", IMAGE),
     ("squashfs", IMAGE),
     ("erofs", IMAGE),
@@ -71,8 +88,8 @@ const TYPES: [(&str, Facts); 36] = [
     ("fuse.sshfs", Facts::REMOTE.union(Facts::NO_CTIME)),
     ("fuse.rclone", Facts::REMOTE),
     ("fuse.glusterfs", Facts::REMOTE),
-    ("fusefat", Facts::NO_CTIME),
-    ("fuse.fusefat", Facts::NO_CTIME),
+    ("fusefat", Facts::NO_CTIME.union(FAT_NAMES)),
+    ("fuse.fusefat", Facts::NO_CTIME.union(FAT_NAMES)),
 ];
 
 /// The type of a file system, as mount(8) names it.
@@ -127,6 +144,53 @@ impl FsType<'_> {
     }
 }
 
+/// Which names are one in a directory.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NameRule {
+    facts: Facts,
+    /// The directory has the flag `casefold`; none if that cannot be asked.
+    is_flagged: Option<bool>,
+}
+
+impl NameRule {
+    /// The rule of a directory on a file system of this type.
+    pub(crate) fn new(kind: &str, is_flagged: Option<bool>) -> Self {
+        let facts = TYPES.iter().find(|(name, _)| *name == kind).map_or(Facts::empty(), |(_, facts)| *facts);
+        Self { facts, is_flagged }
+    }
+
+    /// Whether names are one that differ like that, if the type leaves no doubt.
+    pub(crate) fn certain(self, part: NameDifference) -> Option<bool> {
+        match self.is_flagged {
+            _ if self.facts.contains(Facts::EXACT_NAMES) => Some(false),
+            // Unicode case folding of canonically decomposed names (Documentation/filesystems/ext4/directory.rst).
+            Some(is_flagged) if self.facts.contains(Facts::FLAGGED_NAMES) => {
+                Some(is_flagged && part != NameDifference::END)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether they usually are, where nothing can be looked up.
+    pub(crate) fn usual(self, part: NameDifference) -> Option<bool> {
+        let folds = Facts::FOLDS_CASE | Facts::FOLDS_ACCENTS | Facts::FOLDS_END;
+        let fact = if part == NameDifference::CASE {
+            Facts::FOLDS_CASE
+        } else if part == NameDifference::ACCENTS {
+            Facts::FOLDS_ACCENTS
+        } else {
+            Facts::FOLDS_END
+        };
+        self.facts.intersects(folds).then(|| self.facts.contains(fact))
+    }
+
+    /// Whether names that differ like that are one by the type. That the system does not find one under the other name
+    /// proves nothing then: with `iocharset=utf8` vfat does not, and refuses to create the second name.
+    pub(crate) fn are_usually_one(self, difference: NameDifference) -> bool {
+        difference.iter().all(|part| self.usual(part) == Some(true))
+    }
+}
+
 /// Whether two file systems, each by type and identity, are subvolumes of one btrfs. `statfs` makes its identifier from
 /// the UUID and the subvolume's number, which changes only one half of it.
 pub(crate) fn are_subvolumes_of_one(a: (&str, &str), b: (&str, &str)) -> bool {
@@ -145,6 +209,25 @@ mod tests {
         }
         let unknown = FsType("fuse.new");
         assert!(!unknown.changes_are_local() && !unknown.stamps_prove_names() && !unknown.keeps_inodes());
+    }
+
+    #[test]
+    fn names_are_one_by_the_type_and_the_flag_of_the_directory() {
+        let (case, accents, end) = (NameDifference::CASE, NameDifference::ACCENTS, NameDifference::END);
+        assert_eq!(NameRule::new("btrfs", None).certain(case), Some(false));
+        assert_eq!(NameRule::new("ext4", Some(true)).certain(case), Some(true));
+        assert_eq!(NameRule::new("ext4", Some(true)).certain(end), Some(false));
+        assert_eq!(NameRule::new("ext4", Some(false)).certain(accents), Some(false));
+        assert_eq!(NameRule::new("ext4", None).certain(case), None);
+        for (kind, usual) in [
+            ("vfat", [Some(true), Some(false), Some(true)]),
+            ("apfs", [Some(true), Some(true), Some(false)]),
+            ("cifs", [None; 3]),
+        ] {
+            let rule = NameRule::new(kind, None);
+            assert_eq!([case, accents, end].map(|part| rule.usual(part)), usual, "{kind}");
+            assert_eq!(rule.certain(case), None, "{kind}");
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::mounts::view;
 use super::subvolume::Subvolume;
-use super::{FileSystem, FsType};
+use super::{FileSystem, FsType, NameRule};
 use crate::metadata::Time;
 use crate::path::to_path;
 use crate::sys::StatAt;
@@ -105,6 +105,16 @@ pub(crate) fn describe(dir: &Dir, mount: u64) -> FileSystem {
         fs.own_time = own_time(dir);
     }
     fs
+}
+
+/// Which names are one in a directory.
+pub(super) fn name_rule(dir: &Path) -> NameRule {
+    /// `FS_CASEFOLD_FL` of linux/fs.h.
+    const CASEFOLD: u32 = 0x4000_0000;
+    let kind = crate::sys::stat_following(dir).map(|found| from_mount_table(found.mount).0.kind).unwrap_or_default();
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let flags = rustix::fs::open(dir, flags, Mode::empty()).and_then(rustix::fs::ioctl_getflags);
+    NameRule::new(&kind, flags.ok().map(|flags| flags.bits() & CASEFOLD != 0))
 }
 
 /// The time that the file system gives to a file made now, without leaving a name behind.

@@ -7,7 +7,7 @@ mod mounts;
 #[cfg(target_os = "linux")]
 mod subvolume;
 
-pub(crate) use facts::{FsType, are_subvolumes_of_one};
+pub(crate) use facts::{FsType, NameRule, are_subvolumes_of_one};
 pub(crate) use mounts::{MountView, mount_points, mounts};
 
 use std::path::{Path, PathBuf};
@@ -45,6 +45,18 @@ pub(crate) fn describe(dir: &Path, mount: u64) -> FileSystem {
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn describe(_dir: &Path, _mount: u64) -> FileSystem {
     FileSystem { kind: String::new(), identity: String::new(), own_time: None, frozen: None }
+}
+
+/// Which names are one in a directory.
+#[cfg(target_os = "linux")]
+pub(crate) fn name_rule(dir: &Path) -> NameRule {
+    linux::name_rule(dir)
+}
+
+/// Nothing is known of file systems here.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn name_rule(_dir: &Path) -> NameRule {
+    NameRule::new("", None)
 }
 
 /// Whether the file system that a directory lies on has this identity. Without a UUID it is named after one of its
