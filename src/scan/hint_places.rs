@@ -268,8 +268,8 @@ impl PlaceLookup<'_> {
     }
 }
 
-/// Whether a directory lists an entry by this name. On some file systems it can be found by others: in other case, or in
-/// another form of Unicode. Each directory is listed once.
+/// Whether a directory lists an entry by this name. On some file systems it can be found by others: in other case, or
+/// in another form of Unicode. Each directory is listed once.
 fn is_spelled_so(path: &[u8], listed: &mut FxHashMap<Vec<u8>, FxHashSet<Vec<u8>>>) -> bool {
     let Some(dir) = parent(path) else { return true };
     let names = listed.entry(dir.to_vec()).or_insert_with(|| {

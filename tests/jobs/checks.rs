@@ -33,8 +33,8 @@ fn job_add_finds_what_cannot_be_read_and_names_the_ways_out() {
     let [list, ways] = run.stderr.lines().collect::<Vec<_>>()[..] else { panic!("{}", run.stderr) };
     assert!(list.starts_with("fastdiff: warning: cannot list [ROOT]/tree/pri,vate: "), "{list}");
     let says = "1 entry could not be read and is in no list, and `fastdiff run` does not start the command then; \
-                allow fastdiff to read it, or leave it out (`--exclude '/pri\\,vate/'` of `job add`, or the key exclude), \
-                or start the command nevertheless (the key `anyway = true`, or --anyway for this run)";
+                allow fastdiff to read it, or leave it out (`--exclude '/pri\\,vate/'` of `job add`, or the key \
+                exclude), or start the command nevertheless (the key `anyway = true`, or --anyway for this run)";
     assert_eq!(ways, format!("fastdiff: warning: {says}"));
     assert_eq!(add_as_nobody(&jobs, &["--no-check"]).success(), "");
     assert_eq!(add_as_nobody(&jobs, &["--exclude", "/pri\\,vate/"]).success(), "", "the way out is one");
