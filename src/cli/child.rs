@@ -17,7 +17,7 @@ pub(super) struct Finished {
 }
 
 /// A command that says on a stream how many files it stored, and who knows how.
-pub(super) type Counts = Option<(OutputStream, &'static dyn Consumer)>;
+pub(super) type CountStream = Option<(OutputStream, &'static dyn Consumer)>;
 
 /// Runs commands one after the other, as long as each ends with a code that means success. Gives how the last one
 /// ended, and what that said that it stored.
@@ -26,7 +26,7 @@ pub(super) type Counts = Option<(OutputStream, &'static dyn Consumer)>;
 /// Why one could not be started.
 pub(super) fn run_each(
     commands: &mut [Command],
-    counts: Counts,
+    counts: CountStream,
     started: impl Fn(u32),
     is_success: impl Fn(Option<i32>) -> bool,
 ) -> std::io::Result<Finished> {
@@ -45,7 +45,7 @@ pub(super) fn run_each(
 ///
 /// # Errors
 /// Why it could not be started.
-fn run(command: &mut Command, counts: Counts, started: impl FnOnce(u32)) -> std::io::Result<Finished> {
+fn run(command: &mut Command, counts: CountStream, started: impl FnOnce(u32)) -> std::io::Result<Finished> {
     let passed = counts.and_then(|(stream, consumer)| PassedOutput::of(command, stream, consumer));
     let child = signals::as_it_began(|| command.spawn());
     if let Some(passed) = &passed {

@@ -37,6 +37,14 @@ const WRONG: &[&str] = &["rsync", "-a", "--files-from={all}", "{root}", "copy/"]
 const RIGHT: &[&str] =
     &["rsync", "-aHI0", "--stats", "--files-from={all}", "--del", "--delete-missing-args", "{root}/", "copy/"];
 
+/// Adds the job `j` with the right command, whose destination must not depend on the current directory.
+#[track_caller]
+fn add_right(env: &TestEnv) {
+    let copy = format!("{}/", env.path("copy").display());
+    let words: Vec<_> = RIGHT.iter().map(|word| if *word == "copy/" { copy.as_str() } else { word }).collect();
+    run(env, &[&["job", "add", "j", "tree", "--consumer=rsync", "--"], &words[..]].concat()).success();
+}
+
 #[test]
 fn a_command_that_stores_nothing_is_refused_at_both_doors_unless_insisted_on() {
     if program("rsync").is_none() {
@@ -87,7 +95,7 @@ fn what_was_not_checked_is_said_once_for_each_command() {
 #[test]
 fn the_count_of_the_program_is_compared_with_the_list_and_its_output_is_passed_on_as_it_is() {
     let env = ten_files();
-    run(&env, &[&["job", "add", "j", "tree", "--consumer=rsync", "--"], RIGHT].concat()).success();
+    add_right(&env);
     for (says, warns, fails) in [
         ("Number of files: 11 (reg: 10, dir: 1)", false, false),
         ("Number of files: 1,000 (reg: 990, dir: 10)", false, false),
@@ -113,7 +121,7 @@ fn the_count_of_the_program_is_compared_with_the_list_and_its_output_is_passed_o
 #[test]
 fn a_reader_that_goes_away_ends_the_program_as_it_would_without_us() {
     let env = ten_files();
-    run(&env, &[&["job", "add", "j", "tree", "--consumer=rsync", "--"], RIGHT].concat()).success();
+    add_right(&env);
     stand_in(&env, "rsync", "while echo x; do :; done; exit 7");
     env.settle();
     let mut child = command(&env, &["run", "j", "-q"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
