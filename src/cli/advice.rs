@@ -50,7 +50,7 @@ pub(super) fn advice(error: &Error) -> Option<String> {
             "look at the list first (`fastdiff diff` without --max-delete, or `fastdiff status` for a job), then raise the limit of --max-delete"
         }
         Error::TooManyChanged { .. } => {
-            "look at the list first (`fastdiff diff` without --max-change, or `fastdiff status` for a job): was all this meant to change? If so, raise the limit of --max-change"
+            "look at the list first (`fastdiff diff` without --max-change, or `fastdiff status` for a job); if all of it is intended, raise the limit of --max-change"
         }
         Error::NothingToList { .. } => "do not start it",
         Error::Unsupported(Unsupported::TimeoutOfPortable) => "leave out --io-timeout, or --walker portable",
@@ -145,7 +145,7 @@ fn of_job(problem: &JobProblem) -> Option<String> {
             "name the run that the backup was made from with --run N, or give both up with `fastdiff abort`"
         }
         JobProblem::OtherDestination { .. } => {
-            "mount what was there; if it was replaced by something that holds the same files, pass --allow-destination-change, and with --full if it does not hold them"
+            "mount the earlier one; if the new one holds the same files, pass --allow-destination-change; if not, pass --full as well"
         }
         JobProblem::State { .. } => "begin the job again, which gives a full list",
         JobProblem::StateVersion { .. } => "use a newer fastdiff",

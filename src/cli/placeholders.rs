@@ -78,7 +78,7 @@ pub(super) fn check_scripts(
     let Some(misread) = inserted::misread(command, &values) else { return Ok(()) };
     let part = ListPart::EACH.into_iter().find(|part| placeholder(*part) == misread);
     Err(Failure::Other(format!(
-        "job {}: the shell would take the value of {misread} in its script apart; write \"${}\" there instead",
+        "job {}: the shell would split or expand the value of {misread} in the script; write \"${}\" there instead",
         definition.name,
         part.map_or("FASTDIFF_ROOT", variable)
     )))

@@ -47,8 +47,8 @@ the command is not started. A test command moves the baseline too, and then the 
 list. For a test, use `fastdiff begin` and then `fastdiff abort`.
 
 Exit codes: that of the command, or 128 plus the number of the signal that ended it; 127 if it is not found, 126 if it \
-cannot be executed; 125 if fastdiff itself failed, something could not be read or listed, or the baseline could not be \
-moved after the command had succeeded, or the program stored none of the listed files.";
+cannot be executed; 125 if fastdiff itself failed, something could not be read or listed, the program stored none of \
+the listed files, or the baseline could not be moved after the command had succeeded.";
 
 /// Start a run of a job, run the backup program with its lists, and commit if that succeeds.
 #[derive(clap::Args)]
@@ -70,7 +70,7 @@ pub(super) struct RunArgs {
     #[arg(long)]
     always: bool,
 
-    /// Accept a destination on another file system than when a run last succeeded: another disk, or none is mounted
+    /// Accept a destination on another file system than at the last successful run: another disk is mounted, or none
     #[arg(long)]
     allow_destination_change: bool,
 
@@ -78,7 +78,7 @@ pub(super) struct RunArgs {
     #[arg(long)]
     full: bool,
 
-    /// End well if the job was removed: for a timer that may outlive its job
+    /// Exit with 0 if the job was removed: for a timer that may outlive its job
     #[arg(long)]
     if_defined: bool,
 

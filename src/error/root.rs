@@ -64,7 +64,7 @@ pub enum RootChange {
     #[error("is another directory than before, so its content may be different")]
     OtherDirectory,
     /// A snapshot of a file system that is not, as far as the system tells, one of the same file system as before.
-    #[error("is no snapshot of what it was a snapshot of before")]
+    #[error("is not a snapshot of the same subvolume as before")]
     OtherOrigin,
     /// It held entries before.
     #[error("held entries before and is empty now")]

@@ -62,7 +62,7 @@ impl PatternSlip {
             Self::Braces => "braces are not expanded; write a pattern for each",
             Self::Comma => "a comma does not separate patterns; write each by itself",
             Self::Prefix => "a pattern has no prefix for its kind, all are those of .gitignore",
-            Self::Rule => "a pattern is no rule of rsync; a ! in front brings back, nothing in front leaves out",
+            Self::Rule => "this is not a rule of rsync; a pattern leaves out, and one with a ! in front includes again",
             Self::Regex => "it looks like a regular expression, and patterns are those of .gitignore",
             Self::Backslash => "a backslash does not separate names, it takes the next character literally",
             Self::Quotes => "the quotation marks belong to the pattern",

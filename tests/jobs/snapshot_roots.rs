@@ -82,14 +82,14 @@ fn what_is_no_snapshot_of_the_same_subvolume_is_refused() {
         btrfs(mounts, &["create", "pool/other"]);
         jobs.env.write("pool/other/a", "");
         renew(jobs, mounts, "pool/other");
-        refused(&list(jobs, &[]), "is no snapshot of what it was a snapshot of before");
+        refused(&list(jobs, &[]), "is not a snapshot of the same subvolume as before");
         btrfs(mounts, &["delete", "pool/snap"]);
         btrfs(mounts, &["create", "pool/snap"]);
         jobs.env.write("pool/snap/a", "");
-        refused(&list(jobs, &[]), "is no snapshot of what it was a snapshot of before");
+        refused(&list(jobs, &[]), "is not a snapshot of the same subvolume as before");
         // The definition changed: a full list, which must not be made of it either.
         jobs.define(&KEYS.replace("name-status", "paths"));
-        refused(&list(jobs, &[]), "is no snapshot of what it was a snapshot of before");
+        refused(&list(jobs, &[]), "is not a snapshot of the same subvolume as before");
         jobs.define(KEYS);
         // The snapshot is gone, and only a directory is there, empty or not.
         btrfs(mounts, &["delete", "pool/snap"]);

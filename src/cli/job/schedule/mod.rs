@@ -71,9 +71,9 @@ pub(in crate::cli) struct JobScheduleArgs {
 /// A program that starts others at set times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum With {
-    /// A service and a timer of the user's systemd
+    /// A service and a timer of systemd
     Systemd,
-    /// An agent of launchd
+    /// An agent of launchd, or a daemon for root
     Launchd,
     /// A task of the Windows Task Scheduler
     Windows,
