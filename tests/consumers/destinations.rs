@@ -173,7 +173,7 @@ fn a_first_run_into_an_empty_mount_point_is_noticed_when_the_disk_is_there() {
         jobs.env.write("tree/b", "");
         let run = jobs.start(&[]);
         assert_eq!(run.code, Some(125), "the disk lacks a: {}", run.stderr);
-        assert!(run.stderr.contains("with --full if it does not hold them"), "{}", run.stderr);
+        assert!(run.stderr.contains("if not, pass --full as well"), "{}", run.stderr);
         assert_eq!(fs::read_dir(jobs.env.path("usb")).unwrap().count(), 1, "lost+found");
     });
 }
