@@ -80,7 +80,7 @@ fn pass(mut from: PipeReader, mut to: File, ended: &PipeReader, mut lines: Lines
             Ok(length) => {
                 lines.add(&buffer[..length]);
                 // The command finds its reader gone, as it would without us.
-                if to.write_all(&buffer[..length]).is_err() {
+                if write_whole(&mut to, &buffer[..length]).is_err() {
                     return lines.end();
                 }
             }
@@ -88,6 +88,25 @@ fn pass(mut from: PipeReader, mut to: File, ended: &PipeReader, mut lines: Lines
             Err(_) => return lines.end(),
         }
     }
+}
+
+/// Writes all of it, also where the stream says that it would have to wait.
+fn write_whole(to: &mut File, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match to.write(bytes) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => bytes = &bytes[written..],
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                match poll(&mut [PollFd::from_borrowed_fd(to.as_fd(), PollFlags::OUT)], None) {
+                    Ok(_) | Err(Errno::INTR) => {}
+                    Err(e) => return Err(e.into()),
+                }
+            }
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(())
 }
 
 fn set(command: &mut Command, stream: OutputStream, to: Stdio) {

@@ -29,6 +29,11 @@ pub(super) fn variable(part: ListPart) -> &'static str {
     part.variable()
 }
 
+/// What stands for the same as a variable.
+fn placeholder_of(variable: &str) -> &'static str {
+    ListPart::EACH.into_iter().find(|part| part.variable() == variable).map_or(ROOT, placeholder)
+}
+
 pub(super) fn contains(argument: &OsStr, placeholder: &str) -> bool {
     memchr::memmem::find(&to_bytes(Path::new(argument)), placeholder.as_bytes()).is_some()
 }
@@ -126,6 +131,17 @@ pub(super) fn refuse(definition: &Definition, found: &CommandCheck) -> Result<()
     let instead = match problem {
         CommandProblem::OtherConsumer { program } => format!("; add the job with --consumer {program}"),
         CommandProblem::LosesFailure { .. } => "; join its commands with &&, or begin with `set -e`".to_owned(),
+        CommandProblem::MaySkip { .. } => "; let it fail then, such as with `exit 1`".to_owned(),
+        CommandProblem::VariableLost { variable, by } if by == "sudo" => {
+            format!(
+                "; write `sudo --preserve-env={variable}`, or hand over {} as an argument",
+                placeholder_of(variable)
+            )
+        }
+        CommandProblem::VariableLost { variable, .. } => {
+            format!("; hand over {} as an argument", placeholder_of(variable))
+        }
+        CommandProblem::OverwritesList => "; it is read only".to_owned(),
         _ => instead(definition, found),
     };
     Err(Failure::Other(format!("job {}: {problem}{instead}; if this is intended, pass --unchecked", definition.name)))

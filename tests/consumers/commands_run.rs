@@ -103,6 +103,8 @@ fn the_count_of_the_program_is_compared_with_the_list_and_its_output_is_passed_o
         ("Number of files: 9 (reg: 8, dir: 1)", true, false),
         ("Number of files: 1 (dir: 1)", true, true),
         ("Number of files: 0", true, true),
+        // Before rsync 3.1, and on macOS, directories count too: it says nothing.
+        ("Number of files: 1", false, false),
         ("nothing about files", false, false),
     ] {
         // Not a line at the end, bytes that are no text, and a process that keeps the output open.
@@ -129,6 +131,20 @@ fn a_reader_that_goes_away_ends_the_program_as_it_would_without_us() {
     child.stdout.take().unwrap().read_exact(&mut first).unwrap();
     // The shell is ended by SIGPIPE.
     assert_eq!(child.wait().unwrap().code(), Some(141));
+}
+
+#[test]
+fn an_output_that_does_not_wait_gets_everything() {
+    let env = ten_files();
+    add_right(&env);
+    stand_in(&env, "rsync", "head -c 300000 /dev/zero; echo end");
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    rustix::io::ioctl_fionbio(&writer, true).unwrap();
+    let mut child = command(&env, &["run", "j", "-q"]).stdout(writer).stderr(Stdio::piped()).spawn().unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    let mut bytes = Vec::new();
+    reader.read_to_end(&mut bytes).unwrap();
+    assert_eq!((bytes.len(), child.wait().unwrap().code()), (300_004, Some(0)));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! What the words of a command tell: what its script does, and where the program writes.
 
+use std::path::Path;
+
 use fastdiff::consumers::DestinationKind;
 
 use super::commands::{RSYNC, check, check_in};
@@ -33,6 +35,117 @@ fn a_script_is_read_as_far_as_its_words_can_be_seen() {
     let document = "cat >note <<END\ntar {x\nEND\ntar -cf x.tar -C \"$FASTDIFF_ROOT\" -T $1\n";
     assert!(said(document, "bash ./backup.sh {changed}").0.contains("lacks --null"));
     assert!(said("#!/usr/bin/python3\n", "./backup.sh {changed}").1.contains("is not a program that is known"));
+}
+
+/// A right command in a shell; its list and its source are variables.
+const W: &str = r#"rsync -aI --from0 --files-from="$FASTDIFF_ALL" --delete-missing-args --force "$FASTDIFF_ROOT/" /b/"#;
+
+/// What is said of a command with `W` in it: nothing, `?` and why it was not checked, or the first problem.
+fn said_of(line: &str) -> String {
+    let found = check_in(&line.replace('W', W), "rsync", Path::new("/home/ada/Documents"), Path::new("/home/ada"));
+    let why = found.not_checked.map(|why| format!("?{why}")).unwrap_or_default();
+    found.problems.first().map_or(why, ToString::to_string)
+}
+
+#[test]
+fn a_variable_that_the_program_does_not_find_is_refused() {
+    let lost = |name: &str, by: &str| format!("the command needs ${name}, which {by} does not hand on");
+    let cases = [
+        ("sh -c 'W'", String::new()),
+        ("sudo -E sh -c 'W'", String::new()),
+        ("sudo --preserve-env=FASTDIFF_ALL,FASTDIFF_ROOT sh -c 'W'", String::new()),
+        ("sudo sh -c 'W'", lost("FASTDIFF_ALL", "sudo")),
+        ("sudo --preserve-env=FASTDIFF_ALL sh -c 'W'", lost("FASTDIFF_ROOT", "sudo")),
+        ("env -i sh -c 'W'", lost("FASTDIFF_ALL", "env")),
+        ("env -u FASTDIFF_ROOT sh -c 'W'", lost("FASTDIFF_ROOT", "env")),
+        ("ssh nas 'W'", lost("FASTDIFF_ALL", "ssh")),
+        ("sudo sh -c 'sh -c \"echo \\\"$FASTDIFF_ALL\\\"\"'", lost("FASTDIFF_ALL", "sudo")),
+        ("doas sh -c 'W'", "?only a shell can tell what it does".into()),
+    ];
+    for (line, expected) in cases {
+        assert_eq!(said_of(line), expected, "{line}");
+    }
+    let other = "rsync takes the list as relative to its source";
+    for line in ["sh -c 'unset FASTDIFF_ROOT; W'", "sh -c 'export FASTDIFF_ROOT=/x; W'", "env FASTDIFF_ROOT= sh -c 'W'"]
+    {
+        assert!(said_of(line).starts_with(other), "{line}: {}", said_of(line));
+    }
+    for line in [
+        "env FASTDIFF_ALL=/dev/null sh -c 'W'",
+        "sh -c 'FASTDIFF_ALL=x; W'",
+        "sh -c 'read FASTDIFF_ALL; W'",
+        "sh -c 'unset FASTDIFF_ALL; sh -c \"W\"'",
+    ] {
+        assert!(said_of(line).starts_with('?'), "{line}: {}", said_of(line));
+    }
+}
+
+#[test]
+fn a_script_that_may_succeed_and_store_nothing_is_refused_or_not_taken_for_checked() {
+    for passed in [
+        "set -e; W; sync",
+        "cd / && W",
+        "W || exit 1; sync",
+        "W || exit; sync",
+        "W; r=$?; rm -f x; exit $r",
+        "mountpoint -q /b || exit 1; W",
+        "mountpoint -q /b && W",
+        "set -euo pipefail; W | tee log",
+        "test -s \"$FASTDIFF_ALL\" || exit 1; exec W",
+        "cp \"$FASTDIFF_ALL\" /tmp/list && W",
+        "trap \"rm -f x\" EXIT; W",
+        "W || W",
+    ] {
+        assert_eq!(said_of(&format!("bash -c '{passed}'")), "", "{passed}");
+    }
+    assert_eq!(said_of("bash -o pipefail -c 'W | tee log'"), "");
+    for hidden in ["W; r=$?; exit 0", "set -e; set +e; W; sync", "W || exit 0; true", "W; other=1; exit $?", "W & true"]
+    {
+        assert_eq!(said_of(&format!("sh -c '{hidden}'")), "the command may succeed although rsync fails", "{hidden}");
+    }
+    for skipped in [
+        "mountpoint -q /b || exit 0; W",
+        "pgrep rsync && exit; W",
+        "true || W",
+        "mountpoint -q /b && W; r=$?; exit 0",
+        "set -e; mountpoint -q /b && W; sync",
+        "flock -n -E 0 /lock W",
+    ] {
+        let said = said_of(&format!("sh -c '{skipped}'"));
+        let hides = said == "the command may succeed although rsync fails" && skipped.contains("exit 0");
+        assert!(hides || said == "the command may succeed without starting rsync", "{skipped}: {said}");
+    }
+    for overwritten in [": > \"$FASTDIFF_ALL\"; W", "sort x >\"$FASTDIFF_ALL\" && W"] {
+        assert_eq!(said_of(&format!("sh -c '{overwritten}'")), "the command overwrites the file with the list");
+    }
+    for unknown in [
+        "sh -c 'W; r=$?; exit $other'",
+        "sh -c 'r=0; W || r=$?; exit $r'",
+        "sh -c 'trap \"exit 0\" EXIT; W'",
+        "sh -c 'exit 0; W'",
+        "sh -c 'exec true; W'",
+        "sh -c 'return 0; W'",
+        "sh -c 'set -n; W'",
+        "sh -n -c 'W'",
+        "sh -c 'truncate -s 0 \"$FASTDIFF_ALL\" && W'",
+        "sh -c 'sort -o \"$FASTDIFF_ALL\" x && W'",
+        "sh -c 'cp x \"$FASTDIFF_ALL\" && W'",
+        "sh -c 'setsid W'",
+        "sh -c 'eval x=1; W'",
+        "sh -c '. ./settings; W'",
+        // What was refused and is right.
+        "bash -c 'opts=(-v -x); W \"${opts[@]}\"'",
+        "sh -c 'W $OPTIONS'",
+        "sh -c 'W & wait $!'",
+        "bash -c 'W | tee log; exit ${PIPESTATUS[0]}'",
+        "sh -c 'W || [ $? -eq 24 ]'",
+        "sh -c 'W; [ $? -eq 0 ] || exit 1'",
+    ] {
+        assert!(said_of(unknown).starts_with('?'), "{unknown}: {}", said_of(unknown));
+    }
+    assert_eq!(said_of("setsid --wait sh -c 'W'"), "");
+    assert_eq!(said_of("setsid -f sh -c 'W'"), "the command may succeed although rsync fails");
+    assert_eq!(said_of("sh -c '# W'"), "?only a shell can tell what it does");
 }
 
 #[test]

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 
 use super::shell::ShellText;
 use super::word::Word;
-use crate::consumers::ListPart;
 
 /// What separates two commands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,11 +37,20 @@ pub(super) struct Lexer<'s> {
     /// The ends of here-documents that begin behind this line.
     documents: Vec<Vec<u8>>,
     pub(super) has_functions: bool,
+    /// The first variable of ours that was asked for and is not there.
+    pub(super) lost: Option<String>,
 }
 
 impl<'s> Lexer<'s> {
     pub(super) fn new(shell: &'s ShellText<'s>) -> Self {
-        Self { shell, rest: shell.text, variables: HashMap::new(), documents: Vec::new(), has_functions: false }
+        Self {
+            shell,
+            rest: shell.text,
+            variables: HashMap::new(),
+            documents: Vec::new(),
+            has_functions: false,
+            lost: None,
+        }
     }
 
     /// A variable gets a value. With a second one nobody knows which it has.
@@ -176,7 +184,7 @@ impl<'s> Lexer<'s> {
                 }
                 b'"' => {
                     self.rest = rest;
-                    self.quoted(&mut word);
+                    is_loose |= !self.quoted(&mut word);
                 }
                 b'\\' => {
                     if let [next, behind @ ..] = rest {
@@ -208,15 +216,17 @@ impl<'s> Lexer<'s> {
         (word, is_loose)
     }
 
-    fn quoted(&mut self, word: &mut Word) {
+    /// What stands in double quotes. False if it may be no word, or several.
+    fn quoted(&mut self, word: &mut Word) -> bool {
+        let mut is_one = true;
         while let [byte, rest @ ..] = self.rest {
             match byte {
                 b'"' => {
                     self.rest = rest;
-                    return;
+                    break;
                 }
                 b'$' | b'`' => {
-                    self.expansion(word, true);
+                    is_one &= self.expansion(word, true);
                 }
                 b'\\' if matches!(rest.first(), Some(b'$' | b'`' | b'"' | b'\\')) => {
                     word.push(rest[0]);
@@ -229,6 +239,7 @@ impl<'s> Lexer<'s> {
                 }
             }
         }
+        is_one
     }
 
     /// What begins with a dollar or a backtick. False if it may be no word, or several.
@@ -256,7 +267,8 @@ impl<'s> Lexer<'s> {
                 let end = rest.iter().position(|byte| *byte == b'}').unwrap_or(rest.len());
                 self.rest = rest.get(end + 1..).unwrap_or_default();
                 let name = String::from_utf8_lossy(&rest[..end]).into_owned();
-                return self.value(&name, word) || is_quoted;
+                // Of an array there may be none or several.
+                return self.value(&name, word) || is_quoted && !name.ends_with('@') && !name.contains("[@]");
             }
             _ => {}
         }
@@ -282,21 +294,25 @@ impl<'s> Lexer<'s> {
         is_one || is_quoted && name != "@"
     }
 
+    /// The value of a variable that the shell did not set itself.
+    fn inherited(&mut self, name: &str) -> Option<Word> {
+        let value = (self.shell.variable)(name);
+        if value.is_none() && Word::of_variable(name).is_some() {
+            self.lost.get_or_insert_with(|| name.to_owned());
+        }
+        value
+    }
+
     /// Adds the value of a variable. Whether it is one word, also without quotes.
     fn value(&mut self, name: &str, word: &mut Word) -> bool {
-        let part = ListPart::EACH.into_iter().find(|part| part.variable() == name);
-        if let Some(part) = part {
-            word.push_list(part);
-            return true;
-        }
-        if name == ListPart::ROOT_VARIABLE {
-            word.push_root();
+        if name == "?" || name.to_ascii_uppercase().starts_with("PIPESTATUS") {
+            word.push_exit_code();
             return true;
         }
         let parameter = name.parse::<usize>().ok().map(|number| self.shell.parameters.get(number).cloned());
         let known = match parameter {
             Some(parameter) => parameter,
-            None => self.variables.get(name).cloned().unwrap_or_else(|| (self.shell.variable)(name)),
+            None => self.variables.get(name).cloned().unwrap_or_else(|| self.inherited(name)),
         };
         if let Some(value) = known {
             let is_one = !value.is_empty() && !value.bytes().iter().any(|byte| b" \t\n*?[".contains(byte));

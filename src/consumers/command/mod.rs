@@ -4,6 +4,7 @@
 pub(super) mod borg;
 #[cfg(feature = "duplicati")]
 pub(super) mod duplicati;
+mod fate;
 mod lexer;
 mod options;
 mod program;
@@ -12,13 +13,14 @@ pub(super) mod restic;
 pub(super) mod rsync;
 mod shell;
 mod started;
+mod starter;
 pub(super) mod tar;
 mod word;
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-use self::started::Started;
+use self::started::{Started, Starts};
 use self::word::Word;
 use super::ListPart;
 use crate::path::PathExt as _;
@@ -243,6 +245,23 @@ pub enum CommandProblem {
         /// The program.
         program: &'static str,
     },
+    /// The program may not be started.
+    #[error("the command may succeed without starting {program}")]
+    MaySkip {
+        /// The program.
+        program: &'static str,
+    },
+    /// The command needs a variable that it does not find.
+    #[error("the command needs ${variable}, which {by} does not hand on")]
+    VariableLost {
+        /// The variable.
+        variable: String,
+        /// The program that starts the rest without it.
+        by: String,
+    },
+    /// What was listed is lost before the program reads it.
+    #[error("the command overwrites the file with the list")]
+    OverwritesList,
     /// It says nothing about where to write.
     #[error("the command names no destination for {program}")]
     NoDestination {
@@ -260,7 +279,13 @@ fn check_each(
 ) -> CommandCheck {
     let mut found = CommandCheck::default();
     let mut is_started = false;
-    let (started, not_checked) = started::started(line);
+    let Starts { started, not_checked, lost, overwrites_list } = started::started(line);
+    if let Some((variable, by)) = lost {
+        found.problem(CommandProblem::VariableLost { variable, by });
+    }
+    if overwrites_list {
+        found.problem(CommandProblem::OverwritesList);
+    }
     for start in started.iter().filter(|start| start.program().is_some_and(|name| names.contains(&name))) {
         is_started = true;
         if start.is_elsewhere {
@@ -275,12 +300,19 @@ fn check_each(
         if start.loses_failure {
             found.problem(CommandProblem::LosesFailure { program });
         }
+        if start.may_be_skipped {
+            found.problem(CommandProblem::MaySkip { program });
+        }
+        // One of its words may be any option.
+        if start.is_uncertain || start.is_loose {
+            found.leave_unchecked(NotChecked::Shell);
+        }
     }
     if let Some(why) = not_checked {
         found.leave_unchecked(why);
     } else if !is_started {
         let name = started.first().and_then(|start| start.words.first()).map(Word::shown);
-        found.leave_unchecked(NotChecked::Program(name.unwrap_or_default()));
+        found.leave_unchecked(name.filter(|name| !name.is_empty()).map_or(NotChecked::Shell, NotChecked::Program));
     }
     found
 }
@@ -288,7 +320,7 @@ fn check_each(
 /// Checks a command that is to take a form of the list that no program owns.
 pub(super) fn check_form(line: &CommandLine<'_>) -> CommandCheck {
     let mut found = CommandCheck::default();
-    let (started, not_checked) = started::started(line);
+    let Starts { started, not_checked, .. } = started::started(line);
     for start in &started {
         let program = super::PROGRAMS.iter().find(|program| Some(program.name()) == start.program());
         if let Some(program) = program.filter(|_| start.takes_list()) {

@@ -83,7 +83,7 @@ fn check_start(line: &CommandLine<'_>, started: &Started, found: &mut CommandChe
 /// The options that variables stand for: `RCLONE_DRY_RUN=true` is `--dry-run=true`.
 fn of_environment<'w>(line: &'w CommandLine<'_>, started: &'w Started) -> impl Iterator<Item = Word> {
     let inherited = line.environment.iter().filter_map(|(name, value)| Some((name.to_str()?, Word::literal(value))));
-    let own = started.variables.iter().map(|(name, value)| (name.as_str(), value.clone()));
+    let own = started.variables.iter().filter_map(|(name, value)| Some((name.as_str(), value.clone()?)));
     inherited.chain(own).filter_map(|(name, value)| {
         let name = name.strip_prefix("RCLONE_")?.to_lowercase().replace('_', "-");
         // Those of remotes and of the configuration are no options of the command.

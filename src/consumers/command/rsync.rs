@@ -214,9 +214,11 @@ fn is_remote(word: &Word) -> bool {
 
 /// `Number of files: 1,234 (reg: 1,200, dir: 34)`. What is listed and gone counts as a regular file too.
 pub(in crate::consumers) fn stored_files(line: &[u8]) -> Option<u64> {
-    let (_, kinds) = text(line)?.strip_prefix("Number of files: ")?.split_once(' ').unwrap_or_default();
-    match kinds.split_once("reg: ") {
-        Some((_, count)) => number(count.split([' ', ')']).next()?.trim_end_matches(',')),
-        None => Some(0),
+    let total = text(line)?.strip_prefix("Number of files: ")?;
+    match (total.split_once("reg: "), total.split_once(' ')) {
+        (Some((_, count)), _) => number(count.split([' ', ')']).next()?.trim_end_matches(',')),
+        (None, Some(_)) => Some(0),
+        // Before 3.1, and on macOS: directories count too.
+        (None, None) => number(total).filter(|total| *total == 0),
     }
 }

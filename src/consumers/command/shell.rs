@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use super::fate::{self, FailureFate, Reach};
 use super::lexer::{Lexer, Separator, Token, is_name};
 use super::started::Started;
 use super::word::Word;
@@ -14,6 +15,8 @@ pub(super) struct ShellText<'s> {
     pub(super) parameters: Vec<Word>,
     /// Whether it ends with the first command that fails.
     pub(super) is_strict: bool,
+    /// Whether a pipeline fails with any of its commands.
+    pub(super) has_pipefail: bool,
     pub(super) current_dir: Option<PathBuf>,
     /// What `{root}` stands for.
     pub(super) base: &'s std::path::Path,
@@ -27,19 +30,38 @@ pub(super) struct ShellCommands {
     pub(super) started: Vec<Started>,
     /// Whether it is a plain sequence of commands, without conditions, loops, functions and the like.
     pub(super) is_plain: bool,
+    /// Whether it holds something that can change anything, or is never run.
+    pub(super) is_opaque: bool,
+    /// Whether it writes to a file with a list.
+    pub(super) overwrites_list: bool,
+    /// A variable of ours that it needs and does not find.
+    pub(super) lost: Option<String>,
 }
 
 /// A simple command.
 #[derive(Debug, Default)]
-struct Simple {
-    assignments: Vec<(String, Word)>,
-    words: Vec<Word>,
+#[expect(clippy::struct_excessive_bools, reason = "facts that have nothing to do with each other")]
+pub(super) struct Simple {
+    pub(super) assignments: Vec<(String, Word)>,
+    pub(super) words: Vec<Word>,
     /// How many of its words there are is unknown.
     is_loose: bool,
     input: Option<Word>,
     output: Option<Word>,
     /// What follows it.
-    separator: Option<Separator>,
+    pub(super) separator: Option<Separator>,
+    /// Whether the shell ends with the first command that fails, when it comes to this one.
+    pub(super) is_strict: bool,
+    /// Whether a pipeline fails with any of its commands, when it comes to this one.
+    pub(super) has_pipefail: bool,
+    /// Whether the shell only reads what follows.
+    pub(super) stops_all: bool,
+}
+
+impl Simple {
+    pub(super) fn name(&self) -> Option<&str> {
+        self.words.first()?.file_name()
+    }
 }
 
 /// Words that begin a command inside of a construct.
@@ -52,20 +74,12 @@ const HEADING: &[&str] = &["for", "case", "select", "function"];
 /// Reads the text of a shell.
 pub(super) fn read(shell: &ShellText<'_>) -> ShellCommands {
     let mut lexer = Lexer::new(shell);
-    let mut seen = ShellCommands { started: Vec::new(), is_plain: true };
+    let mut seen = ShellCommands { is_plain: true, ..ShellCommands::default() };
     let mut commands: Vec<Simple> = Vec::new();
     loop {
         let mut command = Simple::default();
         let at_end = fill(&mut command, &mut lexer, &mut seen.is_plain);
-        if let [(name, value)] = command.assignments.as_slice()
-            && command.words.is_empty()
-        {
-            lexer.assign(name, value.clone());
-        } else {
-            for (name, _) in command.assignments.iter().filter(|_| command.words.is_empty()) {
-                lexer.forget(name);
-            }
-        }
+        set_variables(&command, &mut lexer);
         commands.push(command);
         if at_end {
             break;
@@ -73,8 +87,53 @@ pub(super) fn read(shell: &ShellText<'_>) -> ShellCommands {
     }
     commands.retain(|command| !command.words.is_empty() || !command.assignments.is_empty());
     seen.is_plain &= !lexer.has_functions;
+    seen.lost = lexer.lost.take();
+    set_options(shell, &mut commands);
     follow(shell, &commands, &mut seen);
     seen
+}
+
+/// What a command does to the variables of the shell.
+fn set_variables(command: &Simple, lexer: &mut Lexer<'_>) {
+    let names = || command.words.iter().skip(1).filter_map(|word| std::str::from_utf8(word.plain()?).ok());
+    match command.name() {
+        None if command.words.is_empty() => {
+            if let [(name, value)] = command.assignments.as_slice() {
+                lexer.assign(name, value.clone());
+            } else {
+                command.assignments.iter().for_each(|(name, _)| lexer.forget(name));
+            }
+        }
+        Some("export" | "readonly" | "declare" | "typeset" | "local") => {
+            for (name, value) in command.words.iter().filter_map(assignment) {
+                lexer.assign(&name, value);
+            }
+        }
+        Some("unset") => names().for_each(|name| lexer.assign(name, Word::default())),
+        Some("read" | "mapfile" | "readarray" | "getopts" | "printf" | "let") => {
+            names().filter(|name| is_name(name.as_bytes())).for_each(|name| lexer.forget(name));
+        }
+        _ => {}
+    }
+}
+
+/// Which options of the shell hold where.
+fn set_options(shell: &ShellText<'_>, commands: &mut [Simple]) {
+    let (mut is_strict, mut has_pipefail, mut stops_all) = (shell.is_strict, shell.has_pipefail, false);
+    for command in commands {
+        if command.name() == Some("set") {
+            let mut words = command.words[1..].iter().map(Word::bytes);
+            while let Some(word) = words.next() {
+                let Some((sign @ (b'-' | b'+'), letters)) = word.split_first() else { break };
+                let is_on = *sign == b'-';
+                let named = if letters.contains(&b'o') { words.next().unwrap_or_default() } else { b"" };
+                is_strict = if letters.contains(&b'e') || named == b"errexit" { is_on } else { is_strict };
+                has_pipefail = if named == b"pipefail" { is_on } else { has_pipefail };
+                stops_all |= is_on && (letters.contains(&b'n') || named == b"noexec");
+            }
+        }
+        (command.is_strict, command.has_pipefail, command.stops_all) = (is_strict, has_pipefail, stops_all);
+    }
 }
 
 /// Reads one command; true at the end of the text.
@@ -135,29 +194,49 @@ fn assignment(word: &Word) -> Option<(String, Word)> {
 /// Follows the commands in their order: where they run, what they read, and what becomes of their exit codes.
 fn follow(shell: &ShellText<'_>, commands: &[Simple], seen: &mut ShellCommands) {
     let mut current_dir = shell.current_dir.clone();
-    let mut is_strict = shell.is_strict;
-    let mut has_pipefail = false;
-    let mut exported: Vec<(String, Word)> = Vec::new();
+    let mut exported: Vec<(String, Option<Word>)> = Vec::new();
+    let some = |(name, value): &(String, Word)| (name.clone(), Some(value.clone()));
     for (at, command) in commands.iter().enumerate() {
-        let name = command.words.first().and_then(Word::file_name);
-        let argument = |text: &[u8]| command.words.iter().any(|word| word.plain() == Some(text));
-        match name {
+        seen.overwrites_list |= command.output.as_ref().is_some_and(|output| output.list_within().is_some());
+        match command.name() {
             Some("cd" | "pushd" | "popd") => {
                 let to = command.words.get(1).filter(|_| command.words.len() == 2 && !command.is_loose);
                 current_dir = to.and_then(|to| to.path(shell.base, current_dir.as_deref())).filter(|_| seen.is_plain);
             }
-            Some("set") => {
-                let flags = |word: &Word| word.bytes().starts_with(b"-") && word.bytes().contains(&b'e');
-                is_strict |= command.words.iter().any(flags) || argument(b"errexit");
-                has_pipefail |= argument(b"pipefail");
+            Some("export" | "declare" | "typeset" | "readonly") => {
+                exported.extend(command.words.iter().filter_map(assignment).map(|it| some(&it)));
             }
-            Some("export") => exported.extend(command.words.iter().filter_map(assignment)),
+            Some("unset") => exported.extend(command.words.iter().map(|word| {
+                let name = String::from_utf8_lossy(word.bytes()).into_owned();
+                (name, Some(Word::default()))
+            })),
+            Some("read") => exported.extend(command.words.iter().map(|word| {
+                let mut value = Word::default();
+                value.push_unknown();
+                (String::from_utf8_lossy(word.bytes()).into_owned(), Some(value))
+            })),
+            Some("eval" | "." | "source" | "alias" | "enable") => seen.is_opaque = true,
+            // Ours are exported, and stay so.
+            None => {
+                let ours = command.assignments.iter().filter(|(name, _)| Word::of_variable(name).is_some());
+                exported.extend(ours.map(some));
+            }
             _ => {}
         }
         if command.words.is_empty() {
             continue;
         }
         let before = at.checked_sub(1).map(|before| &commands[before]);
+        let (failure, reach) = if seen.is_plain {
+            (fate::of_failure(commands, at), fate::of_start(commands, at))
+        } else {
+            (FailureFate::Noticed, Reach::Reached)
+        };
+        if reach == Reach::Never {
+            // A backup that is never made, perhaps.
+            seen.is_opaque |= command.words.iter().chain(&command.input).any(|word| word.list_within().is_some());
+            continue;
+        }
         let piped = before.filter(|before| before.separator == Some(Separator::Pipe));
         let from_cat = piped.and_then(|before| match before.words.as_slice() {
             [cat, list] if cat.file_name() == Some("cat") => Some(list.clone()),
@@ -165,7 +244,7 @@ fn follow(shell: &ShellText<'_>, commands: &[Simple], seen: &mut ShellCommands) 
         });
         seen.started.push(Started {
             words: command.words.clone(),
-            variables: exported.iter().chain(&command.assignments).cloned().collect(),
+            variables: exported.iter().cloned().chain(command.assignments.iter().map(some)).collect(),
             input: command.input.clone().or(from_cat),
             is_piped_into: piped.is_some(),
             output: command.output.clone(),
@@ -174,41 +253,10 @@ fn follow(shell: &ShellText<'_>, commands: &[Simple], seen: &mut ShellCommands) 
             is_scripted: true,
             is_loose: command.is_loose,
             is_elsewhere: false,
-            loses_failure: seen.is_plain && loses_failure(commands, at, is_strict, has_pipefail),
+            loses_failure: failure == FailureFate::Hidden,
+            may_be_skipped: reach == Reach::Skipped,
+            is_uncertain: failure == FailureFate::Unknown || reach == Reach::Unknown,
+            ..Started::default()
         });
     }
-}
-
-/// Whether the whole may succeed although this command fails.
-fn loses_failure(commands: &[Simple], at: usize, is_strict: bool, has_pipefail: bool) -> bool {
-    let name = |command: &Simple| command.words.first().and_then(Word::file_name).map(str::to_owned);
-    if name(&commands[at]).as_deref() == Some("exec") {
-        return false;
-    }
-    let mut is_last_of_chain = true;
-    for (next, command) in commands.iter().enumerate().skip(at) {
-        let follows = commands.get(next + 1);
-        match (&command.separator, follows) {
-            (Some(Separator::Background), _) => return true,
-            (None, _) | (_, None) => return false,
-            (Some(Separator::Pipe), _) if !has_pipefail => return true,
-            (Some(Separator::Pipe), _) => {}
-            (Some(Separator::And), _) => is_last_of_chain = false,
-            (Some(Separator::Or), Some(follows)) => {
-                // `|| exit 1` hands the failure on; `|| true` does not.
-                let is_zero = follows.words.get(1).is_some_and(|code| code.bytes() == b"0");
-                return name(follows).as_deref() != Some("exit") || is_zero;
-            }
-            (Some(Separator::End | Separator::Group), Some(follows)) => {
-                let asks = |word: &Word| word.is_unknown();
-                let uses_code = match name(follows).as_deref() {
-                    Some("exit" | "return") => follows.words.get(1).is_none_or(|code| code.bytes() != b"0"),
-                    None => follows.assignments.iter().any(|(_, value)| asks(value)),
-                    _ => false,
-                };
-                return !(uses_code || is_strict && is_last_of_chain);
-            }
-        }
-    }
-    false
 }

@@ -4,8 +4,10 @@ use std::path::PathBuf;
 
 use super::options::{Parsed, Syntax};
 use super::shell::{self, ShellText};
+use super::starter;
 use super::word::Word;
 use super::{CommandLine, NotChecked};
+use crate::consumers::ListPart;
 
 /// A program that is started, with its words.
 #[derive(Debug, Clone, Default)]
@@ -13,8 +15,10 @@ use super::{CommandLine, NotChecked};
 pub(super) struct Started {
     /// The program and its arguments.
     pub(super) words: Vec<Word>,
-    /// The variables that are set for it alone.
-    pub(super) variables: Vec<(String, Word)>,
+    /// The variables that are set for it alone, or none where they are taken away.
+    pub(super) variables: Vec<(String, Option<Word>)>,
+    /// What took variables away.
+    pub(super) cleared_by: Option<String>,
     /// What it reads from standard input, if the command says so.
     pub(super) input: Option<Word>,
     /// Whether another program writes to its standard input.
@@ -33,6 +37,10 @@ pub(super) struct Started {
     pub(super) is_elsewhere: bool,
     /// Whether the command may succeed although this program fails.
     pub(super) loses_failure: bool,
+    /// Whether the command may succeed without starting it.
+    pub(super) may_be_skipped: bool,
+    /// Whether one of these is not known.
+    pub(super) is_uncertain: bool,
 }
 
 impl Started {
@@ -43,8 +51,17 @@ impl Started {
 
     /// The value of a variable that it finds.
     pub(super) fn variable(&self, name: &str, line: &CommandLine<'_>) -> Option<Word> {
-        let own = self.variables.iter().rfind(|(known, _)| known == name).map(|(_, value)| value.clone());
-        own.or_else(|| line.variable(name).map(Word::literal))
+        match self.variables.iter().rfind(|(known, _)| known == name) {
+            Some((_, value)) => value.clone(),
+            None => Word::of_variable(name).or_else(|| line.variable(name).map(Word::literal)),
+        }
+    }
+
+    /// The variables of a job are not handed on.
+    pub(super) fn clear_variables(&mut self, by: &str, keeps: impl Fn(&str) -> bool) {
+        let lost = ListPart::EACH.into_iter().map(ListPart::variable).chain([ListPart::ROOT_VARIABLE]);
+        self.variables.extend(lost.filter(|name| !keeps(name)).map(|name| (name.to_owned(), None)));
+        self.cleared_by = Some(by.to_owned());
     }
 
     /// Whether one of its words is a list, or it reads one.
@@ -52,67 +69,6 @@ impl Started {
         self.words.iter().chain(&self.input).any(|word| word.list_within().is_some())
     }
 }
-
-/// A program that starts another one, as its last words say.
-struct Starter {
-    name: &'static str,
-    options: &'static str,
-    /// How many words stand before the other program.
-    before: usize,
-    /// Its options that change the directory.
-    moves: &'static [&'static str],
-    /// Whether `NAME=VALUE` may stand before the other program.
-    takes_variables: bool,
-}
-
-const fn starter(name: &'static str, options: &'static str) -> Starter {
-    Starter { name, options, before: 0, moves: &[], takes_variables: false }
-}
-
-const STARTERS: &[Starter] = &[
-    Starter {
-        takes_variables: true,
-        moves: &["chdir"],
-        ..starter("env", "ignore-environment,i unset,u= chdir,C= null,0 debug,v")
-    },
-    Starter {
-        takes_variables: true,
-        moves: &["chdir", "login", "chroot"],
-        ..starter(
-            "sudo",
-            "user,u= group,g= prompt,p= chdir,D= chroot,R= close-from,C= host,h= other-user,U= role,r= type,t= \
-             command-timeout,T= preserve-env[=] E non-interactive,n set-home,H stdin,S preserve-groups,P login,i \
-             bell,B askpass,A reset-timestamp,k",
-        )
-    },
-    starter("doas", "u= C= n s L"),
-    starter("nice", "adjustment,n="),
-    starter("ionice", "class,c= classdata,n= ignore,t"),
-    Starter { before: 1, ..starter("timeout", "signal,s= kill-after,k= foreground preserve-status verbose,v") },
-    Starter { before: 1, ..starter("chrt", "batch,b fifo,f idle,i other,o rr,r deadline,d reset-on-fork,R verbose,v") },
-    Starter { before: 1, ..starter("taskset", "cpu-list,c all-tasks,a") },
-    Starter {
-        before: 1,
-        ..starter(
-            "flock",
-            "exclusive,e x shared,s nonblock,n timeout,w= conflict-exit-code,E= close,o no-fork,F verbose",
-        )
-    },
-    starter("nohup", ""),
-    starter("setsid", "ctty,c wait,w"),
-    starter("stdbuf", "input,i= output,o= error,e="),
-    starter("time", "append,a format,f= output,o= portability,p verbose,v quiet,q"),
-    starter("systemd-inhibit", "what= who= why= mode= no-pager no-legend"),
-    starter("systemd-cat", "identifier,t= priority,p= stderr-priority= level-prefix="),
-    starter("runuser", "user,u= group,g= supp-group,G= preserve-environment,p m"),
-    Starter { before: 1, ..starter("gosu", "") },
-    starter("chronic", "e v"),
-    starter("caffeinate", "d i m s u t= w="),
-    starter("eatmydata", ""),
-    starter("cpulimit", "limit,l= lazy,z include-children,i foreground,f"),
-    starter("exec", "c l a="),
-    starter("command", "p"),
-];
 
 /// The options of ssh, which hands the other words to a shell elsewhere.
 const SSH: &str = "4 6 A a C f G g K k M N n q s T t V v X x Y y B= b= c= D= E= e= F= I= i= J= L= l= m= O= o= P= p= Q= R= \
@@ -129,24 +85,47 @@ const LONGEST_SCRIPT: u64 = 256 * 1024;
 /// So many shells may start each other.
 const DEEPEST: usize = 4;
 
-/// What a command starts, and why not all of it can be seen.
-pub(super) fn started(line: &CommandLine<'_>) -> (Vec<Started>, Option<NotChecked>) {
+/// Programs that only read the file with a list, if they are given it.
+const READERS: &[&str] = &[
+    "cat", "wc", "head", "tail", "grep", "egrep", "fgrep", "test", "[", "[[", "echo", "printf", "logger", "cmp", "cut",
+];
+
+/// What was seen of a command.
+#[derive(Debug, Default)]
+pub(super) struct Starts {
+    pub(super) started: Vec<Started>,
+    /// Why not all of it can be seen.
+    pub(super) not_checked: Option<NotChecked>,
+    /// A variable of ours that it needs, and what does not hand it on.
+    pub(super) lost: Option<(String, String)>,
+    /// Whether it writes to a file with a list.
+    pub(super) overwrites_list: bool,
+}
+
+/// What a command starts.
+pub(super) fn started(line: &CommandLine<'_>) -> Starts {
     let words = line.written.iter().map(|word| Word::written(word)).collect();
     let first = Started { words, current_dir: Some(line.current_dir.to_owned()), ..Started::default() };
-    let mut all = Search { line, found: Vec::new(), not_seen: None };
+    let mut all = Search { line, seen: Starts::default() };
     all.look(first, DEEPEST);
-    (all.found, all.not_seen)
+    all.seen
+}
+
+/// Options with which a shell begins.
+#[derive(Debug, Clone, Copy, Default)]
+struct Strictness {
+    is_strict: bool,
+    has_pipefail: bool,
 }
 
 struct Search<'l> {
     line: &'l CommandLine<'l>,
-    found: Vec<Started>,
-    not_seen: Option<NotChecked>,
+    seen: Starts,
 }
 
 impl Search<'_> {
     fn look(&mut self, started: Started, depth: usize) {
-        let started = match through(started) {
+        let started = match starter::through(started) {
             Ok(started) => started,
             Err(why) => return self.does_not_see(why),
         };
@@ -165,11 +144,17 @@ impl Search<'_> {
         if is_shell {
             return self.look_into(&started, depth);
         }
-        self.found.push(started);
+        // Another program may change what is listed.
+        let takes_list = started.words.iter().any(|word| word.list_within().is_some());
+        let copies = name == "cp" && started.words.last().is_some_and(|last| last.list_within().is_none());
+        if started.is_scripted && takes_list && !is_known && !copies && !READERS.contains(&name) {
+            self.does_not_see(NotChecked::Program(name.into()));
+        }
+        self.seen.started.push(started);
     }
 
     fn does_not_see(&mut self, why: NotChecked) {
-        self.not_seen.get_or_insert(why);
+        self.seen.not_checked.get_or_insert(why);
     }
 
     fn look_elsewhere(&mut self, started: &Started, depth: usize) {
@@ -182,8 +167,9 @@ impl Search<'_> {
             text.append(word);
             text.push(b' ');
         }
-        let there = Started { current_dir: None, is_elsewhere: true, ..started.clone() };
-        self.read(&there, text.bytes(), Vec::new(), false, depth - 1);
+        let mut there = Started { current_dir: None, is_elsewhere: true, ..started.clone() };
+        there.clear_variables("ssh", |_| false);
+        self.read(&there, text.bytes(), Vec::new(), Strictness::default(), depth - 1);
     }
 
     /// Whether it is a script of a shell, by its first line.
@@ -214,16 +200,27 @@ impl Search<'_> {
     /// A shell with a text, or with a script.
     fn look_into(&mut self, started: &Started, depth: usize) {
         let mut words = started.words[1..].iter().peekable();
-        let (mut is_strict, mut is_text) = (false, false);
-        while let Some(word) = words.next_if(|word| word.bytes().starts_with(b"-") && word.bytes().len() > 1) {
+        let (mut strictness, mut is_text) = (Strictness::default(), false);
+        let is_option = |word: &&Word| matches!(word.bytes(), [b'-' | b'+', _, ..]);
+        while let Some(word) = words.next_if(is_option) {
             let bytes = word.bytes();
+            if matches!(bytes, b"--rcfile" | b"--init-file") {
+                return self.does_not_see(NotChecked::Shell);
+            }
             if bytes.starts_with(b"--") {
                 continue;
             }
-            is_strict |= bytes.contains(&b'e');
-            is_text |= bytes.contains(&b'c');
-            if bytes.contains(&b'o') {
-                is_strict |= words.next().is_some_and(|option| option.bytes() == b"errexit");
+            let is_on = bytes[0] == b'-';
+            let named = if bytes.contains(&b'o') { words.next().map(Word::bytes).unwrap_or_default() } else { b"" };
+            if is_on && (bytes.contains(&b'n') || named == b"noexec") {
+                return self.does_not_see(NotChecked::Shell);
+            }
+            is_text |= is_on && bytes.contains(&b'c');
+            if bytes.contains(&b'e') || named == b"errexit" {
+                strictness.is_strict = is_on;
+            }
+            if named == b"pipefail" {
+                strictness.has_pipefail = is_on;
             }
         }
         let Some(first) = words.next() else { return self.does_not_see(NotChecked::Shell) };
@@ -233,7 +230,7 @@ impl Search<'_> {
         }
         if is_text {
             let parameters = if rest.is_empty() { vec![Word::text(b"sh")] } else { rest };
-            return self.read(started, first.bytes(), parameters, is_strict, depth - 1);
+            return self.read(started, first.bytes(), parameters, strictness, depth - 1);
         }
         let file = first.path(self.line.base, started.current_dir.as_deref()).or_else(|| self.file(started, first));
         let file = file.filter(|file| file.is_file()).or_else(|| self.file(started, first));
@@ -242,22 +239,29 @@ impl Search<'_> {
         match file.filter(is_short).and_then(|file| std::fs::read(file).ok()).filter(|text| !text.contains(&0)) {
             Some(text) => {
                 let heading = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
-                is_strict |= heading.starts_with(b"#!") && heading.ends_with(b" -e");
+                strictness.is_strict |= heading.starts_with(b"#!") && heading.ends_with(b" -e");
                 let parameters = std::iter::once(first.clone()).chain(rest).collect();
-                self.read(started, &text, parameters, is_strict, depth - 1);
+                self.read(started, &text, parameters, strictness, depth - 1);
             }
             None => self.does_not_see(not_read),
         }
     }
 
-    fn read(&mut self, started: &Started, text: &[u8], parameters: Vec<Word>, is_strict: bool, depth: usize) {
+    fn read(&mut self, started: &Started, text: &[u8], parameters: Vec<Word>, strictness: Strictness, depth: usize) {
+        let Strictness { is_strict, has_pipefail } = strictness;
         let line = self.line;
         let variable = |name: &str| started.variable(name, line);
         let current_dir = started.current_dir.clone();
-        let shell = ShellText { text, parameters, is_strict, current_dir, base: line.base, variable: &variable };
+        let shell =
+            ShellText { text, parameters, is_strict, has_pipefail, current_dir, base: line.base, variable: &variable };
         let seen = shell::read(&shell);
-        if !seen.is_plain {
+        if !seen.is_plain || seen.is_opaque {
             self.does_not_see(NotChecked::Shell);
+        }
+        self.seen.overwrites_list |= seen.overwrites_list;
+        if let Some(name) = seen.lost {
+            let by = started.cleared_by.clone().unwrap_or_default();
+            self.seen.lost.get_or_insert((name, by));
         }
         for command in seen.started {
             let is_last = command.input.is_none() && !command.is_piped_into;
@@ -266,44 +270,22 @@ impl Search<'_> {
             let is_piped_out = command.is_piped_out || started.is_piped_out;
             let output = command.output.clone().or_else(|| started.output.clone());
             let loses_failure = started.loses_failure || command.loses_failure;
-            let is_elsewhere = started.is_elsewhere;
+            let outer = started.clone();
             self.look(
-                Started { variables, input, output, is_piped_out, is_elsewhere, loses_failure, ..command },
+                Started {
+                    variables,
+                    input,
+                    output,
+                    is_piped_out,
+                    loses_failure,
+                    cleared_by: outer.cleared_by,
+                    is_elsewhere: outer.is_elsewhere,
+                    may_be_skipped: outer.may_be_skipped || command.may_be_skipped,
+                    is_uncertain: outer.is_uncertain || command.is_uncertain,
+                    ..command
+                },
                 depth,
             );
         }
     }
-}
-
-/// The program behind those that start another one.
-fn through(mut started: Started) -> Result<Started, NotChecked> {
-    while let Some(starter) = STARTERS.iter().find(|starter| started.program() == Some(starter.name)) {
-        let Some(words) = behind(starter, &mut started)? else { break };
-        started.words = words;
-    }
-    Ok(started)
-}
-
-fn behind(starter: &Starter, started: &mut Started) -> Result<Option<Vec<Word>>, NotChecked> {
-    let is_number = |word: &Word| word.bytes().len() > 1 && word.bytes()[1..].iter().all(u8::is_ascii_digit);
-    let mut words = started.words[1..].to_vec();
-    // An old form of nice: `nice -10`.
-    if starter.name == "nice" && words.first().is_some_and(|word| word.bytes().starts_with(b"-") && is_number(word)) {
-        words.remove(0);
-    }
-    let parsed = Parsed::new(&words, &[starter.options], SYNTAX);
-    if let Some(option) = parsed.strange {
-        return Err(NotChecked::Option { program: starter.name.to_owned(), option });
-    }
-    if parsed.options.iter().any(|given| starter.moves.contains(&given.name)) {
-        started.current_dir = None;
-    }
-    let mut others = parsed.others.into_iter().skip(starter.before).peekable();
-    while let Some(word) = others.next_if(|word| starter.takes_variables && word.bytes().contains(&b'=')) {
-        let at = word.bytes().iter().position(|byte| *byte == b'=').unwrap_or_default();
-        let name = String::from_utf8_lossy(&word.bytes()[..at]).into_owned();
-        started.variables.push((name, Word::text(&word.bytes()[at + 1..])));
-    }
-    let words: Vec<_> = others.collect();
-    Ok((!words.is_empty()).then_some(words))
 }

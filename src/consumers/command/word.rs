@@ -11,6 +11,7 @@ const MARK: u8 = 0;
 
 const ROOT: u8 = b'r';
 const UNKNOWN: u8 = b'?';
+const EXIT_CODE: u8 = b'$';
 
 /// A word of a command. In its bytes, a NUL and a letter stand for what is not text.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -46,6 +47,17 @@ impl Word {
         found
     }
 
+    /// What a variable holds that each command of a job finds.
+    pub(super) fn of_variable(name: &str) -> Option<Self> {
+        let mut word = Self::default();
+        match ListPart::EACH.into_iter().find(|part| part.variable() == name) {
+            Some(part) => word.push_list(part),
+            None if name == ListPart::ROOT_VARIABLE => word.push_root(),
+            None => return None,
+        }
+        Some(word)
+    }
+
     pub(super) fn text(text: &[u8]) -> Self {
         Self(text.to_vec())
     }
@@ -70,6 +82,11 @@ impl Word {
     /// Something that only the run knows, such as the value of a variable.
     pub(super) fn push_unknown(&mut self) {
         self.0.extend([MARK, UNKNOWN]);
+    }
+
+    /// The exit code of a command that ran before.
+    pub(super) fn push_exit_code(&mut self) {
+        self.0.extend([MARK, EXIT_CODE]);
     }
 
     pub(super) fn append(&mut self, other: &Self) {
@@ -102,7 +119,12 @@ impl Word {
 
     /// Whether something in it is known only when it runs.
     pub(super) fn is_unknown(&self) -> bool {
-        self.holds(UNKNOWN)
+        self.holds(UNKNOWN) || self.holds_exit_code()
+    }
+
+    /// Whether the exit code of a command that ran before stands in it.
+    pub(super) fn holds_exit_code(&self) -> bool {
+        self.holds(EXIT_CODE)
     }
 
     fn holds(&self, letter: u8) -> bool {
@@ -150,7 +172,7 @@ impl Word {
         while let [first, behind @ ..] = rest {
             let (text, next): (&[u8], _) = match rest {
                 [MARK, ROOT, behind @ ..] => (ListPart::ROOT_PLACEHOLDER.as_bytes(), behind),
-                [MARK, UNKNOWN, behind @ ..] => ("…".as_bytes(), behind),
+                [MARK, UNKNOWN | EXIT_CODE, behind @ ..] => ("…".as_bytes(), behind),
                 [MARK, mark, behind @ ..] => {
                     let part = ListPart::EACH.into_iter().find(|part| letter(*part) == *mark);
                     (part.map_or(&[][..], |part| part.placeholder().as_bytes()), behind)
