@@ -110,9 +110,9 @@ impl JobDatabase {
         find().map_err(|e| self.error(&e))
     }
 
-    /// The files that a run after a cut-off one may take for another of their versions and not read. Duplicati
-    /// completes what the cut-off run left from the version before, where each path with several versions is another
-    /// one of them.
+    /// The files that a run may take for another of their versions and not read: what is carried over of a path with
+    /// several versions is another one of them. That happens to all of them when Duplicati completes what a cut-off run
+    /// left from the version before, and to a listed file that it could not read.
     ///
     /// # Errors
     /// What is wrong with the database.
