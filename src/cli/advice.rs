@@ -45,6 +45,9 @@ pub(super) fn advice(error: &Error) -> Option<String> {
         Error::RootChanged { change: RootChange::Covered { .. }, .. } => {
             "unmount it; if this is intended, pass --allow-root-change"
         }
+        Error::RootChanged { change: RootChange::NestedSubvolume, .. } => {
+            "give it a snapshot and a root of its own; if it may be left out, pass --allow-root-change"
+        }
         Error::RootChanged { .. } => "check that it is mounted; if this is intended, pass --allow-root-change",
         Error::TooManyRemoved { .. } => {
             "look at the list first (`fastdiff diff` without --max-delete, or `fastdiff status` for a job), then raise the limit of --max-delete"

@@ -13,6 +13,7 @@ use super::renames::RenameFinder;
 use crate::Result;
 use crate::metadata::Fields;
 use crate::snapshot::{Device, Snapshot};
+use crate::walk::is_stub;
 
 /// With fewer directories, waking a second thread takes longer than comparing them.
 const WORTH_TWO: u32 = 4_000;
@@ -28,6 +29,8 @@ const PARTS_A_THREAD: u32 = 8;
 pub(super) struct FirstPass {
     pub(super) removed: u64,
     pub(super) unknown: u64,
+    /// Directories that became stubs of subvolumes.
+    pub(super) stubs: Vec<Vec<u8>>,
     pub(super) finder: RenameFinder,
     pub(super) renumbered: Renumbered,
     /// None if there are too many.
@@ -83,6 +86,7 @@ impl FirstPass {
         let mut pass = Self {
             removed: 0,
             unknown: 0,
+            stubs: Vec::new(),
             finder: RenameFinder::new(old, new),
             renumbered: Renumbered::default(),
             cached: Some(CachedChanges::new()),
@@ -96,6 +100,9 @@ impl FirstPass {
                 ChangeKind::Removed => pass.removed += 1,
                 ChangeKind::Unknown => pass.unknown += 1,
                 ChangeKind::Modified if raw.fields.contains(Fields::INODE) => {
+                    if raw.new.is_some_and(|new| is_stub(&new.stat)) {
+                        pass.stubs.push(compare.path().to_vec());
+                    }
                     if let Some(device) = compare.last_old().device {
                         pass.renumbered.count(old, device);
                     }
@@ -113,6 +120,7 @@ impl FirstPass {
     fn and(mut self, later: Self) -> Self {
         self.removed += later.removed;
         self.unknown += later.unknown;
+        self.stubs.extend(later.stubs);
         self.finder.append(later.finder);
         self.renumbered.append(&later.renumbered);
         self.cached = match (self.cached, later.cached) {

@@ -96,6 +96,9 @@ impl<'a> Diff<'a> {
         }
         let mut renumbered: Arc<[&Device]> = Arc::default();
         let mut pass = FirstPass::all(older, newer, &renumbered, options.renames)?;
+        if !options.allow_root_change {
+            mount_guard::stubs(older, &pass.stubs)?;
+        }
         let found = pass.renumbered.devices(older)?;
         if !found.is_empty() {
             renumbered = found.into();

@@ -19,6 +19,21 @@ pub(super) fn mounts(old: &Snapshot, new: &Snapshot) -> Result<()> {
     places(old, new)
 }
 
+/// Refuses directories that held entries and became stubs of subvolumes.
+///
+/// # Errors
+/// [`Error::RootChanged`] for the first.
+pub(super) fn stubs(old: &Snapshot, paths: &[Vec<u8>]) -> Result<()> {
+    for path in paths {
+        if let Some(was) = old.find_node(path)?.filter(|was| was.row.is_some())
+            && !is_empty(old, &was)?
+        {
+            return Err(changed(path, RootChange::NestedSubvolume));
+        }
+    }
+    Ok(())
+}
+
 fn changed(path: &[u8], change: RootChange) -> Error {
     Error::RootChanged { path: to_path(path).into_owned(), change }
 }

@@ -103,6 +103,9 @@ pub enum RootChange {
         /// What is mounted.
         now: String,
     },
+    /// A directory became a btrfs subvolume, which a snapshot of what holds it lacks.
+    #[error("held entries before and is a subvolume of its own now, which this snapshot does not hold")]
+    NestedSubvolume,
     /// It was walked, and afterwards the system refused to look at it, or did not answer.
     #[error("was walked, and cannot be checked now: {0}")]
     Unseen(io::Error),

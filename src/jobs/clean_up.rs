@@ -17,7 +17,10 @@ pub(super) fn remove_unnamed(dir: &PrivateDir, state: &JobState) -> Result<()> {
         let Some(name) = name.to_str() else { continue };
         let is_named = state.records().any(|record| record.file == name);
         let is_named = is_named || state.unconfirmed.as_ref().is_some_and(|unconfirmed| unconfirmed.file == name);
-        let is_of_run = |suffix| name.strip_suffix(suffix).is_some_and(|run: &str| run.parse::<u64>().is_ok());
+        let is_of_run = |suffix| {
+            let run = name.strip_suffix(suffix).map(|run| run.strip_suffix(".after").unwrap_or(run));
+            run.is_some_and(|run| run.parse::<u64>().is_ok())
+        };
         let is_temporary = sys::durable::is_temporary(name);
         if ((is_of_run(".snap") || is_of_run(".again")) && !is_named) || is_temporary {
             dir.remove(name)?;

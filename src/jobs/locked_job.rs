@@ -134,7 +134,7 @@ impl LockedJob {
     fn make_pending(&self, state: &mut JobState, started: &StartedRun, record: RunRecord) -> Result<()> {
         let event = Event::Started { run: started.run, at: record.began.clone(), seen: started.seen() };
         match &started.full {
-            None => state.unconfirmed = unconfirmed::write(self.dir(), started.run, &started.again)?,
+            None => state.unconfirmed = unconfirmed::write(self.dir(), &started.run.to_string(), &started.again)?,
             // Without a baseline nobody can say what the unsuccessful runs listed.
             Some(_) if state.unfinished().is_some() || state.unconfirmed.is_some() => {
                 state.unconfirmed = None;

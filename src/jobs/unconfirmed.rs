@@ -66,18 +66,37 @@ pub(super) fn after_success(
         return Ok(former);
     };
     all.add_files(again);
-    write(dir, run, &all)
+    // The state names the other file until it is written.
+    write(dir, &format!("{run}.after"), &all)
 }
 
-/// Writes the paths beside the snapshot of a run; none if there are none.
-pub(super) fn write(dir: &PrivateDir, run: u64, again: &Relist) -> Result<Option<Unconfirmed>> {
+/// Writes the paths into a file of this name, beside the snapshot of the run; none if there are none.
+pub(super) fn write(dir: &PrivateDir, name: &str, again: &Relist) -> Result<Option<Unconfirmed>> {
     if again.len() == 0 {
         return Ok(None);
     }
-    let file = format!("{run}.again");
+    let file = format!("{name}.again");
     let bytes = again.to_bytes();
     let mut out = dir.replace(&file)?;
     out.write_all(&bytes).context("write", dir.path().join(&file))?;
     out.commit()?;
     Ok(Some(Unconfirmed { file, digest: hex(&digest(&bytes)) }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_that_the_state_names_stays_until_the_state_is_written() {
+        let temporary = tempfile::tempdir().expect("it is there");
+        let dir = PrivateDir::make(&temporary.path().join("job")).expect("it is there");
+        let mut again = Relist::default();
+        again.add_files(&[b"/a".to_vec()]);
+        let former = write(&dir, "5", &again).expect("it is there").expect("it is there");
+        let now = after_success(&dir, 5, Some(former.clone()), &[b"/b".to_vec()]);
+        let now = now.expect("it is there").expect("it is there");
+        assert_eq!(read(&dir, &former).expect("it is there").len(), 1);
+        assert_eq!(read(&dir, &now).expect("it is there").len(), 2);
+    }
 }

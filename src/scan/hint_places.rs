@@ -24,6 +24,8 @@ pub(super) struct PlaceLookup<'a> {
     pub(super) blind: BlindSpots,
     /// Something below the roots may be left out, so that the walk does not see all that is named.
     pub(super) leaves_out: bool,
+    /// The walk stays on the file systems of the roots.
+    pub(super) one_file_system: bool,
     pub(super) timeout: Option<Duration>,
     pub(super) monitor: &'a dyn Monitor,
 }
@@ -102,11 +104,13 @@ impl PlaceLookup<'_> {
                     Way::Closed => continue,
                     Way::Unclear(problem) => return Ok(Some(problem)),
                 }
-                if matches!(before, Before::Nothing) && !is_spelled_so(&path, &mut places.listed) {
+                if matches!(before, Before::Nothing) && !is_spelled_so(&path, &mut places.listed, |dir| self.names(dir))
+                {
                     places.wide.extend(parent(&path).map(<[u8]>::to_vec));
                 }
             }
-            if dirty.is_whole(at) && self.leaves_out && !matches!(before, Before::Dir(_)) {
+            // The walk reads all of the only root, and does not come to what is left out elsewhere.
+            if dirty.is_whole(at) && self.leaves_out && !(is_root && self.roots.len() == 1) {
                 self.see_all_below(&path, places);
             }
             let before = self.children(dirty, at, before, &path, places)?;
@@ -169,21 +173,34 @@ impl PlaceLookup<'_> {
         }
     }
 
-    /// Files with several names that a hint for a whole directory means, where the walk may not come.
+    /// Files with several names that a hint for a whole directory means, where the walk may not come. What begins
+    /// another file system is not entered if the walk stays on one: its files have no names here.
     fn see_all_below(&self, path: &[u8], places: &mut HintPlaces) {
+        let Ok(StatAt { dev, .. }) = self.stat(path) else { return };
         let mut waiting = vec![path.to_vec()];
         while let Some(dir) = waiting.pop() {
-            let Ok(names) = std::fs::read_dir(to_path(&dir)) else { continue };
-            for name in names.flatten() {
+            for name in self.names(&dir) {
                 let mut path = dir.clone();
-                push(&mut path, &to_bytes(Path::new(&name.file_name())));
+                push(&mut path, &name);
                 match self.stat(&path) {
-                    Ok(now) if now.stat.kind() == Kind::Dir => waiting.push(path),
-                    Ok(_) => self.see_named(&path, Before::Nothing, places),
-                    Err(_) => {}
+                    Ok(now) if now.stat.kind() != Kind::Dir => self.see_named(&path, Before::Nothing, places),
+                    Ok(now) if now.dev == dev || !self.one_file_system => waiting.push(path),
+                    _ => {}
                 }
             }
         }
+    }
+
+    /// The names in a directory; none if it cannot be listed, or not in time.
+    fn names(&self, dir: &[u8]) -> Vec<Vec<u8>> {
+        let dir = to_path(dir);
+        let names = if self.timeout.is_none() {
+            listed_names(&dir)
+        } else {
+            let own = dir.clone().into_owned();
+            with_timeout(&dir, self.timeout, self.monitor, move || listed_names(&own))
+        };
+        names.unwrap_or_default()
     }
 
     /// Whether hints below an entry are about what lies there: only if it was always a directory, as far as is known.
@@ -268,14 +285,20 @@ impl PlaceLookup<'_> {
     }
 }
 
+fn listed_names(dir: &Path) -> io::Result<Vec<Vec<u8>>> {
+    let name = |entry: std::fs::DirEntry| to_bytes(Path::new(&entry.file_name())).into_owned();
+    Ok(std::fs::read_dir(dir)?.flatten().map(name).collect())
+}
+
 /// Whether a directory lists an entry by this name. On some file systems it can be found by others: in other case, or
 /// in another form of Unicode. Each directory is listed once.
-fn is_spelled_so(path: &[u8], listed: &mut FxHashMap<Vec<u8>, FxHashSet<Vec<u8>>>) -> bool {
+fn is_spelled_so(
+    path: &[u8],
+    listed: &mut FxHashMap<Vec<u8>, FxHashSet<Vec<u8>>>,
+    list: impl FnOnce(&[u8]) -> Vec<Vec<u8>>,
+) -> bool {
     let Some(dir) = parent(path) else { return true };
-    let names = listed.entry(dir.to_vec()).or_insert_with(|| {
-        let names = std::fs::read_dir(to_path(dir)).map(Iterator::flatten);
-        names.map(|names| names.map(|e| to_bytes(Path::new(&e.file_name())).into_owned()).collect()).unwrap_or_default()
-    });
+    let names = listed.entry(dir.to_vec()).or_insert_with(|| list(dir).into_iter().collect());
     names.contains(path[dir.len()..].strip_prefix(b"/").unwrap_or(&path[dir.len()..]))
 }
 
@@ -303,8 +326,9 @@ mod tests {
         let thread = format!("/proc/{}", others.next().expect("the thread of this test"));
         assert!(crate::sys::stat(Path::new(&thread)).is_ok());
         let mut listed = FxHashMap::default();
-        assert!(!is_spelled_so(thread.as_bytes(), &mut listed));
-        assert!(is_spelled_so(format!("/proc/{own}").as_bytes(), &mut listed));
-        assert!(is_spelled_so(b"/proc", &mut listed) && !is_spelled_so(b"/PROC", &mut listed));
+        let list = |dir: &[u8]| listed_names(&to_path(dir)).expect("it can be listed");
+        assert!(!is_spelled_so(thread.as_bytes(), &mut listed, list));
+        assert!(is_spelled_so(format!("/proc/{own}").as_bytes(), &mut listed, list));
+        assert!(is_spelled_so(b"/proc", &mut listed, list) && !is_spelled_so(b"/PROC", &mut listed, list));
     }
 }

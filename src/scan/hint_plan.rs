@@ -118,7 +118,8 @@ impl HintPlan {
         let Some(mounts) = MountNames::read(roots) else { return Ok(Err(HintsProblem::NoMountTable)) };
         let leaves_out = context.options.filter != FilterOptions::default();
         let (timeout, monitor) = (context.options.io_timeout, context.monitor);
-        let lookup = PlaceLookup { base, roots, blind: answer.blind, leaves_out, timeout, monitor };
+        let (blind, one_file_system) = (answer.blind, context.options.filter.one_file_system);
+        let lookup = PlaceLookup { base, roots, blind, leaves_out, one_file_system, timeout, monitor };
         if let Some(problem) = mounts.changed_since(base, context.unhinted[1], |path| lookup.stat(path))? {
             return Ok(Err(problem));
         }

@@ -90,7 +90,7 @@ struct WaitingDir {
 /// Calls `f` with each file below the directories that have these flags.
 fn each_file(base: &Snapshot, flags: Flags, mut f: impl FnMut(&BaseFile<'_>)) -> Result<()> {
     let mounts = &base.meta().mounts;
-    let points = &base.meta().mount_points;
+    let points: FxHashSet<_> = base.meta().mount_points.iter().map(Vec::as_slice).collect();
     let has_twins = base.meta().roots.len() > 1 || !points.is_empty();
     let mut seen = FxHashSet::default();
     let mut stack = vec![WaitingDir { row: base.top(), path: Vec::new(), device: u32::MAX, ino: 0 }];
@@ -106,7 +106,7 @@ fn each_file(base: &Snapshot, flags: Flags, mut f: impl FnMut(&BaseFile<'_>)) ->
                     stack.push(WaitingDir { row, path: path.clone(), device, ino: node.child.stat.ino });
                 }
             } else if node.child.kind() != Kind::Dir {
-                let is_first_sight = is_first_sight && !points.contains(&path);
+                let is_first_sight = is_first_sight && !points.contains(path.as_slice());
                 f(&BaseFile { stat: node.child.stat, path: &path, device, is_first_sight });
             }
             path.truncate(len);

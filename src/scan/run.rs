@@ -112,7 +112,7 @@ impl<'a> ScanRun<'a> {
 
     /// Walks the tree; once more if the hints turn out not to be enough.
     pub(super) fn walk(&self, mut hints: Option<&mut HintPlan>) -> Result<WalkedTree<'a>> {
-        let devices = Devices::new(self.boundary, self.window, self.options.snapshot_roots);
+        let devices = Devices::new(self.boundary, self.window, self.frozen());
         let lookup = SnapshotLookup::new(self.base);
         loop {
             let (mut collector, roots) = self.walk_once(hints.as_deref(), &devices, &lookup)?;
@@ -126,6 +126,12 @@ impl<'a> ScanRun<'a> {
                 return Ok(WalkedTree { collector, roots, devices: devices.into_table() });
             }
         }
+    }
+
+    /// The file systems of roots that are snapshots. A root that cannot be looked at fails later.
+    fn frozen(&self) -> Vec<u64> {
+        let roots = self.roots.paths.iter().filter(|_| self.options.snapshot_roots);
+        roots.filter_map(|root| crate::sys::stat_following(root).ok().map(|stat_at| stat_at.dev)).collect()
     }
 
     fn walk_once(

@@ -203,9 +203,9 @@ fn remove_stale(destination: &Path) {
     }
 }
 
-/// Opens a file to lock it. Others may write in the directory, so the file may have become a symlink, which is not
-/// followed, or a fifo, which is not waited for.
-fn open_unfollowed(path: &Path) -> io::Result<File> {
+/// Opens a file to lock or to read it. Others may write in the directory, so the file may have become a symlink, which
+/// is not followed, or a fifo, which is not waited for.
+pub(crate) fn open_unfollowed(path: &Path) -> io::Result<File> {
     let mut options = fs::OpenOptions::new();
     options.read(true);
     #[cfg(unix)]

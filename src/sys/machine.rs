@@ -32,6 +32,8 @@ pub(crate) fn place_of(file: &Path) -> io::Result<String> {
     let keeps_inodes = FsType(&describe(dir, found.mount).kind).keeps_inodes();
     let inode = if keeps_inodes { found.stat.ino } else { 0 };
     let made = match found.stat.birth {
+        // Its ctime is another one after a chmod.
+        0 if keeps_inodes => String::new(),
         0 => format!("{:?}", found.stat.ctime),
         birth => birth.to_string(),
     };

@@ -48,16 +48,17 @@ pub(crate) struct FsRules {
 pub(crate) struct Devices {
     boundary: Time,
     window: Duration,
-    /// The roots are snapshots.
-    are_frozen: bool,
+    /// Those that are snapshots, by `st_dev`.
+    frozen: Vec<u64>,
     /// By `st_dev`.
     table: RwLock<Vec<(u64, WalkDevice)>>,
 }
 
 impl Devices {
-    /// With `are_frozen` the roots lie on snapshots of file systems: their boundary is when those were made.
-    pub(crate) fn new(boundary: Time, window: Duration, are_frozen: bool) -> Self {
-        Self { boundary, window, are_frozen, table: RwLock::default() }
+    /// The file systems `frozen` are snapshots, as the roots may be: their boundary is when those were made. What is
+    /// mounted below may change during the walk.
+    pub(crate) fn new(boundary: Time, window: Duration, frozen: Vec<u64>) -> Self {
+        Self { boundary, window, frozen, table: RwLock::default() }
     }
 
     /// The rules of the file system `dev`; `describe` is called the first time.
@@ -79,7 +80,7 @@ impl Devices {
             return Ok(rules);
         }
         let facts = FsType(&fs.kind);
-        let is_frozen = self.are_frozen && facts.has_local_clock();
+        let is_frozen = self.frozen.contains(&dev) && facts.has_local_clock();
         let unknown_clock =
             if is_frozen { fs.frozen.is_none() } else { !facts.has_local_clock() && fs.own_time.is_none() };
         let boundary = if is_frozen {
@@ -114,5 +115,21 @@ impl Devices {
     pub(crate) fn into_table(self) -> Vec<WalkDevice> {
         let table = self.table.into_inner().unwrap_or_else(PoisonError::into_inner);
         table.into_iter().map(|(_, device)| device).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_mounted_below_a_snapshot_is_none() {
+        let devices = Devices::new(Time { sec: 100, nsec: 0 }, Duration::ZERO, vec![1]);
+        let ext4 = || FileSystem { kind: "ext4".into(), identity: String::new(), own_time: None, frozen: None };
+        let rules = |dev| devices.rules_for(dev, || Ok::<_, std::convert::Infallible>(ext4()));
+        let (Ok(root), Ok(below)) = (rules(1), rules(2));
+        // When the snapshot was made is unknown; what is mounted on it lives.
+        assert!(root.racy_at_the_end && !below.racy_at_the_end);
+        assert_eq!(devices.into_table().iter().map(|d| d.is_frozen).collect::<Vec<_>>(), [true, false]);
     }
 }

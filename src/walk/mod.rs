@@ -44,6 +44,11 @@ fn timeless(stat: Stat) -> Stat {
     Stat { mtime: Time::default(), ctime: Time::default(), birth: 0, ..stat }
 }
 
+/// Whether a walk recorded a directory as one that stands for a subvolume.
+pub(crate) fn is_stub(stat: &Stat) -> bool {
+    stat.kind() == Kind::Dir && stat.ino == crate::sys::filesystem::STUB_INODE && *stat == timeless(*stat)
+}
+
 /// The error of a root that cannot be walked at all.
 pub(crate) fn root_error(path: &Path, error: std::io::Error) -> Error {
     let problem = match error.kind() {

@@ -33,6 +33,21 @@ fn a_file_with_a_name_that_is_left_out_is_read_whatever_became_of_that_name() {
 }
 
 #[test]
+fn a_new_name_in_what_is_left_out_of_a_directory_that_is_hinted_whole_is_seen() {
+    let args = ["--exclude", "/b/out/"];
+    let env = TestEnv::new();
+    env.write("tree/a/x", "1");
+    env.write("tree/b/out/y", "1");
+    env.snap_with("0.snap", &args).success();
+    env.hard_link("tree/a/x", "tree/b/out/new");
+    append(&env, "tree/b/out/new");
+    // As a watcher names a directory that was moved in, or of which it lost events.
+    hint(&env, "0.snap", &["b/"]);
+    assert_eq!(is_as_full(&env, "0.snap", &args), "");
+    assert_eq!(env.changes("0.snap", "narrow.snap"), "M a/x\n");
+}
+
+#[test]
 fn a_name_outside_of_the_tree_counts_as_one_that_is_left_out() {
     let env = TestEnv::new();
     env.write("tree/a/x", "1");

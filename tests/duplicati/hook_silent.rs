@@ -92,6 +92,23 @@ fn a_silent_rewrite_of_a_name_that_cannot_be_said_is_read_by_the_scan() {
 }
 
 #[test]
+fn what_was_carried_over_as_an_earlier_content_that_looks_the_same_is_read_again() {
+    let mut hooked = going();
+    rewrite_silently(&hooked, "a", "CHANGED");
+    assert!(hooked.round().listed().disable_filetime_check);
+    // It is listed, since it has several versions, and cannot be read: Duplicati carries the other one over.
+    std::fs::create_dir(hooked.root.join("new")).unwrap();
+    let told = hooked.before();
+    assert!(!told.options.disable_filetime_check, "{:?}", told.log);
+    hooked.run(&told.options, Ending::Warning);
+    let told = hooked.before();
+    assert!(told.options.disable_filetime_check, "{:?}", told.log);
+    assert_eq!(hooked.run(&told.options, Ending::Success), [""; 0]);
+    assert_eq!(hooked.job.mistakes(), [""; 0], "{:?}", told.log);
+    assert!(!hooked.round().listed().disable_filetime_check);
+}
+
+#[test]
 fn before_there_is_a_baseline_too_nothing_is_overlooked_for_good() {
     let mut hooked = Hooked::new();
     for name in ["0", "a", "b"] {

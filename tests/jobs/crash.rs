@@ -277,7 +277,7 @@ fn a_run_with_any_call_failing_moves_the_baseline_only_after_its_command_succeed
 fn leftovers_of_all_kinds_are_removed_by_the_next_run() {
     let jobs = Jobs::new();
     jobs.settle();
-    for name in ["7.snap", "7.again", ".fastdiff-0123456789abcdef-xxxxxxxx.tmp", "lists/changed"] {
+    for name in ["7.snap", "7.again", "7.after.again", ".fastdiff-0123456789abcdef-xxxxxxxx.tmp", "lists/changed"] {
         let path = jobs.state(name);
         fs::create_dir_all(path.parent().unwrap_or(Path::new("/"))).unwrap();
         fs::write(path, "left").unwrap();

@@ -74,6 +74,27 @@ fn a_new_snapshot_each_time_lists_what_changed_between_them() {
 }
 
 #[test]
+fn a_directory_that_became_a_subvolume_of_its_own_is_not_taken_for_emptied() {
+    on_btrfs(KEYS, |jobs, mounts| {
+        for name in ["with", "without"] {
+            jobs.env.dir(format!("pool/home/{name}"));
+        }
+        jobs.env.write("pool/home/with/file", "");
+        renew(jobs, mounts, "pool/home");
+        jobs.settle();
+        for name in ["with", "without"] {
+            jobs.env.remove(format!("pool/home/{name}"));
+            btrfs(mounts, &["create", &format!("pool/home/{name}")]);
+        }
+        renew(jobs, mounts, "pool/home");
+        let run = list(jobs, &[]);
+        refused(&run, "tree/with: held entries before and is a subvolume of its own now");
+        let run = list(jobs, &["--allow-root-change"]);
+        assert_eq!((run.code, run.stdout.as_str()), (Some(0), "M .\nM with\nD with/file\nM without\n"), "{run:?}");
+    });
+}
+
+#[test]
 fn what_is_no_snapshot_of_the_same_subvolume_is_refused() {
     on_btrfs(KEYS, |jobs, mounts| {
         renew(jobs, mounts, "pool/home");

@@ -148,6 +148,7 @@ fn what(
     options.unstored = unstored(settings)?;
     options.rule = settings.read_rule();
     options.reads_all = settings.disables_filetime_check();
+    options.is_after_others = !is_clean;
     options.until = until.checked_sub(MARGIN);
     let list = DuplicatiList::new(started.diff(), &options).map_err(|e| match e {
         Error::Refused { refusal, .. } => refusal.to_string(),

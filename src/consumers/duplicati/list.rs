@@ -38,6 +38,9 @@ pub struct DuplicatiOptions {
     pub rule: ReadRule,
     /// The backup reads all listed files anyway.
     pub reads_all: bool,
+    /// A run that did not succeed, or one of somebody else, came after that of the baseline. What it could not read it
+    /// may have carried over as another of its stored versions.
+    pub is_after_others: bool,
     /// No file is read for a proof later than this.
     pub until: Option<Instant>,
 }
@@ -227,7 +230,13 @@ impl Proofs {
         for path in &unproved {
             unchanged.remove(path);
         }
-        Ok(Self { unchanged, needs_reading: !others.is_empty() || !unproved.is_empty() })
+        let mut needs_reading = !others.is_empty() || !unproved.is_empty();
+        // All that has several versions is listed, and would be taken for what it looks like.
+        if options.is_after_others && !needs_reading && !options.reads_all {
+            let mixed_up = opened.mixed_up(options.rule).map_err(|e| refuse(e.to_string()))?;
+            needs_reading = mixed_up.iter().any(|path| to_path(path).is_file());
+        }
+        Ok(Self { unchanged, needs_reading })
     }
 
     /// Whether a suspect is proved to be stored as it is, and stays so without being listed: only one version of it is

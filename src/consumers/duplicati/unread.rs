@@ -2,7 +2,6 @@
 //! file with what is stored, and reads a file only if they differ, or if it is told to read every file.
 
 use std::collections::BTreeSet;
-use std::fs::File;
 use std::io::Read as _;
 use std::time::Instant;
 
@@ -15,6 +14,7 @@ use super::unstored::Unstored;
 use crate::diff::{ChangeKind, Diff};
 use crate::metadata::{Kind, Stat};
 use crate::path::to_path;
+use crate::sys::durable::open_unfollowed;
 use crate::{Result, Time};
 
 /// .NET counts the ticks of 100 ns since the year 1. These are from there to 1970.
@@ -110,9 +110,9 @@ impl JobDatabase {
         find().map_err(|e| self.error(&e))
     }
 
-    /// The files that a run after a cut-off one may take for another of their versions and not read. Duplicati
-    /// completes what the cut-off run left from the version before, where each path with several versions is another
-    /// one of them.
+    /// The files that a run may take for another of their versions and not read: what is carried over of a path with
+    /// several versions is another one of them. That happens to all of them when Duplicati completes what a cut-off run
+    /// left from the version before, and to a listed file that it could not read.
     ///
     /// # Errors
     /// What is wrong with the database.
@@ -160,7 +160,11 @@ fn content_hash(file: &Lookalike, until: Option<Instant>) -> Option<String> {
     if !std::fs::symlink_metadata(&path).is_ok_and(|m| m.is_file() && m.len() == file.size) {
         return None;
     }
-    let mut open = File::open(&path).ok()?;
+    let mut open = open_unfollowed(&path).ok()?;
+    // It may be another one by now.
+    if !open.metadata().is_ok_and(|m| m.is_file() && m.len() == file.size) {
+        return None;
+    }
     let (mut hash, mut left) = (Sha256::new(), file.size);
     let mut buffer = vec![0; 256 << 10];
     loop {
@@ -270,6 +274,24 @@ mod tests {
         assert_eq!(at(1, 199), Some(621_355_968_010_000_001));
         assert_eq!(at(-62_135_596_800, 0), Some(0));
         assert_eq!(at(i64::MAX, 0), None);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn nothing_but_a_file_is_read_to_prove_a_content() {
+        let dir = tempfile::tempdir().expect("it is there");
+        let at = |name: &str| dir.path().join(name);
+        std::fs::write(at("file"), "x").expect("it is there");
+        std::os::unix::fs::symlink("file", at("link")).expect("it is there");
+        rustix::fs::mkfifoat(rustix::fs::CWD, at("fifo"), 0o600.into()).expect("it is there");
+        let hash = |name: &str| {
+            let path = crate::path::to_bytes(&at(name)).into_owned();
+            content_hash(&Lookalike { path, is_suspect: true, size: 1, hash: None }, None)
+        };
+        assert!(hash("file").is_some());
+        assert_eq!((hash("link"), hash("fifo")), (None, None));
+        let (link, fifo) = (open_unfollowed(&at("link")), open_unfollowed(&at("fifo")));
+        assert!(link.is_err() && fifo.is_ok_and(|open| !open.metadata().expect("it is there").is_file()));
     }
 
     #[test]

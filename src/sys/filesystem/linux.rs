@@ -77,8 +77,7 @@ pub(super) fn names_by_mounts(mount: u64) -> impl Iterator<Item = String> {
 /// number that all these have in common. Its inode number is `BTRFS_EMPTY_SUBVOL_DIR_OBJECTID`,
 /// which nothing else on btrfs has.
 pub(crate) fn is_subvolume_stub(above: &StatAt, child: &StatAt) -> bool {
-    const INODE: u64 = 2;
-    (child.stat.ino, child.mount) == (INODE, above.mount)
+    (child.stat.ino, child.mount) == (super::STUB_INODE, above.mount)
         && child.dev != above.dev
         && from_mount_table(child.mount).0.kind == "btrfs"
 }

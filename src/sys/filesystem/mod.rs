@@ -147,6 +147,9 @@ pub(crate) fn has_automounts(_roots: &[PathBuf]) -> bool {
     false
 }
 
+/// The inode number of a directory that stands for a btrfs subvolume.
+pub(crate) const STUB_INODE: u64 = 2;
+
 #[cfg(target_os = "linux")]
 pub(crate) use linux::{describe as describe_open, is_subvolume_stub};
 
