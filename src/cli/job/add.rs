@@ -165,7 +165,7 @@ pub(in crate::cli) fn run(args: &JobAddArgs, matches: &ArgMatches) -> Outcome {
         let found = placeholders::look_at(&definition, &command);
         placeholders::refuse(&definition, &found)?;
         placeholders::tell_of_unchecked(&definition, &found);
-        Destinations::of(&definition, &command).check(&definition, &command)?;
+        Destinations::of(&definition, &command).check(&definition, &command, true)?;
     }
     args.state.config()?.add(&definition)?;
     tell_of_suspects(&scan.filter);
