@@ -1,7 +1,7 @@
 //! Where the command of a job writes, as far as its words tell: refused if the copy would be copied, too, or if another
 //! disk is there than before.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use fastdiff::Error;
@@ -33,10 +33,11 @@ impl Destinations {
     pub(super) fn of(definition: &Definition, command: &[OsString]) -> Self {
         let found = placeholders::look_at(definition, command);
         let mut all = Self {
-            are_all_local_copies: !found.destinations.is_empty() && found.not_checked.is_none(),
+            are_all_local_copies: !found.destinations.is_empty() && found.not_checked.is_none() && !found.mounts,
             ..Self::default()
         };
-        for destination in &found.destinations {
+        // Where a script mounts it first, nobody can look before.
+        for destination in found.destinations.iter().filter(|_| !found.mounts) {
             match &destination.kind {
                 DestinationKind::Directory(path) => {
                     all.copies.push(path.clone());
@@ -51,12 +52,19 @@ impl Destinations {
         all
     }
 
-    /// Refuses one that is read as well, or that depends on where the command is started.
-    pub(super) fn check(&self, definition: &Definition, command: &[OsString]) -> Result<(), Failure> {
+    /// Refuses one that is read as well or, in a command that is `kept`, that depends on where it is started.
+    pub(super) fn check(&self, definition: &Definition, command: &[OsString], kept: bool) -> Result<(), Failure> {
         let wrong = |what: String| Err(Failure::Other(format!("job {}: {what}", definition.name)));
-        if let Some(destination) = relative(definition, command) {
+        if let Some(destination) = relative(definition, command).filter(|_| kept) {
             let (written, here) =
                 (Path::new(&destination.as_written), destination.local_path().unwrap_or(Path::new("")));
+            if let Some(meant) = in_home(&destination.as_written) {
+                return wrong(format!(
+                    "no shell reads the command, so that {} is no place in your home directory; write {}",
+                    written.shown(),
+                    meant.shown()
+                ));
+            }
             // rsync makes a file of a destination without a slash if the list names one file alone.
             let slash = written.as_os_str().to_string_lossy().ends_with('/');
             let here = if slash { here.join("") } else { here.to_owned() };
@@ -115,6 +123,13 @@ impl Destinations {
 
 fn key(destination: &LocalDestination) -> String {
     format!("{REMEMBERED}{}", destination.path().to_string_lossy())
+}
+
+/// A path in the home directory as a shell would read it.
+fn in_home(written: &OsStr) -> Option<PathBuf> {
+    let written = written.to_str()?;
+    let rest = ["~/", "$HOME/", "${HOME}/"].iter().find_map(|home| written.strip_prefix(home))?;
+    Some(std::env::home_dir()?.join(rest))
 }
 
 /// What the note of the baseline says of destinations, for the note of the next run.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::ArgMatches;
 use fastdiff::path::PathExt as _;
-use fastdiff::{FilterOptions, Pattern, ScanOutcome};
+use fastdiff::{FilterOptions, Pattern, ScanOptions, ScanOutcome};
 use indicatif::HumanCount;
 
 use super::{Failure, print_message};
@@ -80,6 +80,12 @@ const SHOWN_PATTERNS: usize = 10;
 
 /// Warns of patterns that are legal and probably a slip.
 pub(super) fn tell_of_suspects(filter: &FilterOptions) {
+    if let Some(first) = filter.patterns.first().filter(|first| first.text.starts_with('!')) {
+        print_message(
+            "warning",
+            format_args!("exclude pattern {first} stands before all others, so that there is nothing to include again"),
+        );
+    }
     let suspects = filter.suspect_patterns();
     for suspect in suspects.iter().take(SHOWN_PATTERNS) {
         print_message("warning", suspect);
@@ -90,8 +96,17 @@ pub(super) fn tell_of_suspects(filter: &FilterOptions) {
     }
 }
 
-/// Warns of patterns that matched nothing in a walk of everything.
-pub(super) fn tell_of_unmatched(outcome: &ScanOutcome) {
+/// Whether patterns leave out everything below the roots: an empty tree has none that match.
+pub(super) fn leave_out_all(outcome: &ScanOutcome, scan: &ScanOptions) -> bool {
+    let matched = outcome.unmatched.as_ref().is_some_and(|unmatched| unmatched.len() < scan.filter.patterns.len());
+    matched && outcome.is_complete() && outcome.counts.entries <= scan.roots.len() as u64
+}
+
+/// Warns of patterns that matched nothing in a walk of everything, or everything.
+pub(super) fn tell_of_unmatched(outcome: &ScanOutcome, scan: &ScanOptions) {
+    if leave_out_all(outcome, scan) {
+        print_message("warning", "the exclude patterns leave out everything below the roots");
+    }
     let (shown, rest) = match outcome.unmatched.as_deref() {
         None | Some([]) => return,
         Some(patterns) => patterns.split_at(patterns.len().min(SHOWN_PATTERNS)),

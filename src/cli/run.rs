@@ -127,10 +127,14 @@ pub(super) fn run(args: &RunArgs) -> Outcome {
     args.guards.add_to(&mut request);
     request.full = args.full.then(start_run::asked_for);
     let mut destinations = Destinations::of(&definition, &command);
-    if args.command.is_empty() && !args.unchecked && !definition.unchecked {
-        destinations.check(&definition, &command)?;
-    }
-    request.note = destinations.check_file_systems(&locked, args.allow_destination_change)?;
+    // First of all whether a disk is missing: its mount point may lie in a root.
+    let kept = args.command.is_empty();
+    let note = destinations.check_file_systems(&locked, args.allow_destination_change).map_err(Failure::from);
+    let note = note.and_then(|note| {
+        let is_checked = !args.unchecked && !definition.unchecked;
+        if is_checked { destinations.check(&definition, &command, kept).map(|()| note) } else { Ok(note) }
+    });
+    request.note = note.inspect_err(|failure| locked.refused(&failure.to_string()))?;
     request.note.insert(COMMAND.to_owned(), digest_of(&command));
     let started = start_run::begin(&locked, &request, &definition, args.quiet)?;
     if is_new && !args.quiet {

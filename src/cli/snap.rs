@@ -92,7 +92,7 @@ pub(super) fn run(args: &SnapArgs, matches: &ArgMatches) -> Outcome {
     if base.is_none() {
         tell_of_suspects(&options.filter);
     }
-    tell_of_unmatched(&outcome);
+    tell_of_unmatched(&outcome, &options);
     hints::report(&outcome, args.quiet);
     if !args.quiet {
         print_message("snapshot", format_args!("{}: {}", args.output.shown(), summary(&outcome, began.elapsed())));

@@ -75,7 +75,7 @@ pub(super) fn watched<T>(
 pub(super) fn tell_of_patterns(request: &RunRequest, started: &StartedRun) {
     if started.full.is_some() {
         tell_of_suspects(&request.scan.filter);
-        tell_of_unmatched(&started.outcome);
+        tell_of_unmatched(&started.outcome, &request.scan);
     }
 }
 

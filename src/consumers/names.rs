@@ -5,6 +5,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::list::{ChangeLists, ListedPath};
@@ -160,7 +161,12 @@ struct FoldedDir {
     names: Vec<u64>,
     /// The same of the directories, with their rows.
     dirs: Vec<(u64, u32)>,
+    /// The names themselves with the rows that hold them, by that digest; once one of them was asked for.
+    by_digest: Option<NamesByDigest>,
 }
+
+/// Names with the rows of the directories that hold them.
+type NamesByDigest = FxHashMap<u64, Vec<(u32, Vec<u8>)>>;
 
 impl FoldedDirs<'_> {
     /// The paths that are there and that a destination may take for this one, which is there itself or is not. Paths
@@ -200,13 +206,13 @@ impl FoldedDirs<'_> {
         }
         names.sort_unstable();
         dirs.sort_unstable();
-        self.stack.push(FoldedDir { path, rows, names, dirs });
+        self.stack.push(FoldedDir { path, rows, names, dirs, by_digest: None });
         Ok(())
     }
 
     /// The others in the last directory, which holds the path itself so many times.
-    fn in_last(&self, path: &[u8], own: usize) -> Result<Vec<Vec<u8>>> {
-        let Some(dir) = self.stack.last() else { return Ok(Vec::new()) };
+    fn in_last(&mut self, path: &[u8], own: usize) -> Result<Vec<Vec<u8>>> {
+        let Some(dir) = self.stack.last_mut() else { return Ok(Vec::new()) };
         let name = first_name(path, &dir.path);
         let folded_name = folded(name);
         let digest = xxh3_64(&folded_name);
@@ -214,15 +220,22 @@ impl FoldedDirs<'_> {
         if equal.count() <= own {
             return Ok(Vec::new());
         }
-        let mut others = Vec::new();
-        for row in &dir.rows {
-            let above = self.snapshot.path_of(*row)?;
-            for node in self.snapshot.listing(*row)?.filter(|node| folded(node.child.name) == folded_name) {
-                let mut other = above.clone();
-                push(&mut other, node.child.name);
-                if other != path {
-                    others.push(other);
+        if dir.by_digest.is_none() {
+            let mut all = NamesByDigest::default();
+            for row in &dir.rows {
+                let mut listing = self.snapshot.listing(*row)?;
+                while let Some(node) = listing.next_packed() {
+                    all.entry(xxh3_64(&folded(node.name))).or_default().push((*row, node.name.to_vec()));
                 }
+            }
+            dir.by_digest = Some(all);
+        }
+        let mut others = Vec::new();
+        for (row, name) in dir.by_digest.iter().filter_map(|all| all.get(&digest)).flatten() {
+            let mut other = self.snapshot.path_of(*row)?;
+            push(&mut other, name);
+            if folded(name) == folded_name && other != path {
+                others.push(other);
             }
         }
         Ok(others)

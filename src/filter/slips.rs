@@ -158,7 +158,15 @@ impl Body<'_> {
     }
 
     fn home(&self) -> Option<FoundSlip> {
-        let rest = self.body.strip_prefix('~').filter(|rest| rest.is_empty() || rest.starts_with('/'))?;
+        let rest = self.body.strip_prefix('~')?;
+        // `~ada/x` is in the home of another user.
+        let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-');
+        let is_users =
+            || rest.split_once('/').is_some_and(|(name, rest)| !rest.is_empty() && name.chars().all(is_name));
+        if !rest.is_empty() && !rest.starts_with('/') && !is_users() {
+            return None;
+        }
+        let rest = if rest.starts_with('/') { rest } else { "" };
         let meant = if rest.len() > 1 { vec![rest.to_owned()] } else { Vec::new() };
         Some((PatternSlip::Home, meant, self.escaped(|at, _| at == 0)))
     }
@@ -265,6 +273,7 @@ mod tests {
             ("~/Downloads", Home, "/Downloads", r"\~/Downloads"),
             ("!~/x", Home, "!/x", r"!\~/x"),
             ("~", Home, "", r"\~"),
+            ("~ada/x", Home, "", r"\~ada/x"),
             ("$HOME/x", Variable, "/x", r"\$HOME/x"),
             ("a/${X}/b", Variable, "", r"a/\$\{X\}/b"),
             ("$(pwd)/b", Variable, "", r"\$(pwd)/b"),
@@ -301,6 +310,8 @@ mod tests {
         for text in [
             "*~",
             "~$*",
+            "~backup/",
+            "~Ada/x",
             ".~lock.*#",
             "$RECYCLE.BIN/",
             "$d.x",

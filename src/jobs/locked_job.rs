@@ -116,10 +116,16 @@ impl LockedJob {
         Error::job(self.job.name(), problem)
     }
 
+    /// Writes down that a run is refused before it begins, and why, as far as that is possible.
+    pub fn refused(&self, reason: &str) {
+        let run = self.state().ok().flatten().map_or(1, |state| state.next);
+        let _ = log::append(self.dir(), &Event::refused(run, reason));
+    }
+
     /// Writes down that a run was refused, as far as that is possible; nothing depends on it.
     fn refuse(&self, run: u64, error: &Error) {
         // Often nobody reads what a timer's run prints: the log tells why there was no backup.
-        let _ = log::append(self.dir(), &Event::refused(run, error));
+        let _ = log::append(self.dir(), &Event::refused(run, &error.to_string()));
         let Ok(state) = self.state() else { return };
         let mut state = state.unwrap_or_default();
         if let Some(pending) = state.pending.as_mut().filter(|pending| !pending.followed) {

@@ -6,10 +6,10 @@ use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 
 use serde::{Deserialize, Serialize};
 
+use crate::Result;
 use crate::diff::{ChangeKind, Summary};
 use crate::error::Context as _;
 use crate::sys::private::{How, PrivateDir};
-use crate::{Error, Result};
 
 const FILE: &str = "log.jsonl";
 
@@ -181,8 +181,8 @@ pub(super) enum Event {
 
 impl Event {
     /// A run was refused now.
-    pub(super) fn refused(run: u64, error: &Error) -> Self {
-        Self::Refused { run, at: now(), reason: error.to_string() }
+    pub(super) fn refused(run: u64, reason: &str) -> Self {
+        Self::Refused { run, at: now(), reason: reason.to_owned() }
     }
 
     /// A run ended now.

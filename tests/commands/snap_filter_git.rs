@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::process::Stdio;
 
+use super::snap_filter::is_about_patterns;
 use crate::testenv::{TestEnv, shown, skip};
 
 /// Names that patterns could be wrong about.
@@ -172,9 +173,7 @@ fn patterns_mean_what_git_takes_them_for() {
                 refused.insert(patterns[0]);
                 continue;
             }
-            let only_unmatched =
-                run.stderr.lines().all(|line| line.contains("matched nothing") || line.contains("(If not"));
-            assert!(run.code == Some(0) && only_unmatched, "{}", run.stderr);
+            assert!(run.code == Some(0) && run.stderr.lines().all(is_about_patterns), "{}", run.stderr);
             let left_out: BTreeSet<_> = all.difference(&relative(&env)).cloned().collect();
             if left_out != ignored {
                 different.push(format!("{how} {patterns:?}\n  git:      {ignored:?}\n  fastdiff: {left_out:?}"));

@@ -161,6 +161,7 @@ fn where_a_program_writes_is_found_in_its_words() {
         (format!("rsync: sh -c 'D=~/x; {RSYNC} {{root}}/ \"$D\"'"), "/home/ada/x", Directory("/home/ada/x".into())),
         ("rclone sync -lI --files-from-raw {all} {root} /mnt/c".into(), "/mnt/c", Directory("/mnt/c".into())),
         ("rclone sync -lI --files-from-raw {all} {root} b:c".into(), "b:c", Remote),
+        ("rclone sync -lI --files-from-raw {all} {root} :local:/c".into(), ":local:/c", Directory("/c".into())),
         ("restic backup --files-from-raw {changed}".into(), "/r/restic", Repository("/r/restic".into())),
         ("restic -r sftp:nas:r backup --files-from-raw {changed}".into(), "sftp:nas:r", Remote),
         ("restic --repo=rel backup --files-from-raw {changed}".into(), "rel", Repository("/home/ada/rel".into())),

@@ -195,3 +195,64 @@ fn a_destination_that_is_unmounted_while_the_command_runs_moves_nothing() {
         assert!(jobs.job_state()["committed"].is_null());
     });
 }
+
+#[test]
+fn a_script_that_mounts_its_destination_goes_on_after_a_reboot() {
+    if program("rsync").is_none() {
+        return;
+    }
+    let jobs = Jobs::new();
+    jobs.env.with_own_mounts(|mounts| {
+        jobs.env.write("tree/a", "");
+        jobs.env.dir("usb");
+        let usb = jobs.env.path("usb");
+        let words = rsync("/copy/")[..7].join(" ");
+        let usb = usb.display();
+        let script = format!("mountpoint -q {usb} || mount -t tmpfs -o size=1m none {usb} || exit 1; ");
+        let script = script + &format!("{words} $FASTDIFF_ROOT/ {usb}/copy/").replace("{all}", "$FASTDIFF_ALL");
+        jobs.define(&format!("consumer = \"rsync\"\ncommand = [\"sh\", \"-c\", {script:?}]"));
+        for _ in 0..2 {
+            jobs.env.write("tree/a", "more");
+            let run = jobs.start(&["--full"]);
+            assert_eq!(run.code, Some(0), "{}", run.stderr);
+            assert!(jobs.env.path("usb/copy/a").exists());
+            mounts.command("umount", [&usb.to_string()]).unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_missing_disk_is_told_of_before_its_mount_point_lies_in_the_root_and_the_log_has_it() {
+    if program("rsync").is_none() {
+        return;
+    }
+    let jobs = Jobs::new();
+    jobs.env.with_own_mounts(|mounts| {
+        jobs.env.write("tree/a", "");
+        let Some(_disk) = Volume::of(mounts, Kind::Ext4, "disk", "tree/usb") else { return };
+        define(&jobs, "one-file-system = true", "tree/usb/copy");
+        assert_eq!(jobs.start(&[]).code, Some(0));
+        mounts.unmount("tree/usb");
+        jobs.env.write("tree/a", "more");
+        let run = jobs.start(&[]);
+        assert!(run.code == Some(125) && run.stderr.contains("was on the file system ext4:"), "{}", run.stderr);
+        let log = jobs.run(["log", "j"]).success();
+        assert!(log.contains("refused") && log.contains("was on the file system ext4:"), "{log}");
+    });
+}
+
+#[test]
+fn a_command_for_one_run_may_be_relative_and_must_not_write_into_the_root() {
+    let jobs = Jobs::new();
+    jobs.env.write("tree/a", "");
+    jobs.define("consumer = \"rsync\"");
+    let inside = jobs.env.path("tree/copy/");
+    let run = jobs.start(&[&["--"], &rsync(inside.to_str().unwrap())[..]].concat());
+    assert!(run.code == Some(125) && run.stderr.contains("lies in the root"), "{}", run.stderr);
+    if program("rsync").is_some() {
+        let run = jobs.start(&[&["--"], &rsync("copy/")[..]].concat());
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+    }
+    let run = add(&jobs, &[], "~/copy");
+    assert!(run.code == Some(2) && run.stderr.contains("no shell reads the command"), "{}", run.stderr);
+}

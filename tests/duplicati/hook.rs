@@ -83,7 +83,7 @@ impl Told {
     /// No list was printed, whatever other option was; the reason.
     #[track_caller]
     pub(super) fn refused_for(&self) -> &str {
-        assert!(self.options.changed.is_empty(), "{:?}", self.log);
+        assert!(self.options.changed.is_empty() && self.options.deleted.is_empty(), "{:?}", self.log);
         let last = self.log.last().expect("a reason");
         last.strip_prefix("no list, so Duplicati scans everything: ").unwrap_or_else(|| panic!("{last}"))
     }

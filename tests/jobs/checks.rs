@@ -122,3 +122,51 @@ fn six_hundred_roots_fit_into_the_table_of_jobs() {
     let table = jobs.run(["job", "list"]).success();
     assert!(table.len() > 65_536 && table.trim_end().ends_with("x599"), "{}", table.len());
 }
+
+#[test]
+fn patterns_that_leave_out_everything_are_refused_and_warned_of() {
+    let jobs = Jobs::new();
+    jobs.env.write("tree/dir/a.iso", "");
+    let all = "the exclude patterns leave out everything below the roots";
+    for patterns in [&["*"][..], &["/*"], &["**"], &["*", "!a.iso"], &["dir", "x"]] {
+        let options: Vec<_> = patterns.iter().flat_map(|pattern| ["--exclude", pattern]).collect();
+        let run = jobs.run([&["job", "add", "k", "tree"][..], &options].concat());
+        assert!(run.code == Some(2) && run.stderr.contains(all), "{patterns:?}: {}", run.stderr);
+        let run = jobs.env.snap_with("a.snap", &options);
+        assert!(run.code == Some(0) && run.stderr.contains(all), "{patterns:?}: {}", run.stderr);
+    }
+    assert_eq!(jobs.run(["job", "add", "k", "tree", "--no-check", "--exclude", "*"]).code, Some(0));
+    let run = jobs.run(["begin", "k"]);
+    assert!(run.stderr.contains(all), "{}", run.stderr);
+    // What a pattern includes again is there, and a tree may be empty.
+    jobs.env.write("tree/a.iso", "");
+    let run = jobs.env.snap_with("a.snap", &["--exclude", "*", "--exclude", "!*.iso"]);
+    assert_eq!(run.stderr, "");
+    jobs.env.dir("empty");
+    assert_eq!(jobs.run(["job", "add", "l", "empty", "--exclude", "*"]).code, Some(0));
+}
+
+#[test]
+fn a_first_pattern_that_includes_again_and_a_root_that_is_given_twice_are_noticed() {
+    let jobs = Jobs::new();
+    jobs.env.write("tree/a", "");
+    let run = jobs.run(["job", "add", "k", "tree", "--exclude", "!a"]);
+    assert!(run.stderr.contains("\"!a\" stands before all others"), "{}", run.stderr);
+    for again in ["tree", "tree/", "tree/."] {
+        let run = jobs.run(["job", "add", "l", "tree", again]);
+        assert!(run.code == Some(2) && run.stderr.contains("tree is given twice"), "{again}: {}", run.stderr);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_state_that_no_run_would_use_is_refused_when_the_job_is_added() {
+    let jobs = Jobs::new();
+    jobs.env.write("tree/a", "");
+    jobs.env.dir("elsewhere");
+    jobs.env.dir("own");
+    std::os::unix::fs::symlink(jobs.env.path("elsewhere"), jobs.env.path("own/jobs")).unwrap();
+    let own = jobs.env.path("own");
+    let run = jobs.run(["job", "add", "k", "tree", "--state-dir", own.to_str().unwrap()]);
+    assert!(run.code == Some(2) && run.stderr.contains("symbolic link"), "{}", run.stderr);
+}

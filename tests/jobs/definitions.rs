@@ -35,6 +35,7 @@ fn what_is_added_is_shown_and_listed_and_removed_and_comments_stay() {
         "nas:é\"",
     ];
     env.write("tree/a.o", "");
+    env.write("tree/kept", "");
     env.write("a b/b.bak", "");
     assert_eq!(jobs.run(args).success(), "");
     let text = String::from_utf8(env.read("fastdiff.toml")).unwrap().replace(env.path("").to_str().unwrap(), "[ROOT]");
@@ -253,6 +254,7 @@ fn a_definition_that_is_a_symlink_stays_one_and_keeps_its_mode() {
 fn a_pattern_that_begins_with_a_root_is_refused() {
     let jobs = Jobs::new();
     jobs.env.dir("tree/sub");
+    jobs.env.write("tree/file", "");
     jobs.env.symlink("tree", "link");
     for (root, pattern) in [("tree", "tree/sub"), ("link", "link/sub"), ("link", "tree/sub")] {
         let pattern = jobs.env.path(pattern).display().to_string();

@@ -6,7 +6,7 @@ use clap::ArgMatches;
 use fastdiff::consumers::EXAMPLE;
 use fastdiff::jobs::SnapshotCheck;
 use fastdiff::path::{PathExt as _, absolute};
-use fastdiff::{EntryLimit, RootProblem};
+use fastdiff::{EntryLimit, Error, RootProblem};
 
 use super::super::config::{DEFAULT_KEEP, Definition, RootIs};
 use super::super::destination::Destinations;
@@ -123,7 +123,10 @@ fn check_root(root: &Path, args: &JobAddArgs) -> Result<(), Failure> {
 
 pub(in crate::cli) fn run(args: &JobAddArgs, matches: &ArgMatches) -> Outcome {
     let store = args.state.store()?;
-    store.job(&args.name)?;
+    // A place that no run would use; damage is for the run to tell.
+    if let Err(error @ Error::Place { .. }) = store.job(&args.name)?.state() {
+        return Err(error.into());
+    }
     if args.filter.exclude_from.iter().any(|file| file == Path::new("-")) {
         return Err(Failure::Other(
             "a job reads --exclude-from at each run, so it cannot be standard input; name a file".into(),
@@ -157,6 +160,10 @@ pub(in crate::cli) fn run(args: &JobAddArgs, matches: &ArgMatches) -> Outcome {
         unchecked: args.unchecked,
         command: args.command.clone(),
     };
+    let twice = |at: &usize| definition.roots[..*at].contains(&definition.roots[*at]);
+    if let Some(at) = (1..definition.roots.len()).find(twice) {
+        return Err(Failure::Other(format!("root {} is given twice; leave one out", definition.roots[at].shown())));
+    }
     let mut scan = definition.request()?.scan;
     scan.check()?;
     let command: Vec<_> = definition.command.iter().map(Into::into).collect();
@@ -165,7 +172,7 @@ pub(in crate::cli) fn run(args: &JobAddArgs, matches: &ArgMatches) -> Outcome {
         let found = placeholders::look_at(&definition, &command);
         placeholders::refuse(&definition, &found)?;
         placeholders::tell_of_unchecked(&definition, &found);
-        Destinations::of(&definition, &command).check(&definition, &command)?;
+        Destinations::of(&definition, &command).check(&definition, &command, true)?;
     }
     args.state.config()?.add(&definition)?;
     tell_of_suspects(&scan.filter);

@@ -2,7 +2,7 @@
 
 use fastdiff::{Error, ScanOptions, Snapshot, scan};
 
-use super::super::filter::tell_of_unmatched;
+use super::super::filter::{leave_out_all, tell_of_unmatched};
 use super::super::start_run::{watched, ways_out_of};
 use super::super::{Failure, print_message, unread};
 
@@ -19,7 +19,11 @@ pub(super) fn walk(options: &ScanOptions, anyway: bool) -> Result<(), Failure> {
             print_message("note", "the job is not added; --no-check adds it without this walk");
         }
     })?;
-    tell_of_unmatched(&outcome);
+    if leave_out_all(&outcome, options) {
+        let what = "the exclude patterns leave out everything below the roots, so that nothing would be backed up";
+        return Err(Failure::Other(format!("{what}; change them, or pass --no-check if this is intended")));
+    }
+    tell_of_unmatched(&outcome, options);
     if !outcome.is_complete() {
         let unread = unread(outcome.counts.unknown, "in no list");
         let effect = if anyway { "" } else { ", and `fastdiff run` does not start the command then" };

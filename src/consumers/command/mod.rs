@@ -73,6 +73,8 @@ pub struct CommandCheck {
     pub not_checked: Option<NotChecked>,
     /// Where the program writes, as far as the words tell.
     pub destinations: Vec<Destination>,
+    /// It mounts something itself, so that its destinations may lie elsewhere when the program starts.
+    pub mounts: bool,
     /// Where the program says how many files it stored, because the options of the user ask for that.
     pub counts: Option<OutputStream>,
 }
@@ -136,9 +138,11 @@ impl Destination {
 
     /// Whether the place depends on where the command is started.
     pub fn is_relative(&self) -> bool {
+        let written = self.as_written.to_string_lossy();
+        let written = written.strip_prefix(rclone::LOCAL).unwrap_or(&written);
         self.local_path().is_some()
-            && Path::new(&self.as_written).is_relative()
-            && !self.as_written.to_string_lossy().starts_with(ListPart::ROOT_PLACEHOLDER)
+            && Path::new(written).is_relative()
+            && !written.starts_with(ListPart::ROOT_PLACEHOLDER)
     }
 }
 
@@ -283,6 +287,7 @@ fn check_each(
     if let Some((variable, by)) = lost {
         found.problem(CommandProblem::VariableLost { variable, by });
     }
+    found.mounts = started.iter().any(|start| start.is_scripted && start.mounts());
     if overwrites_list {
         found.problem(CommandProblem::OverwritesList);
     }

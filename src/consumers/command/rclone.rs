@@ -11,6 +11,9 @@ use super::{
 };
 use crate::path::to_bytes;
 
+/// What the path of a remote that needs no configuration begins with.
+pub(super) const LOCAL: &str = ":local:";
+
 const RCLONE: ProgramOptions =
     ProgramOptions { name: "rclone", syntax: Syntax::Go, harmless: HARMLESS, against: AGAINST };
 
@@ -138,6 +141,8 @@ fn check_places(line: &CommandLine<'_>, started: &Started, places: &[Word], foun
     match places {
         [_, destination] => {
             let as_written = destination.shown();
+            // A remote that needs no configuration.
+            let destination = &destination.strip(LOCAL).unwrap_or_else(|| destination.clone());
             if is_remote(destination) {
                 found.destinations.push(Destination { as_written, kind: DestinationKind::Remote });
             } else if let Some(path) = destination.path(line.base, current_dir) {

@@ -64,6 +64,12 @@ impl Started {
         self.cleared_by = Some(by.to_owned());
     }
 
+    /// Whether it mounts something, as far as its name tells.
+    pub(super) fn mounts(&self) -> bool {
+        let name = self.program().unwrap_or_default();
+        MOUNTING.contains(&name) || name.starts_with("mount.") || name.ends_with("mount") && name != "umount"
+    }
+
     /// Whether one of its words is a list, or it reads one.
     pub(super) fn takes_list(&self) -> bool {
         self.words.iter().chain(&self.input).any(|word| word.list_within().is_some())
@@ -89,6 +95,9 @@ const DEEPEST: usize = 4;
 const READERS: &[&str] = &[
     "cat", "wc", "head", "tail", "grep", "egrep", "fgrep", "test", "[", "[[", "echo", "printf", "logger", "cmp", "cut",
 ];
+
+/// Programs that mount something and are not called so.
+const MOUNTING: &[&str] = &["udisksctl", "sshfs", "cryptsetup", "gio", "bindfs", "encfs", "gocryptfs", "systemctl"];
 
 /// What was seen of a command.
 #[derive(Debug, Default)]
