@@ -263,6 +263,7 @@ fn each_filter_sees_only_what_it_lets_in() {
     let env = TestEnv::new();
     env.write("tree/a.tmp", "");
     env.write("tree/cache/file", "");
+    env.write("tree/kept", "");
     let filters = ["--exclude", "*.tmp", "--exclude", "cache/"];
     assert_eq!(env.snap_with("a.snap", &filters).success(), "");
     env.write("tree/a.tmp", "changed");

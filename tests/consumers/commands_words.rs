@@ -65,6 +65,8 @@ fn a_variable_that_the_program_does_not_find_is_refused() {
     for (line, expected) in cases {
         assert_eq!(said_of(line), expected, "{line}");
     }
+    let paths = check_in("sudo sh -c 'mine $FASTDIFF_ALL'", "paths", Path::new("/"), Path::new("/"));
+    assert_eq!(paths.problems.len(), 1, "whatever the form: {:?}", paths.problems);
     let other = "rsync takes the list as relative to its source";
     for line in ["sh -c 'unset FASTDIFF_ROOT; W'", "sh -c 'export FASTDIFF_ROOT=/x; W'", "env FASTDIFF_ROOT= sh -c 'W'"]
     {

@@ -43,10 +43,12 @@ impl Run {
         self.stdout
     }
 
-    /// The same; that a pattern matched nothing may be said.
+    /// The same; that a pattern matched nothing, or everything, may be said.
     #[track_caller]
     pub(crate) fn success_with_patterns(mut self) -> String {
-        self.stderr = self.stderr.split_inclusive('\n').filter(|line| !line.contains(" matched nothing: ")).collect();
+        let of_pattern =
+            |line: &str| line.contains(" matched nothing: ") || line.contains(" leave out everything below ");
+        self.stderr = self.stderr.split_inclusive('\n').filter(|line| !of_pattern(line)).collect();
         self.success()
     }
 

@@ -95,6 +95,15 @@ impl CommandCheck {
         }
     }
 
+    fn check_variables(&mut self, lost: Option<(String, String)>, overwrites_list: bool) {
+        if let Some((variable, by)) = lost {
+            self.problem(CommandProblem::VariableLost { variable, by });
+        }
+        if overwrites_list {
+            self.problem(CommandProblem::OverwritesList);
+        }
+    }
+
     /// The first reason stays.
     fn leave_unchecked(&mut self, why: NotChecked) {
         self.not_checked.get_or_insert(why);
@@ -284,13 +293,8 @@ fn check_each(
     let mut found = CommandCheck::default();
     let mut is_started = false;
     let Starts { started, not_checked, lost, overwrites_list } = started::started(line);
-    if let Some((variable, by)) = lost {
-        found.problem(CommandProblem::VariableLost { variable, by });
-    }
+    found.check_variables(lost, overwrites_list);
     found.mounts = started.iter().any(|start| start.is_scripted && start.mounts());
-    if overwrites_list {
-        found.problem(CommandProblem::OverwritesList);
-    }
     for start in started.iter().filter(|start| start.program().is_some_and(|name| names.contains(&name))) {
         is_started = true;
         if start.is_elsewhere {
@@ -325,7 +329,8 @@ fn check_each(
 /// Checks a command that is to take a form of the list that no program owns.
 pub(super) fn check_form(line: &CommandLine<'_>) -> CommandCheck {
     let mut found = CommandCheck::default();
-    let Starts { started, not_checked, .. } = started::started(line);
+    let Starts { started, not_checked, lost, overwrites_list } = started::started(line);
+    found.check_variables(lost, overwrites_list);
     for start in &started {
         let program = super::PROGRAMS.iter().find(|program| Some(program.name()) == start.program());
         if let Some(program) = program.filter(|_| start.takes_list()) {
