@@ -245,7 +245,7 @@ fn snapshots_with_other_filters_are_refused_with_both_values() {
 fn the_same_patterns_in_another_order_or_spelling_are_another_filter() {
     let env = TestEnv::new();
     assert_eq!(env.snap_with("a.snap", &["--exclude", "x", "--exclude", "!x"]).success_with_patterns(), "");
-    for other in &["--exclude", "!x", "--exclude", "x"][..], &["--exclude", "x !x"]] {
+    for other in [&["--exclude", "!x", "--exclude", "x"][..], &["--exclude", "x !x"]] {
         assert_eq!(env.snap_with("b.snap", other).success_with_patterns(), "");
         let error = env.run(["diff", "a.snap", "b.snap"]).failure(2);
         assert!(error.contains("these snapshots cannot be compared: exclude patterns"), "{error}");

@@ -43,11 +43,11 @@ impl Run {
         self.stdout
     }
 
-    /// The same; that a pattern matched nothing, or everything, may be said.
+    /// The same; that patterns match nothing, or everything, or stand first, may be said.
     #[track_caller]
     pub(crate) fn success_with_patterns(mut self) -> String {
-        let of_pattern =
-            |line: &str| line.contains(" matched nothing: ") || line.contains(" leave out everything below ");
+        let warnings = [" matched nothing: ", " leave out everything below ", " stands before all others"];
+        let of_pattern = |line: &str| warnings.iter().any(|warning| line.contains(warning));
         self.stderr = self.stderr.split_inclusive('\n').filter(|line| !of_pattern(line)).collect();
         self.success()
     }
