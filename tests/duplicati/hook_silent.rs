@@ -122,10 +122,30 @@ fn before_there_is_a_baseline_too_nothing_is_overlooked_for_good() {
     rewrite_silently(&hooked, "a", "OLD");
     let told = hooked.before();
     hooked.run(&told.options, Ending::Warning);
-    let told = hooked.before();
-    hooked.run(&told.options, Ending::Success);
     is_overlooked(&hooked);
+    let told = hooked.before();
+    assert!(told.options.changed.is_empty() && told.options.disable_filetime_check, "{:?}", told.log);
+    hooked.run(&told.options, Ending::Success);
+    assert_eq!(hooked.job.mistakes(), [""; 0]);
     is_right_next_time(&mut hooked);
+}
+
+#[test]
+fn a_scan_that_ends_with_warning_each_time_overlooks_nothing_for_good() {
+    // With a baseline, and a name that needs a scan each time.
+    let mut hooked = going();
+    for content in ["new", "of another size"] {
+        hooked.write("a:b", content);
+        hooked.round().refused();
+    }
+    hooked.write("0", "cannot be read");
+    rewrite_silently(&hooked, "a", "CHANGED");
+    for (is_first, reads) in [(true, false), (false, true), (false, false)] {
+        let told = hooked.before();
+        assert_eq!(told.options.disable_filetime_check, reads, "{:?}", told.log);
+        hooked.run(&told.options, Ending::Warning);
+        assert_eq!(hooked.job.overlooked.len(), usize::from(is_first), "{:?}", told.log);
+    }
 }
 
 #[test]

@@ -19,7 +19,8 @@ pub(super) struct EarlierRun {
     exists: bool,
     snapshot: Option<Snapshot>,
     note: Option<HookNote>,
-    nothing: Unread,
+    /// What the scan of the last run left unread, whatever became of it.
+    left_unread: Unread,
 }
 
 impl EarlierRun {
@@ -27,11 +28,14 @@ impl EarlierRun {
     pub(super) fn of(held: &Held, is_clean: bool) -> Self {
         let state = held.locked.state().ok().flatten().unwrap_or_default();
         let is_baseline = state.committed.is_some();
+        let last = [&state.committed, &state.pending, &state.aborted].into_iter().flatten().max_by_key(|run| run.run);
+        let left_unread =
+            last.and_then(|run| HookNote::from_map(&run.note)).map(|note| note.unread).unwrap_or_default();
         let record = state.committed.or(state.pending).or(state.aborted);
         let note = record.as_ref().and_then(|record| HookNote::from_map(&record.note));
         let open = |record: &RunRecord| Snapshot::open(held.locked.job().dir().join(&record.file)).ok();
         let (exists, snapshot) = (record.is_some(), record.as_ref().and_then(open));
-        Self { is_baseline, is_last: is_clean || !is_baseline, exists, snapshot, note, nothing: Unread::default() }
+        Self { is_baseline, is_last: is_clean || !is_baseline, exists, snapshot, note, left_unread }
     }
 
     /// What to note of a run that may be cut off before its walk is compared.
@@ -39,9 +43,9 @@ impl EarlierRun {
         if self.exists && !self.is_baseline { Unread::Anything } else { Unread::default() }
     }
 
-    /// What the scan that made the baseline left unread.
+    /// What the scan of the run before left unread, whether or not it made the baseline: none may ever be made.
     pub(super) fn left_unread(&self) -> &Unread {
-        self.note.as_ref().filter(|_| self.is_baseline).map_or(&self.nothing, |note| &note.unread)
+        &self.left_unread
     }
 
     /// The files that may have changed since then, or that a scan had left unread before. None if that is unknown.

@@ -137,16 +137,15 @@ impl ResultRow {
     }
 }
 
-/// The path that a warning names. The second line is the exception, such as `InvalidOperationException: …`. A path with
-/// a line break makes a third one, so that no part of a path is taken for the whole.
+/// The path that a warning names. The last line is the exception, such as `InvalidOperationException: …`. All before it
+/// is the path, which may have line breaks itself: whoever asks has to find it as a whole.
 fn unnamed_path(warning: &str) -> Option<String> {
-    let (first, exception) = warning.split_once('\n')?;
-    let exception = exception.strip_suffix('\n').unwrap_or(exception);
+    let (first, exception) = warning.strip_suffix('\n').unwrap_or(warning).rsplit_once('\n')?;
     let (kind, _) = exception.split_once(": ")?;
     let is_exception = kind.ends_with("Exception") && kind.bytes().all(|b| b.is_ascii_alphanumeric());
     let (start, path) = first.split_once("]: Failed to process path: ")?;
     let is_warning = start.contains(" - [Warning-Duplicati.Library.Main.Operation.Backup.");
-    let is_whole = is_exception && is_warning && !exception.contains(['\n', '\r']) && !path.contains('\r');
+    let is_whole = is_exception && is_warning && !exception.contains('\r');
     (is_whole && path.contains(char::REPLACEMENT_CHARACTER)).then(|| path.to_owned())
 }
 
@@ -307,19 +306,17 @@ mod tests {
             });
             read(&result.to_string()).outcome()
         };
-        let names = ["/a/x\u{fffd}".to_owned(), "/a/: \u{fffd}/".to_owned()];
+        let names = ["/a/x\u{fffd}", "/a/: \u{fffd}/", "/a/x\u{fffd}\nb", "/a\n/\u{fffd}\rb"].map(str::to_owned);
         let good = names.clone().map(|name| warning(&name));
-        assert_eq!(outcome(&good, 2, 0), RunOutcome::Unnamed(names.to_vec()));
+        assert_eq!(outcome(&good, 4, 0), RunOutcome::Unnamed(names.to_vec()));
         let failed = |warnings: &[String], count, errors| {
             assert!(matches!(outcome(warnings, count, errors), RunOutcome::Failed(_)), "{warnings:?}");
         };
         failed(&good, 21, 0);
-        failed(&good, 2, 1);
+        failed(&good, 4, 1);
         failed(&[], 0, 0);
         for other in [
             warning("/a/x"),
-            warning("/a/x\u{fffd}\nb"),
-            warning("/a/x\u{fffd}\rb"),
             "the script timed out \u{fffd}".to_owned(),
             warning("/a/\u{fffd}").replace("Failed to process path", "Excluding path due to permission denied"),
             warning("/a/\u{fffd}").replace("Operation.Backup", "Modules.Builtin"),
