@@ -108,8 +108,10 @@ fn the_modes_of_the_state_are_its_owners_whatever_the_umask() {
         let jobs = Jobs::new();
         jobs.env.write("tree/a", "");
         let args = "--state-dir \"$PWD/new/state\" --config \"$PWD/fastdiff.toml\"";
+        // Of a command that has ended already nobody writes down which process it is.
+        let wait = "until test -s new/state/jobs/j/command; do sleep 0.01; done";
         let script = format!(
-            "umask {umask}; \"$0\" run j -q --racy-window=0 {args} -- sh -c 'umask 022; cp {{all}} list' && \
+            "umask {umask}; \"$0\" run j -q --racy-window=0 {args} -- sh -c 'umask 022; {wait}; cp {{all}} list' && \
              \"$0\" begin j -q --racy-window=0 {args} >/dev/null"
         );
         let run = jobs.env.finish(&mut jobs.env.shell(&script));
