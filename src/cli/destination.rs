@@ -24,6 +24,8 @@ pub(super) struct Destinations {
     pub(super) copies: Vec<PathBuf>,
     /// There are no others.
     pub(super) are_all_local_copies: bool,
+    /// One that may become a file.
+    file_if_missing: Option<PathBuf>,
     /// What the run's note says of file systems.
     note: RunNote,
 }
@@ -34,6 +36,7 @@ impl Destinations {
         let found = placeholders::look_at(definition, command);
         let mut all = Self {
             are_all_local_copies: !found.destinations.is_empty() && found.not_checked.is_none() && !found.mounts,
+            file_if_missing: found.file_if_missing.filter(|_| !found.mounts),
             ..Self::default()
         };
         // Where a script mounts it first, nobody can look before.
@@ -93,6 +96,13 @@ impl Destinations {
                     pattern.shown()
                 ));
             }
+        }
+        if let Some(path) = self.file_if_missing.as_ref().filter(|path| !path.is_dir()) {
+            return wrong(format!(
+                "the destination {} is no directory yet: if the list names one file alone, it would become a file, and the next one would take its place; write {}, or make the directory",
+                path.shown(),
+                path.join("").shown()
+            ));
         }
         Ok(())
     }

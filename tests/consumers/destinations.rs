@@ -50,10 +50,10 @@ fn a_destination_in_the_root_is_refused_unless_it_is_left_out() {
     let run = add(&jobs, &[], &path("tree/mirrors/j"));
     assert!(run.stderr.contains("or leave it out with --exclude /mirrors/j"), "{}", run.stderr);
     for exclude in ["/mirrors/j", "/mirrors/", "j"] {
-        let run = add(&jobs, &["--exclude", exclude], &path("tree/mirrors/j"));
+        let run = add(&jobs, &["--exclude", exclude], &path("tree/mirrors/j/"));
         assert_eq!(run.code, Some(0), "{exclude}: {}", run.stderr);
     }
-    for apart in ["copy", "tree2", "."] {
+    for apart in ["copy/", "tree2/", "."] {
         assert_eq!(add(&jobs, &[], &path(apart)).code, Some(0), "{apart}");
     }
     // What a person wrote into the definitions is seen before the run.
@@ -194,6 +194,25 @@ fn a_destination_that_is_unmounted_while_the_command_runs_moves_nothing() {
         assert!(run.stderr.contains("the command succeeded, but the baseline stays as it was"), "{}", run.stderr);
         assert!(jobs.job_state()["committed"].is_null());
     });
+}
+
+#[test]
+fn a_destination_that_rsync_would_make_a_file_of_is_refused() {
+    let jobs = Jobs::new();
+    let copy = jobs.env.path("copy").to_str().unwrap().to_owned();
+    jobs.env.write("tree/a", "");
+    let told = "is no directory yet: if the list names one file alone";
+    let run = add(&jobs, &[], &copy);
+    assert!(
+        run.code == Some(2) && run.stderr.contains(told) && run.stderr.contains("copy/, or make"),
+        "{}",
+        run.stderr
+    );
+    jobs.define("consumer = \"rsync\"");
+    let run = jobs.start(&[&["--"], &rsync(&copy)[..]].concat());
+    assert!(run.code == Some(125) && run.stderr.contains(told), "{}", run.stderr);
+    jobs.env.dir("copy");
+    assert_eq!(add(&jobs, &[], &copy).code, Some(0));
 }
 
 #[test]

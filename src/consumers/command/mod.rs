@@ -75,6 +75,9 @@ pub struct CommandCheck {
     pub destinations: Vec<Destination>,
     /// It mounts something itself, so that its destinations may lie elsewhere when the program starts.
     pub mounts: bool,
+    /// A destination of which the program makes a file, if it is not there and the list names one file alone. The next
+    /// file would take its place.
+    pub file_if_missing: Option<PathBuf>,
     /// Where the program says how many files it stored, because the options of the user ask for that.
     pub counts: Option<OutputStream>,
 }

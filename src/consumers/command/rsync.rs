@@ -201,6 +201,7 @@ fn check_places(line: &CommandLine<'_>, started: &Started, parsed: &Parsed, foun
     if is_remote(destination) {
         found.destinations.push(Destination { as_written, kind: DestinationKind::Remote });
     } else if let Some(path) = destination.path(line.base, current_dir) {
+        found.file_if_missing = (!destination.bytes().ends_with(b"/")).then(|| path.clone());
         found.destinations.push(Destination { as_written, kind: DestinationKind::Directory(path) });
     }
 }

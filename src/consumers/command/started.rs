@@ -67,7 +67,8 @@ impl Started {
     /// Whether it mounts something, as far as its name tells.
     pub(super) fn mounts(&self) -> bool {
         let name = self.program().unwrap_or_default();
-        MOUNTING.contains(&name) || name.starts_with("mount.") || name.ends_with("mount") && name != "umount"
+        let is_mount = name == "mount" && self.words.len() > 1 || name.ends_with("mount") && name.len() > 6;
+        MOUNTING.contains(&name) || name.starts_with("mount.") || is_mount && !name.ends_with("umount")
     }
 
     /// Whether one of its words is a list, or it reads one.
@@ -97,7 +98,7 @@ const READERS: &[&str] = &[
 ];
 
 /// Programs that mount something and are not called so.
-const MOUNTING: &[&str] = &["udisksctl", "sshfs", "cryptsetup", "gio", "bindfs", "encfs", "gocryptfs", "systemctl"];
+const MOUNTING: &[&str] = &["udisksctl", "sshfs", "bindfs", "encfs", "gocryptfs"];
 
 /// What was seen of a command.
 #[derive(Debug, Default)]
