@@ -34,6 +34,7 @@ pub(crate) const FIELDS: [&str; 12] = [
 const COUNT: usize = FIELDS.len();
 const MODE: usize = 0;
 const FLAGS: usize = 1;
+const INODE: usize = 7;
 const NLINK: usize = 10;
 const BIRTH: usize = 11;
 const WIDTH_BYTES: usize = COUNT.div_ceil(2);
@@ -286,7 +287,17 @@ impl<'a> Block<'a> {
 
     /// Whether a child is a directory.
     pub(crate) fn is_directory(&self, row: usize) -> bool {
-        Kind::from_mode(self.fields[MODE].of(self.row(row)) as u16) == Kind::Dir
+        self.kind(row) == Kind::Dir
+    }
+
+    /// The kind of a child.
+    pub(crate) fn kind(&self, row: usize) -> Kind {
+        Kind::from_mode(self.fields[MODE].of(self.row(row)) as u16)
+    }
+
+    /// The inode of a child.
+    pub(crate) fn inode(&self, row: usize) -> u64 {
+        self.fields[INODE].of(self.row(row))
     }
 
     /// What the scan noted about a child.
@@ -307,11 +318,25 @@ impl<'a> Block<'a> {
         (0..self.count).fold(self.flags_of_files(), |all, row| all | self.flags(row))
     }
 
+    /// The metadata of all children in name order.
+    pub(crate) fn stats(&self) -> impl Iterator<Item = (Stat, Flags)> + '_ {
+        (0..self.count).map(|row| self.stat(row))
+    }
+
     /// A child. Its name comes from [`names`](Self::names).
     pub(crate) fn child(&self, row: usize, name: &'a [u8]) -> Child<'a> {
-        let row = self.row(row);
-        let (stat, flags) = from_fields(&self.fields.map(|field| field.of(row)));
+        let (stat, flags) = self.stat(row);
         Child { name, stat, flags }
+    }
+
+    #[inline]
+    fn stat(&self, row: usize) -> (Stat, Flags) {
+        let row = self.row(row);
+        let mut values = [0; COUNT];
+        for (value, field) in values.iter_mut().zip(&self.fields) {
+            *value = field.of(row);
+        }
+        from_fields(&values)
     }
 
     /// The names in order, each followed by NUL.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::mounts::view;
 use super::subvolume::Subvolume;
-use super::{FileSystem, FsType, NameRule};
+use super::{FileSystem, FsType, MountFacts, NameRule};
 use crate::metadata::Time;
 use crate::path::to_path;
 use crate::sys::StatAt;
@@ -43,6 +43,18 @@ pub(super) fn foreign_mounts(table: &[MountInfo]) -> Vec<(PathBuf, u64)> {
         (below.majmin != top.majmin).then(|| (top.mount_point.clone(), covered))
     };
     table.iter().filter(|m| !is_covered(m)).filter_map(place).collect()
+}
+
+/// What the mount table says of a mount, for whoever reads the device below it.
+pub(super) fn mount_facts(table: &[MountInfo], mount: u64) -> Option<MountFacts> {
+    let mount = table.iter().find(|m| u64::try_from(m.mnt_id) == Ok(mount))?;
+    Some(MountFacts {
+        kind: mount.fs_type.clone(),
+        source: PathBuf::from(mount.mount_source.clone().unwrap_or_default()),
+        is_idmapped: mount.mount_options.contains_key("idmapped"),
+        is_lazytime: mount.super_options.contains_key("lazytime") || mount.mount_options.contains_key("lazytime"),
+        has_other_superblock: mount.super_options.contains_key("sb"),
+    })
 }
 
 /// What the mount table says of a mount, and its source.

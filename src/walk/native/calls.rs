@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use rustc_hash::FxHashMap;
 
 use super::super::name;
-use super::super::timeout::{CallTimer, timeout_error};
+use crate::sys::timeout::{CallTimer, timeout_error};
 use super::open_dir::OpenDir;
 use super::progress::CallProgress;
 use super::state::lock;
