@@ -87,10 +87,14 @@ impl HintPlan {
             io_timeout: options.io_timeout,
             monitor: context.monitor,
         };
-        let answer = if walker == WalkerKind::Portable {
-            InodeAnswer::closed(&question, &SourceProblem::PortableWalker)?
-        } else {
-            ask_inodes(&question)?
+        let answer = match walker {
+            WalkerKind::Portable => InodeAnswer::closed(&question, &SourceProblem::PortableWalker),
+            WalkerKind::Native => ask_inodes(&question),
+        };
+        let answer = match answer {
+            // A walk may do without what is damaged.
+            Err(Error::Snapshot { .. }) if !insists => return Ok(()),
+            answer => answer?,
         };
         let refused = answer.parts.iter().find(|part| part.is_root && part.problem.is_some());
         if let (true, Some(PartUse { path, problem: Some(problem), .. })) = (insists, refused)

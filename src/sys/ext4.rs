@@ -115,7 +115,8 @@ impl Layout {
         }
         let is_wide = incompatible & WIDE != 0;
         let descriptor_size = if is_wide { u32::from(short(0xfe)?) } else { 32 };
-        if !descriptor_size.is_power_of_two() || !(if is_wide { 64..=1024 } else { 32..=32 }).contains(&descriptor_size) {
+        if !descriptor_size.is_power_of_two() || !(if is_wide { 64..=1024 } else { 32..=32 }).contains(&descriptor_size)
+        {
             return Err("the size of its group descriptors is out of range");
         }
         let high = if is_wide { long(0x150)? } else { 0 };

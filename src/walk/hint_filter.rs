@@ -126,12 +126,8 @@ mod tests {
 
     /// A filter with one range of rows, as the source's or as the audit's.
     fn filter(dirty: DirtyRows, audited: DirtyRows) -> HintFilter {
-        let mut filter = HintFilter {
-            dirty: Dirty::default(),
-            blind: BlindSpots::WATCHER,
-            audited,
-            parts: FxHashMap::default(),
-        };
+        let mut filter =
+            HintFilter { dirty: Dirty::default(), blind: BlindSpots::WATCHER, audited, parts: FxHashMap::default() };
         filter.dirty.rows = dirty;
         filter
     }

@@ -8,9 +8,9 @@ use rustc_hash::FxHashSet;
 use super::entries::{BaseEntry, each_entry};
 use super::records::RowScan;
 use super::{InodeQuestion, system_path};
-use crate::{Result, SourceProblem};
 use crate::sys;
 use crate::sys::timeout::with_timeout;
+use crate::{Result, SourceProblem};
 
 /// How many entries are asked for.
 const ENTRIES: u64 = 64;

@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use super::probe::probe;
-use super::records::{INDEX_BITS, RowScan, Values};
 use super::InodeQuestion;
 use super::entries::BaseEntry;
+use super::probe::probe;
+use super::records::{INDEX_BITS, RowScan, Values};
 use crate::SourceProblem;
 use crate::sys::block_device::{BlockDevice, device_name};
 use crate::sys::ext4::{Layout, RawInode, SUPERBLOCK_LEN, SUPERBLOCK_PLACE};
@@ -305,12 +305,7 @@ struct WindowReader {
 
 impl WindowReader {
     /// Adds the entries of a window that differ.
-    fn compare(
-        &mut self,
-        all: &Comparison,
-        window: u32,
-        differing: &mut Vec<BaseEntry>,
-    ) -> Result<(), SourceProblem> {
+    fn compare(&mut self, all: &Comparison, window: u32, differing: &mut Vec<BaseEntry>) -> Result<(), SourceProblem> {
         let layout = &all.tables.layout;
         let (group, first) = all.begin_of(window);
         let table = match self.table {

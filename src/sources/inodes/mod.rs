@@ -29,11 +29,11 @@ use self::parts::Part;
 use self::records::RowScan;
 use super::roots::components;
 use super::{Dirty, RootNames};
-use crate::{Result, SourceProblem};
 use crate::metadata::Time;
 use crate::monitor::Monitor;
 use crate::path::{to_bytes, to_path};
 use crate::snapshot::Snapshot;
+use crate::{Result, SourceProblem};
 
 /// The racy window of a base has to be at least this long: the second of a ctime tells a new state from the base's
 /// even if half of it is read.

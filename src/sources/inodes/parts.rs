@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use super::ext4::{Ext4Tables, TableQuestion};
 use super::{InodeQuestion, system_path};
-use crate::{Result, SourceProblem};
 use crate::monitor::Monitor;
 use crate::snapshot::Snapshot;
 use crate::sys::timeout::with_timeout;
 use crate::sys::{self, StatAt};
+use crate::{Result, SourceProblem};
 
 /// A part of the tree.
 #[derive(Debug)]

@@ -17,7 +17,7 @@ use crate::sys::native::{Dir, stat_open};
 /// The mount table; none if it cannot be read. The crate takes no bytes that are not UTF-8, and leaves the escapes in
 /// names: a disk with a blank in its name would be at another place.
 pub(super) fn mount_table() -> Option<Vec<MountInfo>> {
-    let table = std::fs::read("/proc/self/mountinfo").ok()?;
+    let table = std::fs::read("/proc/thread-self/mountinfo").ok()?;
     let lines = table.split(|b| *b == b'\n').filter(|line| !line.is_empty());
     Some(lines.filter_map(|line| mount(line, &String::from_utf8_lossy(line))).collect())
 }
