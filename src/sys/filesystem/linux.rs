@@ -182,6 +182,20 @@ mod tests {
     }
 
     #[test]
+    fn a_mount_says_what_hides_the_device_below_it() {
+        let facts = |line: &str| {
+            let table = [mount(line.as_bytes(), line).expect("a line")];
+            mount_facts(&table, 36).expect("it is there")
+        };
+        let usual = facts("36 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw,errors=remount-ro");
+        assert_eq!((usual.kind.as_str(), usual.source.as_path()), ("ext4", Path::new("/dev/sda1")));
+        assert!(!usual.is_idmapped && !usual.is_lazytime && !usual.has_other_superblock);
+        assert!(facts("36 1 8:1 / / rw,relatime,idmapped - ext4 /dev/sda1 rw").is_idmapped);
+        assert!(facts("36 1 8:1 / / rw,relatime - ext4 /dev/sda1 rw,lazytime").is_lazytime);
+        assert!(facts("36 1 8:1 / / ro - ext4 /dev/sda1 ro,sb=32768").has_other_superblock);
+    }
+
+    #[test]
     fn a_device_has_the_uuid_that_is_linked_to_it() {
         let dir = tempfile::tempdir().expect("tempdir");
         let (links, device) = (dir.path().join("by-uuid"), dir.path().join("sda1"));

@@ -107,7 +107,9 @@ impl Changes {
             23 if dir != self.root => fs::remove_dir_all(dir),
             24 => self.store(file),
             25 => fallocate(open()?, FallocateFlags::KEEP_SIZE, 0, 20_000).map_err(Into::into),
-            26 => rustix::fs::setxattr(file, "user.x", &content[..size.min(200)], XattrFlags::empty()).map_err(Into::into),
+            26 => {
+                rustix::fs::setxattr(file, "user.x", &content[..size.min(200)], XattrFlags::empty()).map_err(Into::into)
+            }
             // It replaces another as editors do.
             27 => {
                 fs::write(new, &content)?;
