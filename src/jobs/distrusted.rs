@@ -3,10 +3,10 @@
 use std::io::Write as _;
 
 use super::store::JobStore;
-use crate::Result;
 use crate::error::Context as _;
 use crate::scan::ScanOutcome;
 use crate::sys::private::PrivateDir;
+use crate::{Result, SourceProblem};
 
 /// A line for each: the version of the program, a blank, the identity of the file system.
 const FILE: &str = "distrusted-inode-tables";
@@ -30,7 +30,7 @@ impl JobStore {
     /// [`Error::Place`](crate::Error::Place) and [`Error::Io`](crate::Error::Io) if that cannot be written.
     pub fn distrust(&self, outcome: &ScanOutcome) -> Result<bool> {
         let mut all = self.distrusted();
-        let wrong = outcome.parts.iter().filter(|part| part.problem.as_ref().is_some_and(|problem| problem.is_error()));
+        let wrong = outcome.parts.iter().filter(|part| part.problem.as_ref().is_some_and(SourceProblem::is_error));
         let before = all.len();
         for part in wrong {
             if !all.contains(&part.file_system) {
@@ -42,8 +42,8 @@ impl JobStore {
         }
         let dir = PrivateDir::make(self.dir())?;
         let mut file = dir.replace(FILE)?;
-        let text: String = all.iter().map(|identity| format!("{VERSION} {identity}\n")).collect();
-        file.write_all(text.as_bytes()).context("write", &dir.path().join(FILE))?;
+        let path = dir.path().join(FILE);
+        all.iter().try_for_each(|identity| writeln!(file, "{VERSION} {identity}")).context("write", &path)?;
         file.commit()?;
         Ok(true)
     }

@@ -16,8 +16,8 @@ const SHORT_INODE: usize = 128;
 const MAGIC: u16 = 0xef53;
 
 /// The features that change how the rest has to be read, by their bits in `s_feature_incompat`, as far as they are
-/// understood here: filetype, recover, meta_bg, extents, 64bit, mmp, flex_bg, ea_inode, csum_seed, largedir, encrypt.
-/// Not inline_data and casefold, which were not tested.
+/// understood here: `filetype`, `recover`, `meta_bg`, `extents`, `64bit`, `mmp`, `flex_bg`, `ea_inode`, `csum_seed`,
+/// `largedir`, `encrypt`. Not `inline_data` and `casefold`, which were not tested.
 const KNOWN_FEATURES: u32 =
     0x2 | 0x4 | META_BG | 0x40 | WIDE | 0x100 | 0x200 | 0x400 | 0x2000 | LARGE_DIRECTORIES | 0x1_0000;
 const META_BG: u32 = 0x10;
@@ -172,17 +172,16 @@ impl Layout {
     pub(crate) fn descriptor_place(&self, group: u32) -> Option<u64> {
         let in_block = self.block_size / self.descriptor_size;
         let (number, rest) = (group / in_block, group % in_block);
-        let block = match self.first_meta_group.filter(|first| number >= *first) {
+        let block = if self.first_meta_group.is_some_and(|first| number >= first) {
+            let first = number.checked_mul(in_block).filter(|first| *first < self.groups)?;
+            let behind_copy = u64::from(self.copies.is_in(first));
+            // With blocks of 1,024 bytes and clusters, the superblock lies in the second block of the first group.
+            let is_shifted = self.block_size == 1024 && number == 0 && self.first_data_block == 0;
+            let begin = u64::from(first) * u64::from(self.blocks_per_group) + u64::from(self.first_data_block);
+            begin + behind_copy + u64::from(is_shifted)
+        } else {
             // Behind the superblock, which lies in block 1 if blocks have a size of 1,024 bytes.
-            None => u64::from(self.block_size == 1024) + u64::from(number) + 1,
-            Some(_) => {
-                let first = number.checked_mul(in_block).filter(|first| *first < self.groups)?;
-                let behind_copy = u64::from(self.copies.is_in(first));
-                // With blocks of 1,024 bytes and clusters, the superblock lies in the second block of the first group.
-                let is_shifted = self.block_size == 1024 && number == 0 && self.first_data_block == 0;
-                let begin = u64::from(first) * u64::from(self.blocks_per_group) + u64::from(self.first_data_block);
-                begin + behind_copy + u64::from(is_shifted)
-            }
+            u64::from(self.block_size == 1024) + u64::from(number) + 1
         };
         let is_inside = group < self.groups && block < self.blocks;
         is_inside.then(|| block * u64::from(self.block_size) + u64::from(rest) * u64::from(self.descriptor_size))
@@ -247,4 +246,5 @@ pub(crate) struct RawInode {
 }
 
 #[cfg(test)]
+#[path = "ext4/tests.rs"]
 mod tests;

@@ -27,7 +27,7 @@ impl UnnamedFile {
 
     /// Takes all rights from everybody.
     pub(crate) fn close_to_all(&self) -> io::Result<()> {
-        self.0.set_permissions(Permissions::from_mode(0))
+        self.0.set_permissions(Permissions::from_mode(0o000))
     }
 
     /// Its metadata.

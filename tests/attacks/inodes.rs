@@ -1,4 +1,4 @@
-//! Promise 1 by the inode tables: after any change, on any layout of ext4, a snapshot that read only what the tables
+//! Promise 12, the inode tables: after any change, on any layout of ext4, a snapshot that read only what the tables
 //! show is that of a walk.
 
 mod changes;
@@ -95,7 +95,7 @@ fn attack_layout(mounts: &Mounts<'_>, layout: &Layout, rounds: u32, attack: &mut
 #[test]
 fn after_random_changes_a_snapshot_by_inode_tables_is_that_of_a_walk() {
     let env = TestEnv::new();
-    let mut attack = Attack::on(Promise::NoChangeMissed, "random changes, by inode tables of ext4");
+    let mut attack = Attack::on(Promise::TablesHideNothing, "random changes, by inode tables of ext4");
     let mut is_tried = false;
     env.with_own_mounts(|mounts| {
         let layouts = if at_length_asked() { LAYOUTS } else { &LAYOUTS[..2] };

@@ -2,7 +2,10 @@
 
 import json
 import os
+import random
 import shutil
+import subprocess
+import time
 from pathlib import Path
 
 from core import Failure, Run, count_lines, measure, output, progress, remove, rounds
@@ -78,7 +81,7 @@ def unchanged(trees, tree, entries, options, sink):
     """A second look, when nothing changed."""
     base = trees.snapshot(tree, "base")
     runs = [
-        snap(trees, tree, "snap --base", "--base", str(base)),
+        snap(trees, tree, "snap --base", "--base", str(base), "--source", "walk"),
         Run("floor: open and stat known names", [trees.floor, str(tree), "--known", *threads(options)], says_ms=True,
             says_entries=True),
         *walkers(str(tree), entries),
@@ -116,6 +119,50 @@ def hinted(trees, tree, entries, options, sink):
     return runs
 
 
+def tables(trees, entries, options, sink):
+    """What the inode tables save: nothing changed, 100 files, 5,000 files. None if they cannot be read here."""
+    tree = trees.work / "edited"
+    trees.make(tree)
+    # The tree is seconds old: without a short window all of it would rightly be read.
+    window = ["--racy-window", "1s"]
+    time.sleep(1.2)
+    base = trees.snapshot(tree, "tables", *window)
+    arguments = ["--base", str(base), *window]
+    by_tables = [*arguments, "--overlay", "--source", "inodes"]
+    by_walk = [*arguments, "--source", "walk"]
+    probe = snap(trees, tree, "tables", *by_tables)
+    if (why := complaint(probe.command)) is not None:
+        remove(tree)
+        return None, why
+    files = [path / name for path, _, names in tree.walk() for name in names if not (path / name).is_symlink()]
+    chosen = random.Random(1).sample(sorted(files), 5000)
+    known = ["--known", *threads(options)]
+    sections = [
+        [snap(trees, tree, "snap --base by inode tables, nothing changed", *by_tables),
+         Run("floor: open and stat known names", [trees.floor, str(tree), *known], says_ms=True, says_entries=True),
+         peer("find -printf", ["find", str(tree), "-printf", FIELDS], lines=entries)],
+        [snap(trees, tree, "snap --base by inode tables, 100 files changed", *by_tables),
+         snap(trees, tree, "snap --base by walk, 100 files changed", *by_walk)],
+        [snap(trees, tree, "snap --base by inode tables, 5,000 files changed", *by_tables),
+         snap(trees, tree, "snap --base by walk, 5,000 files changed", *by_walk)],
+    ]
+    for changed, runs in zip((0, 100, 5000), sections):
+        for file in chosen[:changed]:
+            os.utime(file)
+        rounds(runs, options, sink, checker(trees, sink, entries))
+    frozen = [snap(trees, tree, "snap --base by inode tables, cold", *by_tables),
+              snap(trees, tree, "snap --base by walk, cold", *by_walk), walkers(str(tree), entries, cold=True)[2]]
+    cold_rounds(trees, tree, entries, options, sink, frozen)
+    remove(tree)
+    return [*sections, frozen], None
+
+
+def complaint(command):
+    """Why a command fails; none if it does not."""
+    done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
+    return None if done.returncode == 0 else done.stderr.strip().splitlines()[-1]
+
+
 def diffs(trees, options, sink):
     """Two snapshots compared; with each run the snapshot and the number of edits."""
     tree = trees.work / "edited"
@@ -149,11 +196,17 @@ def cold(trees, tree, entries, options, sink):
     runs = [snap(trees, tree, "snap")]
     runs += [snap(trees, tree, f"snap --threads {n}", "--threads", str(n)) for n in (2, 4, 8, 16, 32)]
     runs += walkers(str(tree), entries, cold=True)
+    cold_rounds(trees, tree, entries, options, sink, runs)
+    return runs
+
+
+def cold_rounds(trees, tree, entries, options, sink, runs):
+    """Rounds with empty caches."""
     drop = Path("/proc/sys/vm/drop_caches")
-    if not os.access(drop, os.W_OK):
+    if not options.cold_rounds or not os.access(drop, os.W_OK):
         for run in runs:
-            run.skipped = "only root may empty the caches"
-        return runs
+            run.skipped = "only root may empty the caches" if options.cold_rounds else "no cold rounds were asked for"
+        return
 
     def empty():
         # Of this file system alone: syncfs(2).
@@ -164,7 +217,6 @@ def cold(trees, tree, entries, options, sink):
         rounds, warm_up = options.cold_rounds, 0
 
     rounds(runs, Few, sink, checker(trees, sink, entries), before=empty)
-    return runs
 
 
 def growth(trees_of, sizes, options, sink):

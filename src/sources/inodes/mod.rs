@@ -153,7 +153,9 @@ impl InodeAnswer {
     /// A damaged base.
     pub(crate) fn closed(question: &InodeQuestion<'_>, problem: &SourceProblem) -> Result<Self> {
         let mut parts = Part::all(question.base)?;
-        parts.iter_mut().for_each(|part| part.tables = Err(problem.clone()));
+        for part in &mut parts {
+            part.tables = Err(problem.clone());
+        }
         Self::new(question, parts, &[])
     }
 

@@ -105,7 +105,7 @@ impl Changes {
             20 | 21 => fs::remove_file(other),
             22 if dir != self.root => fs::rename(dir, self.root.join(new.file_name().unwrap())),
             23 if dir != self.root => fs::remove_dir_all(dir),
-            24 => self.store(file),
+            24 => store(file),
             25 => fallocate(open()?, FallocateFlags::KEEP_SIZE, 0, 20_000).map_err(Into::into),
             26 => {
                 rustix::fs::setxattr(file, "user.x", &content[..size.min(200)], XattrFlags::empty()).map_err(Into::into)
@@ -128,17 +128,17 @@ impl Changes {
             _ => fs::remove_file(file),
         }
     }
+}
 
-    /// A store into a mapping, which is written back: until then no time shows it (promise 1, "Where this ends").
-    fn store(&self, file: &Path) -> std::io::Result<()> {
-        let file = OpenOptions::new().read(true).write(true).open(file)?;
-        if file.metadata()?.size() == 0 {
-            return Ok(());
-        }
-        #[expect(unsafe_code, reason = "nothing else changes the size of this file")]
-        // SAFETY: only this thread changes the tree.
-        let mut mapping = unsafe { MmapMut::map_mut(&file)? };
-        mapping[0] = mapping[0].wrapping_add(1);
-        mapping.flush()
+/// A store into a mapping, which is written back: until then no time shows it (promise 1, "Where this ends").
+fn store(file: &Path) -> std::io::Result<()> {
+    let file = OpenOptions::new().read(true).write(true).open(file)?;
+    if file.metadata()?.size() == 0 {
+        return Ok(());
     }
+    #[expect(unsafe_code, reason = "nothing else changes the size of this file")]
+    // SAFETY: only this thread changes the tree.
+    let mut mapping = unsafe { MmapMut::map_mut(&file)? };
+    mapping[0] = mapping[0].wrapping_add(1);
+    mapping.flush()
 }

@@ -76,7 +76,7 @@ fn attack(mounts: &Mounts<'_>, attack: &mut Attack) -> Result<(), String> {
 #[test]
 fn flipped_bits_in_a_file_system_hide_no_change() {
     let env = TestEnv::new();
-    let mut tried = Attack::on(Promise::NoChangeMissed, "flipped bits in an ext4, by inode tables");
+    let mut tried = Attack::on(Promise::TablesHideNothing, "flipped bits in an ext4, by inode tables");
     let mut reason = Some("nothing can be mounted".to_owned());
     env.with_own_mounts(|mounts| reason = attack(mounts, &mut tried).err());
     if let Some(reason) = reason {
