@@ -120,47 +120,73 @@ def hinted(trees, tree, entries, options, sink):
 
 
 def tables(trees, entries, options, sink):
-    """What the inode tables save: nothing changed, 100 files, 5,000 files. None if they cannot be read here."""
-    tree = trees.work / "edited"
+    """What the inode tables save on a file system of their own: nothing changed, 100 files, 5,000 files, cold. The
+    reason if they cannot be read here."""
+    image, disk = trees.work / "disk.img", trees.work / "disk"
+    disk.mkdir(exist_ok=True)
+    with open(image, "wb") as file:
+        file.truncate(128 << 30)
+    for command in (["mkfs.ext4", "-q", "-F", str(image)], ["mount", "-o", "loop", str(image), str(disk)]):
+        if (why := complaint(command)) is not None:
+            remove(image)
+            return None, why
+    try:
+        return tables_of(trees, disk, entries, options, sink)
+    finally:
+        output(["umount", str(disk)])
+        remove(image)
+
+
+def tables_of(trees, disk, entries, options, sink):
+    """The same on a file system that is mounted on `disk`."""
+    tree = disk / "tree"
     trees.make(tree)
     # The tree is seconds old: without a short window all of it would rightly be read.
     window = ["--racy-window", "1s"]
     time.sleep(1.2)
-    base = trees.snapshot(tree, "tables", *window)
-    arguments = ["--base", str(base), *window]
-    by_tables = [*arguments, "--overlay", "--source", "inodes"]
-    by_walk = [*arguments, "--source", "walk"]
-    probe = snap(trees, tree, "tables", *by_tables)
-    if (why := complaint(probe.command)) is not None:
-        remove(tree)
+    base = disk / "base.snap"
+    output([trees.fastdiff, "snap", *window, str(tree), "-o", str(base)])
+    arguments = ["--base", str(base), *window, "--overlay"]
+
+    def look(name, source):
+        run = snap(trees, tree, name, *arguments, "--source", source)
+        # Beside the base, on the same file system.
+        run.product = disk / run.product.name
+        run.command[-1] = str(run.product)
+        return run
+
+    if (why := complaint(look("first", "inodes").command)) is not None:
         return None, why
-    files = [path / name for path, _, names in tree.walk() for name in names if not (path / name).is_symlink()]
+    paths = (os.path.join(path, name) for path, _, names in os.walk(tree) for name in names)
+    files = [path for path in paths if not os.path.islink(path)]
     chosen = random.Random(1).sample(sorted(files), 5000)
     known = ["--known", *threads(options)]
     sections = [
-        [snap(trees, tree, "snap --base by inode tables, nothing changed", *by_tables),
+        [look("snap --base by inode tables", "inodes"),
          Run("floor: open and stat known names", [trees.floor, str(tree), *known], says_ms=True, says_entries=True),
          peer("find -printf", ["find", str(tree), "-printf", FIELDS], lines=entries)],
-        [snap(trees, tree, "snap --base by inode tables, 100 files changed", *by_tables),
-         snap(trees, tree, "snap --base by walk, 100 files changed", *by_walk)],
-        [snap(trees, tree, "snap --base by inode tables, 5,000 files changed", *by_tables),
-         snap(trees, tree, "snap --base by walk, 5,000 files changed", *by_walk)],
+        [look("snap --base by inode tables, 100 files", "inodes"), look("snap --base by walk, 100 files", "walk")],
+        [look("snap --base by inode tables, 5,000 files", "inodes"), look("snap --base by walk, 5,000 files", "walk")],
     ]
     for changed, runs in zip((0, 100, 5000), sections):
         for file in chosen[:changed]:
             os.utime(file)
         rounds(runs, options, sink, checker(trees, sink, entries))
-    frozen = [snap(trees, tree, "snap --base by inode tables, cold", *by_tables),
-              snap(trees, tree, "snap --base by walk, cold", *by_walk), walkers(str(tree), entries, cold=True)[2]]
+    # Nothing changed since this one.
+    time.sleep(1.2)
+    output([trees.fastdiff, "snap", *window, str(tree), "-o", str(base)])
+    frozen = [look("snap --base by inode tables, cold", "inodes"), look("snap --base by walk, cold", "walk"),
+              walkers(str(tree), entries, cold=True)[2]]
     cold_rounds(trees, tree, entries, options, sink, frozen)
-    remove(tree)
     return [*sections, frozen], None
 
 
 def complaint(command):
     """Why a command fails; none if it does not."""
+    if shutil.which(command[0]) is None:
+        return f"{command[0]} is not installed"
     done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
-    return None if done.returncode == 0 else done.stderr.strip().splitlines()[-1]
+    return None if done.returncode == 0 else (done.stderr.strip() or "it failed").splitlines()[-1]
 
 
 def diffs(trees, options, sink):
