@@ -1,5 +1,5 @@
-//! What the fuzz target `layout` does with its bytes: a superblock, then what is taken for group descriptors and inodes.
-//! tests/attacks/fuzzed.rs replays the corpus and every case that was ever found.
+//! What the fuzz target `layout` does with its bytes: a superblock, then what is taken for group descriptors and
+//! inodes. tests/attacks/fuzzed.rs replays the corpus and every case that was ever found.
 
 #[path = "../src/sys/ext4.rs"]
 #[expect(dead_code, reason = "not all of it is asked for here")]

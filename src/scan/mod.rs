@@ -35,8 +35,9 @@ use crate::sys::durable::{Access, AtomicFile};
 /// Entries that cannot be read are warnings to the `monitor` and counted. They are not errors.
 ///
 /// Costs two system calls per directory beside its listing, and one per other entry. With a base, directories that
-/// provably did not change are not listed; with hints or inode tables, only what they name is read. Memory: at most 24 MB of finished
-/// directories, some 90 bytes for each directory, and the entries of one directory per thread.
+/// provably did not change are not listed; with hints or inode tables, only what they name is read. Memory: at most
+/// 24 MB of finished directories, some 90 bytes for each directory, and the entries of one directory per thread; with
+/// inode tables also 16 bytes for each entry.
 ///
 /// # Errors
 /// - [`Error::Root`](crate::Error::Root) for a root that is missing, not a directory, not readable, or inside of

@@ -1,8 +1,8 @@
 //! How ext2, ext3 and ext4 lay out their inodes: superblock, group descriptors, inode tables. Bytes in, numbers out.
 //! This file knows nothing else, and checks every length that it reads.
 //!
-//! Source: `fs/ext4/ext4.h` and `fs/ext4/super.c` of Linux, which agree with "ext4 Data Structures and Algorithms" in its
-//! documentation. All numbers are little endian.
+//! Source: `fs/ext4/ext4.h` and `fs/ext4/super.c` of Linux, which agree with "ext4 Data Structures and Algorithms" in
+//! its documentation. All numbers are little endian.
 
 /// Where the superblock begins, in bytes.
 pub(crate) const SUPERBLOCK_PLACE: u64 = 1024;

@@ -157,9 +157,7 @@ def tables_of(trees, disk, entries, options, sink):
 
     if (why := complaint(look("first", "inodes").command)) is not None:
         return None, why
-    paths = (os.path.join(path, name) for path, _, names in os.walk(tree) for name in names)
-    files = [path for path in paths if not os.path.islink(path)]
-    chosen = random.Random(1).sample(sorted(files), 5000)
+    chosen = some_files(tree, 5000)
     known = ["--known", *threads(options)]
     sections = [
         [look("snap --base by inode tables", "inodes"),
@@ -179,6 +177,19 @@ def tables_of(trees, disk, entries, options, sink):
               walkers(str(tree), entries, cold=True)[2]]
     cold_rounds(trees, tree, entries, options, sink, frozen)
     return [*sections, frozen], None
+
+
+def some_files(tree, count):
+    """So many files at random. Not all of them at once: what this program takes counts as memory of those it starts."""
+    draw, chosen = random.Random(1), []
+    paths = (os.path.join(path, name) for path, _, names in os.walk(tree) for name in names)
+    for number, path in enumerate(path for path in paths if not os.path.islink(path)):
+        if number < count:
+            chosen.append(path)
+        elif (place := draw.randrange(number + 1)) < count:
+            chosen[place] = path
+    draw.shuffle(chosen)
+    return chosen
 
 
 def complaint(command):
