@@ -203,8 +203,14 @@ pub(crate) fn encode<'a>(children: impl Iterator<Item = Child<'a>> + Clone, out:
 struct Field {
     offset: u8,
     width: u8,
+    /// The bits of `width` bytes.
+    mask: u64,
     base: u64,
 }
+
+/// A row has at most 96 bytes. So many behind its start are enough to read each field as eight bytes, whatever its
+/// offset says.
+const ROW_AND_MORE: usize = 128 + 8;
 
 impl Field {
     #[inline]
@@ -214,7 +220,7 @@ impl Field {
         }
         let (offset, width) = (usize::from(self.offset), usize::from(self.width));
         let raw = if let Some(bytes) = row[offset..].first_chunk() {
-            u64::from_le_bytes(*bytes) & (u64::MAX >> (64 - 8 * width))
+            u64::from_le_bytes(*bytes) & self.mask
         } else {
             // The last row of the last block may have fewer than eight bytes after it.
             let mut bytes = [0; 8];
@@ -222,6 +228,15 @@ impl Field {
             u64::from_le_bytes(bytes)
         };
         self.base.wrapping_add(raw)
+    }
+
+    /// The same where enough bytes follow: without a branch.
+    #[inline]
+    fn of_long(self, row: &[u8; ROW_AND_MORE]) -> u64 {
+        let at = usize::from(self.offset & 127);
+        let mut bytes = [0; 8];
+        bytes.copy_from_slice(&row[at..at + 8]);
+        self.base.wrapping_add(u64::from_le_bytes(bytes) & self.mask)
     }
 }
 
@@ -260,6 +275,7 @@ impl<'a> Block<'a> {
             if field.width > 8 {
                 return None;
             }
+            field.mask = u64::MAX.checked_shr(64 - 8 * u32::from(field.width)).unwrap_or(0);
             row_len += field.width;
             field.base = take_leb128(&mut rest)?;
         }
@@ -333,8 +349,11 @@ impl<'a> Block<'a> {
     fn stat(&self, row: usize) -> (Stat, Flags) {
         let row = self.row(row);
         let mut values = [0; COUNT];
-        for (value, field) in values.iter_mut().zip(&self.fields) {
-            *value = field.of(row);
+        let fields = values.iter_mut().zip(&self.fields);
+        if let Some(row) = row.first_chunk() {
+            fields.for_each(|(value, field)| *value = field.of_long(row));
+        } else {
+            fields.for_each(|(value, field)| *value = field.of(row));
         }
         from_fields(&values)
     }

@@ -38,7 +38,7 @@ pub(super) const INDEX_BITS: u32 = 11;
 #[derive(Debug)]
 pub(super) struct RowScan {
     /// The records, those of one window of the tables together. Several threads fill them, in no order.
-    records: Vec<RecordCell>,
+    records: Vec<AtomicU64>,
     /// Where the records of each window begin, and where those of the last one end.
     windows: Vec<u32>,
     /// The number of the first entry of each directory.
@@ -102,29 +102,20 @@ impl Values {
     }
 }
 
-/// The place of a record.
-#[derive(Debug, Default)]
-struct RecordCell {
-    ctime: AtomicU64,
-    number: AtomicU32,
-    rest_and_index: AtomicU32,
+/// Puts a record in its place, which takes two words.
+fn put(place: &[AtomicU64], record: &Record) {
+    place[0].store(record.ctime, Ordering::Relaxed);
+    place[1].store(u64::from(record.number) << 32 | u64::from(record.rest_and_index), Ordering::Relaxed);
 }
 
-impl RecordCell {
-    fn set(&self, record: &Record) {
-        self.ctime.store(record.ctime, Ordering::Relaxed);
-        self.number.store(record.number, Ordering::Relaxed);
-        self.rest_and_index.store(record.rest_and_index, Ordering::Relaxed);
-    }
-
-    fn get(&self) -> Record {
-        Record {
-            ctime: self.ctime.load(Ordering::Relaxed),
-            number: self.number.load(Ordering::Relaxed),
-            rest_and_index: self.rest_and_index.load(Ordering::Relaxed),
-        }
-    }
+/// The record in a place.
+fn get(place: &[AtomicU64]) -> Record {
+    let (ctime, rest) = (place[0].load(Ordering::Relaxed), place[1].load(Ordering::Relaxed));
+    Record { ctime, number: (rest >> 32) as u32, rest_and_index: rest as u32 }
 }
+
+/// How many words a record takes.
+const WORDS: usize = 2;
 
 /// The entries of the base that lie on one file system.
 struct BaseRows<'a, F: Fn(u32) -> bool> {
@@ -231,13 +222,15 @@ impl RowScan {
         for window in 1..windows.len() {
             windows[window] += windows[window - 1];
         }
-        let records: Vec<_> = (0..windows.last().map_or(0, |n| *n)).map(|_| RecordCell::default()).collect();
+        // Zeros cost nothing until they are written.
+        let records: Vec<_> = vec![0; windows.last().map_or(0, |n| *n) as usize * WORDS];
+        let records: Vec<_> = records.into_iter().map(AtomicU64::new).collect();
         let next: Vec<_> = windows.iter().map(|first| AtomicU32::new(*first)).collect();
         // Another program may have written to the file meanwhile: then there may be more of them.
         let place_for = |window: u32, record: &Record| {
             let at = next[window as usize].fetch_add(1, Ordering::Relaxed);
             if at < windows[window as usize + 1] {
-                records[at as usize].set(record);
+                put(&records[at as usize * WORDS..], record);
             }
         };
         let fill = |piece: &Range<u32>| rows.fill(piece.clone(), first_numbers[piece.start as usize], place_for);
@@ -247,7 +240,7 @@ impl RowScan {
 
     /// How many entries are compared.
     pub(super) fn len(&self) -> u64 {
-        self.records.len() as u64
+        (self.records.len() / WORDS) as u64
     }
 
     /// The windows that hold inodes of the base.
@@ -258,7 +251,8 @@ impl RowScan {
     /// The records of a window.
     pub(super) fn records_in(&self, window: u32) -> impl ExactSizeIterator<Item = Record> + Clone + '_ {
         let window = window as usize;
-        self.records[self.windows[window] as usize..self.windows[window + 1] as usize].iter().map(RecordCell::get)
+        let words = self.windows[window] as usize * WORDS..self.windows[window + 1] as usize * WORDS;
+        self.records[words].chunks_exact(WORDS).map(get)
     }
 
     /// The entry that a record was made of.
@@ -270,7 +264,7 @@ impl RowScan {
     /// One of the entries that are compared, by a random number; none if there are none.
     pub(super) fn pick(&self, random: u64) -> Option<BaseEntry> {
         let number = random.checked_rem(self.len())?;
-        self.records.get(number as usize).map(|record| self.entry(&record.get()))
+        self.records.chunks_exact(WORDS).nth(number as usize).map(|place| self.entry(&get(place)))
     }
 }
 
