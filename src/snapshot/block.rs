@@ -203,10 +203,19 @@ pub(crate) fn encode<'a>(children: impl Iterator<Item = Child<'a>> + Clone, out:
 struct Field {
     offset: u8,
     width: u8,
-    /// The bits of `width` bytes.
-    mask: u64,
     base: u64,
 }
+
+/// The bits of so many bytes; a width has four bits, and is at most 8.
+const MASKS: [u64; 16] = {
+    let mut masks = [u64::MAX; 16];
+    let mut width = 0;
+    while width < 8 {
+        masks[width] = (1 << (8 * width)) - 1;
+        width += 1;
+    }
+    masks
+};
 
 /// A row has at most 96 bytes. So many behind its start are enough to read each field as eight bytes, whatever its
 /// offset says.
@@ -220,7 +229,7 @@ impl Field {
         }
         let (offset, width) = (usize::from(self.offset), usize::from(self.width));
         let raw = if let Some(bytes) = row[offset..].first_chunk() {
-            u64::from_le_bytes(*bytes) & self.mask
+            u64::from_le_bytes(*bytes) & MASKS[width & 15]
         } else {
             // The last row of the last block may have fewer than eight bytes after it.
             let mut bytes = [0; 8];
@@ -236,7 +245,7 @@ impl Field {
         let at = usize::from(self.offset & 127);
         let mut bytes = [0; 8];
         bytes.copy_from_slice(&row[at..at + 8]);
-        self.base.wrapping_add(u64::from_le_bytes(bytes) & self.mask)
+        self.base.wrapping_add(u64::from_le_bytes(bytes) & MASKS[usize::from(self.width & 15)])
     }
 }
 
@@ -275,7 +284,6 @@ impl<'a> Block<'a> {
             if field.width > 8 {
                 return None;
             }
-            field.mask = u64::MAX.checked_shr(64 - 8 * u32::from(field.width)).unwrap_or(0);
             row_len += field.width;
             field.base = take_leb128(&mut rest)?;
         }
