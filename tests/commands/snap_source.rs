@@ -184,6 +184,7 @@ fn where_much_changed_a_walk_is_as_fast() {
         for number in 0..1500 {
             env.write(format!("disk/many/{number}"), "");
         }
+        mounts.command("mkfifo", [env.path("disk/9/fifo")]).unwrap();
         assert_eq!(snap(&env, "disk", "old.snap", &[]).code, Some(0));
         // What is racy is not compared.
         std::thread::sleep(std::time::Duration::from_millis(1200));
@@ -193,8 +194,12 @@ fn where_much_changed_a_walk_is_as_fast() {
         }
         let run = again(&env, "disk", &[]);
         assert!(run.stderr.contains("entries differ, so a walk is probably faster"), "{}", run.stderr);
+        // What is no file, directory or symlink is looked at, whatever the tables say.
+        env.chmod("disk/9/fifo", 0o600);
         let run = again(&env, "disk", &["--source", "inodes"]);
         assert!(run.stderr.contains("source: inode tables"), "{}", run.stderr);
+        let list = env.changes_with("old.snap", "new.snap", &[]).stdout;
+        assert!(list.contains("M 9/fifo\n"), "{list}");
     });
 }
 
