@@ -13,7 +13,7 @@ pub(super) struct BaseEntry {
 
 /// Where an entry of the base lies.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct PlacedEntry<'a> {
+pub(super) struct BaseEntryPlace<'a> {
     pub(super) entry: BaseEntry,
     pub(super) path: &'a [u8],
 }
@@ -31,7 +31,7 @@ enum TreeStep<'b> {
 pub(super) fn each_entry(
     base: &Snapshot,
     entries: impl IntoIterator<Item = BaseEntry>,
-    mut f: impl FnMut(PlacedEntry<'_>),
+    mut f: impl FnMut(BaseEntryPlace<'_>),
 ) -> Result<()> {
     let mut sorted: Vec<_> = entries.into_iter().collect();
     sorted.sort_unstable();
@@ -56,7 +56,7 @@ pub(super) fn each_entry(
             if let Some(entry) = wanted.first().copied().filter(|e| (e.row, e.place) == (row, node.place)) {
                 wanted = &wanted[1..];
                 let len = push(&mut path, node.name);
-                f(PlacedEntry { entry, path: &path });
+                f(BaseEntryPlace { entry, path: &path });
                 path.truncate(len);
             }
             let Some(child) = node.row else { continue };
