@@ -85,14 +85,14 @@ mod walk;
 pub use diff::{Change, ChangeKind, Changes, Diff, DiffOptions, EntryLimit, Side, Summary, Tally};
 pub use error::{
     Cause, Error, JobProblem, OutputProblem, PatternProblem, PlaceProblem, Refusal, Result, RootChange, RootProblem,
-    ScopeDifference, ScopePart, SnapshotProblem, StateDamage, Unsupported, Warning,
+    ScopeDifference, ScopePart, SnapshotProblem, SourceProblem, StateDamage, Unsupported, Warning,
 };
 pub use filter::{FilterOptions, Pattern, PatternSlip, SuspectPattern};
 pub use metadata::{Fields, Flags, Kind, Stat, Time};
 pub use monitor::{Collected, Monitor, NoMonitor};
-pub use scan::{Hints, HintsUse, ScanOptions, ScanOutcome, scan};
+pub use scan::{Hints, HintsUse, ScanOptions, ScanOutcome, SourceChoice, scan};
 pub use snapshot::{
     Counts, Device, Digest, Entries, Entry, FORMAT_VERSION, Header, MAGIC, Meta, Snapshot, Verified, WalkerKind,
 };
-pub use sources::HintsProblem;
+pub use sources::{HintsProblem, PartUse};
 pub use sys::{lower_cpu_priority, lower_io_priority};

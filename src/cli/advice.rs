@@ -41,6 +41,7 @@ pub(super) fn advice(error: &Error) -> Option<String> {
             return Some(format!("take it again with --base {}", shell(&old.to_string_lossy())));
         }
         Error::Incomparable { .. } => "take one of them again with the roots and filters of the other",
+        Error::Source { .. } => "leave it to --source auto (the key source), or mend that",
         Error::Hints { .. } => "docs/hints.md describes their forms",
         Error::RootChanged { change: RootChange::Covered { .. }, .. } => {
             "unmount it; if this is intended, pass --allow-root-change"

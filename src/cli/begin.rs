@@ -120,7 +120,7 @@ pub(super) fn run(args: &BeginArgs) -> Outcome {
     args.guards.add_to(&mut request);
     request.full = args.full.then(start_run::asked_for);
     request.note = destination::remembered(&locked);
-    let started = start_run::begin(&locked, &request, &definition, args.quiet)?;
+    let started = start_run::begin(&locked, &request, &definition, (args.quiet, args.walk.verbose))?;
     if !args.quiet {
         print_message(
             "note",

@@ -23,8 +23,8 @@ pub(super) struct HintsArgs {
     trust_hints: bool,
 
     /// With hints, also read this share of the tree, another part each time, to find lost hints
-    #[arg(long, value_name = "P%", default_value = "5%", value_parser = parse_percent, requires = "hints")]
-    audit: f64,
+    #[arg(long, value_name = "P%", value_parser = parse_percent)]
+    audit: Option<f64>,
 }
 
 fn parse_percent(text: &str) -> Result<f64, String> {

@@ -37,6 +37,7 @@ mod run;
 mod show;
 mod signals;
 mod snap;
+mod source;
 mod start_run;
 mod state;
 mod status;

@@ -136,7 +136,7 @@ pub(super) fn run(args: &RunArgs) -> Outcome {
     });
     request.note = note.inspect_err(|failure| locked.refused(&failure.to_string()))?;
     request.note.insert(COMMAND.to_owned(), digest_of(&command));
-    let started = start_run::begin(&locked, &request, &definition, args.quiet)?;
+    let started = start_run::begin(&locked, &request, &definition, (args.quiet, args.walk.verbose))?;
     if is_new && !args.quiet {
         placeholders::tell_of_unchecked(&definition, &found);
     }

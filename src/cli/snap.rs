@@ -11,6 +11,7 @@ use indicatif::{HumanBytes, HumanCount};
 use super::filter::{FilterArgs, tell_of_suspects, tell_of_unmatched};
 use super::hints::{self, HintsArgs};
 use super::progress::Progress;
+use super::source::{self, Source};
 use super::walk::WalkArgs;
 use super::{DONE, Failure, INCOMPLETE, Outcome, open, print_message, signals, unread};
 
@@ -78,7 +79,14 @@ pub(super) fn run(args: &SnapArgs, matches: &ArgMatches) -> Outcome {
     args.walk.add_to(&mut options);
     args.hints.add_to(&mut options)?;
     options.overlay = args.overlay;
+    if args.walk.source == Some(Source::Inodes) && args.base.is_none() {
+        let advice = "name an earlier snapshot with --base, or leave it out";
+        return Err(Failure::Other(format!("--source inodes says what changed since an earlier snapshot; {advice}")));
+    }
     let base = args.base.as_deref().map(open).transpose()?;
+    if base.is_some() {
+        options.distrusted = source::distrusted();
+    }
     signals::catch();
     let began = Instant::now();
     let progress = Progress::new(args.quiet);
@@ -94,6 +102,8 @@ pub(super) fn run(args: &SnapArgs, matches: &ArgMatches) -> Outcome {
     }
     tell_of_unmatched(&outcome, &options);
     hints::report(&outcome, args.quiet);
+    source::report(&outcome, args.quiet, args.walk.verbose);
+    source::remember(&outcome);
     if !args.quiet {
         print_message("snapshot", format_args!("{}: {}", args.output.shown(), summary(&outcome, began.elapsed())));
     }

@@ -15,6 +15,7 @@ use super::hints;
 use super::progress::Progress;
 use super::quote::shell;
 use super::snap::counted;
+use super::source;
 use super::write_list::tell_of_renumbered;
 use super::{Failure, INCOMPLETE, harmless, print_message, signals};
 
@@ -51,10 +52,11 @@ pub(super) fn begin(
     locked: &LockedJob,
     request: &RunRequest,
     definition: &Definition,
-    quiet: bool,
+    (quiet, verbose): (bool, bool),
 ) -> Result<StartedRun, Failure> {
     let started = watched(quiet, |monitor| locked.begin(request, monitor))?;
     tell_of_patterns(request, &started);
+    source::report(&started.outcome, quiet, verbose);
     tell(definition, &started, quiet);
     Ok(started)
 }

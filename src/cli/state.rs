@@ -8,7 +8,7 @@ use fastdiff::jobs::{Job, JobStore};
 use super::Failure;
 use super::config::{Config, Definition};
 
-#[derive(clap::Args)]
+#[derive(Default, clap::Args)]
 #[command(next_help_heading = "Where jobs live")]
 #[expect(clippy::doc_markdown, reason = "the text of --help")]
 pub(super) struct StateArgs {

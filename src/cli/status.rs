@@ -8,6 +8,7 @@ use fastdiff::jobs::StartedRun;
 use super::diff::SUSPECTS_HINT;
 use super::job_database;
 use super::output::Output;
+use super::source;
 use super::start_run::{self, GuardArgs, watched};
 use super::state::StateArgs;
 use super::walk::WalkArgs;
@@ -65,6 +66,7 @@ pub(super) fn run(args: &StatusArgs) -> Outcome {
     })?;
     let started = watched(false, |monitor| job.look(&request, scratch.path(), monitor))?;
     start_run::tell_of_patterns(&request, &started);
+    source::report(&started.outcome, !args.walk.verbose, args.walk.verbose);
     tell_of_renumbered(started.diff());
     if let Some(run) = started.replaced {
         let about = if job_database::succeeded(&job) == Some(run) {

@@ -4,12 +4,23 @@ use std::time::Duration;
 
 use fastdiff::{ScanOptions, WalkerKind};
 
+use super::source::Source;
+
 #[derive(clap::Args)]
 #[command(next_help_heading = "How to walk")]
 pub(super) struct WalkArgs {
     /// Number of threads [default: one per processor, and more while they wait for a disk or a server]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
+
+    /// What may say where something changed since the earlier snapshot, so that not everything is read [default: auto,
+    /// or that of the job's definition]
+    #[arg(long, value_enum, value_name = "SOURCE", hide_default_value = true)]
+    pub(super) source: Option<Source>,
+
+    /// Also say why the inode tables were not used
+    #[arg(short, long)]
+    pub(super) verbose: bool,
 
     /// What reads the directories: the system's own calls, or the jwalk crate, which opens by path. Do not use jwalk on
     /// a tree that somebody you do not trust can change during the walk
@@ -62,6 +73,9 @@ impl WalkArgs {
         options.racy_window = self.racy_window;
         options.settle = self.settle;
         options.io_timeout = self.io_timeout;
+        if let Some(source) = self.source {
+            options.source = source.into();
+        }
         options.walker = match self.walker {
             Walker::Native => ScanOptions::new([""; 0]).walker,
             Walker::Portable => WalkerKind::Portable,

@@ -19,6 +19,7 @@ mod refusal;
 mod root;
 mod scope;
 mod snapshot;
+mod source;
 mod warning;
 
 use std::io;
@@ -32,6 +33,7 @@ pub use refusal::Refusal;
 pub use root::{RootChange, RootProblem};
 pub use scope::{ScopeDifference, ScopePart};
 pub use snapshot::SnapshotProblem;
+pub use source::SourceProblem;
 pub use warning::{Cause, Warning};
 
 use crate::path::PathExt as _;
@@ -54,6 +56,15 @@ pub enum Error {
         path: PathBuf,
         /// What the system said.
         source: io::Error,
+    },
+
+    /// Only the inode tables should be read, and they cannot be.
+    #[error("the inode tables below {} cannot be used: {problem}", path.shown())]
+    Source {
+        /// The directory.
+        path: PathBuf,
+        /// Why not.
+        problem: SourceProblem,
     },
 
     /// The list could not be written to where the caller wants it.

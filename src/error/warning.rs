@@ -30,6 +30,8 @@ pub enum Cause {
     Loop,
     /// It changed, and the hints did not name it: they are not relied on any more.
     NoHint,
+    /// It changed, and the inode tables of its file system did not show it: they are not relied on any more.
+    NotShown,
 }
 
 impl Warning {
@@ -46,6 +48,7 @@ impl fmt::Display for Warning {
             Cause::Unlisted(e) => write!(f, "cannot list {path}: {e} (its entries are unknown, not removed)"),
             Cause::Unread(e) => write!(f, "cannot read the metadata of {path}: {e} (unknown, not removed)"),
             Cause::Marker(e) => write!(f, "cannot read {path}: {e} (its directory is kept)"),
+            Cause::NotShown => write!(f, "{path} changed and the inode tables of its file system did not show it"),
             Cause::NoHint => write!(f, "{path} changed and no hint named it"),
             Cause::Loop => write!(f, "{path} shows one of its own ancestors; not entered"),
         }

@@ -45,6 +45,7 @@ mod command;
 mod commit;
 mod compared;
 mod destination;
+mod distrusted;
 mod full_reason;
 mod lists;
 mod lock;

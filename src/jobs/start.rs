@@ -26,6 +26,7 @@ impl RunPlan<'_> {
         let mut options = self.request.scan.clone();
         options.overlay = false;
         options.own_dirs.extend(self.own_dirs());
+        options.distrusted.extend(self.job.store().distrusted());
         let scope = scope_of(&options, self.monitor)?;
         let (mut old, again, mut full) = self.compared_with(&scope);
         let mut base = self.walk_base(old.as_ref(), &scope)?;
@@ -33,6 +34,7 @@ impl RunPlan<'_> {
             let by = base.as_ref().or(old.as_ref());
             let mut origins = self.origins(&scope.roots);
             let outcome = scan::scan(&options, by, self.output, self.monitor)?;
+            self.distrust(&outcome)?;
             // What was exchanged during the walk has no origin that is known.
             let after = self.origins(&scope.roots);
             origins.retain(|root, origin| after.get(root) == Some(origin));
@@ -67,6 +69,14 @@ impl RunPlan<'_> {
                 Err((_, error)) => return Err(error),
             }
         }
+    }
+
+    /// Remembers inode tables that were wrong, unless nothing may be written.
+    fn distrust(&self, outcome: &ScanOutcome) -> Result<()> {
+        if self.output.starts_with(self.job.dir()) {
+            self.job.store().distrust(outcome)?;
+        }
+        Ok(())
     }
 
     /// The baseline and what is listed again, or why the list is a full one.

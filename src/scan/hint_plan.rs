@@ -6,6 +6,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::audit::Audit;
 use super::hint_places::PlaceLookup;
+use super::inode_plan::InodePlan;
 use super::linked_files::{add_names, add_unaccounted};
 use super::missed_hints::HintFindings;
 use super::mount_names::MountNames;
@@ -22,6 +23,9 @@ use crate::{Cause, Result, Warning};
 /// A stamp may be so much older than the moment in which it was given: the kernel's coarse clock moves in ticks.
 const TICK: Duration = Duration::from_millis(20);
 
+/// The share of the tree that is audited with hints, in percent, if the caller does not say.
+const OF_HINTS: f64 = 5.0;
+
 /// What the plan depends on.
 pub(super) struct HintContext<'a> {
     pub(super) options: &'a ScanOptions,
@@ -34,10 +38,13 @@ pub(super) struct HintContext<'a> {
     pub(super) monitor: &'a dyn Monitor,
 }
 
-/// Hints, and how they are used.
-#[derive(Debug)]
+/// Where a scan has to read, and how the hints and the inode tables are used.
+#[derive(Debug, Default)]
 pub(super) struct HintPlan {
-    pub(super) used: HintsUse,
+    /// None if there are no hints.
+    pub(super) used: Option<HintsUse>,
+    /// What became of the inode tables, if they were asked.
+    pub(super) inodes: Option<InodePlan>,
     /// None to read everywhere.
     pub(super) hint_filter: Option<HintFilter>,
     /// What changed before this time, a hint has to name.
@@ -61,7 +68,8 @@ impl HintPlan {
         let HintContext { options, walker, base, roots, .. } = *context;
         let blind = answer.blind;
         let mut plan = Self {
-            used: HintsUse::ClockKept,
+            used: Some(HintsUse::ClockKept),
+            inodes: None,
             hint_filter: None,
             until: answer.until.map_or(context.boundary, |t| t.saturating_sub(TICK).min(context.boundary)),
             watchman_clock: answer.watchman_clock.take(),
@@ -78,29 +86,29 @@ impl HintPlan {
             _ => None,
         };
         if let Some(problem) = problem {
-            plan.used = HintsUse::NotUsed(problem);
+            plan.used = Some(HintsUse::NotUsed(problem));
             return Ok(plan);
         }
         let Some(base) = base else {
-            plan.used = HintsUse::NotUsed(HintsProblem::NoBase);
+            plan.used = Some(HintsUse::NotUsed(HintsProblem::NoBase));
             return Ok(plan);
         };
         let (paths, outside) = (answer.paths, answer.outside.len() as u64);
         let mut dirty = match plan.places(answer, base, context)? {
             Ok(dirty) => dirty,
             Err(problem) => {
-                plan.used = HintsUse::NotUsed(problem);
+                plan.used = Some(HintsUse::NotUsed(problem));
                 return Ok(plan);
             }
         };
-        plan.used = HintsUse::Used { paths, outside };
+        plan.used = Some(HintsUse::Used { paths, outside });
         let of_base = [&base.meta().own_files[..], &base.meta().mount_points];
         for path in context.unhinted.into_iter().chain(of_base).flatten() {
             dirty.insert_path(path, roots);
         }
-        let audit = Audit::next(base, options.audit)?;
+        let audit = Audit::next(base, options.audit.unwrap_or(OF_HINTS))?;
         plan.audited = audit.last;
-        plan.hint_filter = Some(HintFilter { dirty, blind, audited: audit.rows });
+        plan.hint_filter = Some(HintFilter { dirty, blind, audited: audit.rows, parts: FxHashMap::default() });
         Ok(plan)
     }
 
@@ -162,6 +170,12 @@ impl HintPlan {
         roots: &[RootNames],
         monitor: &dyn Monitor,
     ) -> Result<bool> {
+        if let Some(inodes) = &mut self.inodes {
+            let missed = findings.first_missed.first().filter(|_| findings.missed > 0);
+            let again = missed.is_some_and(|path| inodes.miss(path, monitor));
+            self.hint_filter.take_if(|_| again);
+            return Ok(again);
+        }
         if findings.missed > 0 {
             for path in &findings.first_missed {
                 monitor.warning(Warning { path: to_path(path).into_owned(), cause: Cause::NoHint });
@@ -182,13 +196,14 @@ impl HintPlan {
     }
 
     fn reject(&mut self, problem: HintsProblem) {
-        self.used = HintsUse::NotUsed(problem);
+        self.used = Some(HintsUse::NotUsed(problem));
         self.hint_filter = None;
     }
 
     /// Since when the next hints have to be complete, for a scan that started then.
     pub(super) fn next_since(&self, base: Option<&Snapshot>, started: Time) -> Time {
-        let (Some(_), Some(base)) = (&self.hint_filter, base) else { return started };
+        // The tables were read after the scan began, and hide nothing from then on.
+        let (Some(_), Some(base), None) = (&self.hint_filter, base, &self.inodes) else { return started };
         // If the hints do not say up to when they are complete, the next ones have to begin where these did.
         self.stated_until.unwrap_or(base.header().hints_since).min(started)
     }

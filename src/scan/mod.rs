@@ -5,6 +5,7 @@ mod base_lookup;
 mod collector;
 mod hint_places;
 mod hint_plan;
+mod inode_plan;
 mod linked_files;
 mod missed_hints;
 mod mount_names;
@@ -17,7 +18,7 @@ mod scope;
 use std::path::Path;
 
 pub(crate) use self::hint_plan::are_proved;
-pub use self::options::{Hints, ScanOptions};
+pub use self::options::{Hints, ScanOptions, SourceChoice};
 pub use self::outcome::{HintsUse, ScanOutcome};
 use self::run::ScanRun;
 pub(crate) use self::scope::{fingerprint, scope_of};
@@ -34,15 +35,17 @@ use crate::sys::durable::{Access, AtomicFile};
 /// Entries that cannot be read are warnings to the `monitor` and counted. They are not errors.
 ///
 /// Costs two system calls per directory beside its listing, and one per other entry. With a base, directories that
-/// provably did not change are not listed; with hints, only what they name is read. Memory: at most 24 MB of finished
-/// directories, some 90 bytes for each directory, and the entries of one directory per thread.
+/// provably did not change are not listed; with hints or inode tables, only what they name is read. Memory: at most
+/// 24 MB of finished directories, some 90 bytes for each directory, and the entries of one directory per thread; with
+/// inode tables also 16 bytes for each entry.
 ///
 /// # Errors
 /// - [`Error::Root`](crate::Error::Root) for a root that is missing, not a directory, not readable, or inside of
 ///   another.
 /// - [`Error::Pattern`](crate::Error::Pattern) and [`Error::Unsupported`](crate::Error::Unsupported) for options.
 /// - [`Error::Incomparable`](crate::Error::Incomparable) for a base of other roots or filters.
-/// - [`Error::Hints`](crate::Error::Hints) for hints that cannot be read.
+/// - [`Error::Hints`](crate::Error::Hints) for hints that cannot be read, [`Error::Source`](crate::Error::Source) for
+///   inode tables that must be used and cannot be.
 /// - [`Error::Output`](crate::Error::Output) and [`Error::Io`](crate::Error::Io) if the snapshot cannot be written.
 /// - [`Error::Interrupted`](crate::Error::Interrupted).
 pub fn scan(
@@ -52,9 +55,10 @@ pub fn scan(
     monitor: &dyn Monitor,
 ) -> Result<ScanOutcome> {
     let run = ScanRun::prepare(options, base, output, monitor)?;
-    let mut hints = run.plan_hints()?;
+    let mut plan = run.plan_hints()?;
+    run.plan_inodes(&mut plan)?;
     let file = AtomicFile::create(output, Access::Private)?;
-    let tree = run.walk(hints.as_mut())?;
-    let header = run.write(tree, hints.as_ref(), file)?;
-    Ok(run.outcome(&header, hints))
+    let tree = run.walk(&mut plan)?;
+    let header = run.write(tree, &plan, file)?;
+    Ok(run.outcome(&header, plan))
 }

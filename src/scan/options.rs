@@ -42,9 +42,14 @@ pub struct ScanOptions {
     /// Where something changed since the base began; if none, the scan looks everywhere. Needs a base and the native
     /// walker.
     pub hints: Option<Hints>,
-    /// The percentage of the tree that a scan with hints reads although no hint names it, to find lost hints. Each
-    /// scan reads another part.
-    pub audit: f64,
+    /// Whether the inode tables of the file systems may say where something changed. Needs a base and the native
+    /// walker; hints that can be used come first.
+    pub source: SourceChoice,
+    /// File systems, by [`PartUse::file_system`](crate::PartUse), whose inode tables were wrong once.
+    pub distrusted: Vec<String>,
+    /// The percentage of the tree that is read although no hint names it and no inode table calls it changed, to find
+    /// what is missing there. Each scan reads another part. If none: 5 with hints, 0.5 with inode tables.
+    pub audit: Option<f64>,
     /// Write only what differs from the base, if that is little. The snapshot then needs the base's file.
     pub overlay: bool,
     /// Directories of the caller's own state, absolute and without symlinks. They are left out with all that they
@@ -68,7 +73,9 @@ impl ScanOptions {
             settle: false,
             io_timeout: None,
             hints: None,
-            audit: 5.0,
+            source: SourceChoice::Auto,
+            distrusted: Vec::new(),
+            audit: None,
             overlay: false,
             own_dirs: Vec::new(),
             boundary: None,
@@ -90,7 +97,7 @@ impl ScanOptions {
         if self.io_timeout.is_some() && walker == WalkerKind::Portable {
             return Err(Error::Unsupported(Unsupported::TimeoutOfPortable));
         }
-        if !self.audit.is_finite() {
+        if self.audit.is_some_and(|share| !share.is_finite()) {
             return Err(Error::Unsupported(Unsupported::AuditShare));
         }
         Ok(walker)
@@ -99,6 +106,21 @@ impl ScanOptions {
     pub(super) fn walk_threads(&self) -> Option<usize> {
         self.threads.map(|threads| threads.clamp(1, MOST_THREADS))
     }
+}
+
+/// What may say where something changed, besides hints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum SourceChoice {
+    /// The inode tables, on each file system where that is safe and probably faster. Needs a device that can be
+    /// opened for reading; the rest is walked.
+    #[default]
+    Auto,
+    /// Nothing: the scan looks everywhere.
+    Walk,
+    /// The inode tables of the file systems of all roots. If those cannot be used, the scan fails with
+    /// [`Error::Source`]; without a base it looks everywhere.
+    Inodes,
 }
 
 /// Hints as they come from a watcher; docs/hints.md describes the forms.

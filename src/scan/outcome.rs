@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::filter::Pattern;
 use crate::snapshot::{Counts, Digest};
-use crate::sources::HintsProblem;
+use crate::sources::{HintsProblem, PartUse};
 
 /// The result of a scan.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +18,9 @@ pub struct ScanOutcome {
     pub root_digest: Digest,
     /// How the hints were used, if there were any.
     pub hints: Option<HintsUse>,
+    /// For each part of the tree, whether the inode tables of its file system said where to look, and why not. Empty if
+    /// nobody asked them.
+    pub parts: Vec<PartUse>,
     /// The patterns that matched nothing; none if the scan had a base, which saves listing directories. Patterns for
     /// what lies below a directory that is left out are not among them.
     pub unmatched: Option<Vec<Pattern>>,

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::base_lookup::SnapshotLookup;
 use super::collector::Collector;
 use super::hint_plan::{HintContext, HintPlan, mount_points};
+use super::inode_plan::{InodeContext, InodePlan};
 use super::missed_hints::MissedHints;
 use super::own_files::OwnFiles;
 use super::scope::{ScanRoots, fingerprint, foreign_mounts, prepare_roots, scope};
@@ -95,8 +96,8 @@ impl<'a> ScanRun<'a> {
     }
 
     /// Where the walk has to read, if there are hints.
-    pub(super) fn plan_hints(&self) -> Result<Option<HintPlan>> {
-        let Some(source) = &self.options.hints else { return Ok(None) };
+    pub(super) fn plan_hints(&self) -> Result<HintPlan> {
+        let Some(source) = &self.options.hints else { return Ok(HintPlan::default()) };
         let answer = sources::read(&source.bytes, &source.name, &self.roots.names)?;
         let context = HintContext {
             options: self.options,
@@ -107,18 +108,35 @@ impl<'a> ScanRun<'a> {
             boundary: self.boundary,
             monitor: self.monitor,
         };
-        HintPlan::prepare(answer, source.trust, &context).map(Some)
+        HintPlan::prepare(answer, source.trust, &context)
     }
 
-    /// Walks the tree; once more if the hints turn out not to be enough.
-    pub(super) fn walk(&self, mut hints: Option<&mut HintPlan>) -> Result<WalkedTree<'a>> {
+    /// Where the walk has to read, if there are no hints that say so, and the inode tables can say it.
+    pub(super) fn plan_inodes(&self, plan: &mut HintPlan) -> Result<()> {
+        let context = InodeContext {
+            options: self.options,
+            walker: self.walker,
+            base: self.base,
+            roots: &self.roots.names,
+            output: self.output,
+            unhinted: [&self.own.paths, &self.mount_points],
+            boundary: self.boundary,
+            window: self.window,
+            monitor: self.monitor,
+        };
+        plan.ask_inodes(&context)
+    }
+
+    /// Walks the tree; once more if the hints or the inode tables turn out not to be enough.
+    pub(super) fn walk(&self, plan: &mut HintPlan) -> Result<WalkedTree<'a>> {
         let devices = Devices::new(self.boundary, self.window, self.frozen());
         let lookup = SnapshotLookup::new(self.base);
         loop {
-            let (mut collector, roots) = self.walk_once(hints.as_deref(), &devices, &lookup)?;
-            let again = match (&mut hints, self.base, collector.hint_findings()) {
-                (Some(hints), Some(base), Some(findings)) => {
-                    hints.plan_second_walk(findings, base, &self.roots.names, self.monitor)?
+            let (mut collector, roots) = self.walk_once(plan, &devices, &lookup)?;
+            let again = match (self.base, collector.hint_findings()) {
+                (Some(base), Some(findings)) => {
+                    plan.plan_second_walk(findings, base, &self.roots.names, self.monitor)?
+                        || plan.inodes_moved(self.options.io_timeout, self.monitor)
                 }
                 _ => false,
             };
@@ -136,11 +154,12 @@ impl<'a> ScanRun<'a> {
 
     fn walk_once(
         &self,
-        hints: Option<&HintPlan>,
+        plan: &HintPlan,
         devices: &Devices,
         lookup: &SnapshotLookup<'a>,
     ) -> Result<(Collector<'a>, Vec<FinishedRoot<BuiltDir>>)> {
-        let hint_filter = hints.and_then(|hints| hints.hint_filter.as_ref());
+        let hint_filter = plan.hint_filter.as_ref();
+        let missed_hints = hint_filter.map(|_| MissedHints::new(plan.until));
         let plan = WalkPlan {
             roots: &self.roots.paths,
             filter: &self.filter,
@@ -151,7 +170,6 @@ impl<'a> ScanRun<'a> {
             own: &self.own.for_walk,
             foreign: &self.foreign,
         };
-        let missed_hints = hint_filter.and(hints).map(|hints| MissedHints::new(hints.until));
         let collector = Collector::new(self.base, missed_hints, self.output);
         let roots = match self.walker {
             WalkerKind::Native => walk::native(&plan, devices, lookup, &collector, self.monitor)?,
@@ -164,7 +182,7 @@ impl<'a> ScanRun<'a> {
     }
 
     /// Writes the snapshot.
-    pub(super) fn write(&self, tree: WalkedTree<'a>, hints: Option<&HintPlan>, file: AtomicFile) -> Result<Header> {
+    pub(super) fn write(&self, tree: WalkedTree<'a>, plan: &HintPlan, file: AtomicFile) -> Result<Header> {
         let WalkedTree { mut collector, roots, devices } = tree;
         let mut top = collector.top(&self.scope.roots, &roots);
         if devices.iter().any(|d| d.unknown_clock) {
@@ -176,28 +194,28 @@ impl<'a> ScanRun<'a> {
             .into_iter()
             .map(|d| Device { kind: d.kind, identity: d.identity, boundary: (d.boundary.sec, d.boundary.nsec) })
             .collect();
-        let (meta, header) = (self.meta(hints), self.header(hints));
+        let (meta, header) = (self.meta(plan), self.header(plan));
         // What comes from the base is copied now, each directory with the digest that it was checked against.
         self.base.map_or(Ok(()), Snapshot::check_unchanged)?;
         collector.builder.write(top, &devices, meta, header, self.may_be_overlay, file, self.monitor)
     }
 
     /// The description of the scan; the builder adds what it knows of the tree.
-    fn meta(&self, hints: Option<&HintPlan>) -> Meta {
+    fn meta(&self, plan: &HintPlan) -> Meta {
         // More happened since an earlier clock than since a later one, so the base's may stay.
         let clock_of_base = || self.base.and_then(|base| base.meta().watchman_clock.clone());
         Meta {
             own_files: self.own.paths.clone(),
             mount_points: self.mount_points.clone(),
             base: self.base.map(|base| (base.header().identity, base.oldest_state())),
-            watchman_clock: hints.and_then(|hints| hints.watchman_clock.clone()).or_else(clock_of_base),
-            audited: hints.and_then(|hints| hints.audited.clone()),
+            watchman_clock: plan.watchman_clock.clone().or_else(clock_of_base),
+            audited: plan.audited.clone(),
             ..self.scope.clone()
         }
     }
 
     /// The header; the builder adds what it knows of the tree.
-    fn header(&self, hints: Option<&HintPlan>) -> Header {
+    fn header(&self, plan: &HintPlan) -> Header {
         Header {
             walker: self.walker,
             started: self.started,
@@ -205,19 +223,20 @@ impl<'a> ScanRun<'a> {
             boundary: self.boundary,
             racy_window: self.window,
             scan_fingerprint: fingerprint(&self.scope),
-            hints_since: hints.map_or(self.started, |hints| hints.next_since(self.base, self.started)),
+            hints_since: plan.next_since(self.base, self.started),
             ..Header::default()
         }
     }
 
     /// What the caller learns.
-    pub(super) fn outcome(&self, header: &Header, hints: Option<HintPlan>) -> ScanOutcome {
+    pub(super) fn outcome(&self, header: &Header, plan: HintPlan) -> ScanOutcome {
         let is_overlay = header.own_directories < header.directories;
         ScanOutcome {
             counts: header.counts,
             bytes: header.file_len,
             root_digest: header.root_digest,
-            hints: hints.map(|hints| hints.used),
+            hints: plan.used,
+            parts: plan.inodes.map(InodePlan::into_parts).unwrap_or_default(),
             // A directory that was not listed says nothing about patterns.
             unmatched: self.base.is_none().then(|| self.filter.unmatched(&self.options.filter.patterns)),
             overlay_of: self

@@ -34,6 +34,7 @@ pub(crate) const FIELDS: [&str; 12] = [
 const COUNT: usize = FIELDS.len();
 const MODE: usize = 0;
 const FLAGS: usize = 1;
+const INODE: usize = 7;
 const NLINK: usize = 10;
 const BIRTH: usize = 11;
 const WIDTH_BYTES: usize = COUNT.div_ceil(2);
@@ -205,6 +206,21 @@ struct Field {
     base: u64,
 }
 
+/// The bits of so many bytes; a width has four bits, and is at most 8.
+const MASKS: [u64; 16] = {
+    let mut masks = [u64::MAX; 16];
+    let mut width = 0;
+    while width < 8 {
+        masks[width] = (1 << (8 * width)) - 1;
+        width += 1;
+    }
+    masks
+};
+
+/// A row has at most 96 bytes. So many behind its start are enough to read each field as eight bytes, whatever its
+/// offset says.
+const ROW_AND_MORE: usize = 128 + 8;
+
 impl Field {
     #[inline]
     fn of(self, row: &[u8]) -> u64 {
@@ -213,7 +229,7 @@ impl Field {
         }
         let (offset, width) = (usize::from(self.offset), usize::from(self.width));
         let raw = if let Some(bytes) = row[offset..].first_chunk() {
-            u64::from_le_bytes(*bytes) & (u64::MAX >> (64 - 8 * width))
+            u64::from_le_bytes(*bytes) & MASKS[width & 15]
         } else {
             // The last row of the last block may have fewer than eight bytes after it.
             let mut bytes = [0; 8];
@@ -221,6 +237,15 @@ impl Field {
             u64::from_le_bytes(bytes)
         };
         self.base.wrapping_add(raw)
+    }
+
+    /// The same where enough bytes follow: without a branch.
+    #[inline]
+    fn of_long(self, row: &[u8; ROW_AND_MORE]) -> u64 {
+        let at = usize::from(self.offset & 127);
+        let mut bytes = [0; 8];
+        bytes.copy_from_slice(&row[at..at + 8]);
+        self.base.wrapping_add(u64::from_le_bytes(bytes) & MASKS[usize::from(self.width & 15)])
     }
 }
 
@@ -286,7 +311,17 @@ impl<'a> Block<'a> {
 
     /// Whether a child is a directory.
     pub(crate) fn is_directory(&self, row: usize) -> bool {
-        Kind::from_mode(self.fields[MODE].of(self.row(row)) as u16) == Kind::Dir
+        self.kind(row) == Kind::Dir
+    }
+
+    /// The kind of a child.
+    pub(crate) fn kind(&self, row: usize) -> Kind {
+        Kind::from_mode(self.fields[MODE].of(self.row(row)) as u16)
+    }
+
+    /// The inode of a child.
+    pub(crate) fn inode(&self, row: usize) -> u64 {
+        self.fields[INODE].of(self.row(row))
     }
 
     /// What the scan noted about a child.
@@ -307,11 +342,28 @@ impl<'a> Block<'a> {
         (0..self.count).fold(self.flags_of_files(), |all, row| all | self.flags(row))
     }
 
+    /// The metadata of all children in name order.
+    pub(crate) fn stats(&self) -> impl Iterator<Item = (Stat, Flags)> + '_ {
+        (0..self.count).map(|row| self.stat(row))
+    }
+
     /// A child. Its name comes from [`names`](Self::names).
     pub(crate) fn child(&self, row: usize, name: &'a [u8]) -> Child<'a> {
-        let row = self.row(row);
-        let (stat, flags) = from_fields(&self.fields.map(|field| field.of(row)));
+        let (stat, flags) = self.stat(row);
         Child { name, stat, flags }
+    }
+
+    #[inline]
+    fn stat(&self, row: usize) -> (Stat, Flags) {
+        let row = self.row(row);
+        let mut values = [0; COUNT];
+        let fields = values.iter_mut().zip(&self.fields);
+        if let Some(row) = row.first_chunk() {
+            fields.for_each(|(value, field)| *value = field.of_long(row));
+        } else {
+            fields.for_each(|(value, field)| *value = field.of(row));
+        }
+        from_fields(&values)
     }
 
     /// The names in order, each followed by NUL.

@@ -224,6 +224,25 @@ impl Snapshot {
         Ok(Listing::new(block, subdirs))
     }
 
+    /// The records of a directory without their names, checked against its digest, and the rows of its child
+    /// directories.
+    ///
+    /// # Errors
+    /// A damaged snapshot.
+    pub(crate) fn block(&self, row: u32) -> Result<(Block<'_>, Vec<u32>)> {
+        let (block, subdirs) = self.check(row)?;
+        Ok((Block::parse_rows(block).ok_or_else(|| self.unreadable(row))?, subdirs))
+    }
+
+    /// The same, for a directory that was checked before.
+    ///
+    /// # Errors
+    /// A damaged snapshot.
+    pub(crate) fn checked_block(&self, row: u32) -> Result<(Block<'_>, Vec<u32>)> {
+        let block = Block::parse_rows(self.block_bytes(row)?).ok_or_else(|| self.unreadable(row))?;
+        Ok((block, self.subdirs(row)?))
+    }
+
     /// The file systems that begin at directories of these rows.
     pub(crate) fn mounts_in(&self, rows: RangeInclusive<u32>) -> impl Iterator<Item = (u32, &Device)> {
         let from = self.meta.mounts.partition_point(|m| m.row < *rows.start());

@@ -22,6 +22,10 @@ pub(crate) struct BlindSpots {
 }
 
 impl BlindSpots {
+    /// What the inode tables of a file system do not show.
+    pub(crate) const INODES: Self =
+        Self { remote_changes: false, other_names: false, symlinks: false, line_breaks: false };
+
     /// What no watcher sees.
     pub(crate) const WATCHER: Self =
         Self { remote_changes: true, other_names: true, symlinks: true, line_breaks: false };

@@ -12,6 +12,7 @@
 
 mod answer;
 mod dirty;
+mod inodes;
 mod list;
 mod proof;
 mod roots;
@@ -21,6 +22,8 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use self::answer::{BlindSpots, SourceAnswer};
 pub(crate) use self::dirty::{Dirty, DirtyId, DirtyRows};
+pub use self::inodes::PartUse;
+pub(crate) use self::inodes::{InodeAnswer, InodeQuestion, ask as ask_inodes};
 pub use self::proof::HintsProblem;
 pub(crate) use self::proof::{BaseFacts, CompleteSince};
 pub(crate) use self::roots::RootNames;

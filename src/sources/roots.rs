@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::path::{is_within, push, to_bytes};
 
 /// A root by its two names.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct RootNames {
     pub(super) given: Vec<u8>,
     pub(super) canonical: Vec<u8>,

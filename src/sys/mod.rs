@@ -3,8 +3,14 @@
 
 use crate::metadata::Stat;
 
+#[cfg(target_os = "linux")]
+pub(crate) mod block_device;
+#[cfg(not(target_os = "linux"))]
+#[path = "no_block_device.rs"]
+pub(crate) mod block_device;
 pub(crate) mod clock;
 pub(crate) mod durable;
+pub(crate) mod ext4;
 pub(crate) mod filesystem;
 pub(crate) mod load;
 pub(crate) mod machine;
@@ -23,6 +29,12 @@ mod priority;
 pub(crate) mod private;
 pub(crate) mod process;
 mod stat;
+pub(crate) mod timeout;
+#[cfg(target_os = "linux")]
+pub(crate) mod unnamed;
+#[cfg(not(target_os = "linux"))]
+#[path = "no_unnamed.rs"]
+pub(crate) mod unnamed;
 mod writeback;
 
 pub use priority::{lower_cpu_priority, lower_io_priority};

@@ -82,6 +82,11 @@ pub(crate) fn stat_open(file: &Dir) -> io::Result<StatAt> {
     Ok(stat_at(&fs::statx(file, c"", AtFlags::EMPTY_PATH, MASK)?))
 }
 
+/// The metadata of an open file of any kind.
+pub(crate) fn stat_file(file: &std::fs::File) -> io::Result<Stat> {
+    Ok(stat_at(&fs::statx(file, c"", AtFlags::EMPTY_PATH, MASK)?).stat)
+}
+
 /// The metadata of a path.
 pub(crate) fn stat_path(path: &Path, follow: bool) -> io::Result<StatAt> {
     let flags = if follow { AtFlags::empty() } else { AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT };

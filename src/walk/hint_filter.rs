@@ -7,6 +7,8 @@
 //! Some things are always read: what the base was not sure of (racy, unknown), the start of each file system, what lies
 //! on one that others may change unseen, and the share that is audited.
 
+use rustc_hash::FxHashMap;
+
 use super::BaseDir;
 use crate::metadata::Flags;
 use crate::sources::{BlindSpots, Dirty, DirtyId, DirtyRows};
@@ -31,12 +33,21 @@ pub(crate) struct HintFilter {
     pub(crate) blind: BlindSpots,
     /// The directories that are audited: what differs there was lost by the source.
     pub(crate) audited: DirtyRows,
+    /// Directories of the base, by row, on which another file system lies that has a tree of its own in `dirty`: its
+    /// number there. What lies around them says nothing about them.
+    pub(crate) parts: FxHashMap<u32, usize>,
 }
 
 impl HintFilter {
     /// What has to be read in a root.
     pub(super) fn root(&self, number: usize) -> Look {
         Look::Hinted(self.dirty.root(number)).resolved(self)
+    }
+
+    /// What has to be read in a directory that was opened, if another file system begins there.
+    pub(super) fn of_part(&self, base: Option<&BaseDir>) -> Option<Look> {
+        let tree = self.parts.get(&base.filter(|base| base.is_mount)?.row)?;
+        Some(Look::Hinted(self.dirty.root(*tree)).resolved(self))
     }
 
     /// What has to be read in a child directory and below it.
@@ -115,7 +126,8 @@ mod tests {
 
     /// A filter with one range of rows, as the source's or as the audit's.
     fn filter(dirty: DirtyRows, audited: DirtyRows) -> HintFilter {
-        let mut filter = HintFilter { dirty: Dirty::default(), blind: BlindSpots::WATCHER, audited };
+        let mut filter =
+            HintFilter { dirty: Dirty::default(), blind: BlindSpots::WATCHER, audited, parts: FxHashMap::default() };
         filter.dirty.rows = dirty;
         filter
     }

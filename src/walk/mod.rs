@@ -13,7 +13,6 @@ mod plan;
 mod portable;
 mod racy;
 mod sink;
-mod timeout;
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -29,9 +28,9 @@ pub(crate) use self::plan::{OwnFile, WalkPlan};
 pub(crate) use self::racy::{NewestRule, default_window};
 use self::sink::{CarriedEntry, carry};
 pub(crate) use self::sink::{FinishedRoot, Sink};
-pub(crate) use self::timeout::with_timeout;
 use crate::metadata::{Kind, Stat, Time};
 use crate::monitor::Monitor;
+pub(crate) use crate::sys::timeout::with_timeout;
 use crate::{Error, Result, RootProblem};
 
 /// The metadata of an entry of which only the kind is known.

@@ -9,6 +9,9 @@ use super::report::{Attack, Promise};
 #[path = "../../fuzz/targets.rs"]
 mod targets;
 
+#[path = "../../fuzz/layouts.rs"]
+mod layouts;
+
 /// All files of a directory of fuzz/ and below; of one that does not exist, none.
 fn files(below: &str) -> Vec<PathBuf> {
     let mut waiting = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz").join(below)];
@@ -33,6 +36,24 @@ fn the_corpus_and_every_case_that_was_found_are_answered() {
         let bytes = fs::read(file).unwrap();
         for (name, target) in [("open", targets::open as fn(&[u8])), ("consistent", targets::consistent)] {
             attack.check(catch_unwind(|| target(&bytes)).is_ok(), || format!("{name}: {}", file.display()));
+        }
+    }
+}
+
+#[test]
+fn the_layouts_of_file_systems_and_every_case_that_was_found_are_answered() {
+    let mut attack = Attack::on(Promise::TablesHideNothing, "the fuzzer's layouts of ext4 and cases");
+    for file in files("layouts").iter().chain(&files("artifacts/layout")) {
+        let bytes = fs::read(file).unwrap();
+        // Cut at each length, and with each bit of the first 300 bytes flipped.
+        let cut = (0..=bytes.len()).step_by(3).map(|len| bytes[..len].to_vec());
+        let flipped = (0..300 * 8).map(|bit| {
+            let mut bytes = bytes.clone();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            bytes
+        });
+        for case in cut.chain(flipped) {
+            attack.check(catch_unwind(|| layouts::layout(&case)).is_ok(), || format!("{}", file.display()));
         }
     }
 }

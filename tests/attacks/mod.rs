@@ -14,6 +14,7 @@ mod fuzzed;
 mod guarantees;
 mod hints;
 mod hostile;
+mod inodes;
 mod limits;
 mod mount_places;
 mod nfs;

@@ -17,6 +17,7 @@ pub(crate) enum Promise {
     WholeOrAbsent = 9,
     NeverLeavesTheRoot = 10,
     AnswersInTime = 11,
+    TablesHideNothing = 12,
 }
 
 /// How often to try: a few times in an ordinary test run. With `FASTDIFF_ATTACKS=full` as often as `at_length` says,

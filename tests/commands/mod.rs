@@ -34,6 +34,7 @@ mod snap_mounts;
 mod snap_output;
 mod snap_patterns;
 mod snap_roots;
+mod snap_source;
 mod source_names;
 mod terminal;
 mod unreadable;

@@ -7,8 +7,12 @@ use std::path::Path;
 use super::layers::{source_files, tokens};
 
 /// Alternatives by operating system.
-const ALTERNATIVES: [(&str, [&str; 2]); 2] =
-    [("Dir", ["sys/native.rs", "sys/no_native.rs"]), ("DirHandle", ["sys/no_open_at.rs", "sys/open_at.rs"])];
+const ALTERNATIVES: [(&str, [&str; 2]); 4] = [
+    ("BlockDevice", ["sys/block_device.rs", "sys/no_block_device.rs"]),
+    ("Dir", ["sys/native.rs", "sys/no_native.rs"]),
+    ("DirHandle", ["sys/no_open_at.rs", "sys/open_at.rs"]),
+    ("UnnamedFile", ["sys/no_unnamed.rs", "sys/unnamed.rs"]),
+];
 
 /// Whether the brace at `at` opens an `impl` or a trait, whose types are associated ones.
 fn opens_impl_or_trait(tokens: &[String], at: usize) -> bool {

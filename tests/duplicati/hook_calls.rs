@@ -17,12 +17,15 @@ fn the_first_run_scans_and_the_next_one_lists_what_changed() {
     std::fs::remove_file(hooked.root.join("b")).unwrap();
     let told = hooked.round();
     assert_eq!(
-        told.log,
+        told.log[..2],
         [
             "the last backup succeeded: run 1 is the baseline",
             "a list of what changed since the last backup: 0 added, 2 modified, 1 removed, 0 suspect",
         ]
     );
+    // Which one depends on the file system and on who runs this.
+    assert!(["source: walk", "source: inode tables"].contains(&&*told.log[2]), "{:?}", told.log);
+    assert_eq!(told.log.len(), 3, "{:?}", told.log);
     assert_eq!(hooked.short(&told.options), [vec!["tree/", "tree/d/", "tree/d/c"], vec!["tree/b"]]);
 }
 

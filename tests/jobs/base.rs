@@ -124,7 +124,7 @@ fn hints_narrow_by_the_snapshot_that_they_are_complete_for() {
             .map(|half| char::from_digit(half.into(), 16).unwrap())
             .collect();
         let mut request = request(&jobs);
-        request.scan.audit = 0.0;
+        request.scan.audit = Some(0.0);
         let bytes = format!("# complete since base {hex}\n{paths}").into_bytes();
         request.scan.hints = Some(Hints::new("hints", bytes));
         request

@@ -67,6 +67,7 @@ fn what_is_added_is_shown_and_listed_and_removed_and_comments_stay() {
     insta::assert_snapshot!(jobs.run(["job", "show", "new"]).success(), @r#"
     name                new
     roots               [ROOT]/tree [ROOT]/a b
+    source              auto
     consumer            rsync
     exclude-from        [ROOT]/patterns
     exclude             *.o

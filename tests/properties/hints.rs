@@ -214,7 +214,7 @@ proptest! {
             options.filter = filter.clone();
             let full = place.snap_with(&options);
             options.hints = Some(Hints::new("watched", bytes));
-            options.audit = audit;
+            options.audit = Some(audit);
             options.overlay = round.overlay;
             let (outcome, short) = by_hints(&place, &options, &base, &format!("hinted-{number}.snap"));
             match &outcome.hints {

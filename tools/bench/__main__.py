@@ -77,6 +77,25 @@ def figures_of(walks, again, named, first, diffs, entries):
     return figures
 
 
+def of_tables(by_tables, again):
+    """The figures of the inode tables."""
+    (same, known, find), few, many, frozen = by_tables
+    figures = {
+        "snap --base by inode tables, as a part of the floor: 1 /": known.median / same.median,
+        "the same, as a part of find -printf: 1 /": find.median / same.median,
+        "snap --base by inode tables, 100 files changed, as a part of the floor: 1 /": known.median / few[0].median,
+        "the same, 5,000 files changed, as a multiple of the walk": many[0].median / many[1].median,
+        "peak memory of snap --base by inode tables, as a multiple of that by walk": same.peak / few[1].peak,
+    }
+    git = next((run for run in again if run.name == "git status, untracked cache" and not run.skipped), None)
+    if git is not None:
+        figures["the same, as a part of git status with untracked cache: 1 /"] = git.median / same.median
+    if not any(run.skipped for run in frozen):
+        figures["the same, cold, is faster than the walk and than fd by"] = (
+            min(frozen[1].median, frozen[2].median) / frozen[0].median)
+    return figures
+
+
 def judge(figures):
     """Prints every figure beside its target."""
     rows = []
@@ -125,6 +144,14 @@ def bench(options, scratch):
     show("The same when nothing changed since the base, or since the run before:", again, floor)
     named = sections.hinted(trees, tree, entries, options, sink)
     show("With hints that name 100 directories:", named, floor)
+    by_tables, why = sections.tables(trees, entries, options, sink)
+    if by_tables is None:
+        print(f"SKIP inode tables: {why}\n")
+    else:
+        titles = ["By the inode tables, nothing changed:", "The same with 100 changed files:",
+                  "The same with 5,000 changed files:", "Cold, nothing changed:"]
+        for title, runs in zip(titles, by_tables):
+            show(title, runs, floor)
     first, diffs = sections.diffs(trees, options, sink)
     print("Comparing two snapshots, `--emit name-status`:\n")
     table(["", "ms", "min–max", "% of snap", "edits", "lines", "peak memory"], [
@@ -140,6 +167,8 @@ def bench(options, scratch):
         figures["snap, cold, as a multiple of the best number of threads"] = frozen[0].median / fixed
         fastest = min(run.median for run in frozen[6:] if not run.skipped)
         figures["snap, cold, is faster than every peer by"] = fastest / frozen[0].median
+    if by_tables is not None:
+        figures |= of_tables(by_tables, again)
     judge(figures)
     if options.full:
         grown = sections.growth(lambda files: Trees(options, files), (50_000, 500_000, 5_000_000), options, sink)
@@ -157,7 +186,9 @@ def bench(options, scratch):
         chart.draw(options.svg, [
             (f"{entries:,} entries, warm", pairs(walks)),
             ("Nothing changed since the base, or since the run before", pairs(again)),
+            *([("By the inode tables, nothing changed", pairs(by_tables[0]))] if by_tables else []),
             ("Cold", pairs(frozen)),
+            *([("By the inode tables, cold", pairs(by_tables[3]))] if by_tables else []),
         ])
     if options.save:
         import json

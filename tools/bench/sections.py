@@ -2,7 +2,10 @@
 
 import json
 import os
+import random
 import shutil
+import subprocess
+import time
 from pathlib import Path
 
 from core import Failure, Run, count_lines, measure, output, progress, remove, rounds
@@ -78,7 +81,7 @@ def unchanged(trees, tree, entries, options, sink):
     """A second look, when nothing changed."""
     base = trees.snapshot(tree, "base")
     runs = [
-        snap(trees, tree, "snap --base", "--base", str(base)),
+        snap(trees, tree, "snap --base", "--base", str(base), "--source", "walk"),
         Run("floor: open and stat known names", [trees.floor, str(tree), "--known", *threads(options)], says_ms=True,
             says_entries=True),
         *walkers(str(tree), entries),
@@ -116,6 +119,87 @@ def hinted(trees, tree, entries, options, sink):
     return runs
 
 
+def tables(trees, entries, options, sink):
+    """What the inode tables save on a file system of their own: nothing changed, 100 files, 5,000 files, cold. The
+    reason if they cannot be read here."""
+    image, disk = trees.work / "disk.img", trees.work / "disk"
+    disk.mkdir(exist_ok=True)
+    with open(image, "wb") as file:
+        file.truncate(128 << 30)
+    for command in (["mkfs.ext4", "-q", "-F", str(image)], ["mount", "-o", "loop", str(image), str(disk)]):
+        if (why := complaint(command)) is not None:
+            remove(image)
+            return None, why
+    try:
+        return tables_of(trees, disk, entries, options, sink)
+    finally:
+        output(["umount", str(disk)])
+        remove(image)
+
+
+def tables_of(trees, disk, entries, options, sink):
+    """The same on a file system that is mounted on `disk`."""
+    tree = disk / "tree"
+    trees.make(tree)
+    # The tree is seconds old: without a short window all of it would rightly be read.
+    window = ["--racy-window", "1s"]
+    time.sleep(1.2)
+    base = disk / "base.snap"
+    output([trees.fastdiff, "snap", *window, str(tree), "-o", str(base)])
+    arguments = ["--base", str(base), *window, "--overlay"]
+
+    def look(name, source):
+        run = snap(trees, tree, name, *arguments, "--source", source)
+        # Beside the base, on the same file system.
+        run.product = disk / run.product.name
+        run.command[-1] = str(run.product)
+        return run
+
+    if (why := complaint(look("first", "inodes").command)) is not None:
+        return None, why
+    chosen = some_files(tree, 5000)
+    known = ["--known", *threads(options)]
+    sections = [
+        [look("snap --base by inode tables", "inodes"),
+         Run("floor: open and stat known names", [trees.floor, str(tree), *known], says_ms=True, says_entries=True),
+         peer("find -printf", ["find", str(tree), "-printf", FIELDS], lines=entries)],
+        [look("snap --base by inode tables, 100 files", "inodes"), look("snap --base by walk, 100 files", "walk")],
+        [look("snap --base by inode tables, 5,000 files", "inodes"), look("snap --base by walk, 5,000 files", "walk")],
+    ]
+    for changed, runs in zip((0, 100, 5000), sections):
+        for file in chosen[:changed]:
+            os.utime(file)
+        rounds(runs, options, sink, checker(trees, sink, entries))
+    # Nothing changed since this one.
+    time.sleep(1.2)
+    output([trees.fastdiff, "snap", *window, str(tree), "-o", str(base)])
+    frozen = [look("snap --base by inode tables, cold", "inodes"), look("snap --base by walk, cold", "walk"),
+              walkers(str(tree), entries, cold=True)[2]]
+    cold_rounds(trees, tree, entries, options, sink, frozen)
+    return [*sections, frozen], None
+
+
+def some_files(tree, count):
+    """So many files at random. Not all of them at once: what this program takes counts as memory of those it starts."""
+    draw, chosen = random.Random(1), []
+    paths = (os.path.join(path, name) for path, _, names in os.walk(tree) for name in names)
+    for number, path in enumerate(path for path in paths if not os.path.islink(path)):
+        if number < count:
+            chosen.append(path)
+        elif (place := draw.randrange(number + 1)) < count:
+            chosen[place] = path
+    draw.shuffle(chosen)
+    return chosen
+
+
+def complaint(command):
+    """Why a command fails; none if it does not."""
+    if shutil.which(command[0]) is None:
+        return f"{command[0]} is not installed"
+    done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
+    return None if done.returncode == 0 else (done.stderr.strip() or "it failed").splitlines()[-1]
+
+
 def diffs(trees, options, sink):
     """Two snapshots compared; with each run the snapshot and the number of edits."""
     tree = trees.work / "edited"
@@ -149,11 +233,17 @@ def cold(trees, tree, entries, options, sink):
     runs = [snap(trees, tree, "snap")]
     runs += [snap(trees, tree, f"snap --threads {n}", "--threads", str(n)) for n in (2, 4, 8, 16, 32)]
     runs += walkers(str(tree), entries, cold=True)
+    cold_rounds(trees, tree, entries, options, sink, runs)
+    return runs
+
+
+def cold_rounds(trees, tree, entries, options, sink, runs):
+    """Rounds with empty caches."""
     drop = Path("/proc/sys/vm/drop_caches")
-    if not os.access(drop, os.W_OK):
+    if not options.cold_rounds or not os.access(drop, os.W_OK):
         for run in runs:
-            run.skipped = "only root may empty the caches"
-        return runs
+            run.skipped = "only root may empty the caches" if options.cold_rounds else "no cold rounds were asked for"
+        return
 
     def empty():
         # Of this file system alone: syncfs(2).
@@ -164,7 +254,6 @@ def cold(trees, tree, entries, options, sink):
         rounds, warm_up = options.cold_rounds, 0
 
     rounds(runs, Few, sink, checker(trees, sink, entries), before=empty)
-    return runs
 
 
 def growth(trees_of, sizes, options, sink):

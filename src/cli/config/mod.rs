@@ -15,6 +15,7 @@ mod parse;
 use self::parse::Section;
 use super::advice::Advised;
 use super::format::{Form, Format};
+use super::source::Source;
 use super::{Failure, job_database};
 
 /// How many earlier snapshots are kept beside the committed one, by default.
@@ -46,6 +47,7 @@ pub(super) struct Definition {
     pub(super) name: String,
     pub(super) roots: Vec<PathBuf>,
     pub(super) root_is: RootIs,
+    pub(super) source: Source,
     pub(super) consumer: Format,
     pub(super) exclude: Vec<String>,
     /// Their patterns come before those of `exclude`: the last that matches decides.
@@ -222,6 +224,9 @@ impl Definition {
         if self.root_is == RootIs::Snapshot {
             table.insert("root-is", value("snapshot"));
         }
+        if self.source != Source::default() {
+            table.insert("source", value(self.source.name()));
+        }
         if self.consumer != Format::default() {
             table.insert("consumer", value(self.consumer.name()));
         }
@@ -315,6 +320,7 @@ impl Definition {
         let mut scan = ScanOptions::new(&self.roots);
         scan.filter = self.filter()?;
         scan.snapshot_roots = self.root_is == RootIs::Snapshot;
+        scan.source = self.source.into();
         let mut request = RunRequest::new(scan, self.consumer.name());
         // What the consumer does not know as a rename must not be hidden as one.
         request.diff.renames = self.consumer.knows_renames();

@@ -11,9 +11,10 @@ use toml_edit::{Item, TableLike, Value};
 use super::{DEFAULT_KEEP, Definition, MOST_KEPT, RootIs};
 use crate::cli::filter::parse_name;
 use crate::cli::format::Format;
+use crate::cli::source::Source;
 use crate::cli::{Failure, job_database};
 
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 17] = [
     "roots",
     "consumer",
     "exclude",
@@ -22,6 +23,7 @@ const KEYS: [&str; 16] = [
     "exclude-if-present",
     "one-file-system",
     "root-is",
+    "source",
     "keep",
     "max-delete",
     "max-change",
@@ -102,6 +104,12 @@ impl<'a> Section<'a> {
             .map_err(|_| self.wrong("root-is", &format!("{text:?} is not one of live, snapshot")))
     }
 
+    fn source(&self) -> Result<Source, Failure> {
+        let Some(text) = self.text("source")? else { return Ok(Source::default()) };
+        Source::from_str(text, false)
+            .map_err(|_| self.wrong("source", &format!("{text:?} is not one of auto, walk, inodes")))
+    }
+
     fn consumer(&self) -> Result<Format, Failure> {
         let Some(text) = self.text("consumer")? else { return Ok(Format::default()) };
         consumers::find(text).map(Format::from).ok_or_else(|| {
@@ -172,6 +180,7 @@ impl<'a> Section<'a> {
             name: self.name.to_owned(),
             roots,
             root_is: self.root_is()?,
+            source: self.source()?,
             consumer,
             exclude: self.texts("exclude")?,
             exclude_from: self.paths("exclude-from")?,

@@ -16,6 +16,7 @@ use indicatif::HumanCount;
 
 use super::super::Failure;
 use super::super::advice::Advised;
+use super::super::source;
 use super::duplicati::HookDuplicatiArgs;
 use super::outcome::{open, outcome};
 use super::unread::{EarlierRun, NextScan};
@@ -106,6 +107,7 @@ pub(super) fn answer(args: &HookDuplicatiArgs, settings: &Settings, until: Insta
         Some(why) => Err(why),
         None => what(args, settings, file, &started, is_clean, until),
     };
+    say_source(&started, args.walk.verbose);
     let what = listed.or_else(|why| {
         let scan = NextScan { database: database.as_ref(), full: full.as_ref(), settings, until };
         scan.unread(&started, &earlier).map(|unread| scan_for(why, unread, &earlier, settings))
@@ -190,6 +192,18 @@ fn gate(
     let full = baseline_eligibility(committed.as_ref(), before, &now, database).map_err(told)?;
     let is_newest = committed.is_some_and(|note| note.version == now.version);
     Ok((now, full, is_newest))
+}
+
+/// Says what told where to look.
+fn say_source(started: &StartedRun, verbose: bool) {
+    if let Some(line) = source::line(&started.outcome) {
+        voice::say(line);
+    }
+    let wrong = started.outcome.parts.iter().filter(|part| source::is_wrong(part));
+    wrong.for_each(|part| voice::say(source::of_wrong(part)));
+    if verbose {
+        source::reasons(&started.outcome).for_each(voice::say);
+    }
 }
 
 /// Walks. If the comparison is refused, a full scan follows, and the snapshot is kept for that. Returns why it was

@@ -13,6 +13,7 @@ use super::super::destination::Destinations;
 use super::super::filter::{FilterArgs, tell_of_suspects};
 use super::super::format::Format;
 use super::super::job_database::{DatabaseArgs, JOB_EXAMPLE};
+use super::super::source::Source;
 use super::super::state::StateArgs;
 use super::super::{DONE, Failure, Outcome, consumer_help, placeholders, print_message, usage};
 use super::check;
@@ -46,6 +47,10 @@ pub(in crate::cli) struct JobAddArgs {
     /// Whether the roots are live directories or lie on snapshots of their file systems, a new one for each run
     #[arg(long, value_enum, value_name = "WHAT", default_value_t)]
     root_is: RootIs,
+
+    /// What may say where something changed since the last backup, so that not everything is read
+    #[arg(long, value_enum, value_name = "SOURCE", default_value_t)]
+    source: Source,
 
     /// The program that takes the list
     #[arg(long, value_enum, value_name = "CONSUMER", default_value_t)]
@@ -145,6 +150,7 @@ pub(in crate::cli) fn run(args: &JobAddArgs, matches: &ArgMatches) -> Outcome {
         name: args.name.clone(),
         roots: args.roots.iter().map(|root| from_here(root)).collect::<Result<_, _>>()?,
         root_is: args.root_is,
+        source: args.source,
         consumer: args.consumer,
         exclude: args.filter.exclude.clone(),
         exclude_from: args.filter.exclude_from.iter().map(|file| from_here(file)).collect::<Result<_, _>>()?,

@@ -115,6 +115,7 @@ pub(super) fn as_json(definition: &Definition, state: Option<&JobState>) -> serd
         "name": definition.name,
         "roots": definition.roots,
         "root_is": if definition.root_is == RootIs::Snapshot { "snapshot" } else { "live" },
+        "source": definition.source.name(),
         "consumer": definition.consumer.name(),
         "exclude": definition.exclude,
         "exclude_from": definition.exclude_from,

@@ -82,6 +82,7 @@ fn as_text(definition: &Definition, state: Option<&JobState>, dir: &Path) -> Str
     line("name", definition.name.clone());
     line("roots", joined(&definition.roots));
     line("root-is", root_is(definition));
+    line("source", definition.source.name().to_owned());
     line("consumer", definition.consumer.name().to_owned());
     line("exclude-from", joined(&definition.exclude_from));
     line("exclude", definition.exclude.join(" "));

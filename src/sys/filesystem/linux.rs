@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::mounts::view;
 use super::subvolume::Subvolume;
-use super::{FileSystem, FsType, NameRule};
+use super::{FileSystem, FsType, MountFacts, NameRule};
 use crate::metadata::Time;
 use crate::path::to_path;
 use crate::sys::StatAt;
@@ -17,7 +17,7 @@ use crate::sys::native::{Dir, stat_open};
 /// The mount table; none if it cannot be read. The crate takes no bytes that are not UTF-8, and leaves the escapes in
 /// names: a disk with a blank in its name would be at another place.
 pub(super) fn mount_table() -> Option<Vec<MountInfo>> {
-    let table = std::fs::read("/proc/self/mountinfo").ok()?;
+    let table = std::fs::read("/proc/thread-self/mountinfo").ok()?;
     let lines = table.split(|b| *b == b'\n').filter(|line| !line.is_empty());
     Some(lines.filter_map(|line| mount(line, &String::from_utf8_lossy(line))).collect())
 }
@@ -43,6 +43,18 @@ pub(super) fn foreign_mounts(table: &[MountInfo]) -> Vec<(PathBuf, u64)> {
         (below.majmin != top.majmin).then(|| (top.mount_point.clone(), covered))
     };
     table.iter().filter(|m| !is_covered(m)).filter_map(place).collect()
+}
+
+/// What the mount table says of a mount, for whoever reads the device below it.
+pub(super) fn mount_facts(table: &[MountInfo], mount: u64) -> Option<MountFacts> {
+    let mount = table.iter().find(|m| u64::try_from(m.mnt_id) == Ok(mount))?;
+    Some(MountFacts {
+        kind: mount.fs_type.clone(),
+        source: PathBuf::from(mount.mount_source.clone().unwrap_or_default()),
+        is_idmapped: mount.mount_options.contains_key("idmapped"),
+        is_lazytime: mount.super_options.contains_key("lazytime") || mount.mount_options.contains_key("lazytime"),
+        has_other_superblock: mount.super_options.contains_key("sb"),
+    })
 }
 
 /// What the mount table says of a mount, and its source.
@@ -167,6 +179,20 @@ mod tests {
         assert_eq!(crate::path::to_bytes(&mount.mount_point).as_ref(), b"/media/My Disk\xff");
         assert_eq!((mount.mnt_id, mount.pid, mount.majmin.as_str()), (36, 35, "0:40"));
         assert!(mount_table().is_some_and(|table| table.iter().any(|m| m.mount_point == Path::new("/"))));
+    }
+
+    #[test]
+    fn a_mount_says_what_hides_the_device_below_it() {
+        let facts = |line: &str| {
+            let table = [mount(line.as_bytes(), line).expect("a line")];
+            mount_facts(&table, 36).expect("it is there")
+        };
+        let usual = facts("36 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw,errors=remount-ro");
+        assert_eq!((usual.kind.as_str(), usual.source.as_path()), ("ext4", Path::new("/dev/sda1")));
+        assert!(!usual.is_idmapped && !usual.is_lazytime && !usual.has_other_superblock);
+        assert!(facts("36 1 8:1 / / rw,relatime,idmapped - ext4 /dev/sda1 rw").is_idmapped);
+        assert!(facts("36 1 8:1 / / rw,relatime - ext4 /dev/sda1 rw,lazytime").is_lazytime);
+        assert!(facts("36 1 8:1 / / ro - ext4 /dev/sda1 ro,sb=32768").has_other_superblock);
     }
 
     #[test]

@@ -96,6 +96,51 @@ pub(crate) fn have_one_origin(_a: &str, _b: &str) -> bool {
     false
 }
 
+/// What the mount table says of a mount, for whoever reads the device below it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct MountFacts {
+    /// The type, as mount(8) names it.
+    pub(crate) kind: String,
+    /// What was mounted.
+    pub(crate) source: PathBuf,
+    /// Owners are shown as others than the file system stores.
+    pub(crate) is_idmapped: bool,
+    /// Times may stay in memory for long.
+    pub(crate) is_lazytime: bool,
+    /// Another superblock than the first was mounted.
+    pub(crate) has_other_superblock: bool,
+}
+
+/// What the mount table says of a mount; none if the mount is not in it.
+#[cfg(target_os = "linux")]
+pub(crate) fn mount_facts(mount: u64) -> Option<MountFacts> {
+    linux::mount_facts(&linux::mount_table()?, mount)
+}
+
+/// Nothing is known of mounts here.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn mount_facts(_mount: u64) -> Option<MountFacts> {
+    None
+}
+
+/// Writes back what the file system of a directory holds in memory. Takes as long as that takes.
+#[cfg(target_os = "linux")]
+pub(crate) fn write_back(dir: &Path) -> std::io::Result<()> {
+    crate::sys::native::sync_filesystem(&crate::sys::native::open_root(dir)?)
+}
+
+/// There is no such call here.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn write_back(_dir: &Path) -> std::io::Result<()> {
+    Err(std::io::Error::from(std::io::ErrorKind::Unsupported))
+}
+
+/// Whether this process sees owners as the system itself does: it lives in the first user namespace.
+pub(crate) fn sees_real_owners() -> bool {
+    let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    map.split_ascii_whitespace().eq(["0", "0", "4294967295"])
+}
+
 /// Whether a mount only waits for something to be mounted in its place.
 #[cfg(target_os = "linux")]
 pub(crate) fn is_automount(mount: u64) -> bool {

@@ -20,7 +20,7 @@ pub(crate) fn mounts() -> Option<Vec<MountView>> {
     if !cfg!(target_os = "linux") {
         return Some(Vec::new());
     }
-    let table = std::fs::read(Path::new("/proc/self/mountinfo")).ok()?;
+    let table = std::fs::read(Path::new("/proc/thread-self/mountinfo")).ok()?;
     table.split(|b| *b == b'\n').filter(|line| !line.is_empty()).map(view).collect()
 }
 

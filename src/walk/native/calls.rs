@@ -15,13 +15,13 @@ use std::time::{Duration, Instant};
 use rustc_hash::FxHashMap;
 
 use super::super::name;
-use super::super::timeout::{CallTimer, timeout_error};
 use super::open_dir::OpenDir;
 use super::progress::CallProgress;
 use super::state::lock;
 use super::threads::thread;
 use crate::monitor::Monitor;
 use crate::path::to_path;
+use crate::sys::timeout::{CallTimer, timeout_error};
 
 /// How often the watcher looks.
 const LOOK: Duration = Duration::from_secs(1);

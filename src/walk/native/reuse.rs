@@ -58,6 +58,9 @@ impl<B: BaseLookup, S: Sink> NativeWalk<'_, B, S> {
         base: Option<&BaseDir>,
     ) -> Look {
         let Some(hint_filter) = self.plan.hint_filter else { return Look::Whole };
+        if let Some(look) = hint_filter.of_part(base) {
+            return look;
+        }
         let look = hint_filter.below(parent.look, name);
         let may_have_been_away = hint_filter.is_named(look)
             && base.is_some_and(|base| base.stat.ctime != stat_at.stat.ctime)

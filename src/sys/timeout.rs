@@ -13,7 +13,7 @@ const REPORT_AFTER: Duration = Duration::from_secs(10);
 
 /// A call that is waited for.
 #[derive(Debug)]
-pub(super) struct CallTimer {
+pub(crate) struct CallTimer {
     since: Instant,
     next: Duration,
 }
@@ -26,7 +26,7 @@ impl Default for CallTimer {
 
 impl CallTimer {
     /// How long it lasts, if that is to be reported: after ten seconds, and each time it has doubled.
-    pub(super) fn should_report(&mut self) -> Option<Duration> {
+    pub(crate) fn should_report(&mut self) -> Option<Duration> {
         let waited = self.since.elapsed();
         if waited < self.next {
             return None;
@@ -37,7 +37,7 @@ impl CallTimer {
 }
 
 /// The error of a call that did not return in time.
-pub(super) fn timeout_error(timeout: Duration, path: &Path) -> io::Error {
+pub(crate) fn timeout_error(timeout: Duration, path: &Path) -> io::Error {
     io::Error::new(io::ErrorKind::TimedOut, format!("no answer within {timeout:?} for {}", path.shown()))
 }
 
@@ -56,12 +56,25 @@ pub(crate) fn with_timeout<T: Send + 'static>(
         // The caller may have given up by now.
         let _ = answer.send(calls());
     })?;
+    wait_for(&answered, path, timeout, monitor)?
+}
+
+/// Waits for something that other threads send when their calls about a path have returned.
+///
+/// # Errors
+/// `TimedOut`; also if all of these threads are gone.
+pub(crate) fn wait_for<T>(
+    answered: &mpsc::Receiver<T>,
+    path: &Path,
+    timeout: Option<Duration>,
+    monitor: &dyn Monitor,
+) -> io::Result<T> {
     let mut timer = CallTimer::default();
     loop {
         let left = timeout.map(|timeout| timeout.saturating_sub(timer.since.elapsed()));
         match answered.recv_timeout(left.unwrap_or(REPORT_AFTER).min(REPORT_AFTER)) {
-            Ok(result) => return result,
-            Err(RecvTimeoutError::Disconnected) => return Err(io::Error::other("a thread of the walk failed")),
+            Ok(answer) => return Ok(answer),
+            Err(RecvTimeoutError::Disconnected) => return Err(io::Error::other("a thread of the scan failed")),
             Err(RecvTimeoutError::Timeout) => {}
         }
         if let Some(timeout) = timeout.filter(|timeout| timer.since.elapsed() >= *timeout) {

@@ -1,0 +1,146 @@
+//! Where a scan has to read if the inode tables of the file systems say what may have changed.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::audit::Audit;
+use super::hint_plan::HintPlan;
+use super::{ScanOptions, SourceChoice};
+use crate::metadata::Time;
+use crate::monitor::Monitor;
+use crate::path::{is_within, to_bytes, to_path};
+use crate::snapshot::{Snapshot, WalkerKind};
+use crate::sources::{BlindSpots, InodeAnswer, InodeQuestion, PartUse, RootNames, ask_inodes};
+use crate::walk::HintFilter;
+use crate::{Cause, Error, Result, SourceProblem, Warning};
+
+/// The share of the tree that is audited, in percent, if the caller does not say.
+const OF_INODES: f64 = 0.5;
+
+/// What the plan depends on.
+pub(super) struct InodeContext<'a> {
+    pub(super) options: &'a ScanOptions,
+    pub(super) walker: WalkerKind,
+    pub(super) base: Option<&'a Snapshot>,
+    pub(super) roots: &'a [RootNames],
+    pub(super) output: &'a Path,
+    /// The program's own files and the mount points. They are always read.
+    pub(super) unhinted: [&'a [Vec<u8>]; 2],
+    pub(super) boundary: Time,
+    pub(super) window: Duration,
+    pub(super) monitor: &'a dyn Monitor,
+}
+
+/// What became of the inode tables.
+#[derive(Debug)]
+pub(super) struct InodePlan {
+    answer: InodeAnswer,
+}
+
+impl InodePlan {
+    /// For the caller.
+    pub(super) fn into_parts(self) -> Vec<PartUse> {
+        self.answer.parts
+    }
+
+    /// An entry changed that they did not show. False if none of them are in use.
+    pub(super) fn miss(&mut self, path: &[u8], monitor: &dyn Monitor) -> bool {
+        let shown = to_path(path).into_owned();
+        monitor.warning(Warning { path: shown.clone(), cause: Cause::NotShown });
+        // The innermost part that holds it.
+        let holds = |part: &&mut PartUse| is_within(path, &to_bytes(&part.path));
+        if let Some(part) = self.answer.parts.iter_mut().filter(holds).max_by_key(|part| part.path.as_os_str().len()) {
+            part.problem = Some(SourceProblem::Missed(shown));
+        }
+        self.close_others(&SourceProblem::NotAsked)
+    }
+
+    /// Gives up all that are in use.
+    fn close_others(&mut self, problem: &SourceProblem) -> bool {
+        let in_use = self.answer.parts.iter_mut().filter(|part| part.problem.is_none());
+        in_use.for_each(|part| part.problem = Some(problem.clone()));
+        true
+    }
+}
+
+impl HintPlan {
+    /// Asks the inode tables, if nothing else says where to read.
+    ///
+    /// # Errors
+    /// [`Error::Source`] if they must be used and cannot be; a damaged base.
+    pub(super) fn ask_inodes(&mut self, context: &InodeContext<'_>) -> Result<()> {
+        let InodeContext { options, walker, base, roots, .. } = *context;
+        let insists = options.source == SourceChoice::Inodes;
+        let Some(base) = base.filter(|_| options.source != SourceChoice::Walk && self.hint_filter.is_none()) else {
+            return Ok(());
+        };
+        // A change that is being made may show late in the tables, but no later than a racy one.
+        let until = context.boundary.saturating_sub(context.window.max(Duration::from_secs(1)));
+        let question = InodeQuestion {
+            base,
+            roots,
+            output: context.output,
+            until,
+            distrusted: &options.distrusted,
+            are_snapshots: options.snapshot_roots,
+            insists,
+            io_timeout: options.io_timeout,
+            monitor: context.monitor,
+        };
+        let answer = match walker {
+            WalkerKind::Portable => InodeAnswer::closed(&question, &SourceProblem::PortableWalker),
+            WalkerKind::Native => ask_inodes(&question),
+        };
+        let answer = match answer {
+            // A walk may do without what is damaged.
+            Err(Error::Snapshot { .. }) if !insists => return Ok(()),
+            answer => answer?,
+        };
+        let refused = answer.parts.iter().find(|part| part.is_root && part.problem.is_some());
+        if let (true, Some(PartUse { path, problem: Some(problem), .. })) = (insists, refused)
+            && !problem.is_error()
+        {
+            return Err(Error::Source { path: path.clone(), problem: problem.clone() });
+        }
+        for part in answer.parts.iter().filter(|part| part.problem.as_ref().is_some_and(SourceProblem::is_error)) {
+            context.monitor.warning(Warning { path: part.path.clone(), cause: Cause::NotShown });
+        }
+        if answer.is_used() {
+            self.use_inodes(answer, until, context, base)
+        } else {
+            self.inodes = Some(InodePlan { answer });
+            Ok(())
+        }
+    }
+
+    fn use_inodes(
+        &mut self,
+        mut answer: InodeAnswer,
+        until: Time,
+        context: &InodeContext<'_>,
+        base: &Snapshot,
+    ) -> Result<()> {
+        let mut dirty = std::mem::take(&mut answer.dirty);
+        let of_base = [&base.meta().own_files[..], &base.meta().mount_points];
+        for path in context.unhinted.into_iter().chain(of_base).flatten() {
+            dirty.insert_path(path, &answer.names);
+        }
+        let audit = Audit::next(base, context.options.audit.unwrap_or(OF_INODES))?;
+        self.audited = audit.last;
+        self.until = until;
+        let parts = answer.trees.iter().copied().collect();
+        self.hint_filter = Some(HintFilter { dirty, blind: BlindSpots::INODES, audited: audit.rows, parts });
+        self.inodes = Some(InodePlan { answer });
+        Ok(())
+    }
+
+    /// Whether something else lies now where tables were read, so that the tree has to be walked again.
+    pub(super) fn inodes_moved(&mut self, timeout: Option<Duration>, monitor: &dyn Monitor) -> bool {
+        let Some(inodes) = self.inodes.as_mut().filter(|_| self.hint_filter.is_some()) else { return false };
+        if inodes.answer.is_in_place(timeout, monitor) {
+            return false;
+        }
+        self.hint_filter = None;
+        inodes.close_others(&SourceProblem::Moved)
+    }
+}

@@ -1,0 +1,52 @@
+//! The canary: some entries that the tables call unchanged are asked for in the ordinary way. One that did change shows
+//! that the tables cannot be believed.
+
+use std::hash::{BuildHasher as _, RandomState};
+
+use rustc_hash::FxHashSet;
+
+use super::entries::{BaseEntry, each_entry};
+use super::records::RowScan;
+use super::{InodeQuestion, system_path};
+use crate::sys;
+use crate::sys::timeout::with_timeout;
+use crate::{Result, SourceProblem};
+
+/// How many entries are asked for.
+const ENTRIES: u64 = 64;
+
+/// Asks for random entries that are not among those `found` to differ. None if all are as the base says.
+///
+/// # Errors
+/// A damaged base.
+pub(super) fn check(
+    question: &InodeQuestion<'_>,
+    scan: &RowScan,
+    found: &[BaseEntry],
+) -> Result<Option<SourceProblem>> {
+    let found: FxHashSet<_> = found.iter().copied().collect();
+    let random = RandomState::new();
+    let picked = (0..ENTRIES).filter_map(|number| scan.pick(random.hash_one(number)));
+    let mut asked = Vec::new();
+    each_entry(question.base, picked.filter(|entry| !found.contains(entry)), |place| {
+        asked.push((place.entry, system_path(place.path)));
+    })?;
+    let Some((_, first)) = asked.first().cloned() else { return Ok(None) };
+    let paths: Vec<_> = asked.iter().map(|(_, path)| path.clone()).collect();
+    let stats = with_timeout(&first, question.io_timeout, question.monitor, move || {
+        Ok(paths.iter().map(|path| sys::stat(path)).collect::<Vec<_>>())
+    });
+    let Ok(stats) = stats else { return Ok(None) };
+    for ((entry, path), now) in asked.into_iter().zip(stats) {
+        let before = question.base.checked_child(entry.row, entry.place)?.stat;
+        // By another inode the path leads somewhere else now: a directory above it was renamed, which the tables show.
+        let is_missed = |now: &sys::StatAt| {
+            let is_same_file = now.stat.ino == before.ino;
+            is_same_file && !now.stat.differing(&before).is_empty() && now.stat.ctime < question.until
+        };
+        if now.is_ok_and(|now| is_missed(&now)) {
+            return Ok(Some(SourceProblem::Missed(path)));
+        }
+    }
+    Ok(None)
+}
