@@ -15,6 +15,8 @@ pub enum SourceProblem {
     PortableWalker,
     /// The base's racy window is shorter than a second.
     ShortWindow,
+    /// There are more than four billion entries.
+    ManyEntries,
     /// The roots are snapshots of which nobody knows when they were made.
     SnapshotRoots,
     /// In a user namespace, owners are shown as others than the file system stores.
@@ -68,6 +70,7 @@ impl fmt::Display for SourceProblem {
             Self::NotAsked => "those of another file system were wrong, so none are believed",
             Self::PortableWalker => "only the native walker can use them",
             Self::ShortWindow => "the racy window of the earlier snapshot is shorter than a second",
+            Self::ManyEntries => "there are more entries than can be counted here",
             Self::SnapshotRoots => "the roots are snapshots, and when they were made is not known",
             Self::UserNamespace => "in a user namespace, owners are not those that the file system stores",
             Self::Distrusted => "they were wrong once with this version of fastdiff",

@@ -17,6 +17,10 @@ use crate::{Cause, Error, Result, SourceProblem, Warning};
 /// The share of the tree that is audited, in percent, if the caller does not say.
 const OF_INODES: f64 = 0.5;
 
+/// The audit judges only what changed longer ago than this: a call may have to wait for the journal before what it
+/// changed shows in the tables.
+const AUDIT_MARGIN: Duration = Duration::from_mins(1);
+
 /// What the plan depends on.
 pub(super) struct InodeContext<'a> {
     pub(super) options: &'a ScanOptions,
@@ -74,7 +78,6 @@ impl HintPlan {
         let Some(base) = base.filter(|_| options.source != SourceChoice::Walk && self.hint_filter.is_none()) else {
             return Ok(());
         };
-        // A change that is being made may show late in the tables, but no later than a racy one.
         let until = context.boundary.saturating_sub(context.window.max(Duration::from_secs(1)));
         let question = InodeQuestion {
             base,
@@ -106,20 +109,14 @@ impl HintPlan {
             context.monitor.warning(Warning { path: part.path.clone(), cause: Cause::NotShown });
         }
         if answer.is_used() {
-            self.use_inodes(answer, until, context, base)
+            self.use_inodes(answer, context, base)
         } else {
             self.inodes = Some(InodePlan { answer });
             Ok(())
         }
     }
 
-    fn use_inodes(
-        &mut self,
-        mut answer: InodeAnswer,
-        until: Time,
-        context: &InodeContext<'_>,
-        base: &Snapshot,
-    ) -> Result<()> {
+    fn use_inodes(&mut self, mut answer: InodeAnswer, context: &InodeContext<'_>, base: &Snapshot) -> Result<()> {
         let mut dirty = std::mem::take(&mut answer.dirty);
         let of_base = [&base.meta().own_files[..], &base.meta().mount_points];
         for path in context.unhinted.into_iter().chain(of_base).flatten() {
@@ -127,7 +124,7 @@ impl HintPlan {
         }
         let audit = Audit::next(base, context.options.audit.unwrap_or(OF_INODES))?;
         self.audited = audit.last;
-        self.until = until;
+        self.until = context.boundary.saturating_sub(context.window.max(AUDIT_MARGIN));
         let parts = answer.trees.iter().copied().collect();
         self.hint_filter = Some(HintFilter { dirty, blind: BlindSpots::INODES, audited: audit.rows, parts });
         self.inodes = Some(InodePlan { answer });

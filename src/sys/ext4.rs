@@ -157,6 +157,12 @@ impl Layout {
         })
     }
 
+    /// What `statfs` gives for the UUID, as 16 hexadecimal digits: one half of it combined with the other.
+    pub(crate) fn fsid(&self) -> String {
+        let (low, high) = (u128::from_le_bytes(self.uuid) as u64, (u128::from_le_bytes(self.uuid) >> 64) as u64);
+        format!("{:016x}", low ^ high)
+    }
+
     /// The group of an inode, and its position in the group's table; none if there is no such inode.
     pub(crate) fn place_of(&self, inode: u64) -> Option<(u32, u32)> {
         let index = u32::try_from(inode).ok().filter(|inode| *inode <= self.inodes)?.checked_sub(1)?;

@@ -295,6 +295,10 @@ fn tables_that_were_wrong_are_reported_and_not_believed_again() {
         if !disk(mounts, &[], "loop") {
             return;
         }
+        // So few entries that each of them is asked for.
+        for number in (0..20).filter(|number| *number != 7) {
+            env.remove(format!("disk/{number}"));
+        }
         std::thread::sleep(std::time::Duration::from_millis(1200));
         assert_eq!(snap(&env, "disk", "old.snap", &[]).code, Some(0));
         let file = env.path("disk/7/file");
@@ -314,8 +318,7 @@ fn tables_that_were_wrong_are_reported_and_not_believed_again() {
         let state = env.dir("state");
         env.chmod("state", 0o700);
         let with_state = |more: &[&str]| {
-            let args =
-                ["snap", "disk", "-o", "new.snap", "--racy-window", "1s", "--base", "old.snap", "-v", "--audit=100%"];
+            let args = ["snap", "disk", "-o", "new.snap", "--racy-window", "1s", "--base", "old.snap", "-v"];
             let mut command = env.command();
             env.finish(command.env("FASTDIFF_STATE_DIR", &state).args(args).args(more))
         };

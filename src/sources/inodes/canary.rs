@@ -2,12 +2,15 @@
 //! that the tables cannot be believed.
 
 use std::hash::{BuildHasher as _, RandomState};
+use std::time::Duration;
 
 use rustc_hash::FxHashSet;
 
 use super::entries::{BaseEntry, each_entry};
-use super::records::RowScan;
+use super::ext4::Ext4Tables;
+use super::records::{RowScan, Values};
 use super::{InodeQuestion, system_path};
+use crate::metadata::Stat;
 use crate::sys;
 use crate::sys::timeout::with_timeout;
 use crate::{Result, SourceProblem};
@@ -15,13 +18,18 @@ use crate::{Result, SourceProblem};
 /// How many entries are asked for.
 const ENTRIES: u64 = 64;
 
-/// Asks for random entries that are not among those `found` to differ. None if all are as the base says.
+/// A call that changes an inode may wait for the journal between the two places. It is given so many seconds.
+const PATIENCE: u32 = 5;
+
+/// Asks for random entries that are not among those `found` to differ. None if all are as the base says, or the tables
+/// show by now that they are not.
 ///
 /// # Errors
 /// A damaged base.
 pub(super) fn check(
     question: &InodeQuestion<'_>,
     scan: &RowScan,
+    tables: &Ext4Tables,
     found: &[BaseEntry],
 ) -> Result<Option<SourceProblem>> {
     let found: FxHashSet<_> = found.iter().copied().collect();
@@ -40,13 +48,25 @@ pub(super) fn check(
     for ((entry, path), now) in asked.into_iter().zip(stats) {
         let before = question.base.checked_child(entry.row, entry.place)?.stat;
         // By another inode the path leads somewhere else now: a directory above it was renamed, which the tables show.
-        let is_missed = |now: &sys::StatAt| {
-            let is_same_file = now.stat.ino == before.ino;
+        let is_changed = |now: &sys::StatAt| {
+            let is_same_file = (now.dev, now.stat.ino) == (tables.dev(), before.ino);
             is_same_file && !now.stat.differing(&before).is_empty() && now.stat.ctime < question.until
         };
-        if now.is_ok_and(|now| is_missed(&now)) {
+        if now.is_ok_and(|now| is_changed(&now)) && !shows_soon(tables, &before) {
             return Ok(Some(SourceProblem::Missed(path)));
         }
     }
     Ok(None)
+}
+
+/// Whether the tables show, now or soon, that an inode is not as it was.
+fn shows_soon(tables: &Ext4Tables, before: &Stat) -> bool {
+    let shows = || tables.inode(before.ino).is_ok_and(|now| Values::from(&now) != Values::from(before));
+    (0..PATIENCE).any(|_| {
+        let shows = shows();
+        if !shows {
+            std::thread::sleep(Duration::from_secs(1));
+        }
+        shows
+    })
 }

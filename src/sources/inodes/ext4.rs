@@ -77,7 +77,7 @@ impl Ext4Tables {
         if mount.has_other_superblock {
             return Err(SourceProblem::OtherSuperblock);
         }
-        if filesystem::describe(&dir, found.mount).identity != identity {
+        if identity.is_empty() || filesystem::describe(&dir, found.mount).identity != identity {
             return Err(SourceProblem::OtherFileSystem);
         }
         let is_first = known.is_none();
@@ -87,6 +87,9 @@ impl Ext4Tables {
         };
         if mount.is_lazytime {
             filesystem::write_back(&dir).map_err(|e| SourceProblem::Unreadable(e.to_string()))?;
+        }
+        if identity.split_once(":fsid:").is_some_and(|(_, fsid)| fsid != tables.layout.fsid()) {
+            return Err(SourceProblem::Layout("the system knows the file system by another UUID"));
         }
         tables.check_view(&dir, found)?;
         if is_first {

@@ -100,6 +100,9 @@ pub(crate) fn ask(question: &InodeQuestion<'_>) -> Result<InodeAnswer> {
     if question.base.header().racy_window < SHORTEST_WINDOW {
         return InodeAnswer::closed(question, &SourceProblem::ShortWindow);
     }
+    if question.base.header().counts.entries >= u64::from(u32::MAX) {
+        return InodeAnswer::closed(question, &SourceProblem::ManyEntries);
+    }
     if question.are_snapshots {
         return InodeAnswer::closed(question, &SourceProblem::SnapshotRoots);
     }
@@ -139,7 +142,7 @@ fn read(
     if !question.insists && number > scan.len() / MOST_DIRTY + FEW {
         return Ok(Err(SourceProblem::MuchChanged(number)));
     }
-    if let Some(problem) = canary::check(question, scan, &dirty)? {
+    if let Some(problem) = canary::check(question, scan, tables, &dirty)? {
         return Ok(Err(problem));
     }
     dirty.extend(&scan.unknown);
