@@ -121,6 +121,10 @@ impl Layout {
         }
         let high = if is_wide { long(0x150)? } else { 0 };
         let blocks = u64::from(high) << 32 | u64::from(long(0x4)?);
+        // So every place in bytes is a number that a file can have.
+        if blocks.checked_mul(u64::from(block_size)).is_none_or(|bytes| i64::try_from(bytes).is_err()) {
+            return Err("its number of blocks is out of range");
+        }
         let (first_data_block, blocks_per_group) = (long(0x14)?, long(0x20)?);
         let (inodes, inodes_per_group) = (long(0x0)?, long(0x28)?);
         if inodes_per_group == 0 || inodes_per_group > 8 * block_size {

@@ -85,6 +85,7 @@ fn what_is_out_of_range_is_refused() {
     assert!(with(0xfe, &[0, 0]).is_err() && with(0xfe, &[96, 0]).is_err(), "the size of a descriptor");
     assert!(with(0x0, &u32::MAX.to_le_bytes()).is_err(), "more inodes than places");
     assert!(with(0x4, &[0; 4]).is_err(), "no blocks");
+    assert!(with(0x150, &[255; 4]).is_err(), "more bytes than a file can have");
     assert!(with(0x60, &0x8000_u32.to_le_bytes()).is_err(), "inline data");
     assert!(with(0x60, &0x8000_02c2_u32.to_le_bytes()).is_err(), "an unknown feature");
     assert!((0..SUPERBLOCK_LEN).all(|len| Layout::parse(&usual()[..len.min(0x150)]).is_err()), "too short");
