@@ -56,7 +56,7 @@ impl RunPlan<'_> {
     /// baseline, this job's or another's. None if that is the baseline itself, or there is none.
     ///
     /// By hints, directories are taken from the base without a look. So with hints only this job's own count, and none
-    /// for a full list.
+    /// for a full list. Inode tables are not asked about any other.
     pub(super) fn walk_base(&self, old: Option<&Snapshot>, scope: &Meta) -> Result<Option<Snapshot>> {
         let has_hints = self.request.scan.hints.is_some();
         if has_hints && old.is_none() {
