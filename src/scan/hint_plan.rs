@@ -170,10 +170,11 @@ impl HintPlan {
         monitor: &dyn Monitor,
     ) -> Result<bool> {
         if self.inodes.is_some() {
-            if findings.missed > 0 {
+            let is_missed = findings.missed > 0;
+            if is_missed {
                 self.reject_inodes(findings.first_missed.first().map_or(b"/", Vec::as_slice), monitor);
             }
-            return Ok(findings.missed > 0);
+            return Ok(is_missed);
         }
         if findings.missed > 0 {
             for path in &findings.first_missed {

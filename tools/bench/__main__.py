@@ -7,6 +7,7 @@ Needs the release build of the workspace; peers that are not installed are insta
 """
 
 import argparse
+import contextlib
 import os
 import shutil
 import subprocess
@@ -17,7 +18,7 @@ from pathlib import Path
 import chart
 import sections
 from core import MB, PROJECT, Failure, machine, output, progress, smallest_peak, table, versions
-from trees import Trees
+from trees import Trees, disk
 
 PEERS = {
     "bfs": "bfs", "fdfind": "fd-find", "rsync": "rsync", "git": "git", "restic": "restic", "borg": "borgbackup",
@@ -206,8 +207,8 @@ def main():
     parser.add_argument("--warm-up", type=int, default=1, help="rounds before these (default %(default)s)")
     parser.add_argument("--cold-rounds", type=int,
                         help="rounds with empty caches, 0 for none (default 2, with --quick 1)")
-    parser.add_argument("--work", type=Path, default=PROJECT / "target/bench",
-                        help="where the trees are kept; on a disk (default %(default)s)")
+    parser.add_argument("--work", type=Path,
+                        help="where the trees are kept; on a disk (default: a file system in target/bench/disk.img)")
     parser.add_argument("--bin-dir", type=Path, default=target / "release", help="where fastdiff, floor and mktree are")
     parser.add_argument("--quick", action="store_true",
                         help="without git, restic, borg and bup, whose first runs take minutes")
@@ -221,10 +222,11 @@ def main():
         parser.error("at least 1 round, 0 warm-up rounds and 2000 files")
     if options.cold_rounds is None:
         options.cold_rounds = 1 if options.quick else 2
-    options.work = options.work.resolve()
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # what find and the others print goes here
     try:
-        with tempfile.TemporaryDirectory(prefix="fastdiff-bench-", dir=memory) as scratch:
+        place = contextlib.nullcontext(options.work) if options.work else disk(PROJECT / "target/bench")
+        with place as work, tempfile.TemporaryDirectory(prefix="fastdiff-bench-", dir=memory) as scratch:
+            options.work = work.resolve()
             good = bench(options, Path(scratch))
     except Failure as failure:
         sys.exit(f"bench: {failure}")

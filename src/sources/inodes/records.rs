@@ -92,7 +92,9 @@ impl Values {
             self.size,
             in_one(self.mtime),
         ];
-        words.into_iter().for_each(|word| hasher.write_u64(word));
+        for word in words {
+            hasher.write_u64(word);
+        }
         hasher.finish() as u32
     }
 
