@@ -288,6 +288,13 @@ impl<'a> Block<'a> {
         })
     }
 
+    /// The inode and the number of names of each child that has several and is no directory.
+    pub(crate) fn linked_files(&self) -> impl Iterator<Item = (u64, u32)> + '_ {
+        let names = |row| self.fields[NLINK].of(self.row(row)) as u32;
+        let linked = (0..self.count).filter(move |row| names(*row) > 1 && !self.is_directory(*row));
+        linked.map(move |row| (self.inode(row), names(row)))
+    }
+
     /// All flags of the children, as the index counts them.
     pub(crate) fn flags_above(&self) -> Flags {
         (0..self.count).fold(self.flags_of_files(), |all, row| all | self.flags(row))
