@@ -32,9 +32,8 @@ impl RunPlan<'_> {
         let mut base = self.walk_base(old.as_ref(), &scope)?;
         loop {
             let by = base.as_ref().or(old.as_ref());
-            // By the inode tables, what did not change is not read. That another job could read it is no proof that
-            // this one can, and what a full list holds must have been read for it.
-            if old.is_none() || by.is_none_or(|by| !by.path().starts_with(self.job.dir())) {
+            // By the inode tables, what did not change is not read. What a full list holds must have been read for it.
+            if old.is_none() {
                 options.source = SourceChoice::Walk;
             }
             let mut origins = self.origins(&scope.roots);

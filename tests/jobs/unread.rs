@@ -212,6 +212,22 @@ fn inode_tables_are_no_proof_that_what_another_job_has_seen_can_be_read() {
         let Some(run) = jobs.with_fault("statx:error=EACCES", &["tree/a/priv"], &begin("k")) else { return };
         assert_eq!(run.code, Some(3), "{}", run.stderr);
         assert!(run.stdout.contains("U\ta/priv\n") && !run.stdout.contains("priv/p1"), "{}", run.stdout);
+        // Nor what it has seen since this one's baseline.
+        jobs.run(begin("k"));
+        let run = jobs.run(["commit", "k", "--run", "2"]);
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        jobs.env.write("tree/a/priv/p2", "1");
+        mounts.command("sync", ["-f", jobs.env.path("tree").to_str().unwrap()]).unwrap();
+        jobs.env.settle_for(Duration::from_secs(1));
+        jobs.run(begin("j"));
+        jobs.run(["commit", "j"]);
+        let Some(run) = jobs.with_fault("statx:error=EACCES", &["tree/a/priv"], &begin("k")) else { return };
+        assert_eq!(run.code, Some(3), "{}", run.stderr);
+        assert!(run.stdout.contains("U\ta/priv\n") && !run.stdout.contains("priv/p2"), "{}", run.stdout);
+        // Another job's run does not keep this one from the tables.
+        let run = jobs.run(begin("k"));
+        assert!(run.stderr.contains("source: inode tables"), "{}", run.stderr);
+        assert!(run.stdout.contains("A\ta/priv/p2\n"), "{}", run.stdout);
     });
 }
 
