@@ -109,10 +109,9 @@ pub(super) fn report(outcome: &ScanOutcome, quiet: bool) {
     match &outcome.hints {
         Some(HintsUse::NotUsed(problem)) => {
             let advice = advice(problem);
-            print_message(
-                "warning",
-                format_args!("the hints were not used, so everything was read: {problem}{advice}"),
-            );
+            let by_tables = outcome.parts.iter().any(|part| part.problem.is_none());
+            let instead = if by_tables { "the inode tables were asked" } else { "everything was read" };
+            print_message("warning", format_args!("the hints were not used, so {instead}: {problem}{advice}"));
         }
         Some(HintsUse::Used { paths, outside }) if !quiet => {
             let outside = if *outside > 0 {

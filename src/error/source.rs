@@ -9,8 +9,8 @@ use crate::path::PathExt as _;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SourceProblem {
-    /// The tables of another part of the tree were wrong, so that none was believed.
-    NotAsked,
+    /// The tables of another part of the tree were wrong, so that none are believed in this scan.
+    NotBelieved,
     /// Only the native walker can read less than everything.
     PortableWalker,
     /// The base's racy window is shorter than a second.
@@ -67,7 +67,7 @@ impl SourceProblem {
 impl fmt::Display for SourceProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::NotAsked => "those of another file system were wrong, so none are believed",
+            Self::NotBelieved => "those of another file system were wrong, so none are believed",
             Self::PortableWalker => "only the native walker can use them",
             Self::ShortWindow => "the racy window of the earlier snapshot is shorter than a second",
             Self::ManyEntries => "there are more entries than can be counted here",

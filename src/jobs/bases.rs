@@ -7,7 +7,7 @@ use super::full_reason::FullReason;
 use super::open::open_run;
 use super::plan::RunPlan;
 use super::state::{JobState, RunRecord, hex};
-use crate::scan::{self, fingerprint};
+use crate::scan::{self, SourceChoice, fingerprint};
 use crate::snapshot::{Meta, Snapshot, same_scope};
 use crate::{Error, Result, SnapshotProblem};
 
@@ -55,15 +55,17 @@ impl RunPlan<'_> {
     /// The snapshot that saves the walk most work: the newest one of the same scope that started no earlier than the
     /// baseline, this job's or another's. None if that is the baseline itself, or there is none.
     ///
-    /// By hints, directories are taken from the base without a look. So with hints only this job's own count, and none
-    /// for a full list.
+    /// By hints and by inode tables, directories are taken from the base without a look. So with these only this job's
+    /// own count. For a full list hints have no base, and tables are not asked.
     pub(super) fn walk_base(&self, old: Option<&Snapshot>, scope: &Meta) -> Result<Option<Snapshot>> {
         let has_hints = self.request.scan.hints.is_some();
         if has_hints && old.is_none() {
             return Ok(None);
         }
+        // Tables save far more work than what another job has seen since. For a full list they are not asked.
+        let own_only = has_hints || old.is_some() && self.request.scan.source != SourceChoice::Walk;
         for Candidate { dir, record, is_own } in self.candidates(&hex(&fingerprint(scope))) {
-            if has_hints && !is_own {
+            if own_only && !is_own {
                 continue;
             }
             let Ok(snapshot) = open_run(&dir, &record, self.monitor) else { continue };

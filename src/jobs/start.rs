@@ -15,7 +15,7 @@ use super::unconfirmed;
 use crate::diff::{Relist, Summary, check_roots};
 use crate::error::{Context as _, JobProblem, StateDamage};
 use crate::monitor::Monitor;
-use crate::scan::{self, ScanOutcome, scope_of};
+use crate::scan::{self, ScanOutcome, SourceChoice, scope_of};
 use crate::snapshot::{Meta, Snapshot};
 use crate::{Error, Result};
 
@@ -32,6 +32,10 @@ impl RunPlan<'_> {
         let mut base = self.walk_base(old.as_ref(), &scope)?;
         loop {
             let by = base.as_ref().or(old.as_ref());
+            // By the inode tables, what did not change is not read. What a full list holds must have been read for it.
+            if old.is_none() {
+                options.source = SourceChoice::Walk;
+            }
             let mut origins = self.origins(&scope.roots);
             let outcome = scan::scan(&options, by, self.output, self.monitor)?;
             self.distrust(&outcome)?;

@@ -6,7 +6,6 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::audit::Audit;
 use super::hint_places::PlaceLookup;
-use super::inode_plan::InodePlan;
 use super::linked_files::{add_names, add_unaccounted};
 use super::missed_hints::HintFindings;
 use super::mount_names::MountNames;
@@ -16,7 +15,7 @@ use crate::metadata::Time;
 use crate::monitor::Monitor;
 use crate::path::{to_bytes, to_path};
 use crate::snapshot::{Snapshot, WalkerKind};
-use crate::sources::{self, BaseFacts, Dirty, HintsProblem, RootNames, SourceAnswer};
+use crate::sources::{self, BaseFacts, Dirty, HintsProblem, InodeAnswer, RootNames, SourceAnswer};
 use crate::walk::HintFilter;
 use crate::{Cause, Result, Warning};
 
@@ -44,7 +43,7 @@ pub(super) struct HintPlan {
     /// None if there are no hints.
     pub(super) used: Option<HintsUse>,
     /// What became of the inode tables, if they were asked.
-    pub(super) inodes: Option<InodePlan>,
+    pub(super) inodes: Option<InodeAnswer>,
     /// None to read everywhere.
     pub(super) hint_filter: Option<HintFilter>,
     /// What changed before this time, a hint has to name.
@@ -170,11 +169,12 @@ impl HintPlan {
         roots: &[RootNames],
         monitor: &dyn Monitor,
     ) -> Result<bool> {
-        if let Some(inodes) = &mut self.inodes {
-            let missed = findings.first_missed.first().filter(|_| findings.missed > 0);
-            let again = missed.is_some_and(|path| inodes.miss(path, monitor));
-            self.hint_filter.take_if(|_| again);
-            return Ok(again);
+        if self.inodes.is_some() {
+            let is_missed = findings.missed > 0;
+            if is_missed {
+                self.reject_inodes(findings.first_missed.first().map_or(b"/", Vec::as_slice), monitor);
+            }
+            return Ok(is_missed);
         }
         if findings.missed > 0 {
             for path in &findings.first_missed {

@@ -35,38 +35,6 @@ pub(super) struct InodeContext<'a> {
     pub(super) monitor: &'a dyn Monitor,
 }
 
-/// What became of the inode tables.
-#[derive(Debug)]
-pub(super) struct InodePlan {
-    answer: InodeAnswer,
-}
-
-impl InodePlan {
-    /// For the caller.
-    pub(super) fn into_parts(self) -> Vec<PartUse> {
-        self.answer.parts
-    }
-
-    /// An entry changed that they did not show. False if none of them are in use.
-    pub(super) fn miss(&mut self, path: &[u8], monitor: &dyn Monitor) -> bool {
-        let shown = to_path(path).into_owned();
-        monitor.warning(Warning { path: shown.clone(), cause: Cause::NotShown });
-        // The innermost part that holds it.
-        let holds = |part: &&mut PartUse| is_within(path, &to_bytes(&part.path));
-        if let Some(part) = self.answer.parts.iter_mut().filter(holds).max_by_key(|part| part.path.as_os_str().len()) {
-            part.problem = Some(SourceProblem::Missed(shown));
-        }
-        self.close_others(&SourceProblem::NotAsked)
-    }
-
-    /// Gives up all that are in use.
-    fn close_others(&mut self, problem: &SourceProblem) -> bool {
-        let in_use = self.answer.parts.iter_mut().filter(|part| part.problem.is_none());
-        in_use.for_each(|part| part.problem = Some(problem.clone()));
-        true
-    }
-}
-
 impl HintPlan {
     /// Asks the inode tables, if nothing else says where to read.
     ///
@@ -105,15 +73,16 @@ impl HintPlan {
         {
             return Err(Error::Source { path: path.clone(), problem: problem.clone() });
         }
-        for part in answer.parts.iter().filter(|part| part.problem.as_ref().is_some_and(SourceProblem::is_error)) {
-            context.monitor.warning(Warning { path: part.path.clone(), cause: Cause::NotShown });
+        for part in &answer.parts {
+            if let Some(SourceProblem::Missed(path)) = &part.problem {
+                context.monitor.warning(Warning { path: path.clone(), cause: Cause::NotShown });
+            }
         }
         if answer.is_used() {
-            self.use_inodes(answer, context, base)
-        } else {
-            self.inodes = Some(InodePlan { answer });
-            Ok(())
+            return self.use_inodes(answer, context, base);
         }
+        self.inodes = Some(answer);
+        Ok(())
     }
 
     fn use_inodes(&mut self, mut answer: InodeAnswer, context: &InodeContext<'_>, base: &Snapshot) -> Result<()> {
@@ -127,17 +96,33 @@ impl HintPlan {
         self.until = context.boundary.saturating_sub(context.window.max(AUDIT_MARGIN));
         let parts = answer.trees.iter().copied().collect();
         self.hint_filter = Some(HintFilter { dirty, blind: BlindSpots::INODES, audited: audit.rows, parts });
-        self.inodes = Some(InodePlan { answer });
+        self.inodes = Some(answer);
         Ok(())
     }
 
-    /// Whether something else lies now where tables were read, so that the tree has to be walked again.
-    pub(super) fn inodes_moved(&mut self, timeout: Option<Duration>, monitor: &dyn Monitor) -> bool {
+    /// An entry changed that the tables did not show: none of them are believed.
+    pub(super) fn reject_inodes(&mut self, missed: &[u8], monitor: &dyn Monitor) {
+        let shown = to_path(missed).into_owned();
+        monitor.warning(Warning { path: shown.clone(), cause: Cause::NotShown });
+        self.hint_filter = None;
+        let Some(inodes) = &mut self.inodes else { return };
+        // The innermost part that holds it.
+        let holds = |part: &&mut PartUse| is_within(missed, &to_bytes(&part.path));
+        if let Some(part) = inodes.parts.iter_mut().filter(holds).max_by_key(|part| part.path.as_os_str().len()) {
+            part.problem = Some(SourceProblem::Missed(shown));
+        }
+        inodes.close(&SourceProblem::NotBelieved);
+    }
+
+    /// Gives up the tables if something else lies now where they were read. True if so: then the tree has to be walked
+    /// again.
+    pub(super) fn reject_moved_inodes(&mut self, timeout: Option<Duration>, monitor: &dyn Monitor) -> bool {
         let Some(inodes) = self.inodes.as_mut().filter(|_| self.hint_filter.is_some()) else { return false };
-        if inodes.answer.is_in_place(timeout, monitor) {
+        if inodes.is_in_place(timeout, monitor) {
             return false;
         }
+        inodes.close(&SourceProblem::Moved);
         self.hint_filter = None;
-        inodes.close_others(&SourceProblem::Moved)
+        true
     }
 }

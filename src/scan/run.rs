@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::base_lookup::SnapshotLookup;
 use super::collector::Collector;
 use super::hint_plan::{HintContext, HintPlan, mount_points};
-use super::inode_plan::{InodeContext, InodePlan};
+use super::inode_plan::InodeContext;
 use super::missed_hints::MissedHints;
 use super::own_files::OwnFiles;
 use super::scope::{ScanRoots, fingerprint, foreign_mounts, prepare_roots, scope};
@@ -136,7 +136,7 @@ impl<'a> ScanRun<'a> {
             let again = match (self.base, collector.hint_findings()) {
                 (Some(base), Some(findings)) => {
                     plan.plan_second_walk(findings, base, &self.roots.names, self.monitor)?
-                        || plan.inodes_moved(self.options.io_timeout, self.monitor)
+                        || plan.reject_moved_inodes(self.options.io_timeout, self.monitor)
                 }
                 _ => false,
             };
@@ -236,7 +236,7 @@ impl<'a> ScanRun<'a> {
             bytes: header.file_len,
             root_digest: header.root_digest,
             hints: plan.used,
-            parts: plan.inodes.map(InodePlan::into_parts).unwrap_or_default(),
+            parts: plan.inodes.map(|inodes| inodes.parts).unwrap_or_default(),
             // A directory that was not listed says nothing about patterns.
             unmatched: self.base.is_none().then(|| self.filter.unmatched(&self.options.filter.patterns)),
             overlay_of: self

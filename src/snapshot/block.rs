@@ -12,6 +12,7 @@
 
 use memchr::{memchr, memchr_iter};
 
+use self::field::Field;
 use crate::metadata::{Flags, Kind, Stat, Time};
 
 /// The fields of a row, in file order. A time is two fields: so no time is out of range, and file systems with whole
@@ -199,56 +200,6 @@ pub(crate) fn encode<'a>(children: impl Iterator<Item = Child<'a>> + Clone, out:
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-struct Field {
-    offset: u8,
-    width: u8,
-    base: u64,
-}
-
-/// The bits of so many bytes; a width has four bits, and is at most 8.
-const MASKS: [u64; 16] = {
-    let mut masks = [u64::MAX; 16];
-    let mut width = 0;
-    while width < 8 {
-        masks[width] = (1 << (8 * width)) - 1;
-        width += 1;
-    }
-    masks
-};
-
-/// A row has at most 96 bytes. So many behind its start are enough to read each field as eight bytes, whatever its
-/// offset says.
-const ROW_AND_MORE: usize = 128 + 8;
-
-impl Field {
-    #[inline]
-    fn of(self, row: &[u8]) -> u64 {
-        if self.width == 0 {
-            return self.base;
-        }
-        let (offset, width) = (usize::from(self.offset), usize::from(self.width));
-        let raw = if let Some(bytes) = row[offset..].first_chunk() {
-            u64::from_le_bytes(*bytes) & MASKS[width & 15]
-        } else {
-            // The last row of the last block may have fewer than eight bytes after it.
-            let mut bytes = [0; 8];
-            bytes[..width].copy_from_slice(&row[offset..offset + width]);
-            u64::from_le_bytes(bytes)
-        };
-        self.base.wrapping_add(raw)
-    }
-
-    /// The same where enough bytes follow: without a branch.
-    #[inline]
-    fn of_long(self, row: &[u8; ROW_AND_MORE]) -> u64 {
-        let at = usize::from(self.offset & 127);
-        let mut bytes = [0; 8];
-        bytes.copy_from_slice(&row[at..at + 8]);
-        self.base.wrapping_add(u64::from_le_bytes(bytes) & MASKS[usize::from(self.width & 15)])
-    }
-}
-
 /// A parsed block: its bounds are checked, its values are read on access.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Block<'a> {
@@ -337,6 +288,13 @@ impl<'a> Block<'a> {
         })
     }
 
+    /// The inode and the number of names of each child that has several and is no directory.
+    pub(crate) fn linked_files(&self) -> impl Iterator<Item = (u64, u32)> + '_ {
+        let names = |row| self.fields[NLINK].of(self.row(row)) as u32;
+        let linked = (0..self.count).filter(move |row| names(*row) > 1 && !self.is_directory(*row));
+        linked.map(move |row| (self.inode(row), names(row)))
+    }
+
     /// All flags of the children, as the index counts them.
     pub(crate) fn flags_above(&self) -> Flags {
         (0..self.count).fold(self.flags_of_files(), |all, row| all | self.flags(row))
@@ -355,15 +313,7 @@ impl<'a> Block<'a> {
 
     #[inline]
     fn stat(&self, row: usize) -> (Stat, Flags) {
-        let row = self.row(row);
-        let mut values = [0; COUNT];
-        let fields = values.iter_mut().zip(&self.fields);
-        if let Some(row) = row.first_chunk() {
-            fields.for_each(|(value, field)| *value = field.of_long(row));
-        } else {
-            fields.for_each(|(value, field)| *value = field.of(row));
-        }
-        from_fields(&values)
+        from_fields(&Field::all(&self.fields, self.row(row)))
     }
 
     /// The names in order, each followed by NUL.
@@ -430,6 +380,7 @@ impl<'a> Iterator for Names<'a> {
     }
 }
 
+mod field;
 mod pairing;
 mod patch;
 

@@ -69,12 +69,17 @@ fn attack_layout(mounts: &Mounts<'_>, layout: &Layout, rounds: u32, attack: &mut
     let disk = layout.make(mounts)?;
     let root = disk.join("tree");
     std::fs::create_dir(&root).unwrap();
-    let nothing_is_racy = layout.fine_stamps && has_fine_stamps();
+    // Where stamps are coarse, a look and the next change never fall into one second.
+    let (rounds, nothing_is_racy) =
+        if layout.fine_stamps { (rounds, has_fine_stamps()) } else { (rounds.div_ceil(8), true) };
     let look = Look { env: mounts.env, root: root.clone(), source: SourceChoice::Inodes, nothing_is_racy };
     let mut changes = Changes::new(&root, Random(u64::from(rounds) + layout.name.len() as u64));
     changes.make(300);
     let mut base = look.walk("0.snap");
     for round in 1..=rounds {
+        if !layout.fine_stamps {
+            mounts.env.settle_for(Duration::from_secs(1));
+        }
         changes.make(40);
         layout.disturb(mounts, &disk, round);
         if !nothing_is_racy {

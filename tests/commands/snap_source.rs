@@ -1,8 +1,12 @@
 //! `snap --source`: when the inode tables say where to look, and what is said if they cannot.
 
 use std::fs::{self, File};
+use std::time::Duration;
 
 use crate::testenv::{Kind, Mounts, Run, TestEnv, Volume, is_root, skip};
+
+/// The racy window of the snapshots.
+const WINDOW: Duration = Duration::from_secs(1);
 
 /// A snapshot of a tree, with a racy window with which the tables can be believed.
 fn snap(env: &TestEnv, root: &str, output: &str, more: &[&str]) -> Run {
@@ -187,7 +191,7 @@ fn where_much_changed_a_walk_is_as_fast() {
         mounts.command("mkfifo", [env.path("disk/9/fifo")]).unwrap();
         assert_eq!(snap(&env, "disk", "old.snap", &[]).code, Some(0));
         // What is racy is not compared.
-        std::thread::sleep(std::time::Duration::from_millis(1200));
+        env.settle_for(WINDOW);
         assert_eq!(snap(&env, "disk", "old.snap", &[]).code, Some(0));
         for number in 0..1450 {
             env.write(format!("disk/many/{number}"), "");
@@ -270,7 +274,7 @@ fn each_part_of_a_tree_has_its_own_source() {
             }
         }
         // What is racy is looked at in any case.
-        std::thread::sleep(std::time::Duration::from_millis(1200));
+        env.settle_for(WINDOW);
         assert_eq!(snap(&env, "outer", "old.snap", &[]).code, Some(0));
         for place in places.iter().chain(&quiet) {
             env.write(format!("outer/{place}3"), "22");
@@ -299,7 +303,7 @@ fn tables_that_were_wrong_are_reported_and_not_believed_again() {
         for number in (0..20).filter(|number| *number != 7) {
             env.remove(format!("disk/{number}"));
         }
-        std::thread::sleep(std::time::Duration::from_millis(1200));
+        env.settle_for(WINDOW);
         assert_eq!(snap(&env, "disk", "old.snap", &[]).code, Some(0));
         let file = env.path("disk/7/file");
         let was = debugfs(mounts, "stat /7/file");
@@ -322,7 +326,7 @@ fn tables_that_were_wrong_are_reported_and_not_believed_again() {
             let mut command = env.command();
             env.finish(command.env("FASTDIFF_STATE_DIR", &state).args(args).args(more))
         };
-        std::thread::sleep(std::time::Duration::from_millis(1200));
+        env.settle_for(WINDOW);
         let run = with_state(&[]);
         assert!(run.stderr.contains("disk/7/file changed, and they did not show it"), "{}", run.stderr);
         assert!(run.stderr.contains("warning: the inode tables of [ROOT]/disk (ext4:fsid:"), "{}", run.stderr);

@@ -2,7 +2,7 @@
 //! could be older than its baseline.
 
 use fastdiff::jobs::{Commit, Job, JobStore, LockedJob, RunRequest, StartedRun};
-use fastdiff::{ChangeKind, Hints, HintsUse, NoMonitor, ScanOptions};
+use fastdiff::{ChangeKind, Hints, HintsUse, NoMonitor, ScanOptions, SourceChoice};
 
 use fuser::Errno;
 
@@ -40,8 +40,14 @@ fn the_first_walk_of_a_second_job_saves_work_by_the_first_ones() {
     assert!(started.full.is_some());
     assert_eq!(started.base, Some(jobs.env.path("state/jobs/first/1.snap")));
     jobs.env.write("tree/d/b", "");
-    let started = begin(&jobs, &first);
+    let mut request = request(&jobs);
+    request.scan.source = SourceChoice::Walk;
+    let started = first.begin(&request, &NoMonitor).unwrap();
     assert_eq!(started.base, Some(jobs.env.path("state/jobs/second/1.snap")), "the newest of all");
+    assert_eq!(started.diff().changes().count(), 2);
+    committed(&jobs, &second);
+    let started = begin(&jobs, &first);
+    assert_eq!(started.base, Some(jobs.env.path("state/jobs/first/2.snap")), "its own, if inode tables may be asked");
     assert_eq!(started.diff().changes().count(), 2);
 }
 

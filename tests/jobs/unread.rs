@@ -1,11 +1,13 @@
 //! What a run cannot read: a full list holds nothing of it, whatever earlier snapshots knew, and a list of changes
 //! carries it over from the job's own baseline alone.
 
+use std::time::Duration;
+
 use fuser::Errno;
 
 use super::Jobs;
-use crate::testenv::Run;
 use crate::testenv::faultfs::{Fault, FaultFs, Phase, Stamps};
+use crate::testenv::{Kind, Run, Volume};
 
 /// A tree `tree/` on a file system that can fail, and the jobs `j` and `k` that look at it.
 struct Failing {
@@ -188,6 +190,45 @@ fn in_a_list_of_changes_what_was_not_read_keeps_its_last_state() {
     failing.commit("j");
     failing.fs.heal();
     assert_eq!(failing.list("j"), "M priv/p1\n");
+}
+
+#[test]
+fn inode_tables_are_no_proof_that_what_another_job_has_seen_can_be_read() {
+    let jobs = Jobs::new();
+    jobs.env.with_own_mounts(|mounts| {
+        let Some(_volume) = Volume::of(mounts, Kind::Ext4, "volume", "tree") else { return };
+        jobs.env.write("tree/a/priv/p1", "1");
+        // A size that was not written back yet is a false alarm.
+        mounts.command("sync", ["-f", jobs.env.path("tree").to_str().unwrap()]).unwrap();
+        jobs.env.settle_for(Duration::from_secs(1));
+        let config = std::fs::read_to_string(jobs.env.path("fastdiff.toml")).unwrap();
+        jobs.env.write("fastdiff.toml", format!("{config}\n{}", config.replace("[jobs.j]", "[jobs.k]")));
+        let begin = |job| ["begin", job, "--racy-window=1s", "--relative", "-v", "--audit=0"];
+        let run = jobs.run(begin("j"));
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        jobs.run(["commit", "j"]);
+        let run = jobs.run(begin("j"));
+        assert!(run.stderr.contains("source: inode tables"), "its own baseline: {}", run.stderr);
+        let Some(run) = jobs.with_fault("statx:error=EACCES", &["tree/a/priv"], &begin("k")) else { return };
+        assert_eq!(run.code, Some(3), "{}", run.stderr);
+        assert!(run.stdout.contains("U\ta/priv\n") && !run.stdout.contains("priv/p1"), "{}", run.stdout);
+        // Nor what it has seen since this one's baseline.
+        jobs.run(begin("k"));
+        let run = jobs.run(["commit", "k", "--run", "2"]);
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        jobs.env.write("tree/a/priv/p2", "1");
+        mounts.command("sync", ["-f", jobs.env.path("tree").to_str().unwrap()]).unwrap();
+        jobs.env.settle_for(Duration::from_secs(1));
+        jobs.run(begin("j"));
+        jobs.run(["commit", "j"]);
+        let Some(run) = jobs.with_fault("statx:error=EACCES", &["tree/a/priv"], &begin("k")) else { return };
+        assert_eq!(run.code, Some(3), "{}", run.stderr);
+        assert!(run.stdout.contains("U\ta/priv\n") && !run.stdout.contains("priv/p2"), "{}", run.stdout);
+        // Another job's run does not keep this one from the tables.
+        let run = jobs.run(begin("k"));
+        assert!(run.stderr.contains("source: inode tables"), "{}", run.stderr);
+        assert!(run.stdout.contains("A\ta/priv/p2\n"), "{}", run.stdout);
+    });
 }
 
 #[test]

@@ -15,6 +15,7 @@ use std::ffi::OsStr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 use tempfile::TempDir;
@@ -99,6 +100,21 @@ impl TestEnv {
         let now = clock_gettime(ClockId::Realtime);
         while clock_gettime(ClockId::RealtimeCoarse) <= now {
             std::thread::yield_now();
+        }
+        assert!(self.dir.path().exists());
+    }
+
+    /// Waits until nothing that was done so far is racy with this window.
+    pub(crate) fn settle_for(&self, window: Duration) {
+        let done = clock_gettime(ClockId::Realtime);
+        let is_old = || {
+            let now = clock_gettime(ClockId::RealtimeCoarse);
+            let age = Duration::new(now.tv_sec.cast_unsigned(), u32::try_from(now.tv_nsec).unwrap())
+                .checked_sub(Duration::new(done.tv_sec.cast_unsigned(), u32::try_from(done.tv_nsec).unwrap()));
+            age.is_some_and(|age| age > window)
+        };
+        while !is_old() {
+            std::thread::sleep(Duration::from_millis(5));
         }
         assert!(self.dir.path().exists());
     }

@@ -99,6 +99,14 @@ def count_lines(path):
         return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
 
 
+def complaint(command):
+    """Why a command fails; none if it does not."""
+    if shutil.which(command[0]) is None:
+        return f"{command[0]} is not installed"
+    done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
+    return None if done.returncode == 0 else (done.stderr.strip() or "it failed").splitlines()[-1]
+
+
 def remove(tree):
     if tree.is_dir():
         shutil.rmtree(tree)

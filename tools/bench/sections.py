@@ -4,11 +4,10 @@ import json
 import os
 import random
 import shutil
-import subprocess
 import time
 from pathlib import Path
 
-from core import Failure, Run, count_lines, measure, output, progress, remove, rounds
+from core import Failure, Run, complaint, count_lines, measure, output, progress, remove, rounds
 
 FIELDS = r"%p\t%y\t%s\t%T@\t%C@\t%i\t%D\t%m\t%U\t%G\t%n\n"
 
@@ -120,42 +119,21 @@ def hinted(trees, tree, entries, options, sink):
 
 
 def tables(trees, entries, options, sink):
-    """What the inode tables save on a file system of their own: nothing changed, 100 files, 5,000 files, cold. The
-    reason if they cannot be read here."""
-    image, disk = trees.work / "disk.img", trees.work / "disk"
-    disk.mkdir(exist_ok=True)
-    with open(image, "wb") as file:
-        file.truncate(128 << 30)
-    for command in (["mkfs.ext4", "-q", "-F", str(image)], ["mount", "-o", "loop", str(image), str(disk)]):
-        if (why := complaint(command)) is not None:
-            remove(image)
-            return None, why
-    try:
-        return tables_of(trees, disk, entries, options, sink)
-    finally:
-        output(["umount", str(disk)])
-        remove(image)
-
-
-def tables_of(trees, disk, entries, options, sink):
-    """The same on a file system that is mounted on `disk`."""
-    tree = disk / "tree"
+    """What the inode tables save: nothing changed, 100 files, 5,000 files, cold. The reason if they cannot be read
+    here."""
+    tree = trees.work / "edited"
     trees.make(tree)
     # The tree is seconds old: without a short window all of it would rightly be read.
     window = ["--racy-window", "1s"]
     time.sleep(1.2)
-    base = disk / "base.snap"
-    output([trees.fastdiff, "snap", *window, str(tree), "-o", str(base)])
+    base = trees.snapshot(tree, "tables", *window)
     arguments = ["--base", str(base), *window, "--overlay"]
 
     def look(name, source):
-        run = snap(trees, tree, name, *arguments, "--source", source)
-        # Beside the base, on the same file system.
-        run.product = disk / run.product.name
-        run.command[-1] = str(run.product)
-        return run
+        return snap(trees, tree, name, *arguments, "--source", source)
 
     if (why := complaint(look("first", "inodes").command)) is not None:
+        remove(tree)
         return None, why
     chosen = some_files(tree, 5000)
     known = ["--known", *threads(options)]
@@ -172,10 +150,11 @@ def tables_of(trees, disk, entries, options, sink):
         rounds(runs, options, sink, checker(trees, sink, entries))
     # Nothing changed since this one.
     time.sleep(1.2)
-    output([trees.fastdiff, "snap", *window, str(tree), "-o", str(base)])
+    trees.snapshot(tree, "tables", *window)
     frozen = [look("snap --base by inode tables, cold", "inodes"), look("snap --base by walk, cold", "walk"),
               walkers(str(tree), entries, cold=True)[2]]
     cold_rounds(trees, tree, entries, options, sink, frozen)
+    remove(tree)
     return [*sections, frozen], None
 
 
@@ -190,14 +169,6 @@ def some_files(tree, count):
             chosen[place] = path
     draw.shuffle(chosen)
     return chosen
-
-
-def complaint(command):
-    """Why a command fails; none if it does not."""
-    if shutil.which(command[0]) is None:
-        return f"{command[0]} is not installed"
-    done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
-    return None if done.returncode == 0 else (done.stderr.strip() or "it failed").splitlines()[-1]
 
 
 def diffs(trees, options, sink):

@@ -1,5 +1,6 @@
 """The trees, and what is made beside them once: a copy, repositories, snapshots. Kept from run to run."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -7,7 +8,33 @@ import random
 import shutil
 import time
 
-from core import Failure, output, progress, remove
+from core import Failure, complaint, output, progress, remove
+
+
+@contextlib.contextmanager
+def disk(work):
+    """A file system for the trees: an ext4 of 128 GB in a sparse file, kept from run to run. Where nothing can be
+    mounted, the directory itself."""
+    image, place = work / "disk.img", work / "disk"
+    place.mkdir(parents=True, exist_ok=True)
+    if place.is_mount():  # by a run that was killed
+        output(["umount", str(place)])
+    if not image.exists():
+        with open(image, "wb") as file:
+            file.truncate(128 << 30)
+        why = complaint(["mkfs.ext4", "-q", "-F", str(image)])
+    else:
+        why = None
+    why = why or complaint(["mount", "-o", "loop", str(image), str(place)])
+    if why is not None:
+        progress(f"no file system of its own: {why}")
+        remove(image)
+        yield work
+        return
+    try:
+        yield place
+    finally:
+        output(["umount", str(place)])
 
 
 class Trees:

@@ -38,7 +38,7 @@ const FROM_DISK: Duration = Duration::from_micros(500);
 /// So many pieces are read ahead from a disk.
 const AHEAD: usize = 8;
 
-/// A root directory that is busy is looked at so often.
+/// A directory that changes meanwhile is looked at so often.
 const TRIES: usize = 5;
 
 /// The tables of a file system that passed every check that can be made before they are read.
@@ -111,9 +111,7 @@ impl Ext4Tables {
         let mut superblock = [0; SUPERBLOCK_LEN];
         device.read(&mut superblock, SUPERBLOCK_PLACE).map_err(|e| read_problem(&e))?;
         let layout = Layout::parse(&superblock).map_err(SourceProblem::Layout)?;
-        let mut tables = Self { dev, device, layout, in_window: 1 };
-        tables.in_window = tables.inodes_in_window();
-        Ok(tables)
+        Ok(Self { dev, device, in_window: inodes_in_window(&layout), layout })
     }
 
     /// Whether the device shows a directory as the system does.
@@ -154,13 +152,6 @@ impl Ext4Tables {
         self.layout.table_place(&descriptor).ok_or(OUTSIDE)
     }
 
-    /// How many inodes a window has. It lies in one group, and begins at a block of the table.
-    fn inodes_in_window(&self) -> u32 {
-        let in_group = self.layout.inodes_per_group;
-        let most = (WINDOW / self.layout.inode_size).min(1 << INDEX_BITS);
-        if in_group <= most { in_group } else { most.min(1 << in_group.trailing_zeros()) }
-    }
-
     /// Whether there is an inode with this number.
     pub(super) fn has(&self, inode: u64) -> bool {
         (1..=u64::from(self.layout.inodes)).contains(&inode)
@@ -177,6 +168,13 @@ impl Ext4Tables {
         let place = inode.wrapping_sub(1);
         (place / self.in_window, place % self.in_window)
     }
+}
+
+/// How many inodes a window has. It lies in one group.
+fn inodes_in_window(layout: &Layout) -> u32 {
+    let in_group = layout.inodes_per_group;
+    let most = (WINDOW / layout.inode_size).min(1 << INDEX_BITS);
+    if in_group <= most { in_group } else { most.min(1 << in_group.trailing_zeros()) }
 }
 
 fn read_problem(error: &io::Error) -> SourceProblem {
@@ -316,7 +314,6 @@ impl WindowReader {
             _ => all.tables.table(group)?,
         };
         self.table = Some((group, table));
-        // Tables begin at a block, and a window holds whole blocks.
         let (size, block) = (layout.inode_size, layout.block_size);
         let len = all.tables.in_window * size;
         let begin = table + u64::from(first) * u64::from(size);

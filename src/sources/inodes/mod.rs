@@ -9,8 +9,7 @@
 //! root down, the tree is the base's.
 //!
 //! Each part of the tree is decided by itself: a root, and each directory below it on which another file system is
-//! mounted. Where the tables of a part cannot be used, a
-//! [`SourceProblem`] says why, and that part is walked.
+//! mounted. Where the tables of a part cannot be used, a [`SourceProblem`] says why, and that part is walked.
 
 mod canary;
 mod entries;
@@ -125,6 +124,13 @@ pub(crate) fn ask(question: &InodeQuestion<'_>) -> Result<InodeAnswer> {
             Err(problem) => Part::close(&mut parts, tables.dev(), &problem),
         }
     }
+    // Whatever made the tables of one file system wrong may have made others wrong, too.
+    if parts.iter().any(|part| part.tables.as_ref().is_err_and(SourceProblem::is_error)) {
+        for tables in &file_systems {
+            Part::close(&mut parts, tables.dev(), &SourceProblem::NotBelieved);
+        }
+        dirty.clear();
+    }
     InodeAnswer::new(question, parts, &dirty)
 }
 
@@ -201,6 +207,13 @@ impl InodeAnswer {
     pub(crate) fn is_in_place(&self, timeout: Option<Duration>, monitor: &dyn Monitor) -> bool {
         let is_there = |path: &Path, is_root, place| parts::place(path, is_root, timeout, monitor).ok() == Some(place);
         self.places.iter().all(|(path, is_root, place)| is_there(path, *is_root, *place))
+    }
+
+    /// Gives up all parts that are in use.
+    pub(crate) fn close(&mut self, problem: &SourceProblem) {
+        for part in self.parts.iter_mut().filter(|part| part.problem.is_none()) {
+            part.problem = Some(problem.clone());
+        }
     }
 
     /// Whether any part was read.

@@ -1,10 +1,12 @@
 //! What is compared: for each entry of the base that lies on a file system, what the base says of it, found by the
 //! place of its inode in the tables.
 
+use std::hash::Hasher as _;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
+use rustc_hash::FxHasher;
 
 use super::entries::BaseEntry;
 use super::ext4::Ext4Tables;
@@ -83,16 +85,17 @@ impl Values {
     /// Of all but the ctime, which proves that nothing changed. This only notices what else is wrong.
     #[inline]
     fn rest(&self) -> u32 {
-        /// The multiplier of a well-known generator (Steele and Vigna, "LXM").
-        const MULTIPLIER: u64 = 0xd134_2543_de82_ef95;
+        let mut hasher = FxHasher::default();
         let words = [
             u64::from(self.mode) << 32 | u64::from(self.nlink),
             u64::from(self.uid) << 32 | u64::from(self.gid),
             self.size,
             in_one(self.mtime),
         ];
-        let mixed = words.into_iter().fold(0_u64, |all, word| (all ^ word).wrapping_mul(MULTIPLIER).rotate_left(29));
-        (mixed ^ mixed >> 32) as u32
+        for word in words {
+            hasher.write_u64(word);
+        }
+        hasher.finish() as u32
     }
 
     /// Whether two agree in all but the size, which a file system may know later.

@@ -3,11 +3,11 @@
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt as _;
 
-use fastdiff::{NoMonitor, ScanOptions, Snapshot, SourceChoice, scan};
+use fastdiff::{Snapshot, SourceChoice};
 
 use super::super::draw::Random;
 use super::super::report::{Attack, Promise, times};
-use super::differences;
+use super::{Look, differences, has_fine_stamps};
 use crate::testenv::{Mounts, TestEnv, skip};
 
 /// A place of the image where a bit is flipped: in the superblock, the group descriptors, or an inode table.
@@ -22,12 +22,9 @@ fn place(random: &mut Random, number: u32) -> u64 {
 }
 
 fn look(mounts: &Mounts<'_>, source: SourceChoice, base: Option<&Snapshot>, output: &str) -> Option<Snapshot> {
-    let mut options = ScanOptions::new([mounts.env.path("damaged/tree")]);
-    options.source = source;
-    options.racy_window = Some(std::time::Duration::from_secs(1));
-    let output = mounts.env.path(output);
-    scan(&options, base, &output, &NoMonitor).ok()?;
-    Some(Snapshot::open(&output).unwrap())
+    let root = mounts.env.path("damaged/tree");
+    let look = Look { env: mounts.env, root, source, nothing_is_racy: has_fine_stamps() };
+    look.scan(base, output).ok().map(|(_, snapshot)| snapshot)
 }
 
 fn attack(mounts: &Mounts<'_>, attack: &mut Attack) -> Result<(), String> {
@@ -40,8 +37,6 @@ fn attack(mounts: &Mounts<'_>, attack: &mut Attack) -> Result<(), String> {
     for number in 0..200 {
         env.write(format!("damaged/tree/{}/{number}", number % 9), "1");
     }
-    // Nothing that changes from now on is racy in the base.
-    std::thread::sleep(std::time::Duration::from_millis(1100));
     let base = look(mounts, SourceChoice::Walk, None, "base.snap").ok_or("no snapshot of the file system")?;
     for number in (0..200).step_by(7) {
         env.write(format!("damaged/tree/{}/{number}", number % 9), "22");
