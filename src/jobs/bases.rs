@@ -62,7 +62,7 @@ impl RunPlan<'_> {
         if has_hints && old.is_none() {
             return Ok(None);
         }
-        // Tables save far more work than what another job has seen since. For a full list they are not asked.
+        // Tables save far more work than a later snapshot of another job.
         let own_only = has_hints || old.is_some() && self.request.scan.source != SourceChoice::Walk;
         for Candidate { dir, record, is_own } in self.candidates(&hex(&fingerprint(scope))) {
             if own_only && !is_own {
