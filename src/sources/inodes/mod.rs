@@ -11,21 +11,24 @@
 //! Each part of the tree is decided by itself: a root, and each directory below it on which another file system is
 //! mounted. Where the tables of a part cannot be used, a [`SourceProblem`] says why, and that part is walked.
 
+mod btrfs;
 mod canary;
 mod entries;
 mod ext4;
 mod parts;
 mod probe;
 mod records;
+mod rows;
+mod tables;
+mod values;
+mod xfs;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use self::entries::{BaseEntry, each_entry};
-use self::ext4::Ext4Tables;
 use self::parts::Part;
-use self::records::RowScan;
+use self::tables::{Comparison, Tables};
 use super::roots::components;
 use super::{Dirty, RootNames};
 use crate::metadata::Time;
@@ -110,16 +113,15 @@ pub(crate) fn ask(question: &InodeQuestion<'_>) -> Result<InodeAnswer> {
     }
     let mut parts = Part::all(question.base)?;
     Part::open_all(&mut parts, question);
-    let mut file_systems: Vec<Arc<Ext4Tables>> = Vec::new();
+    let mut file_systems: Vec<Tables> = Vec::new();
     for tables in parts.iter().filter_map(|part| part.tables.as_ref().ok()) {
         if !file_systems.iter().any(|other| other.dev() == tables.dev()) {
-            file_systems.push(Arc::clone(tables));
+            file_systems.push(tables.clone());
         }
     }
     let mut dirty = Vec::new();
     for tables in &file_systems {
-        let scan = Arc::new(RowScan::of(question.base, &parts, tables)?);
-        match read(question, &scan, tables)? {
+        match read(question, &parts, tables)? {
             Ok(found) => dirty.extend(found),
             Err(problem) => Part::close(&mut parts, tables.dev(), &problem),
         }
@@ -137,22 +139,19 @@ pub(crate) fn ask(question: &InodeQuestion<'_>) -> Result<InodeAnswer> {
 /// What may have changed on one file system.
 fn read(
     question: &InodeQuestion<'_>,
-    scan: &Arc<RowScan>,
-    tables: &Arc<Ext4Tables>,
+    parts: &[Part],
+    tables: &Tables,
 ) -> Result<std::result::Result<Vec<BaseEntry>, SourceProblem>> {
-    let mut dirty = match ext4::compare(tables, scan, question) {
-        Ok(found) => found,
+    let compared = match tables.compare(parts, question)? {
+        Ok(compared) => compared,
         Err(problem) => return Ok(Err(problem)),
     };
-    let number = dirty.len() as u64;
-    if !question.insists && number > scan.len() / MOST_DIRTY + FEW {
-        return Ok(Err(SourceProblem::MuchChanged(number)));
-    }
-    if let Some(problem) = canary::check(question, scan, tables, &dirty)? {
+    if let Some(problem) = canary::check(question, tables, &compared)? {
         return Ok(Err(problem));
     }
-    dirty.extend(&scan.unknown);
-    Ok(Ok(dirty))
+    let Comparison { mut differing, unknown, .. } = compared;
+    differing.extend(unknown);
+    Ok(Ok(differing))
 }
 
 impl InodeAnswer {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::mounts::view;
 use super::subvolume::Subvolume;
-use super::{FileSystem, FsType, MountFacts, NameRule};
+use super::{FileSystem, FsType, MountFacts, NameRule, btrfs};
 use crate::metadata::Time;
 use crate::path::to_path;
 use crate::sys::StatAt;
@@ -64,13 +64,10 @@ pub(super) fn from_mount_table(mount: u64) -> (FileSystem, String) {
     // A file system may be mounted in several places; it is named after the mount that shows most of it.
     let same = table.iter().filter(|m| own.is_some_and(|own| own.majmin == m.majmin && own.fs_type == m.fs_type));
     let Some(m) = same.min_by_key(|m| (m.root.len(), &m.root, &m.mount_source)).cloned() else {
-        return (
-            FileSystem { kind: String::new(), identity: String::new(), own_time: None, frozen: None },
-            String::new(),
-        );
+        return (FileSystem::default(), String::new());
     };
     let identity = name_by_mount(&m);
-    (FileSystem { identity, kind: m.fs_type, own_time: None, frozen: None }, m.mount_source.unwrap_or_default())
+    (FileSystem { identity, kind: m.fs_type, ..FileSystem::default() }, m.mount_source.unwrap_or_default())
 }
 
 fn name_by_mount(mount: &MountInfo) -> String {
@@ -111,6 +108,7 @@ pub(crate) fn describe(dir: &Dir, mount: u64) -> FileSystem {
     }
     if kind_is_btrfs {
         fs.frozen = Subvolume::of(dir).map(|subvolume| subvolume.made);
+        fs.mark = btrfs::mark(dir);
     }
     if !FsType(&fs.kind).has_local_clock() {
         fs.own_time = own_time(dir);

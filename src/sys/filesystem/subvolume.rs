@@ -10,7 +10,10 @@ use crate::metadata::Time;
 /// A subvolume.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Subvolume {
+    tree: u64,
     uuid: [u8; 16],
+    /// The transaction that made it.
+    made_in: u64,
     /// What it was made of as a snapshot; zeros if it is none.
     parent: [u8; 16],
     /// When its content was frozen, if it is a snapshot: when it was made or, if it came from elsewhere, received.
@@ -56,19 +59,26 @@ impl Subvolume {
         let info = unsafe { ioctl(file, Getter::<BTRFS_IOC_GET_SUBVOL_INFO, SubvolumeInfo>::new()) }.ok()?;
         let time = if info.received_uuid == [0; 16] { info.otime } else { info.rtime };
         let made = Time::new(i64::try_from(time.sec).unwrap_or(i64::MAX), time.nsec);
-        Some(Self { uuid: info.uuid, parent: info.parent_uuid, made })
+        let [_, made_in, ..] = info.transactions;
+        Some(Self { tree: info.treeid, uuid: info.uuid, made_in, parent: info.parent_uuid, made })
+    }
+
+    /// What tells it from one that took its place: all subvolumes begin with the same inode numbers.
+    pub(super) fn place(&self) -> String {
+        format!("{} {} {}", self.tree, hex(&self.uuid), self.made_in)
     }
 
     /// Both UUIDs as text.
     pub(crate) fn origin(&self) -> String {
-        let hex = |uuid: &[u8; 16]| {
-            uuid.iter().fold(String::new(), |mut text, byte| {
-                let _ = write!(text, "{byte:02x}");
-                text
-            })
-        };
         format!("btrfs:{}:{}", hex(&self.uuid), hex(&self.parent))
     }
+}
+
+fn hex(uuid: &[u8; 16]) -> String {
+    uuid.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// Whether two subvolumes, as [`Subvolume::origin`] gives them, are one, are snapshots of one, or one is a snapshot of
@@ -89,8 +99,10 @@ mod tests {
 
     #[test]
     fn snapshots_of_one_subvolume_belong_together() {
-        let of =
-            |uuid: u8, parent: u8| Subvolume { uuid: [uuid; 16], parent: [parent; 16], made: Time::default() }.origin();
+        let of = |uuid: u8, parent: u8| {
+            let (uuid, parent, made) = ([uuid; 16], [parent; 16], Time::default());
+            Subvolume { tree: 5, uuid, made_in: 1, parent, made }.origin()
+        };
         let (origin, first, second) = (of(1, 0), of(2, 1), of(3, 1));
         for (a, b) in [(&origin, &origin), (&origin, &first), (&first, &second), (&second, &origin)] {
             assert!(have_one_origin(a, b), "{a} {b}");

@@ -1,0 +1,132 @@
+//! btrfs: the tree of a subvolume holds, with each inode, the transaction that changed it last. A search for those
+//! since the base's mark reads only what was written since then.
+//!
+//! Why nothing is missed: after syncfs(2) every change made before it is in the tree. The mark is the transaction that
+//! ran when the base's scan began, before it read anything; so each change that the base does not hold carries this
+//! transaction or a later one. A state that was seen but not yet written can be lost in a crash, and the count of
+//! transactions goes back with it: so the mark belongs to a boot and a mount. It also belongs to one subvolume, since
+//! all of them begin with the same inode numbers.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rustc_hash::FxHashSet;
+
+use super::InodeQuestion;
+use super::canary::sample;
+use super::parts::Part;
+use super::rows::BaseRows;
+use super::tables::{Comparison, TableQuestion, Tables, check_number, most_dirty};
+use crate::metadata::Stat;
+use crate::sys::filesystem::{Mark, changed_inodes};
+use crate::sys::native::{Dir, open_root, sync_filesystem};
+use crate::sys::timeout::with_timeout;
+use crate::{Result, SourceProblem};
+
+/// The first inode number of a subvolume. What has a smaller one is no inode of its tree.
+const FIRST_INODE: u64 = 256;
+
+/// If what is in memory is not written back after so long, and so much more for each entry, a walk is as fast.
+const SYNC_TIME: Duration = Duration::from_millis(100);
+const SYNC_TIME_PER_ENTRY: Duration = Duration::from_micros(1);
+
+/// A subvolume whose changes can be asked for.
+#[derive(Debug)]
+pub(super) struct BtrfsTree {
+    dev: u64,
+    dir: Dir,
+    path: PathBuf,
+    /// The transaction of the base's mark.
+    since: u64,
+}
+
+impl BtrfsTree {
+    /// Opens the subvolume that a directory lies in; its mark is `now`.
+    ///
+    /// # Errors
+    /// Why it cannot be used.
+    pub(super) fn open(question: &TableQuestion, now: Option<Mark>) -> Result<Arc<Self>, SourceProblem> {
+        let now = now.ok_or(SourceProblem::NoMark)?;
+        let mark = question.mark.as_ref().ok_or(SourceProblem::NotMarked)?;
+        if (mark.file_system, &mark.scope) != (now.file_system, &now.scope) || mark.generation > now.generation {
+            return Err(SourceProblem::MountedAgain);
+        }
+        match &question.known {
+            Some(Tables::Btrfs(tree)) if tree.since <= mark.generation => return Ok(Arc::clone(tree)),
+            Some(_) => return Err(SourceProblem::NotMarked),
+            None => {}
+        }
+        let dir = open_root(&question.dir).map_err(|e| SourceProblem::Unreadable(e.to_string()))?;
+        // Whoever may not search learns it before anything is written back.
+        changed_inodes(&dir, u64::MAX, Some(FIRST_INODE), 1).map_err(|e| SourceProblem::Search(e.to_string()))?;
+        Ok(Arc::new(Self { dev: question.found.dev, dir, path: question.dir.clone(), since: mark.generation }))
+    }
+
+    pub(super) fn dev(&self) -> u64 {
+        self.dev
+    }
+
+    /// Looks which entries of the base changed since its mark. Costs what it takes to write back all that is in
+    /// memory, and a pass over the base: some 30 ns for each entry.
+    ///
+    /// # Errors
+    /// A damaged base. Within: why the tree is of no use.
+    pub(super) fn compare(
+        self: &Arc<Self>,
+        parts: &[Part],
+        question: &InodeQuestion<'_>,
+    ) -> Result<std::result::Result<Comparison, SourceProblem>> {
+        let entries = question.base.header().counts.entries;
+        let most = if question.insists { usize::MAX } else { most_dirty(entries) as usize };
+        let changed = match self.ask(question, entries, most) {
+            Ok(changed) => changed,
+            Err(problem) => return Ok(Err(problem)),
+        };
+        let rows = BaseRows::new(question.base, parts, self.dev, |inode| inode >= FIRST_INODE);
+        let differing = Mutex::new(Vec::new());
+        let found = rows.count(|entry, inode| {
+            if changed.contains(&inode) {
+                differing.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
+            }
+        })?;
+        let differing = differing.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if let Err(problem) = check_number(differing.len(), found.numbers.len().into(), question) {
+            return Ok(Err(problem));
+        }
+        let numbers = &found.numbers;
+        let sample = sample(|random| Some(numbers.entry(random.checked_rem(numbers.len().into())? as u32)));
+        let sample = rows.compared(&sample)?;
+        Ok(Ok(Comparison { differing, unknown: found.unknown, sample }))
+    }
+
+    /// The inodes that changed.
+    fn ask(
+        self: &Arc<Self>,
+        question: &InodeQuestion<'_>,
+        entries: u64,
+        most: usize,
+    ) -> Result<FxHashSet<u64>, SourceProblem> {
+        let own = Arc::clone(self);
+        let began = Instant::now();
+        let limit = SYNC_TIME + SYNC_TIME_PER_ENTRY * u32::try_from(entries).unwrap_or(u32::MAX);
+        let limit = (!question.insists).then_some(limit).into_iter().chain(question.io_timeout).min();
+        let synced = with_timeout(&self.path, limit, question.monitor, move || sync_filesystem(&own.dir));
+        synced.map_err(|e| match e.kind() {
+            io::ErrorKind::TimedOut => SourceProblem::SlowSync(began.elapsed()),
+            _ => SourceProblem::Search(e.to_string()),
+        })?;
+        let own = Arc::clone(self);
+        let search = move || changed_inodes(&own.dir, own.since, None, most);
+        let found = with_timeout(&self.path, question.io_timeout, question.monitor, search);
+        found.map_err(|e| SourceProblem::Search(e.to_string()))?.ok_or(SourceProblem::MuchChanged(most as u64))
+    }
+
+    /// Whether the tree shows by now that an inode changed.
+    pub(super) fn shows_change(&self, before: &Stat) -> bool {
+        let _ = sync_filesystem(&self.dir);
+        let found = changed_inodes(&self.dir, self.since, Some(before.ino), usize::MAX);
+        found.is_ok_and(|found| found.is_some_and(|found| found.contains(&before.ino)))
+    }
+}
