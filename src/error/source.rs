@@ -60,6 +60,8 @@ pub enum SourceProblem {
     SlowSync(Duration),
     /// Its inodes are in memory, where a walk finds them as fast.
     InMemory,
+    /// All its inodes would have to be read, and the tree has few of them.
+    ManyOthers(u64),
     /// The system does not hand out its inodes.
     Bulk(String),
     /// So much of the tables would have to be read that a walk is probably faster.
@@ -112,6 +114,9 @@ impl fmt::Display for SourceProblem {
                 return write!(f, "it was not written back after {after:.1?}, so a walk is probably faster");
             }
             Self::InMemory => "its inodes are in memory, where a walk finds them as fast",
+            Self::ManyOthers(number) => {
+                return write!(f, "all its {number} inodes would have to be read, a walk is probably faster");
+            }
             Self::Bulk(why) => return write!(f, "its inodes cannot be read in bulk: {why}"),
             Self::MuchToRead(mib) => return write!(f, "{mib} MiB would have to be read, a walk is probably faster"),
             Self::MuchChanged(number) => {

@@ -4,6 +4,7 @@
 mod changes;
 mod damage;
 mod layouts;
+mod slow_disk;
 mod subvolumes;
 
 use std::os::unix::fs::MetadataExt as _;

@@ -2,6 +2,7 @@
 //! and helpers to make what a tree can hold. `TMPDIR` says on which file system.
 
 pub(crate) mod faultfs;
+pub(crate) mod slow_disk;
 mod faults;
 mod files;
 mod mounts;

@@ -26,6 +26,9 @@ use crate::{Result, SourceProblem, sys};
 /// The inodes are in memory if half of some calls take less time than this.
 const FROM_MEMORY: Duration = Duration::from_micros(50);
 
+/// All inodes of the file system are read. If it has so many times as many as the base, a walk is as fast.
+const MOST_OTHERS: u64 = 8;
+
 /// An xfs whose inodes can be read in bulk.
 #[derive(Debug)]
 pub(super) struct XfsInodes {
@@ -78,8 +81,14 @@ impl XfsInodes {
         let numbers = &found.numbers;
         let sample = sample(|random| Some(numbers.entry(random.checked_rem(numbers.len().into())? as u32)));
         let sample = rows.compared(&sample)?;
-        if !question.insists && !self.is_slow(question, &sample)? {
-            return Ok(Err(SourceProblem::InMemory));
+        if !question.insists {
+            let used = BulkReader::used(&self.dir).unwrap_or(u64::MAX);
+            if used / MOST_OTHERS > numbers.len().into() {
+                return Ok(Err(SourceProblem::ManyOthers(used)));
+            }
+            if !self.is_slow(question, &sample)? {
+                return Ok(Err(SourceProblem::InMemory));
+            }
         }
         let records = Mutex::new(Vec::with_capacity(numbers.len() as usize));
         rows.each_piece(|piece| {

@@ -174,6 +174,15 @@ impl BulkReader {
         }
     }
 
+    /// How many inodes a file system has in use.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub(crate) fn used(dir: &Dir) -> io::Result<u64> {
+        let all = rustix::fs::fstatfs(dir)?;
+        Ok(all.f_files.saturating_sub(all.f_ffree))
+    }
+
     /// One inode; none if it is not there any more.
     ///
     /// # Errors

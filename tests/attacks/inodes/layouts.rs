@@ -84,7 +84,7 @@ pub(super) const LAYOUTS: &[Layout] = &[
     xfs("xfs of version 4 in its times", &["-m", "bigtime=0"], "loop"),
     xfs("xfs without finobt and reflink", &["-m", "finobt=0,reflink=0,rmapbt=0,inobtcount=0"], "loop"),
     xfs("xfs with inodes of 2048 bytes", &["-i", "size=2048"], "loop,noatime"),
-    xfs("xfs with sparse inodes", &["-i", "sparse=1", "-d", "agcount=8"], "loop,wsync"),
+    xfs("xfs with sparse inodes", &["-i", "sparse=1"], "loop,wsync"),
     xfs("xfs, lazytime", &[], "loop,lazytime,inode32"),
 ];
 
