@@ -89,10 +89,10 @@ fn what_hints_did_not_name_is_found_by_transactions() {
     let env = TestEnv::new();
     env.with_own_mounts(|mounts| {
         let Some(_volume) = disk(mounts, Kind::Btrfs) else { return };
-        env.write("disk/3/file", "named");
         env.write("disk/4/file", "not named");
         // It belongs to a transaction that is over when the hints are read.
         mounts.command("sync", ["-f", "disk"]).unwrap();
+        env.write("disk/3/file", "named");
         fs::write(env.path("hints"), "3/file\n").unwrap();
         let hints = ["--base", "old.snap", "--hints", "hints", "--trust-hints", "--audit", "0"];
         let run = snap(&env, "disk", "hinted.snap", &hints);
