@@ -1,6 +1,6 @@
 //! The steps of a scan.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::base_lookup::SnapshotLookup;
@@ -18,7 +18,8 @@ use crate::snapshot::{BuiltDir, Device, Header, Meta, Snapshot, WalkerKind};
 use crate::sources;
 use crate::sys::clock;
 use crate::sys::durable::AtomicFile;
-use crate::sys::filesystem::{self, Generations, Mark};
+use crate::sys::filesystem::{self, Mark, Marks};
+use crate::sys::timeout::with_timeout;
 use crate::walk::{self, Devices, FinishedRoot, ForeignMounts, WalkDevice, WalkPlan};
 use crate::{Error, OutputProblem, Result, SnapshotProblem};
 
@@ -41,7 +42,7 @@ pub(super) struct ScanRun<'a> {
     may_be_overlay: bool,
     boundary: Time,
     window: Duration,
-    generations: Generations,
+    marks: Marks,
 }
 
 /// What a walk came to.
@@ -76,8 +77,7 @@ impl<'a> ScanRun<'a> {
         let needed = base.map(|base| base.overlay_base().unwrap_or(base));
         let may_be_overlay = options.overlay && needed.is_some_and(|needed| !is_same_file(output, needed.path()));
         // Before anything is read: what changes from now on shows in them.
-        let is_asked = options.source != SourceChoice::Walk;
-        let generations = if is_asked { filesystem::generations() } else { Generations::default() };
+        let marks = marks(&roots.paths, options, monitor);
         let boundary = options.boundary.unwrap_or_else(clock::coarse);
         let window = options.racy_window.unwrap_or_else(|| walk::default_window(options.settle));
         Ok(Self {
@@ -97,7 +97,7 @@ impl<'a> ScanRun<'a> {
             may_be_overlay,
             boundary,
             window,
-            generations,
+            marks,
         })
     }
 
@@ -135,7 +135,7 @@ impl<'a> ScanRun<'a> {
 
     /// Walks the tree; once more if the hints or the inode tables turn out not to be enough.
     pub(super) fn walk(&self, plan: &mut HintPlan) -> Result<WalkedTree<'a>> {
-        let devices = Devices::new(self.boundary, self.window, self.frozen(), self.generations.clone());
+        let devices = Devices::new(self.boundary, self.window, self.frozen(), self.marks.clone().with(plan.marks()));
         let lookup = SnapshotLookup::new(self.base);
         loop {
             let (mut collector, roots) = self.walk_once(plan, &devices, &lookup)?;
@@ -261,6 +261,13 @@ impl<'a> ScanRun<'a> {
                 .map(|base| base.overlay_base().unwrap_or(base).path().to_owned()),
         }
     }
+}
+
+/// The marks of the file systems before anything is read. None if nobody will ask for them, or no answer comes.
+fn marks(roots: &[PathBuf], options: &ScanOptions, monitor: &dyn Monitor) -> Marks {
+    let Some(first) = roots.first().filter(|_| options.source != SourceChoice::Walk) else { return Marks::default() };
+    let own = roots.to_owned();
+    with_timeout(first, options.io_timeout, monitor, move || Ok(filesystem::marks(&own))).unwrap_or_default()
 }
 
 fn is_same_file(a: &Path, b: &Path) -> bool {

@@ -114,8 +114,7 @@ mod tests {
     #[test]
     fn what_is_stored_is_read() {
         let mark = Mark { file_system: [3; 16], generation: 4, scope: "here".into() };
-        let device =
-            Device { kind: "btrfs".into(), identity: "btrfs:1".into(), boundary: (-1, 2), mark: Some(mark) };
+        let device = Device { kind: "btrfs".into(), identity: "btrfs:1".into(), boundary: (-1, 2), mark: Some(mark) };
         let run = RowRun { end: 3, first: 4, in_base: true };
         let meta = Meta {
             host: "here".into(),

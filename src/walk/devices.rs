@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::racy::RacyRule;
 use crate::metadata::{DeviceIndex, Time};
-use crate::sys::filesystem::{FileSystem, FsType, Generations, Mark};
+use crate::sys::filesystem::{FileSystem, FsType, Mark, Marks};
 
 /// How far the clock of a server may be behind ours if its time cannot be asked.
 const CLOCK_MARGIN: Duration = Duration::from_mins(1);
@@ -52,8 +52,8 @@ pub(crate) struct Devices {
     window: Duration,
     /// Those that are snapshots, by `st_dev`.
     frozen: Vec<u64>,
-    /// When the scan began, by the file systems that count their transactions.
-    generations: Generations,
+    /// Those of the beginning of the scan.
+    marks: Marks,
     /// By `st_dev`.
     table: RwLock<Vec<(u64, WalkDevice)>>,
 }
@@ -61,8 +61,8 @@ pub(crate) struct Devices {
 impl Devices {
     /// The file systems `frozen` are snapshots, as the roots may be: their boundary is when those were made. What is
     /// mounted below may change during the walk.
-    pub(crate) fn new(boundary: Time, window: Duration, frozen: Vec<u64>, generations: Generations) -> Self {
-        Self { boundary, window, frozen, generations, table: RwLock::default() }
+    pub(crate) fn new(boundary: Time, window: Duration, frozen: Vec<u64>, marks: Marks) -> Self {
+        Self { boundary, window, frozen, marks, table: RwLock::default() }
     }
 
     /// The rules of the file system `dev`; `describe` is called the first time.
@@ -105,7 +105,7 @@ impl Devices {
             racy_at_the_end: unknown_clock,
         };
         let FileSystem { kind, identity, mark, .. } = fs;
-        let mark = mark.and_then(|mark| self.generations.at(mark));
+        let mark = mark.and_then(|mark| self.marks.before(mark));
         let device = WalkDevice { kind, identity, boundary, rules, keeps_ctime, unknown_clock, is_frozen, mark };
         table.push((dev, device));
         Ok(rules)
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn what_is_mounted_below_a_snapshot_is_none() {
-        let devices = Devices::new(Time { sec: 100, nsec: 0 }, Duration::ZERO, vec![1], Generations::default());
+        let devices = Devices::new(Time { sec: 100, nsec: 0 }, Duration::ZERO, vec![1], Marks::default());
         let ext4 = || FileSystem { kind: "ext4".into(), ..FileSystem::default() };
         let rules = |dev| devices.rules_for(dev, || Ok::<_, std::convert::Infallible>(ext4()));
         let (Ok(root), Ok(below)) = (rules(1), rules(2));

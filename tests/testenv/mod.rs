@@ -2,12 +2,12 @@
 //! and helpers to make what a tree can hold. `TMPDIR` says on which file system.
 
 pub(crate) mod faultfs;
-pub(crate) mod slow_disk;
 mod faults;
 mod files;
 mod mounts;
 mod run;
 mod skip;
+pub(crate) mod slow_disk;
 mod users;
 mod volumes;
 mod witness;

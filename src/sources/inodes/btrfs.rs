@@ -20,7 +20,7 @@ use super::parts::Part;
 use super::rows::BaseRows;
 use super::tables::{Comparison, TableQuestion, Tables, check_number, most_dirty};
 use crate::metadata::Stat;
-use crate::sys::filesystem::{Mark, changed_inodes};
+use crate::sys::filesystem::{Mark, changed_inodes, mark};
 use crate::sys::native::{Dir, open_root, sync_filesystem};
 use crate::sys::timeout::with_timeout;
 use crate::{Result, SourceProblem};
@@ -80,8 +80,8 @@ impl BtrfsTree {
     ) -> Result<std::result::Result<Comparison, SourceProblem>> {
         let entries = question.base.header().counts.entries;
         let most = if question.insists { usize::MAX } else { most_dirty(entries) as usize };
-        let changed = match self.ask(question, entries, most) {
-            Ok(changed) => changed,
+        let (changed, mark) = match self.ask(question, entries, most) {
+            Ok(answer) => answer,
             Err(problem) => return Ok(Err(problem)),
         };
         let rows = BaseRows::new(question.base, parts, self.dev, |inode| inode >= FIRST_INODE);
@@ -98,16 +98,16 @@ impl BtrfsTree {
         let numbers = &found.numbers;
         let sample = sample(|random| Some(numbers.entry(random.checked_rem(numbers.len().into())? as u32)));
         let sample = rows.compared(&sample)?;
-        Ok(Ok(Comparison { differing, unknown: found.unknown, sample }))
+        Ok(Ok(Comparison { differing, unknown: found.unknown, sample, mark }))
     }
 
-    /// The inodes that changed.
+    /// The inodes that changed, and the mark from which on later changes can be told.
     fn ask(
         self: &Arc<Self>,
         question: &InodeQuestion<'_>,
         entries: u64,
         most: usize,
-    ) -> Result<FxHashSet<u64>, SourceProblem> {
+    ) -> Result<(FxHashSet<u64>, Option<Mark>), SourceProblem> {
         let own = Arc::clone(self);
         let began = Instant::now();
         let limit = SYNC_TIME + SYNC_TIME_PER_ENTRY * u32::try_from(entries).unwrap_or(u32::MAX);
@@ -118,9 +118,14 @@ impl BtrfsTree {
             _ => SourceProblem::Search(e.to_string()),
         })?;
         let own = Arc::clone(self);
-        let search = move || changed_inodes(&own.dir, own.since, None, most);
+        let search = move || {
+            // What changes between the two shows now, and once more the next time.
+            let mark = mark(&own.dir);
+            Ok((changed_inodes(&own.dir, own.since, None, most)?, mark))
+        };
         let found = with_timeout(&self.path, question.io_timeout, question.monitor, search);
-        found.map_err(|e| SourceProblem::Search(e.to_string()))?.ok_or(SourceProblem::MuchChanged(most as u64))
+        let (found, mark) = found.map_err(|e| SourceProblem::Search(e.to_string()))?;
+        Ok((found.ok_or(SourceProblem::MuchChanged(most as u64))?, mark))
     }
 
     /// Whether the tree shows by now that an inode changed.

@@ -15,11 +15,11 @@ use super::tables::{TableQuestion, Tables};
 use super::values::Values;
 use crate::SourceProblem;
 use crate::metadata::Stat;
+use crate::sys::StatAt;
 use crate::sys::block_device::{BlockDevice, device_name};
 use crate::sys::ext4::{Layout, RawInode, SUPERBLOCK_LEN, SUPERBLOCK_PLACE};
 use crate::sys::filesystem::{self, MountFacts};
 use crate::sys::timeout::wait_for;
-use crate::sys::StatAt;
 
 /// The most bytes of a table that are read at once: so much stays in a processor's own cache.
 const WINDOW: u32 = 256 * 1024;

@@ -35,6 +35,7 @@ use crate::metadata::Time;
 use crate::monitor::Monitor;
 use crate::path::{to_bytes, to_path};
 use crate::snapshot::Snapshot;
+use crate::sys::filesystem::Mark;
 use crate::{Result, SourceProblem};
 
 /// The racy window of a base has to be at least this long: the second of a ctime tells a new state from the base's
@@ -78,6 +79,8 @@ pub(crate) struct InodeAnswer {
     pub(crate) parts: Vec<PartUse>,
     /// Where the parts lay that were read: the directory, whether it is a root, and what tells its place.
     places: Vec<(PathBuf, bool, (u64, u64))>,
+    /// Where the file systems stood before they were asked, as far as they count that.
+    pub(crate) marks: Vec<Mark>,
 }
 
 /// How a part of the tree was read: a root, or a directory on which another file system is mounted.
@@ -119,10 +122,13 @@ pub(crate) fn ask(question: &InodeQuestion<'_>) -> Result<InodeAnswer> {
             file_systems.push(tables.clone());
         }
     }
-    let mut dirty = Vec::new();
+    let (mut dirty, mut marks) = (Vec::new(), Vec::new());
     for tables in &file_systems {
         match read(question, &parts, tables)? {
-            Ok(found) => dirty.extend(found),
+            Ok(Comparison { differing, unknown, mark, .. }) => {
+                dirty.extend(differing.into_iter().chain(unknown));
+                marks.extend(mark);
+            }
             Err(problem) => Part::close(&mut parts, tables.dev(), &problem),
         }
     }
@@ -133,7 +139,7 @@ pub(crate) fn ask(question: &InodeQuestion<'_>) -> Result<InodeAnswer> {
         }
         dirty.clear();
     }
-    InodeAnswer::new(question, parts, &dirty)
+    Ok(InodeAnswer { marks, ..InodeAnswer::new(question, parts, &dirty)? })
 }
 
 /// What may have changed on one file system.
@@ -141,17 +147,15 @@ fn read(
     question: &InodeQuestion<'_>,
     parts: &[Part],
     tables: &Tables,
-) -> Result<std::result::Result<Vec<BaseEntry>, SourceProblem>> {
+) -> Result<std::result::Result<Comparison, SourceProblem>> {
     let compared = match tables.compare(parts, question)? {
         Ok(compared) => compared,
         Err(problem) => return Ok(Err(problem)),
     };
-    if let Some(problem) = canary::check(question, tables, &compared)? {
-        return Ok(Err(problem));
-    }
-    let Comparison { mut differing, unknown, .. } = compared;
-    differing.extend(unknown);
-    Ok(Ok(differing))
+    Ok(match canary::check(question, tables, &compared)? {
+        Some(problem) => Err(problem),
+        None => Ok(compared),
+    })
 }
 
 impl InodeAnswer {
@@ -199,7 +203,7 @@ impl InodeAnswer {
             is_root: root.is_some(),
             problem: tables.err(),
         });
-        Ok(Self { dirty, names, trees, parts: parts.collect(), places })
+        Ok(Self { dirty, names, trees, parts: parts.collect(), places, marks: Vec::new() })
     }
 
     /// Whether the parts still lie where they were read.

@@ -78,11 +78,7 @@ impl Part {
         }
     }
 
-    fn open(
-        &mut self,
-        question: &InodeQuestion<'_>,
-        known: &[Tables],
-    ) -> std::result::Result<Tables, SourceProblem> {
+    fn open(&mut self, question: &InodeQuestion<'_>, known: &[Tables]) -> std::result::Result<Tables, SourceProblem> {
         if question.distrusted.contains(&self.identity) {
             return Err(SourceProblem::Distrusted);
         }

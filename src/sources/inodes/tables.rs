@@ -51,6 +51,8 @@ pub(super) struct Comparison {
     pub(super) unknown: Vec<BaseEntry>,
     /// Random ones of those that are compared.
     pub(super) sample: Vec<BaseEntry>,
+    /// Where the file system stood before it was asked, if it counts that.
+    pub(super) mark: Option<Mark>,
 }
 
 impl Tables {
@@ -105,7 +107,7 @@ impl Tables {
                 Ok(compared.and_then(|differing| {
                     check_number(differing.len(), scan.len(), question)?;
                     let sample = sample(|random| scan.pick(random));
-                    Ok(Comparison { differing, unknown: scan.unknown.clone(), sample })
+                    Ok(Comparison { differing, unknown: scan.unknown.clone(), sample, mark: None })
                 }))
             }
             Self::Btrfs(tree) => tree.compare(parts, question),

@@ -110,7 +110,7 @@ impl XfsInodes {
         if let Err(problem) = check_number(differing.len(), records.len() as u64, question) {
             return Ok(Err(problem));
         }
-        Ok(Ok(Comparison { differing, unknown: found.unknown, sample }))
+        Ok(Ok(Comparison { differing, unknown: found.unknown, sample, mark: None }))
     }
 
     /// Whether the inodes come from the disk, or would have to.
@@ -141,8 +141,7 @@ impl XfsInodes {
         let (done, answers) = mpsc::channel();
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         for _ in 0..threads {
-            let (own, records, next, done) =
-                (Arc::clone(self), Arc::clone(records), Arc::clone(&next), done.clone());
+            let (own, records, next, done) = (Arc::clone(self), Arc::clone(records), Arc::clone(&next), done.clone());
             let thread = std::thread::Builder::new().name("inodes".into());
             thread.spawn(move || {
                 let mut reader = BulkReader::new();

@@ -1,14 +1,16 @@
 //! btrfs: its count of transactions, and which inodes changed since one.
 
 use std::io;
+use std::path::PathBuf;
 
+use procfs::process::MountInfo;
 use rustc_hash::FxHashSet;
 use rustix::fd::AsFd;
 use rustix::fs::{AtFlags, StatxFlags, statx};
 use rustix::ioctl::{Ioctl, IoctlOutput, Opcode, Updater, ioctl, opcode};
 
-use super::linux::mount_table;
-use super::mark::{Generations, Mark};
+use super::linux::{from_mount_table, mount_table};
+use super::mark::{Mark, Marks};
 use super::subvolume::Subvolume;
 use crate::sys::native::{Dir, open_root};
 
@@ -28,7 +30,7 @@ struct FsInfo {
     reserved: [u8; 944],
 }
 
-/// The UUID of a file system and the transaction that is running. None before Linux 5.10.
+/// The UUID of a file system, and the transaction that is running or was the last one. None before Linux 5.10.
 #[expect(unsafe_code, reason = "rustix has no wrapper for BTRFS_IOC_FS_INFO")]
 fn generation(dir: impl AsFd) -> Option<([u8; 16], u64)> {
     const BTRFS_IOC_FS_INFO: Opcode = opcode::read::<FsInfo>(MAGIC, 31);
@@ -51,12 +53,14 @@ fn generation(dir: impl AsFd) -> Option<([u8; 16], u64)> {
 }
 
 /// The mark of the subvolume that an open directory lies in, now.
-pub(super) fn mark(dir: &Dir) -> Option<Mark> {
-    let (file_system, generation) = generation(dir)?;
-    let subvolume = Subvolume::of(dir)?.place();
+pub(crate) fn mark(dir: &Dir) -> Option<Mark> {
+    let (file_system, running) = generation(dir)?;
+    let subvolume = Subvolume::of(dir)?;
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
-    let scope = format!("{subvolume} {} {}", boot.trim(), unique_mount(dir)?);
-    Some(Mark { file_system, generation, scope })
+    let scope = format!("{} {} {}", subvolume.place(), boot.trim(), unique_mount(dir)?);
+    // No change can become part of a transaction whose end the subvolume has seen.
+    let ended = subvolume.ended().map_or(0, |ended| ended + 1);
+    Some(Mark { file_system, generation: running.max(ended), scope })
 }
 
 /// The number of a mount that none after it gets. None before Linux 6.8.
@@ -67,15 +71,25 @@ fn unique_mount(dir: &Dir) -> Option<u64> {
     (found.stx_mask & UNIQUE.bits() != 0).then_some(found.stx_mnt_id)
 }
 
-/// The running transactions of all file systems that are mounted.
-pub(crate) fn generations() -> Generations {
+/// The marks of all file systems that are mounted, and of the subvolumes that some directories lie in.
+pub(crate) fn marks(dirs: &[PathBuf]) -> Marks {
     let mut table = mount_table().unwrap_or_default();
     table.retain(|mount| mount.fs_type == "btrfs");
+    if table.is_empty() {
+        return Marks::default();
+    }
     // Each is asked once, however often it is mounted.
     table.sort_by(|a, b| a.mount_source.cmp(&b.mount_source));
     table.dedup_by(|a, b| a.mount_source == b.mount_source);
-    let of = |mount: &procfs::process::MountInfo| generation(open_root(&mount.mount_point).ok()?);
-    Generations(table.iter().filter_map(of).collect())
+    let of = |mount: &MountInfo| generation(open_root(&mount.mount_point).ok()?);
+    let file_systems = table.iter().filter_map(of).collect();
+    // Other file systems may not answer.
+    let is_here = |dir: &&PathBuf| {
+        let found = crate::sys::stat_following(dir).ok();
+        found.is_some_and(|found| from_mount_table(found.mount).0.kind == "btrfs")
+    };
+    let subvolumes = dirs.iter().filter(is_here).filter_map(|dir| mark(&open_root(dir).ok()?)).collect();
+    Marks { file_systems, subvolumes }
 }
 
 /// What is searched: `struct btrfs_ioctl_search_key` of linux/btrfs.h.
@@ -162,9 +176,7 @@ pub(crate) fn changed_inodes(
         args.key.items = u32::MAX;
         #[expect(unsafe_code, reason = "an ioctl is")]
         // SAFETY: it is what the system expects; see the implementation of `Ioctl`.
-        unsafe {
-            ioctl(dir, Search(&mut args))
-        }?;
+        unsafe { ioctl(dir, Search(&mut args)) }?;
         let Some(last) = read_items(&args.buffer, args.key.items, |item| {
             if item.kind == INODE_ITEM && item.generation().is_some_and(|generation| generation >= since) {
                 found.insert(item.object);

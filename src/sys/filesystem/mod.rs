@@ -16,7 +16,7 @@ mod xfs;
 mod xfs;
 
 pub(crate) use facts::{FsType, NameRule, are_subvolumes_of_one};
-pub(crate) use mark::{Generations, Mark};
+pub(crate) use mark::{Mark, Marks};
 pub(crate) use mounts::{MountView, mount_points, mounts};
 
 pub(crate) use xfs::{BulkInode, BulkReader};
@@ -149,12 +149,18 @@ pub(crate) fn write_back(_dir: &Path) -> std::io::Result<()> {
 }
 
 #[cfg(target_os = "linux")]
-pub(crate) use btrfs::{changed_inodes, generations};
+pub(crate) use btrfs::{changed_inodes, mark, marks};
 
 /// No file system counts its transactions here.
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn generations() -> Generations {
-    Generations::default()
+pub(crate) fn marks(_dirs: &[PathBuf]) -> Marks {
+    Marks::default()
+}
+
+/// No file system counts its transactions here.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn mark(dir: &crate::sys::native::Dir) -> Option<Mark> {
+    match *dir {}
 }
 
 /// No file system tells that here.

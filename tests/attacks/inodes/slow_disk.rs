@@ -104,7 +104,10 @@ fn what_is_not_written_back_soon_is_walked() {
         slow.delay_writes(50);
         let (outcome, new) = look(SourceChoice::Auto).scan(Some(&base), "new.snap").unwrap();
         let problem = outcome.parts[0].problem.clone();
-        assert!(matches!(problem, Some(SourceProblem::SlowSync(after)) if after < Duration::from_secs(1)), "{problem:?}");
+        assert!(
+            matches!(problem, Some(SourceProblem::SlowSync(after)) if after < Duration::from_secs(1)),
+            "{problem:?}"
+        );
         differences(&new, &look(SourceChoice::Walk).walk("truth.snap")).unwrap();
         // Who insists waits.
         slow.delay_writes(1);

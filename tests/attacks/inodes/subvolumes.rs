@@ -55,15 +55,11 @@ fn disturb(mounts: &Mounts<'_>, root: &Path, random: &mut Random, round: u32) ->
         4 => btrfs(mounts, &["subvolume", "snapshot", text(&one), text(&new)])
             .and_then(|_| btrfs(mounts, &["subvolume", "delete", text(&one)]))
             .and_then(|_| fs::rename(&new, &one).map(|()| String::new()).map_err(|e| e.to_string())),
-        5 => rustix::fs::renameat_with(
-            rustix::fs::CWD,
-            &one,
-            rustix::fs::CWD,
-            &other,
-            rustix::fs::RenameFlags::EXCHANGE,
-        )
-        .map(|()| String::new())
-        .map_err(|e| e.to_string()),
+        5 => {
+            rustix::fs::renameat_with(rustix::fs::CWD, &one, rustix::fs::CWD, &other, rustix::fs::RenameFlags::EXCHANGE)
+                .map(|()| String::new())
+                .map_err(|e| e.to_string())
+        }
         6 => btrfs(mounts, &["balance", "start", "-m", text(root)]),
         7 => btrfs(mounts, &["property", "set", text(&one), "ro", "true"]).and_then(|_| {
             let (stream, place) = (mounts.env.path("stream"), mounts.env.dir("pool/received"));
@@ -103,8 +99,7 @@ fn subvolumes_that_take_each_others_places_hide_nothing() {
             changes.make(12);
             let done = disturb(mounts, &root, &mut random, round);
             changes.make(12);
-            let (outcome, new) =
-                look.by(SourceChoice::Inodes).scan(Some(&base), &format!("{round}.snap")).unwrap();
+            let (outcome, new) = look.by(SourceChoice::Inodes).scan(Some(&base), &format!("{round}.snap")).unwrap();
             read += outcome.parts.iter().filter(|part| part.problem.is_none()).count();
             let held = differences(&new, &look.walk("truth.snap"));
             attack.tried(held.map_err(|why| format!("round {round}: {done}: {why}\n{:?}", changes.last)));
