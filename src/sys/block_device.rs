@@ -69,15 +69,6 @@ impl BlockDevice {
     }
 }
 
-/// Whether a device is a disk that turns, as far as the system tells.
-pub(crate) fn turns(dev: u64) -> bool {
-    let (major, minor) = numbers(dev);
-    let place = PathBuf::from(format!("/sys/dev/block/{major}:{minor}"));
-    // A partition has its queue one level above.
-    let read = |queue: &str| std::fs::read(place.join(queue).join("rotational")).ok();
-    read("queue").or_else(|| read("../queue")).is_some_and(|answer| answer.starts_with(b"1"))
-}
-
 /// The two numbers of a device, from an `st_dev`.
 fn numbers(dev: u64) -> (u32, u32) {
     ((dev >> 32) as u32, dev as u32)

@@ -30,8 +30,3 @@ impl BlockDevice {
 pub(crate) fn device_name(_dev: u64) -> Option<String> {
     None
 }
-
-/// Nothing is known of disks here.
-pub(crate) fn turns(_dev: u64) -> bool {
-    false
-}

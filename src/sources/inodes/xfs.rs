@@ -115,7 +115,7 @@ impl XfsInodes {
 
     /// Whether the inodes come from the disk, or would have to.
     fn is_slow(&self, question: &InodeQuestion<'_>, sample: &[BaseEntry]) -> Result<bool> {
-        if sys::block_device::turns(self.dev) {
+        if sys::load::is_rotating(self.dev) {
             return Ok(true);
         }
         let mut paths = Vec::new();
