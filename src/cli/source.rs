@@ -17,6 +17,8 @@ pub(super) enum Source {
     Walk,
     /// The inode tables of every root's file system, or fail with the reason
     Inodes,
+    /// The watcher watchman, if it runs and proves its answer, else as auto; one root only
+    Watchman,
 }
 
 impl Source {
@@ -26,6 +28,7 @@ impl Source {
             Self::Auto => "auto",
             Self::Walk => "walk",
             Self::Inodes => "inodes",
+            Self::Watchman => "watchman",
         }
     }
 }
@@ -33,7 +36,8 @@ impl Source {
 impl From<Source> for SourceChoice {
     fn from(source: Source) -> Self {
         match source {
-            Source::Auto => Self::Auto,
+            // Its answers are hints.
+            Source::Auto | Source::Watchman => Self::Auto,
             Source::Walk => Self::Walk,
             Source::Inodes => Self::Inodes,
         }

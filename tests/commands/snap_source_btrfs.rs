@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::snap_source::{WINDOW, again, refused, snap};
-use crate::testenv::{Kind, Mounts, TestEnv, Volume, skip};
+use crate::testenv::{Kind, Mounts, TestEnv, Volume};
 
 /// A file system with some files on `disk`; its first snapshot is `old.snap`.
 fn disk<'m, 'e>(mounts: &'m Mounts<'e>, kind: Kind) -> Option<Volume<'m, 'e>> {
@@ -109,16 +109,8 @@ fn xfs_is_walked_where_that_is_as_fast_or_not_allowed() {
     let env = TestEnv::new();
     env.with_own_mounts(|mounts| {
         let Some(_volume) = disk(mounts, Kind::Xfs) else { return };
-        let device = mounts.command("findmnt", ["-no", "SOURCE", env.path("disk").to_str().unwrap()]).unwrap();
-        let turns = format!("/sys/block/{}/queue/rotational", device.trim().trim_start_matches("/dev/"));
-        if let Err(e) = fs::write(&turns, "1\n") {
-            return skip(&format!("{turns}: {e}"));
-        }
-        assert!(again(&env, "disk", &[]).stderr.contains("note: source: inode tables\n"), "the disk turns");
-        fs::write(&turns, "0\n").unwrap();
         let run = again(&env, "disk", &[]);
         assert!(run.stderr.contains("its inodes are in memory, where a walk finds them as fast"), "{}", run.stderr);
-        fs::write(&turns, "1\n").unwrap();
         for number in 0..250 {
             env.write(format!("disk/other/{number}"), "");
         }

@@ -19,6 +19,7 @@ mod spoiled;
 mod state;
 mod status_and_log;
 mod unread;
+mod watchman;
 
 use std::ffi::OsStr;
 use std::fs;
