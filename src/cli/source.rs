@@ -90,7 +90,7 @@ pub(super) fn is_wrong(part: &PartUse) -> bool {
 pub(super) fn of_wrong(part: &PartUse) -> String {
     let problem = part.problem.as_ref().map(ToString::to_string).unwrap_or_default();
     format!(
-        "the inode tables of {} ({}) were wrong, so everything was walked, and this version of fastdiff does not use them again: {problem}; please report that, with the output of `uname -a`, the line of {} in /proc/self/mountinfo and that of `dumpe2fs -h`",
+        "the inode tables of {} ({}) were wrong, so everything was walked, and this version of fastdiff does not use them again: {problem}; please report that, with the output of `uname -a`, the line of {} in /proc/self/mountinfo and, on ext4, that of `dumpe2fs -h`",
         part.path.shown(),
         part.file_system.escape_debug(),
         part.path.shown()

@@ -40,7 +40,8 @@ pub(super) fn add_hints(options: &mut ScanOptions, clock: Option<&str>) -> Resul
     Ok(())
 }
 
-/// The same for a job, if its definition or the command line says so: since its baseline, or its pending run if it has none.
+/// The same for a job, if its definition or the command line says so: since its baseline, or its pending run if it has
+/// none.
 ///
 /// # Errors
 /// Why there is no answer.

@@ -18,7 +18,7 @@ use super::InodeQuestion;
 use super::canary::sample;
 use super::parts::Part;
 use super::rows::BaseRows;
-use super::tables::{Comparison, TableQuestion, Tables, check_number, most_dirty};
+use super::tables::{TableAnswer, TableQuestion, Tables, check_number, most_dirty};
 use crate::metadata::Stat;
 use crate::sys::filesystem::{Mark, changed_inodes, mark};
 use crate::sys::native::{Dir, open_root, sync_filesystem};
@@ -77,7 +77,7 @@ impl BtrfsTree {
         self: &Arc<Self>,
         parts: &[Part],
         question: &InodeQuestion<'_>,
-    ) -> Result<std::result::Result<Comparison, SourceProblem>> {
+    ) -> Result<std::result::Result<TableAnswer, SourceProblem>> {
         let entries = question.base.header().counts.entries;
         let most = if question.insists { usize::MAX } else { most_dirty(entries) as usize };
         let (changed, mark) = match self.ask(question, entries, most) {
@@ -98,7 +98,7 @@ impl BtrfsTree {
         let numbers = &found.numbers;
         let sample = sample(|random| Some(numbers.entry(random.checked_rem(numbers.len().into())? as u32)));
         let sample = rows.compared(&sample)?;
-        Ok(Ok(Comparison { differing, unknown: found.unknown, sample, mark }))
+        Ok(Ok(TableAnswer { differing, unknown: found.unknown, sample, mark }))
     }
 
     /// The inodes that changed, and the mark from which on later changes can be told.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rustc_hash::FxHashSet;
 
 use super::entries::{BaseEntry, each_entry};
-use super::tables::{Comparison, Tables};
+use super::tables::{TableAnswer, Tables};
 use super::{InodeQuestion, system_path};
 use crate::metadata::Stat;
 use crate::sys;
@@ -34,7 +34,7 @@ const PATIENCE: u32 = 5;
 pub(super) fn check(
     question: &InodeQuestion<'_>,
     tables: &Tables,
-    compared: &Comparison,
+    compared: &TableAnswer,
 ) -> Result<Option<SourceProblem>> {
     let differing: FxHashSet<_> = compared.differing.iter().copied().collect();
     let mut asked = Vec::new();

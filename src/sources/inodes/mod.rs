@@ -1,12 +1,14 @@
-//! The file systems' own inode tables as a change source (docs/performance.md, "Below the floor").
+//! What file systems themselves keep of their inodes as a change source (docs/performance.md, "Below the floor"): the
+//! tables of ext4, the trees of btrfs, what xfs hands out in bulk. Here all of these are called inode tables.
 //!
-//! Every entry of the base is compared with its inode as it lies in the table. What differs, or cannot be compared, may
-//! have changed, and the walk looks there. Nothing of a table is written into a snapshot.
+//! Every entry of the base is compared with its inode as it lies in the table, or the file system says which inodes
+//! changed. What differs, or cannot be compared, may have changed, and the walk looks there. Nothing of a table is
+//! written into a snapshot.
 //!
 //! Why nothing is missed: ext4 copies an inode into the page cache of its device before a call that changed it returns,
-//! and that is what is read here. Any change stamps a ctime that the base cannot hold, unless the base calls the entry
-//! racy; such entries are always looked at. A directory whose inode is as before holds the same names. So, from the
-//! root down, the tree is the base's.
+//! and that is what is read here; xfs shows an inode as it has it in memory. Any change stamps a ctime that the base
+//! cannot hold, unless the base calls the entry racy; such entries are always looked at. For btrfs, see its module. A
+//! directory whose inode is as before holds the same names. So, from the root down, the tree is the base's.
 //!
 //! Each part of the tree is decided by itself: a root, and each directory below it on which another file system is
 //! mounted. Where the tables of a part cannot be used, a [`SourceProblem`] says why, and that part is walked.
@@ -28,7 +30,7 @@ use std::time::Duration;
 
 use self::entries::{BaseEntry, each_entry};
 use self::parts::Part;
-use self::tables::{Comparison, Tables};
+use self::tables::{TableAnswer, Tables};
 use super::roots::components;
 use super::{Dirty, RootNames};
 use crate::metadata::Time;
@@ -125,7 +127,7 @@ pub(crate) fn ask(question: &InodeQuestion<'_>) -> Result<InodeAnswer> {
     let (mut dirty, mut marks) = (Vec::new(), Vec::new());
     for tables in &file_systems {
         match read(question, &parts, tables)? {
-            Ok(Comparison { differing, unknown, mark, .. }) => {
+            Ok(TableAnswer { differing, unknown, mark, .. }) => {
                 dirty.extend(differing.into_iter().chain(unknown));
                 marks.extend(mark);
             }
@@ -147,7 +149,7 @@ fn read(
     question: &InodeQuestion<'_>,
     parts: &[Part],
     tables: &Tables,
-) -> Result<std::result::Result<Comparison, SourceProblem>> {
+) -> Result<std::result::Result<TableAnswer, SourceProblem>> {
     let compared = match tables.compare(parts, question)? {
         Ok(compared) => compared,
         Err(problem) => return Ok(Err(problem)),

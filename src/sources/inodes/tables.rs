@@ -44,7 +44,7 @@ pub(super) struct TableQuestion {
 
 /// What the tables say of the entries of the base.
 #[derive(Debug, Default)]
-pub(super) struct Comparison {
+pub(super) struct TableAnswer {
     /// What may have changed.
     pub(super) differing: Vec<BaseEntry>,
     /// What cannot be compared.
@@ -99,7 +99,7 @@ impl Tables {
         &self,
         parts: &[Part],
         question: &InodeQuestion<'_>,
-    ) -> Result<std::result::Result<Comparison, SourceProblem>> {
+    ) -> Result<std::result::Result<TableAnswer, SourceProblem>> {
         match self {
             Self::Ext4(tables) => {
                 let scan = Arc::new(RowScan::of(question.base, parts, tables)?);
@@ -107,7 +107,7 @@ impl Tables {
                 Ok(compared.and_then(|differing| {
                     check_number(differing.len(), scan.len(), question)?;
                     let sample = sample(|random| scan.pick(random));
-                    Ok(Comparison { differing, unknown: scan.unknown.clone(), sample, mark: None })
+                    Ok(TableAnswer { differing, unknown: scan.unknown.clone(), sample, mark: None })
                 }))
             }
             Self::Btrfs(tree) => tree.compare(parts, question),

@@ -14,7 +14,7 @@ use super::canary::sample;
 use super::entries::{BaseEntry, each_entry};
 use super::parts::Part;
 use super::rows::BaseRows;
-use super::tables::{Comparison, TableQuestion, Tables, check_number};
+use super::tables::{TableAnswer, TableQuestion, Tables, check_number};
 use super::values::{Values, in_one};
 use super::{InodeQuestion, system_path};
 use crate::metadata::Stat;
@@ -39,7 +39,7 @@ pub(super) struct XfsInodes {
 
 /// An entry that is compared.
 #[derive(Debug)]
-struct Record {
+struct XfsRecord {
     inode: u64,
     ctime: u64,
     rest: u32,
@@ -75,7 +75,7 @@ impl XfsInodes {
         self: &Arc<Self>,
         parts: &[Part],
         question: &InodeQuestion<'_>,
-    ) -> Result<std::result::Result<Comparison, SourceProblem>> {
+    ) -> Result<std::result::Result<TableAnswer, SourceProblem>> {
         let rows = BaseRows::new(question.base, parts, self.dev, |inode| inode != 0);
         let found = rows.count(|_, _| {})?;
         let numbers = &found.numbers;
@@ -95,7 +95,7 @@ impl XfsInodes {
             let of_piece = piece.iter().map(|(entry, stat)| {
                 let values = Values::from(stat);
                 let (ctime, rest) = (in_one(values.ctime), values.rest());
-                Record { inode: stat.ino, ctime, rest, entry: *entry, is_same: AtomicBool::new(false) }
+                XfsRecord { inode: stat.ino, ctime, rest, entry: *entry, is_same: AtomicBool::new(false) }
             });
             records.lock().unwrap_or_else(PoisonError::into_inner).extend(of_piece);
         })?;
@@ -105,12 +105,12 @@ impl XfsInodes {
         if let Err(e) = self.mark_same(&records, question) {
             return Ok(Err(SourceProblem::Bulk(e.to_string())));
         }
-        let differs = |record: &&Record| !record.is_same.load(Ordering::Relaxed);
+        let differs = |record: &&XfsRecord| !record.is_same.load(Ordering::Relaxed);
         let differing: Vec<_> = records.iter().filter(differs).map(|record| record.entry).collect();
         if let Err(problem) = check_number(differing.len(), records.len() as u64, question) {
             return Ok(Err(problem));
         }
-        Ok(Ok(Comparison { differing, unknown: found.unknown, sample, mark: None }))
+        Ok(Ok(TableAnswer { differing, unknown: found.unknown, sample, mark: None }))
     }
 
     /// Whether the inodes come from the disk, or would have to.
@@ -136,7 +136,7 @@ impl XfsInodes {
     }
 
     /// Marks the records whose inodes are as the base says. Each thread reads one allocation group after another.
-    fn mark_same(self: &Arc<Self>, records: &Arc<Vec<Record>>, question: &InodeQuestion<'_>) -> io::Result<()> {
+    fn mark_same(self: &Arc<Self>, records: &Arc<Vec<XfsRecord>>, question: &InodeQuestion<'_>) -> io::Result<()> {
         let next = Arc::new(AtomicU32::new(0));
         let (done, answers) = mpsc::channel();
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
@@ -150,7 +150,7 @@ impl XfsInodes {
                     // Their numbers come in order, and a group's lie together.
                     let mut at = None;
                     let read = reader.group(&own.dir, group, |inode| {
-                        let is_before = |record: &Record| record.inode < inode.number;
+                        let is_before = |record: &XfsRecord| record.inode < inode.number;
                         let first = at.unwrap_or_else(|| records.partition_point(is_before));
                         let first = first + records[first..].iter().take_while(|record| is_before(record)).count();
                         at = Some(first);

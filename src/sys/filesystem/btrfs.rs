@@ -124,12 +124,12 @@ struct SearchArgs {
 }
 
 /// A search of a subvolume's tree.
-struct Search<'a>(&'a mut SearchArgs);
+struct TreeSearch<'a>(&'a mut SearchArgs);
 
 #[expect(unsafe_code, reason = "rustix has no wrapper for BTRFS_IOC_TREE_SEARCH_V2")]
 // SAFETY: BTRFS_IOC_TREE_SEARCH_V2 is _IOWR(0x94, 17, struct btrfs_ioctl_search_args_v2), whose size ends before its
 // buffer. The kernel writes the key, the size, and as many bytes of the buffer as `size` says, which are there.
-unsafe impl Ioctl for Search<'_> {
+unsafe impl Ioctl for TreeSearch<'_> {
     type Output = ();
 
     const IS_MUTATING: bool = true;
@@ -176,7 +176,7 @@ pub(crate) fn changed_inodes(
         args.key.items = u32::MAX;
         #[expect(unsafe_code, reason = "an ioctl is")]
         // SAFETY: it is what the system expects; see the implementation of `Ioctl`.
-        unsafe { ioctl(dir, Search(&mut args)) }?;
+        unsafe { ioctl(dir, TreeSearch(&mut args)) }?;
         let Some(last) = read_items(&args.buffer, args.key.items, |item| {
             if item.kind == INODE_ITEM && item.generation().is_some_and(|generation| generation >= since) {
                 found.insert(item.object);
@@ -196,13 +196,13 @@ pub(crate) fn changed_inodes(
 }
 
 /// An item that was found.
-struct Item<'a> {
+struct TreeItem<'a> {
     object: u64,
     kind: u32,
     bytes: &'a [u8],
 }
 
-impl Item<'_> {
+impl TreeItem<'_> {
     /// Of an inode: when it changed last. `transid` of `struct btrfs_inode_item`.
     fn generation(&self) -> Option<u64> {
         self.bytes.get(8..16)?.try_into().ok().map(u64::from_le_bytes)
@@ -214,7 +214,7 @@ impl Item<'_> {
 ///
 /// # Errors
 /// If an item does not fit into the answer.
-fn read_items(buffer: &[u8], items: u32, mut each: impl FnMut(Item<'_>)) -> io::Result<Option<[u64; 3]>> {
+fn read_items(buffer: &[u8], items: u32, mut each: impl FnMut(TreeItem<'_>)) -> io::Result<Option<[u64; 3]>> {
     /// `struct btrfs_ioctl_search_header`.
     const HEADER: usize = 32;
     let too_short = || io::Error::new(io::ErrorKind::InvalidData, "the answer to a search is too short");
@@ -225,7 +225,7 @@ fn read_items(buffer: &[u8], items: u32, mut each: impl FnMut(Item<'_>)) -> io::
         let short = |at: usize| u32::from_ne_bytes(std::array::from_fn(|i| header[at + i]));
         let (object, offset, kind, len) = (long(8), long(16), short(24), short(28));
         let (bytes, behind) = behind.split_at_checked(len as usize).ok_or_else(too_short)?;
-        each(Item { object, kind, bytes });
+        each(TreeItem { object, kind, bytes });
         last = Some([object, u64::from(kind), offset]);
         rest = behind;
     }
@@ -265,7 +265,7 @@ mod tests {
         let inode = [3_u64.to_le_bytes(), 5_u64.to_le_bytes()].concat();
         let buffer = [item(256, INODE_ITEM, 0, &inode), item(256, 12, 9, b"name"), item(1, 1, 1, b"")].concat();
         let mut found = Vec::new();
-        let mut take = |item: Item<'_>| found.push((item.object, item.kind, item.generation()));
+        let mut take = |item: TreeItem<'_>| found.push((item.object, item.kind, item.generation()));
         assert_eq!(read_items(&buffer, 2, &mut take).expect("they fit"), Some([256, 12, 9]));
         assert_eq!(found, [(256, INODE_ITEM, Some(5)), (256, 12, None)]);
         assert_eq!(read_items(&buffer, 0, |_| ()).expect("there is none"), None);

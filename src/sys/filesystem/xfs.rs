@@ -14,7 +14,7 @@ const INODES_AT_ONCE: usize = 1024;
 /// `struct xfs_bulk_ireq` of xfs_fs.h.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
-struct Request {
+struct BulkRequest {
     inode: u64,
     flags: u32,
     room: u32,
@@ -91,7 +91,7 @@ const EMPTY: BulkStat = BulkStat {
 /// `struct xfs_bulkstat_req` of xfs_fs.h, with room for the answer.
 #[repr(C)]
 struct BulkArgs {
-    request: Request,
+    request: BulkRequest,
     inodes: [BulkStat; INODES_AT_ONCE],
 }
 
@@ -117,19 +117,19 @@ impl From<&BulkStat> for BulkInode {
     }
 }
 
-struct Bulk<'a>(&'a mut BulkArgs);
+struct BulkCall<'a>(&'a mut BulkArgs);
 
 #[expect(unsafe_code, reason = "rustix has no wrapper for XFS_IOC_BULKSTAT")]
 // SAFETY: XFS_IOC_BULKSTAT is _IOR('X', 127, struct xfs_bulkstat_req), whose size ends before its array. The kernel
 // reads and writes the request, and writes as many elements of the array as `room` says, which are there; any bytes
 // are valid ones.
-unsafe impl Ioctl for Bulk<'_> {
+unsafe impl Ioctl for BulkCall<'_> {
     type Output = ();
 
     const IS_MUTATING: bool = true;
 
     fn opcode(&self) -> Opcode {
-        opcode::read::<Request>(b'X', 127)
+        opcode::read::<BulkRequest>(b'X', 127)
     }
 
     fn as_ptr(&mut self) -> *mut core::ffi::c_void {
@@ -146,7 +146,7 @@ pub(crate) struct BulkReader(Box<BulkArgs>);
 
 impl BulkReader {
     pub(crate) fn new() -> Self {
-        let request = Request { inode: 0, flags: 0, room: 0, filled: 0, group: 0, reserved: [0; 5] };
+        let request = BulkRequest { inode: 0, flags: 0, room: 0, filled: 0, group: 0, reserved: [0; 5] };
         Self(Box::new(BulkArgs { request, inodes: [EMPTY; INODES_AT_ONCE] }))
     }
 
@@ -199,7 +199,7 @@ impl BulkReader {
         #[expect(unsafe_code, reason = "an ioctl is")]
         // SAFETY: it is what the system expects; see the implementation of `Ioctl`.
         unsafe {
-            ioctl(dir, Bulk(&mut self.0))
+            ioctl(dir, BulkCall(&mut self.0))
         }
     }
 
@@ -214,7 +214,7 @@ mod tests {
 
     #[test]
     fn the_structures_have_the_sizes_that_the_kernel_expects() {
-        assert_eq!((size_of::<Request>(), size_of::<BulkStat>()), (64, 192));
+        assert_eq!((size_of::<BulkRequest>(), size_of::<BulkStat>()), (64, 192));
         assert_eq!(std::mem::offset_of!(BulkStat, mode), 132);
     }
 }
