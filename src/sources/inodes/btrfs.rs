@@ -40,6 +40,8 @@ pub(super) struct BtrfsTree {
     path: PathBuf,
     /// The transaction of the base's mark.
     since: u64,
+    /// The UUID of the file system, which all its subvolumes share.
+    file_system: [u8; 16],
 }
 
 impl BtrfsTree {
@@ -61,15 +63,42 @@ impl BtrfsTree {
         let dir = open_root(&question.dir).map_err(|e| SourceProblem::Unreadable(e.to_string()))?;
         // Whoever may not search learns it before anything is written back.
         changed_inodes(&dir, u64::MAX, Some(FIRST_INODE), 1).map_err(|e| SourceProblem::Search(e.to_string()))?;
-        Ok(Arc::new(Self { dev: question.found.dev, dir, path: question.dir.clone(), since: mark.generation }))
+        Ok(Arc::new(Self {
+            dev: question.found.dev,
+            dir,
+            path: question.dir.clone(),
+            since: mark.generation,
+            file_system: mark.file_system,
+        }))
     }
 
     pub(super) fn dev(&self) -> u64 {
         self.dev
     }
 
-    /// Looks which entries of the base changed since its mark. Costs what it takes to write back all that is in
-    /// memory, and a pass over the base: some 30 ns for each entry.
+    pub(super) fn file_system(&self) -> [u8; 16] {
+        self.file_system
+    }
+
+    /// Writes back what the file system holds in memory, for all its subvolumes.
+    ///
+    /// # Errors
+    /// If that takes longer than a walk would, or cannot be done.
+    pub(super) fn write_back(self: &Arc<Self>, question: &InodeQuestion<'_>) -> Result<(), SourceProblem> {
+        let own = Arc::clone(self);
+        let began = Instant::now();
+        let entries = u32::try_from(question.base.header().counts.entries).unwrap_or(u32::MAX);
+        let limit = SYNC_TIME + SYNC_TIME_PER_ENTRY * entries;
+        let limit = (!question.insists).then_some(limit).into_iter().chain(question.io_timeout).min();
+        let synced = with_timeout(&self.path, limit, question.monitor, move || sync_filesystem(&own.dir));
+        synced.map_err(|e| match e.kind() {
+            io::ErrorKind::TimedOut => SourceProblem::SlowSync(began.elapsed()),
+            _ => SourceProblem::Search(e.to_string()),
+        })
+    }
+
+    /// Looks which entries of the base changed since its mark, as far as that was written back. Costs a pass over the
+    /// base, some 30 ns for each entry, and some 30 µs for each changed inode.
     ///
     /// # Errors
     /// A damaged base. Within: why the tree is of no use.
@@ -80,7 +109,7 @@ impl BtrfsTree {
     ) -> Result<std::result::Result<TableAnswer, SourceProblem>> {
         let entries = question.base.header().counts.entries;
         let most = if question.insists { usize::MAX } else { most_dirty(entries) as usize };
-        let (changed, mark) = match self.ask(question, entries, most) {
+        let (changed, mark) = match self.ask(question, most) {
             Ok(answer) => answer,
             Err(problem) => return Ok(Err(problem)),
         };
@@ -105,18 +134,8 @@ impl BtrfsTree {
     fn ask(
         self: &Arc<Self>,
         question: &InodeQuestion<'_>,
-        entries: u64,
         most: usize,
     ) -> Result<(FxHashSet<u64>, Option<Mark>), SourceProblem> {
-        let own = Arc::clone(self);
-        let began = Instant::now();
-        let limit = SYNC_TIME + SYNC_TIME_PER_ENTRY * u32::try_from(entries).unwrap_or(u32::MAX);
-        let limit = (!question.insists).then_some(limit).into_iter().chain(question.io_timeout).min();
-        let synced = with_timeout(&self.path, limit, question.monitor, move || sync_filesystem(&own.dir));
-        synced.map_err(|e| match e.kind() {
-            io::ErrorKind::TimedOut => SourceProblem::SlowSync(began.elapsed()),
-            _ => SourceProblem::Search(e.to_string()),
-        })?;
         let own = Arc::clone(self);
         let search = move || {
             // What changes between the two shows now, and once more the next time.

@@ -125,8 +125,11 @@ pub(crate) fn ask(question: &InodeQuestion<'_>) -> Result<InodeAnswer> {
         }
     }
     let (mut dirty, mut marks) = (Vec::new(), Vec::new());
+    let mut written_back = Vec::new();
     for tables in &file_systems {
-        match read(question, &parts, tables)? {
+        let is_ready = tables.prepare(question, &mut written_back);
+        let read = if let Err(problem) = is_ready { Err(problem) } else { read(question, &parts, tables)? };
+        match read {
             Ok(TableAnswer { differing, unknown, mark, .. }) => {
                 dirty.extend(differing.into_iter().chain(unknown));
                 marks.extend(mark);

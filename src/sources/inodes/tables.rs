@@ -91,6 +91,24 @@ impl Tables {
         }
     }
 
+    /// What has to be done once for all tables of a file system: it is added to `written_back`, with the answer.
+    ///
+    /// # Errors
+    /// Why they are of no use.
+    pub(super) fn prepare(
+        &self,
+        question: &InodeQuestion<'_>,
+        written_back: &mut Vec<([u8; 16], Result<(), SourceProblem>)>,
+    ) -> Result<(), SourceProblem> {
+        let Self::Btrfs(tree) = self else { return Ok(()) };
+        if let Some((_, answer)) = written_back.iter().find(|(file_system, _)| *file_system == tree.file_system()) {
+            return answer.clone();
+        }
+        let answer = tree.write_back(question);
+        written_back.push((tree.file_system(), answer.clone()));
+        answer
+    }
+
     /// Looks which entries of the base may have changed.
     ///
     /// # Errors
