@@ -8,6 +8,7 @@ mod definitions;
 mod machine;
 mod mirror;
 mod nice;
+mod overlays;
 mod places;
 mod real;
 mod run;
