@@ -96,7 +96,7 @@ impl Drop for SlowDisk {
 }
 
 /// Answers stay valid: nothing else changes the file.
-const LONG: Duration = Duration::from_secs(3600);
+const LONG: Duration = Duration::from_hours(1);
 
 impl Server {
     fn attributes(&self, ino: INodeNo) -> FileAttr {

@@ -73,15 +73,18 @@ fn unique_mount(dir: &Dir) -> Option<u64> {
 
 /// The marks of all file systems that are mounted, and of the subvolumes that some directories lie in.
 pub(crate) fn marks(dirs: &[PathBuf]) -> Marks {
-    let mut table = mount_table().unwrap_or_default();
-    table.retain(|mount| mount.fs_type == "btrfs");
+    let all = mount_table().unwrap_or_default();
+    // Below another mount, whatever that is.
+    let is_covered = |m: &MountInfo| all.iter().any(|c| c.pid == m.mnt_id && c.mount_point == m.mount_point);
+    let is_asked = |m: &&MountInfo| m.fs_type == "btrfs" && !is_covered(m);
+    let mut table: Vec<_> = all.iter().filter(is_asked).collect();
     if table.is_empty() {
         return Marks::default();
     }
     // Each is asked once, however often it is mounted.
     table.sort_by(|a, b| a.mount_source.cmp(&b.mount_source));
     table.dedup_by(|a, b| a.mount_source == b.mount_source);
-    let of = |mount: &MountInfo| generation(open_root(&mount.mount_point).ok()?);
+    let of = |mount: &&MountInfo| generation(open_root(&mount.mount_point).ok()?);
     let file_systems = table.iter().filter_map(of).collect();
     // Other file systems may not answer.
     let is_here = |dir: &&PathBuf| {
@@ -169,6 +172,7 @@ pub(crate) fn changed_inodes(
         unused: 0,
         reserved: [0; 4],
     };
+    #[expect(clippy::large_stack_arrays, reason = "a thread has room for it, and it is moved at once")]
     let mut args = Box::new(SearchArgs { key, size: 0, buffer: [0; BUFFER] });
     let mut found = FxHashSet::default();
     loop {
@@ -214,6 +218,7 @@ impl TreeItem<'_> {
 ///
 /// # Errors
 /// If an item does not fit into the answer.
+#[expect(clippy::host_endian_bytes, reason = "the system answers as its processor counts")]
 fn read_items(buffer: &[u8], items: u32, mut each: impl FnMut(TreeItem<'_>)) -> io::Result<Option<[u64; 3]>> {
     /// `struct btrfs_ioctl_search_header`.
     const HEADER: usize = 32;
@@ -250,6 +255,7 @@ mod tests {
     use super::*;
 
     /// An item as the system answers it.
+    #[expect(clippy::host_endian_bytes, reason = "the system answers as its processor counts")]
     fn item(object: u64, kind: u32, offset: u64, bytes: &[u8]) -> Vec<u8> {
         let mut item = 7_u64.to_ne_bytes().to_vec();
         item.extend(object.to_ne_bytes());

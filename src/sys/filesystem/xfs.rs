@@ -11,7 +11,7 @@ use crate::sys::native::Dir;
 /// few that two buffers stay in a processor's cache.
 const INODES_AT_ONCE: usize = 1024;
 
-/// `struct xfs_bulk_ireq` of xfs_fs.h.
+/// `struct xfs_bulk_ireq` of `xfs_fs.h`.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 struct BulkRequest {
@@ -23,7 +23,7 @@ struct BulkRequest {
     reserved: [u64; 5],
 }
 
-/// `struct xfs_bulkstat` of xfs_fs.h.
+/// `struct xfs_bulkstat` of `xfs_fs.h`.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 struct BulkStat {
@@ -88,7 +88,7 @@ const EMPTY: BulkStat = BulkStat {
     reserved: [0; 6],
 };
 
-/// `struct xfs_bulkstat_req` of xfs_fs.h, with room for the answer.
+/// `struct xfs_bulkstat_req` of `xfs_fs.h`, with room for the answer.
 #[repr(C)]
 struct BulkArgs {
     request: BulkRequest,
@@ -147,6 +147,7 @@ pub(crate) struct BulkReader(Box<BulkArgs>);
 impl BulkReader {
     pub(crate) fn new() -> Self {
         let request = BulkRequest { inode: 0, flags: 0, room: 0, filled: 0, group: 0, reserved: [0; 5] };
+        #[expect(clippy::large_stack_arrays, reason = "a thread has room for it, and it is moved at once")]
         Self(Box::new(BulkArgs { request, inodes: [EMPTY; INODES_AT_ONCE] }))
     }
 
