@@ -56,6 +56,8 @@ pub enum SourceProblem {
     MountedAgain,
     /// Its trees cannot be searched.
     Search(String),
+    /// So many MiB have to be written back before that a walk is probably faster.
+    MuchUnwritten(u64),
     /// Writing back what is in memory takes so long that a walk is probably faster.
     SlowSync(Duration),
     /// Its inodes are in memory, where a walk finds them as fast.
@@ -110,6 +112,9 @@ impl fmt::Display for SourceProblem {
             Self::NotMarked => "the earlier snapshot does not say which transactions of it it holds",
             Self::MountedAgain => "it was mounted again since the earlier snapshot, or is another subvolume",
             Self::Search(why) => return write!(f, "its trees cannot be searched: {why}"),
+            Self::MuchUnwritten(mib) => {
+                return write!(f, "{mib} MiB wait to be written back, a walk is probably faster");
+            }
             Self::SlowSync(after) => {
                 return write!(f, "it was not written back after {after:.1?}, so a walk is probably faster");
             }

@@ -49,7 +49,15 @@ fn btrfs_is_walked_where_its_transactions_prove_nothing() {
     let env = TestEnv::new();
     env.with_own_mounts(|mounts| {
         let Some(volume) = disk(mounts, Kind::Btrfs) else { return };
-        assert!(again(&env, "disk", &[]).stderr.contains("note: source: inode tables\n"), "it is the default");
+        // Unless the tests beside this one have much to be written.
+        let is_used = (0..100).any(|_| {
+            rustix::fs::sync();
+            let run = again(&env, "disk", &[]);
+            let is_used = run.stderr.contains("note: source: inode tables\n");
+            assert!(is_used || run.stderr.contains("written back"), "{}", run.stderr);
+            is_used
+        });
+        assert!(is_used, "it is the default");
         first(&env, "disk", &["--source", "walk"]);
         refused(&env, "disk", &[], "the earlier snapshot does not say which transactions of it it holds");
         first(&env, "disk", &[]);

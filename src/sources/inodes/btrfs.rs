@@ -21,12 +21,17 @@ use super::rows::BaseRows;
 use super::tables::{TableAnswer, TableQuestion, Tables, check_number, most_dirty};
 use crate::metadata::Stat;
 use crate::sys::filesystem::{Mark, changed_inodes, mark};
+use crate::sys::load::unwritten_bytes;
 use crate::sys::native::{Dir, open_root, sync_filesystem};
 use crate::sys::timeout::with_timeout;
 use crate::{Result, SourceProblem};
 
 /// The first inode number of a subvolume. What has a smaller one is no inode of its tree.
 const FIRST_INODE: u64 = 256;
+
+/// If more waits in memory, and so much more for each entry, a walk is as fast as a disk that writes 100 MB a second.
+const MOST_UNWRITTEN: u64 = 16 << 20;
+const MOST_UNWRITTEN_PER_ENTRY: u64 = 100;
 
 /// If what is in memory is not written back after so long, and so much more for each entry, a walk is as fast.
 const SYNC_TIME: Duration = Duration::from_millis(100);
@@ -88,6 +93,10 @@ impl BtrfsTree {
         let own = Arc::clone(self);
         let began = Instant::now();
         let entries = u32::try_from(question.base.header().counts.entries).unwrap_or(u32::MAX);
+        let unwritten = unwritten_bytes();
+        if !question.insists && unwritten > MOST_UNWRITTEN + MOST_UNWRITTEN_PER_ENTRY * u64::from(entries) {
+            return Err(SourceProblem::MuchUnwritten(unwritten >> 20));
+        }
         let limit = SYNC_TIME + SYNC_TIME_PER_ENTRY * entries;
         let limit = (!question.insists).then_some(limit).into_iter().chain(question.io_timeout).min();
         let synced = with_timeout(&self.path, limit, question.monitor, move || sync_filesystem(&own.dir));

@@ -99,15 +99,18 @@ fn what_is_not_written_back_soon_is_walked() {
         let look = |source| Look { env: &env, root: root.clone(), source, nothing_is_racy: true };
         let base = look(SourceChoice::Auto).scan(None, "base.snap").unwrap().1;
         // Somebody else writes a lot.
-        env.write("disk/elsewhere", vec![1; 20 << 20]);
+        env.write("disk/elsewhere", vec![1; 12 << 20]);
         env.write("disk/tree/1/1/file1", "other");
         slow.delay_writes(50);
         let (outcome, new) = look(SourceChoice::Auto).scan(Some(&base), "new.snap").unwrap();
         let problem = outcome.parts[0].problem.clone();
-        assert!(
-            matches!(problem, Some(SourceProblem::SlowSync(after)) if after < Duration::from_secs(1)),
-            "{problem:?}"
-        );
+        // The tests beside this one write, too.
+        let is_refused = match problem {
+            Some(SourceProblem::SlowSync(after)) => after < Duration::from_secs(1),
+            Some(SourceProblem::MuchUnwritten(mib)) => mib >= 16,
+            _ => false,
+        };
+        assert!(is_refused, "{problem:?}");
         differences(&new, &look(SourceChoice::Walk).walk("truth.snap")).unwrap();
         // Who insists waits.
         slow.delay_writes(1);
