@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use fastdiff::{Snapshot, SourceChoice, SourceProblem};
 
@@ -108,6 +109,53 @@ fn subvolumes_that_take_each_others_places_hide_nothing() {
         }
         // The root in each round, and others, too.
         attack.check(read > 25, || format!("only {read} parts were read by transactions"));
+        is_tried = true;
+    });
+    if !is_tried {
+        attack.skipped();
+    }
+}
+
+/// Scans while two others change the tree and the file system is written back now and then. What one scan missed, none
+/// after it would see.
+#[test]
+fn scans_of_a_busy_btrfs_agree_with_it_at_rest() {
+    let env = TestEnv::new();
+    let mut attack = Attack::on(Promise::TablesHideNothing, "btrfs: scans under fire, by transactions");
+    let mut is_tried = false;
+    env.with_own_mounts(|mounts| {
+        let Some(_volume) = Volume::of(mounts, Kind::Btrfs, "volume", "pool") else { return };
+        let root = env.dir("pool/tree");
+        let dirs = ["pool/tree/a", "pool/tree/b"].map(|dir| env.dir(dir));
+        let look = Look { env: &env, root: root.clone(), source: SourceChoice::Inodes, nothing_is_racy: true };
+        let mut writers: Vec<_> = dirs.iter().zip(1..).map(|(dir, seed)| Changes::new(dir, Random(seed))).collect();
+        let mut base = look.by(SourceChoice::Auto).scan(None, "0.snap").unwrap().1;
+        let mut number = 0;
+        for round in 1..=times(4, 60) {
+            let stop = AtomicBool::new(false);
+            std::thread::scope(|scope| {
+                for changes in &mut writers {
+                    scope.spawn(|| {
+                        while !stop.load(Ordering::Relaxed) {
+                            changes.make(3);
+                        }
+                    });
+                }
+                for _ in 0..10 {
+                    number += 1;
+                    let output = format!("{}.snap", number % 2);
+                    base = look.scan(Some(&base), &output).unwrap().1;
+                }
+                stop.store(true, Ordering::Relaxed);
+            });
+            number += 1;
+            let (outcome, new) = look.scan(Some(&base), &format!("{}.snap", number % 2)).unwrap();
+            let problem = outcome.parts[0].problem.clone();
+            let held = differences(&new, &look.walk("truth.snap"));
+            attack.tried(held.map_err(|why| format!("round {round}, {problem:?}: {why}\n{:?}", writers[0].last)));
+            attack.check(problem.is_none(), || format!("round {round}: {problem:?}"));
+            base = new;
+        }
         is_tried = true;
     });
     if !is_tried {
