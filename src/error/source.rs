@@ -54,6 +54,8 @@ pub enum SourceProblem {
     NotMarked,
     /// It was mounted again since the earlier snapshot, or is another subvolume.
     MountedAgain,
+    /// It is read-only, as it makes itself after an error.
+    ReadOnly,
     /// Its trees cannot be searched.
     Search(String),
     /// So many MiB have to be written back before that a walk is probably faster.
@@ -111,6 +113,7 @@ impl fmt::Display for SourceProblem {
             Self::NoMark => "its changes cannot be told by transaction here: that needs Linux 6.8",
             Self::NotMarked => "the earlier snapshot does not say which transactions of it it holds",
             Self::MountedAgain => "it was mounted again since the earlier snapshot, or is another subvolume",
+            Self::ReadOnly => "it is read-only, as after an error of the file system",
             Self::Search(why) => return write!(f, "its trees cannot be searched: {why}"),
             Self::MuchUnwritten(mib) => {
                 return write!(f, "{mib} MiB wait to be written back, a walk is probably faster");

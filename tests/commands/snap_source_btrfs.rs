@@ -67,6 +67,9 @@ fn btrfs_is_walked_where_its_transactions_prove_nothing() {
         env.chmod("old.snap", 0o644);
         let run = env.run_as_nobody(&args);
         assert!(run.stderr.contains("its trees cannot be searched: Operation not permitted"), "{}", run.stderr);
+        mounts.command("mount", ["-o", "remount,ro", env.path("disk").to_str().unwrap()]).unwrap();
+        refused(&env, "disk", &[], "it is read-only, as after an error of the file system");
+        mounts.command("mount", ["-o", "remount,rw", env.path("disk").to_str().unwrap()]).unwrap();
         mounts.unmount("disk");
         volume.attach("disk").unwrap();
         refused(&env, "disk", &[], "it was mounted again since the earlier snapshot, or is another subvolume");

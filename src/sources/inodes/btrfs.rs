@@ -20,7 +20,7 @@ use super::parts::Part;
 use super::rows::BaseRows;
 use super::tables::{TableAnswer, TableQuestion, Tables, check_number, most_dirty};
 use crate::metadata::Stat;
-use crate::sys::filesystem::{Mark, changed_inodes, mark};
+use crate::sys::filesystem::{Mark, changed_inodes, mark, mount_facts};
 use crate::sys::load::unwritten_bytes;
 use crate::sys::native::{Dir, open_root, sync_filesystem};
 use crate::sys::timeout::with_timeout;
@@ -41,6 +41,7 @@ const SYNC_TIME_PER_ENTRY: Duration = Duration::from_micros(1);
 #[derive(Debug)]
 pub(super) struct BtrfsTree {
     dev: u64,
+    mount: u64,
     dir: Dir,
     path: PathBuf,
     /// The transaction of the base's mark.
@@ -70,11 +71,19 @@ impl BtrfsTree {
         changed_inodes(&dir, u64::MAX, Some(FIRST_INODE), 1).map_err(|e| SourceProblem::Search(e.to_string()))?;
         Ok(Arc::new(Self {
             dev: question.found.dev,
+            mount: question.found.mount,
             dir,
             path: question.dir.clone(),
             since: mark.generation,
             file_system: mark.file_system,
         }))
+    }
+
+    /// After an error, btrfs writes nothing any more, and makes itself read-only. What it shows then may lie in memory
+    /// alone, and be in no tree.
+    fn check_writable(&self) -> Result<(), SourceProblem> {
+        let mount = mount_facts(self.mount).ok_or(SourceProblem::NoMount)?;
+        if mount.is_read_only { Err(SourceProblem::ReadOnly) } else { Ok(()) }
     }
 
     pub(super) fn dev(&self) -> u64 {
@@ -152,6 +161,7 @@ impl BtrfsTree {
             Ok((changed_inodes(&own.dir, own.since, None, most)?, mark))
         };
         let found = with_timeout(&self.path, question.io_timeout, question.monitor, search);
+        self.check_writable()?;
         let (found, mark) = found.map_err(|e| SourceProblem::Search(e.to_string()))?;
         Ok((found.ok_or(SourceProblem::MuchChanged(most as u64))?, mark))
     }

@@ -53,6 +53,7 @@ pub(super) fn mount_facts(table: &[MountInfo], mount: u64) -> Option<MountFacts>
         source: PathBuf::from(mount.mount_source.clone().unwrap_or_default()),
         is_idmapped: mount.mount_options.contains_key("idmapped"),
         is_lazytime: mount.super_options.contains_key("lazytime") || mount.mount_options.contains_key("lazytime"),
+        is_read_only: mount.super_options.contains_key("ro"),
         has_other_superblock: mount.super_options.contains_key("sb"),
     })
 }
@@ -187,7 +188,9 @@ mod tests {
         };
         let usual = facts("36 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw,errors=remount-ro");
         assert_eq!((usual.kind.as_str(), usual.source.as_path()), ("ext4", Path::new("/dev/sda1")));
-        assert!(!usual.is_idmapped && !usual.is_lazytime && !usual.has_other_superblock);
+        assert!(!usual.is_idmapped && !usual.is_lazytime && !usual.is_read_only && !usual.has_other_superblock);
+        assert!(!facts("36 1 8:1 / / ro,relatime - btrfs /dev/sda1 rw").is_read_only);
+        assert!(facts("36 1 8:1 / / rw,relatime - btrfs /dev/sda1 ro").is_read_only);
         assert!(facts("36 1 8:1 / / rw,relatime,idmapped - ext4 /dev/sda1 rw").is_idmapped);
         assert!(facts("36 1 8:1 / / rw,relatime - ext4 /dev/sda1 rw,lazytime").is_lazytime);
         assert!(facts("36 1 8:1 / / ro - ext4 /dev/sda1 ro,sb=32768").has_other_superblock);

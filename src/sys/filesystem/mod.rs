@@ -120,6 +120,8 @@ pub(crate) struct MountFacts {
     pub(crate) is_idmapped: bool,
     /// Times may stay in memory for long.
     pub(crate) is_lazytime: bool,
+    /// The file system itself cannot be changed, whatever the mount says; an error of the file system makes it so, too.
+    pub(crate) is_read_only: bool,
     /// Another superblock than the first was mounted.
     pub(crate) has_other_superblock: bool,
 }

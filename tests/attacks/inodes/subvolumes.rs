@@ -2,10 +2,12 @@
 //! back what a snapshot has seen.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use fastdiff::{Snapshot, SourceChoice, SourceProblem};
+use fastdiff::{Error, Snapshot, SourceChoice, SourceProblem};
 
 use super::changes::Changes;
 use super::{Look, differences};
@@ -95,12 +97,19 @@ fn subvolumes_that_take_each_others_places_hide_nothing() {
         let mut random = Random(11);
         changes.make(200);
         let mut base = look.scan(None, "0.snap").unwrap().1;
-        let mut read = 0;
+        let (mut read, mut rounds) = (0, 0);
         for round in 1..=times(20, 300) {
             changes.make(12);
             let done = disturb(mounts, &root, &mut random, round);
             changes.make(12);
-            let (outcome, new) = look.by(SourceChoice::Inodes).scan(Some(&base), &format!("{round}.snap")).unwrap();
+            let scanned = look.by(SourceChoice::Inodes).scan(Some(&base), &format!("{round}.snap"));
+            if let Err(Error::Source { problem: SourceProblem::ReadOnly, .. }) = scanned {
+                // Small ones give up now and then.
+                skip(&format!("btrfs made itself read-only in round {round}"));
+                break;
+            }
+            let (outcome, new) = scanned.unwrap();
+            rounds += 1;
             read += outcome.parts.iter().filter(|part| part.problem.is_none()).count();
             let held = differences(&new, &look.walk("truth.snap"));
             attack.tried(held.map_err(|why| format!("round {round}: {done}: {why}\n{:?}", changes.last)));
@@ -108,7 +117,7 @@ fn subvolumes_that_take_each_others_places_hide_nothing() {
             base = new;
         }
         // The root in each round, and others, too.
-        attack.check(read > 25, || format!("only {read} parts were read by transactions"));
+        attack.check(read > rounds, || format!("only {read} parts in {rounds} rounds were read by transactions"));
         is_tried = true;
     });
     if !is_tried {
@@ -130,6 +139,7 @@ fn scans_of_a_busy_btrfs_agree_with_it_at_rest() {
         let look = Look { env: &env, root: root.clone(), source: SourceChoice::Inodes, nothing_is_racy: true };
         let mut writers: Vec<_> = dirs.iter().zip(1..).map(|(dir, seed)| Changes::new(dir, Random(seed))).collect();
         let mut base = look.by(SourceChoice::Auto).scan(None, "0.snap").unwrap().1;
+        let many: Vec<_> = (0..3000).map(|number| env.write(format!("pool/tree/c/{number}"), "")).collect();
         let mut number = 0;
         for round in 1..=times(3, 60) {
             let stop = AtomicBool::new(false);
@@ -141,6 +151,15 @@ fn scans_of_a_busy_btrfs_agree_with_it_at_rest() {
                         }
                     });
                 }
+                // Each of these changes once in a while, and its directory never does.
+                scope.spawn(|| {
+                    for file in
+                        (&many).into_iter().cycle().skip(number * 97).take_while(|_| !stop.load(Ordering::Relaxed))
+                    {
+                        fs::OpenOptions::new().append(true).open(file).unwrap().write_all(b"x").unwrap();
+                        std::thread::sleep(Duration::from_millis(1));
+                    }
+                });
                 // Transactions end at any moment.
                 scope.spawn(|| {
                     let dir = fs::File::open(&root).unwrap();
