@@ -138,8 +138,8 @@ fn scans_of_a_busy_btrfs_agree_with_it_at_rest() {
         let dirs = ["pool/tree/a", "pool/tree/b"].map(|dir| env.dir(dir));
         let look = Look { env: &env, root: root.clone(), source: SourceChoice::Inodes, nothing_is_racy: true };
         let mut writers: Vec<_> = dirs.iter().zip(1..).map(|(dir, seed)| Changes::new(dir, Random(seed))).collect();
-        let mut base = look.by(SourceChoice::Auto).scan(None, "0.snap").unwrap().1;
         let many: Vec<_> = (0..3000).map(|number| env.write(format!("pool/tree/c/{number}"), "")).collect();
+        let mut base = look.by(SourceChoice::Auto).scan(None, "0.snap").unwrap().1;
         let mut number = 0;
         for round in 1..=times(3, 60) {
             let stop = AtomicBool::new(false);
@@ -153,8 +153,11 @@ fn scans_of_a_busy_btrfs_agree_with_it_at_rest() {
                 }
                 // Each of these changes once in a while, and its directory never does.
                 scope.spawn(|| {
-                    for file in
-                        (&many).into_iter().cycle().skip(number * 97).take_while(|_| !stop.load(Ordering::Relaxed))
+                    for file in (&many)
+                        .into_iter()
+                        .cycle()
+                        .skip(round as usize * 997)
+                        .take_while(|_| !stop.load(Ordering::Relaxed))
                     {
                         fs::OpenOptions::new().append(true).open(file).unwrap().write_all(b"x").unwrap();
                         std::thread::sleep(Duration::from_millis(1));
