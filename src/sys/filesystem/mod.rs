@@ -111,6 +111,7 @@ pub(crate) fn have_one_origin(_a: &str, _b: &str) -> bool {
 
 /// What the mount table says of a mount, for whoever reads the device below it.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact about a mount")]
 pub(crate) struct MountFacts {
     /// The type, as mount(8) names it.
     pub(crate) kind: String,

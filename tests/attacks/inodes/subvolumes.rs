@@ -153,11 +153,8 @@ fn scans_of_a_busy_btrfs_agree_with_it_at_rest() {
                 }
                 // Each of these changes once in a while, and its directory never does.
                 scope.spawn(|| {
-                    for file in (&many)
-                        .into_iter()
-                        .cycle()
-                        .skip(round as usize * 997)
-                        .take_while(|_| !stop.load(Ordering::Relaxed))
+                    for file in
+                        many.iter().cycle().skip(round as usize * 997).take_while(|_| !stop.load(Ordering::Relaxed))
                     {
                         fs::OpenOptions::new().append(true).open(file).unwrap().write_all(b"x").unwrap();
                         std::thread::sleep(Duration::from_millis(1));
