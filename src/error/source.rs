@@ -62,7 +62,7 @@ pub enum SourceProblem {
     MuchUnwritten(u64),
     /// Writing back what is in memory takes so long that a walk is probably faster.
     SlowSync(Duration),
-    /// Its inodes are in memory, where a walk finds them as fast.
+    /// Its inodes are in memory, where a walk finds them quickly.
     InMemory,
     /// All its inodes would have to be read, and the tree has few of them.
     ManyOthers(u64),
@@ -121,7 +121,7 @@ impl fmt::Display for SourceProblem {
             Self::SlowSync(after) => {
                 return write!(f, "it was not written back after {after:.1?}, so a walk is probably faster");
             }
-            Self::InMemory => "its inodes are in memory, where a walk finds them as fast",
+            Self::InMemory => "its inodes are in memory, where a walk finds them quickly",
             Self::ManyOthers(number) => {
                 return write!(f, "all its {number} inodes would have to be read, a walk is probably faster");
             }

@@ -76,6 +76,7 @@ impl Tables {
             return Err(SourceProblem::OtherFileSystem);
         }
         match question.kind.as_str() {
+            "btrfs" if mount.is_read_only => Err(SourceProblem::ReadOnly),
             "btrfs" => BtrfsTree::open(question, now.mark).map(Self::Btrfs),
             "xfs" => XfsInodes::open(question).map(Self::Xfs),
             _ => Ext4Tables::open(question, &mount).map(Self::Ext4),
