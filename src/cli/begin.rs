@@ -18,7 +18,7 @@ use super::start_run::{self, GuardArgs};
 use super::state::StateArgs;
 use super::walk::WalkArgs;
 use super::write_list::write_list_to;
-use super::{DONE, Failure, INCOMPLETE, Outcome, consumer_help, output_failure, print_error, print_message};
+use super::{DONE, Failure, INCOMPLETE, Outcome, consumer_help, output_failure, print_error, print_message, watchman};
 
 fn after_help() -> String {
     let command = consumer_help::command("      ", "list", "~/Photos", "nas:Photos/", 6);
@@ -117,6 +117,7 @@ pub(super) fn run(args: &BeginArgs) -> Outcome {
     let mut request = definition.request()?;
     args.walk.add_to(&mut request.scan);
     args.hints.add_to(&mut request.scan)?;
+    watchman::add_of_job(&mut request.scan, definition.source, &args.walk, &job);
     args.guards.add_to(&mut request);
     request.full = args.full.then(start_run::asked_for);
     request.note = destination::remembered(&locked);

@@ -45,6 +45,7 @@ mod table;
 mod usage;
 mod verify;
 mod walk;
+mod watchman;
 mod write_list;
 
 use std::fmt::{self, Display};

@@ -22,7 +22,9 @@ use super::progress::Progress;
 use super::start_run::{self, GuardArgs};
 use super::state::StateArgs;
 use super::walk::WalkArgs;
-use super::{DONE, Failure, NOT_STARTED, Outcome, consumer_help, placeholders, print_error, print_message, signals};
+use super::{
+    DONE, Failure, NOT_STARTED, Outcome, consumer_help, placeholders, print_error, print_message, signals, watchman,
+};
 
 fn after_help() -> String {
     let command = consumer_help::command("  fastdiff run photos -- ", "{all}", "{root}", "nas:Photos/", 6);
@@ -124,6 +126,7 @@ pub(super) fn run(args: &RunArgs) -> Outcome {
     let mut request = definition.request()?;
     args.walk.add_to(&mut request.scan);
     args.hints.add_to(&mut request.scan)?;
+    watchman::add_of_job(&mut request.scan, definition.source, &args.walk, &job);
     args.guards.add_to(&mut request);
     request.full = args.full.then(start_run::asked_for);
     let mut destinations = Destinations::of(&definition, &command);

@@ -13,7 +13,7 @@ use super::hints::{self, HintsArgs};
 use super::progress::Progress;
 use super::source::{self, Source};
 use super::walk::WalkArgs;
-use super::{DONE, Failure, INCOMPLETE, Outcome, open, print_message, signals, unread};
+use super::{DONE, Failure, INCOMPLETE, Outcome, open, print_message, signals, unread, watchman};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -84,6 +84,10 @@ pub(super) fn run(args: &SnapArgs, matches: &ArgMatches) -> Outcome {
         return Err(Failure::Other(format!("--source inodes says what changed since an earlier snapshot; {advice}")));
     }
     let base = args.base.as_deref().map(open).transpose()?;
+    if args.walk.source == Some(Source::Watchman) {
+        let clock = base.as_ref().and_then(|base| base.meta().watchman_clock.as_deref());
+        watchman::add_hints(&mut options, clock).unwrap_or_else(|why| watchman::warn(&why));
+    }
     if base.is_some() {
         options.distrusted = source::distrusted();
     }

@@ -17,6 +17,8 @@ pub(super) enum Source {
     Walk,
     /// The inode tables of every root's file system, or fail with the reason
     Inodes,
+    /// The watcher watchman, if it runs and proves its answer, else as auto; one root only
+    Watchman,
 }
 
 impl Source {
@@ -26,6 +28,7 @@ impl Source {
             Self::Auto => "auto",
             Self::Walk => "walk",
             Self::Inodes => "inodes",
+            Self::Watchman => "watchman",
         }
     }
 }
@@ -33,7 +36,8 @@ impl Source {
 impl From<Source> for SourceChoice {
     fn from(source: Source) -> Self {
         match source {
-            Source::Auto => Self::Auto,
+            // Its answers are hints.
+            Source::Auto | Source::Watchman => Self::Auto,
             Source::Walk => Self::Walk,
             Source::Inodes => Self::Inodes,
         }
@@ -86,7 +90,7 @@ pub(super) fn is_wrong(part: &PartUse) -> bool {
 pub(super) fn of_wrong(part: &PartUse) -> String {
     let problem = part.problem.as_ref().map(ToString::to_string).unwrap_or_default();
     format!(
-        "the inode tables of {} ({}) were wrong, so everything was walked, and this version of fastdiff does not use them again: {problem}; please report that, with the output of `uname -a`, the line of {} in /proc/self/mountinfo and that of `dumpe2fs -h`",
+        "the inode tables of {} ({}) were wrong, so everything was walked, and this version of fastdiff does not use them again: {problem}; please report that, with the output of `uname -a`, the line of {} in /proc/self/mountinfo and, on ext4, that of `dumpe2fs -h`",
         part.path.shown(),
         part.file_system.escape_debug(),
         part.path.shown()

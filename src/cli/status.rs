@@ -13,7 +13,7 @@ use super::start_run::{self, GuardArgs, watched};
 use super::state::StateArgs;
 use super::walk::WalkArgs;
 use super::write_list::{tell_of_renumbered, write_list};
-use super::{DIFFERENT, DONE, Failure, INCOMPLETE, Outcome, output_failure, print_message};
+use super::{DIFFERENT, DONE, Failure, INCOMPLETE, Outcome, output_failure, print_message, watchman};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -59,6 +59,7 @@ pub(super) fn run(args: &StatusArgs) -> Outcome {
     request.diff.renames = true;
     (request.diff.max_removed, request.diff.max_changed) = (None, None);
     args.walk.add_to(&mut request.scan);
+    watchman::add_of_job(&mut request.scan, definition.source, &args.walk, &job);
     args.guards.add_to(&mut request);
     let scratch = tempfile::Builder::new().prefix("fastdiff-").tempdir();
     let scratch = scratch.map_err(|e| {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::path::PathExt as _;
 
@@ -47,6 +48,26 @@ pub enum SourceProblem {
     Probe(&'static str),
     /// The device cannot be read.
     DeviceRead(String),
+    /// The file system does not tell its count of transactions, or this system does not tell one mount from another.
+    NoMark,
+    /// The earlier snapshot has no mark of the file system.
+    NotMarked,
+    /// It was mounted again since the earlier snapshot, or is another subvolume.
+    MountedAgain,
+    /// It is read-only, as it makes itself after an error.
+    ReadOnly,
+    /// Its trees cannot be searched.
+    Search(String),
+    /// So many MiB have to be written back before that a walk is probably faster.
+    MuchUnwritten(u64),
+    /// Writing back what is in memory takes so long that a walk is probably faster.
+    SlowSync(Duration),
+    /// Its inodes are in memory, where a walk finds them quickly.
+    InMemory,
+    /// All its inodes would have to be read, and the tree has few of them.
+    ManyOthers(u64),
+    /// The system does not hand out its inodes.
+    Bulk(String),
     /// So much of the tables would have to be read that a walk is probably faster.
     MuchToRead(u64),
     /// So many entries differ that a walk is probably faster.
@@ -89,6 +110,22 @@ impl fmt::Display for SourceProblem {
             }
             Self::Probe(step) => return write!(f, "a probe failed: {step} did not show on the device"),
             Self::DeviceRead(why) => return write!(f, "its device cannot be read: {why}"),
+            Self::NoMark => "its changes cannot be told by transaction here: that needs Linux 6.8",
+            Self::NotMarked => "the earlier snapshot does not say which transactions of it it holds",
+            Self::MountedAgain => "it was mounted again since the earlier snapshot, or is another subvolume",
+            Self::ReadOnly => "it is read-only, as after an error of the file system",
+            Self::Search(why) => return write!(f, "its trees cannot be searched: {why}"),
+            Self::MuchUnwritten(mib) => {
+                return write!(f, "{mib} MiB wait to be written back, a walk is probably faster");
+            }
+            Self::SlowSync(after) => {
+                return write!(f, "it was not written back after {after:.1?}, so a walk is probably faster");
+            }
+            Self::InMemory => "its inodes are in memory, where a walk finds them quickly",
+            Self::ManyOthers(number) => {
+                return write!(f, "all its {number} inodes would have to be read, a walk is probably faster");
+            }
+            Self::Bulk(why) => return write!(f, "its inodes cannot be read in bulk: {why}"),
             Self::MuchToRead(mib) => return write!(f, "{mib} MiB would have to be read, a walk is probably faster"),
             Self::MuchChanged(number) => {
                 return write!(f, "{number} entries differ, so a walk is probably faster");

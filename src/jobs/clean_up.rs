@@ -15,7 +15,7 @@ pub(super) fn remove_unnamed(dir: &PrivateDir, state: &JobState) -> Result<()> {
     for entry in fs::read_dir(dir.path()).context("list", dir.path())?.flatten() {
         let name = entry.file_name();
         let Some(name) = name.to_str() else { continue };
-        let is_named = state.records().any(|record| record.file == name);
+        let is_named = state.snapshots().any(|file| file == name);
         let is_named = is_named || state.unconfirmed.as_ref().is_some_and(|unconfirmed| unconfirmed.file == name);
         let is_of_run = |suffix| {
             let run = name.strip_suffix(suffix).map(|run| run.strip_suffix(".after").unwrap_or(run));

@@ -33,7 +33,7 @@ impl SnapshotCheck {
     pub fn of(root: &Path) -> std::io::Result<Self> {
         let mount = crate::sys::stat_following(root)?.mount;
         let described = filesystem::describe(root, mount);
-        let device = Device { kind: described.kind, identity: described.identity, boundary: (0, 0) };
+        let device = Device { kind: described.kind, identity: described.identity, boundary: (0, 0), mark: None };
         Ok(if filesystem::origin(root)?.is_some() {
             Self::Origin
         } else if device.has_uuid() {

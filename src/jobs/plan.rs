@@ -11,6 +11,9 @@ use crate::monitor::Monitor;
 use crate::scan::fingerprint;
 use crate::snapshot::{Digest, Meta, Snapshot, digest};
 
+/// How many bytes a snapshot must have for others to be overlays over it: some 20,000 entries.
+const SMALLEST_BELOW: u64 = 1 << 20;
+
 /// What a walk is compared with, and where its snapshot goes.
 pub(super) struct RunPlan<'a> {
     pub(super) job: &'a Job,
@@ -41,6 +44,14 @@ impl RunPlan<'_> {
         dirs.into_iter().flatten().filter_map(|dir| dir.canonicalize().ok()).collect()
     }
 
+    /// Whether the new snapshot may hold only what differs from a base: from one of the job's own whose whole tree lies
+    /// in a large file. A small one saves nothing, and stands by itself.
+    pub(super) fn may_lie_over(&self, base: &Snapshot) -> bool {
+        let needed = base.overlay_base().unwrap_or(base);
+        let is_own = |path: &Path| path.parent() == Some(self.job.dir());
+        [self.output, base.path(), needed.path()].into_iter().all(is_own) && needed.header().file_len >= SMALLEST_BELOW
+    }
+
     /// The digest of all that makes two runs of a job comparable.
     pub(super) fn definition(&self, scope: &Meta) -> Digest {
         let mut bytes = fingerprint(scope).to_vec();
@@ -54,7 +65,8 @@ impl RunPlan<'_> {
         let began = jiff::Timestamp::new(started.sec, started.nsec.cast_signed()).unwrap_or_default();
         RunRecord {
             run: self.state.next,
-            file: self.output.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            file: file_name(self.output),
+            needs: new.overlay_base().map(|needed| file_name(needed.path())),
             identity: hex(&new.header().identity),
             definition: hex(&self.definition(scope)),
             scope: hex(&fingerprint(scope)),
@@ -66,4 +78,8 @@ impl RunPlan<'_> {
             followed: false,
         }
     }
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }

@@ -24,7 +24,6 @@ impl RunPlan<'_> {
     /// not touched.
     pub(super) fn carry_out(&self) -> Result<(StartedRun, RunRecord)> {
         let mut options = self.request.scan.clone();
-        options.overlay = false;
         options.own_dirs.extend(self.own_dirs());
         options.distrusted.extend(self.job.store().distrusted());
         let scope = scope_of(&options, self.monitor)?;
@@ -36,6 +35,7 @@ impl RunPlan<'_> {
             if old.is_none() {
                 options.source = SourceChoice::Walk;
             }
+            options.overlay = by.is_some_and(|by| self.may_lie_over(by));
             let mut origins = self.origins(&scope.roots);
             let outcome = scan::scan(&options, by, self.output, self.monitor)?;
             self.distrust(&outcome)?;

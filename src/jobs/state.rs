@@ -17,7 +17,7 @@ use crate::{Error, JobProblem, Result, StateDamage};
 pub(super) const FILE: &str = "state.json";
 
 /// The format that this program writes and reads.
-const FORMAT: u64 = 3;
+const FORMAT: u64 = 4;
 
 /// What a consumer wants to remember of a run. It becomes pending with the run and is committed with it.
 pub type RunNote = BTreeMap<String, String>;
@@ -31,6 +31,9 @@ pub struct RunRecord {
     pub run: u64,
     /// The name of the snapshot file in the job's directory.
     pub file: String,
+    /// If it is an overlay: the name of the snapshot file beside it that it needs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub needs: Option<String>,
     /// The identity of that snapshot, in hexadecimal.
     pub identity: String,
     /// The digest of roots, filters and consumer.
@@ -178,6 +181,11 @@ impl JobState {
         }
     }
 
+    /// The names of all snapshot files that it needs.
+    pub(super) fn snapshots(&self) -> impl Iterator<Item = &str> {
+        self.records().flat_map(|record| [Some(&record.file), record.needs.as_ref()]).flatten().map(String::as_str)
+    }
+
     /// The records of all runs that left a snapshot, the baseline and the pending one first.
     pub fn records(&self) -> impl Iterator<Item = &RunRecord> {
         self.committed.iter().chain(&self.pending).chain(&self.aborted).chain(&self.kept)
@@ -192,6 +200,7 @@ mod tests {
         let record = |run| RunRecord {
             run,
             file: format!("{run}.snap"),
+            needs: None,
             identity: "1".into(),
             definition: "2".into(),
             scope: "3".into(),

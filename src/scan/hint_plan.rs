@@ -59,6 +59,11 @@ pub(super) struct HintPlan {
 }
 
 impl HintPlan {
+    /// Whether hints said where to read.
+    pub(super) fn used_hints(&self) -> bool {
+        matches!(self.used, Some(HintsUse::Used { .. }))
+    }
+
     /// Uses the answer of a source if it proves that it is complete. `trust` takes the caller's word for that.
     ///
     /// # Errors

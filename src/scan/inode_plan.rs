@@ -11,6 +11,7 @@ use crate::monitor::Monitor;
 use crate::path::{is_within, to_bytes, to_path};
 use crate::snapshot::{Snapshot, WalkerKind};
 use crate::sources::{BlindSpots, InodeAnswer, InodeQuestion, PartUse, RootNames, ask_inodes};
+use crate::sys::filesystem::Mark;
 use crate::walk::HintFilter;
 use crate::{Cause, Error, Result, SourceProblem, Warning};
 
@@ -83,6 +84,11 @@ impl HintPlan {
         }
         self.inodes = Some(answer);
         Ok(())
+    }
+
+    /// The marks that the tables gave, before they were read.
+    pub(super) fn marks(&self) -> &[Mark] {
+        self.inodes.as_ref().map_or(&[], |inodes| &inodes.marks)
     }
 
     fn use_inodes(&mut self, mut answer: InodeAnswer, context: &InodeContext<'_>, base: &Snapshot) -> Result<()> {

@@ -112,8 +112,8 @@ impl ScanOptions {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum SourceChoice {
-    /// The inode tables, on each file system where that is safe and probably faster. Needs a device that can be
-    /// opened for reading; the rest is walked.
+    /// The inode tables, on each file system where that is safe and probably faster. On ext4 this needs a device that
+    /// can be opened for reading, on btrfs and xfs root. The rest is walked.
     #[default]
     Auto,
     /// Nothing: the scan looks everywhere.

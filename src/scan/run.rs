@@ -1,6 +1,6 @@
 //! The steps of a scan.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::base_lookup::SnapshotLookup;
@@ -10,7 +10,7 @@ use super::inode_plan::InodeContext;
 use super::missed_hints::MissedHints;
 use super::own_files::OwnFiles;
 use super::scope::{ScanRoots, fingerprint, foreign_mounts, prepare_roots, scope};
-use super::{ScanOptions, ScanOutcome};
+use super::{ScanOptions, ScanOutcome, SourceChoice};
 use crate::filter::Filter;
 use crate::metadata::Time;
 use crate::monitor::Monitor;
@@ -18,6 +18,8 @@ use crate::snapshot::{BuiltDir, Device, Header, Meta, Snapshot, WalkerKind};
 use crate::sources;
 use crate::sys::clock;
 use crate::sys::durable::AtomicFile;
+use crate::sys::filesystem::{self, Mark, Marks};
+use crate::sys::timeout::with_timeout;
 use crate::walk::{self, Devices, FinishedRoot, ForeignMounts, WalkDevice, WalkPlan};
 use crate::{Error, OutputProblem, Result, SnapshotProblem};
 
@@ -40,6 +42,7 @@ pub(super) struct ScanRun<'a> {
     may_be_overlay: bool,
     boundary: Time,
     window: Duration,
+    marks: Marks,
 }
 
 /// What a walk came to.
@@ -73,6 +76,8 @@ impl<'a> ScanRun<'a> {
         // An overlay over the file that it replaces would have lost that.
         let needed = base.map(|base| base.overlay_base().unwrap_or(base));
         let may_be_overlay = options.overlay && needed.is_some_and(|needed| !is_same_file(output, needed.path()));
+        // Before anything is read: what changes from now on shows in them.
+        let marks = marks(&roots.paths, options, monitor);
         let boundary = options.boundary.unwrap_or_else(clock::coarse);
         let window = options.racy_window.unwrap_or_else(|| walk::default_window(options.settle));
         Ok(Self {
@@ -92,6 +97,7 @@ impl<'a> ScanRun<'a> {
             may_be_overlay,
             boundary,
             window,
+            marks,
         })
     }
 
@@ -129,7 +135,7 @@ impl<'a> ScanRun<'a> {
 
     /// Walks the tree; once more if the hints or the inode tables turn out not to be enough.
     pub(super) fn walk(&self, plan: &mut HintPlan) -> Result<WalkedTree<'a>> {
-        let devices = Devices::new(self.boundary, self.window, self.frozen());
+        let devices = Devices::new(self.boundary, self.window, self.frozen(), self.marks.clone().with(plan.marks()));
         let lookup = SnapshotLookup::new(self.base);
         loop {
             let (mut collector, roots) = self.walk_once(plan, &devices, &lookup)?;
@@ -192,12 +198,22 @@ impl<'a> ScanRun<'a> {
         }
         let devices: Vec<_> = devices
             .into_iter()
-            .map(|d| Device { kind: d.kind, identity: d.identity, boundary: (d.boundary.sec, d.boundary.nsec) })
+            .map(|WalkDevice { kind, identity, boundary, mark, .. }| {
+                // What hints did not name is as old as the base.
+                let mark = if plan.used_hints() { self.mark_of_base(&identity) } else { mark };
+                Device { kind, identity, boundary: (boundary.sec, boundary.nsec), mark }
+            })
             .collect();
         let (meta, header) = (self.meta(plan), self.header(plan));
         // What comes from the base is copied now, each directory with the digest that it was checked against.
         self.base.map_or(Ok(()), Snapshot::check_unchanged)?;
         collector.builder.write(top, &devices, meta, header, self.may_be_overlay, file, self.monitor)
+    }
+
+    /// The base's mark of a file system.
+    fn mark_of_base(&self, identity: &str) -> Option<Mark> {
+        let devices = &self.base?.meta().devices;
+        devices.iter().find(|device| device.identity == identity && !identity.is_empty())?.mark.clone()
     }
 
     /// The description of the scan; the builder adds what it knows of the tree.
@@ -245,6 +261,13 @@ impl<'a> ScanRun<'a> {
                 .map(|base| base.overlay_base().unwrap_or(base).path().to_owned()),
         }
     }
+}
+
+/// The marks of the file systems before anything is read. None if nobody will ask for them, or no answer comes.
+fn marks(roots: &[PathBuf], options: &ScanOptions, monitor: &dyn Monitor) -> Marks {
+    let Some(first) = roots.first().filter(|_| options.source != SourceChoice::Walk) else { return Marks::default() };
+    let own = roots.to_owned();
+    with_timeout(first, options.io_timeout, monitor, move || Ok(filesystem::marks(&own))).unwrap_or_default()
 }
 
 fn is_same_file(a: &Path, b: &Path) -> bool {

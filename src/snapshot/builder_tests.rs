@@ -56,7 +56,7 @@ fn build(directories: u64, limit: usize, output: &Path) {
     }
     let root = [Child { name: b"/root", stat: stat(Kind::Dir, 2), flags: Flags::empty() }];
     let top = builder.top(root.into_iter(), &level);
-    let devices = [Device { kind: "ext4".into(), identity: "ext4:x".into(), boundary: (1, 2) }];
+    let devices = [Device { kind: "ext4".into(), identity: "ext4:x".into(), boundary: (1, 2), mark: None }];
     let meta = Meta { roots: vec![b"/root".to_vec()], ..Meta::default() };
     builder.write(top, &devices, meta, Header::default(), false, file, &NoMonitor).expect("room");
 }

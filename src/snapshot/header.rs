@@ -11,7 +11,7 @@ use crate::metadata::{Flags, Time};
 pub const MAGIC: [u8; 8] = *b"\x8ffdsnap\n";
 
 /// The version of the format that this program writes and reads.
-pub const FORMAT_VERSION: u32 = 3;
+pub const FORMAT_VERSION: u32 = 4;
 
 /// How many entries of each kind a snapshot holds. The roots count too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -3,6 +3,7 @@
 use super::digest::Digest;
 use super::overlay::OverlayMeta;
 use crate::path::{PathExt as _, is_within, to_path};
+use crate::sys::filesystem::Mark;
 use crate::{Error, Result, ScopeDifference, ScopePart};
 
 /// The scope of a scan, and what it found beside the tree. Read and checked as a whole when a snapshot is opened.
@@ -63,6 +64,8 @@ pub struct Device {
     pub identity: String,
     /// The boundary by its own clock: seconds and nanoseconds.
     pub(crate) boundary: (i64, u32),
+    /// From where on it can tell what changed since the scan began.
+    pub(crate) mark: Option<Mark>,
 }
 
 impl Device {

@@ -8,6 +8,7 @@ use rkyv::{Archive, Deserialize, Serialize};
 use super::digest::Digest;
 use super::meta::{Device, Meta, Mount};
 use super::overlay::OverlayMeta;
+use crate::sys::filesystem::Mark;
 
 #[derive(Archive, Serialize, Deserialize)]
 struct StoredMeta {
@@ -32,6 +33,8 @@ struct StoredDevice {
     kind: String,
     identity: String,
     boundary: (i64, u32),
+    /// The file system's UUID, the generation, and what that belongs to.
+    mark: Option<([u8; 16], u64, String)>,
 }
 
 /// The bytes of the archive.
@@ -54,8 +57,9 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Meta, Error> {
 impl From<Meta> for StoredMeta {
     fn from(meta: Meta) -> Self {
         let stored = |device: Device| {
-            let Device { kind, identity, boundary } = device;
-            StoredDevice { kind, identity, boundary }
+            let Device { kind, identity, boundary, mark } = device;
+            let mark = mark.map(|Mark { file_system, generation, scope }| (file_system, generation, scope));
+            StoredDevice { kind, identity, boundary, mark }
         };
         Self {
             host: meta.host,
@@ -79,8 +83,9 @@ impl From<Meta> for StoredMeta {
 impl From<StoredMeta> for Meta {
     fn from(meta: StoredMeta) -> Self {
         let read = |device: StoredDevice| {
-            let StoredDevice { kind, identity, boundary } = device;
-            Device { kind, identity, boundary }
+            let StoredDevice { kind, identity, boundary, mark } = device;
+            let mark = mark.map(|(file_system, generation, scope)| Mark { file_system, generation, scope });
+            Device { kind, identity, boundary, mark }
         };
         Self {
             host: meta.host,
@@ -108,7 +113,8 @@ mod tests {
 
     #[test]
     fn what_is_stored_is_read() {
-        let device = Device { kind: "ext4".into(), identity: "ext4:1".into(), boundary: (-1, 2) };
+        let mark = Mark { file_system: [3; 16], generation: 4, scope: "here".into() };
+        let device = Device { kind: "btrfs".into(), identity: "btrfs:1".into(), boundary: (-1, 2), mark: Some(mark) };
         let run = RowRun { end: 3, first: 4, in_base: true };
         let meta = Meta {
             host: "here".into(),

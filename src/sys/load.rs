@@ -24,6 +24,21 @@ pub(crate) fn is_rotating(dev: u64) -> bool {
     device.canonicalize().is_ok_and(|disk| is_rotating_disk(&disk, 4))
 }
 
+/// How many bytes wait in memory to be written to any disk, as far as the system tells.
+pub(crate) fn unwritten_bytes() -> u64 {
+    unwritten(&std::fs::read_to_string("/proc/meminfo").unwrap_or_default())
+}
+
+/// Lines such as `Dirty:   1234 kB`.
+fn unwritten(table: &str) -> u64 {
+    let of = |line: &str| {
+        let (name, value) = line.split_once(':')?;
+        let kib: u64 = value.trim().strip_suffix(" kB")?.parse().ok()?;
+        matches!(name, "Dirty" | "Writeback").then_some(kib << 10)
+    };
+    table.lines().filter_map(of).sum()
+}
+
 /// How the vendor names of virtual disks begin.
 const VIRTUAL: [&str; 6] = ["0x", "QEMU", "VMware", "Msft", "VBOX", "Google"];
 
@@ -44,6 +59,13 @@ fn is_rotating_disk(disk: &Path, layers: u8) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_waits_to_be_written_is_dirty_or_on_its_way() {
+        let table = "MemTotal:  8 kB\nDirty:      1024 kB\nWriteback:     4 kB\nWritebackTmp:   9 kB\nDirty: x kB\n";
+        assert_eq!(unwritten(table), 1028 << 10);
+        assert!(unwritten_bytes() > 0 || cfg!(not(target_os = "linux")), "something always is");
+    }
 
     #[test]
     fn only_a_real_disk_that_says_so_rotates() {

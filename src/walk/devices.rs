@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::racy::RacyRule;
 use crate::metadata::{DeviceIndex, Time};
-use crate::sys::filesystem::{FileSystem, FsType};
+use crate::sys::filesystem::{FileSystem, FsType, Mark, Marks};
 
 /// How far the clock of a server may be behind ours if its time cannot be asked.
 const CLOCK_MARGIN: Duration = Duration::from_mins(1);
@@ -24,6 +24,8 @@ pub(crate) struct WalkDevice {
     pub(crate) unknown_clock: bool,
     /// It is a snapshot: nothing changed during the walk.
     pub(crate) is_frozen: bool,
+    /// From where on it can tell what changed since the scan began.
+    pub(crate) mark: Option<Mark>,
 }
 
 /// The rules that a file system sets for its directories.
@@ -50,6 +52,8 @@ pub(crate) struct Devices {
     window: Duration,
     /// Those that are snapshots, by `st_dev`.
     frozen: Vec<u64>,
+    /// Those of the beginning of the scan.
+    marks: Marks,
     /// By `st_dev`.
     table: RwLock<Vec<(u64, WalkDevice)>>,
 }
@@ -57,8 +61,8 @@ pub(crate) struct Devices {
 impl Devices {
     /// The file systems `frozen` are snapshots, as the roots may be: their boundary is when those were made. What is
     /// mounted below may change during the walk.
-    pub(crate) fn new(boundary: Time, window: Duration, frozen: Vec<u64>) -> Self {
-        Self { boundary, window, frozen, table: RwLock::default() }
+    pub(crate) fn new(boundary: Time, window: Duration, frozen: Vec<u64>, marks: Marks) -> Self {
+        Self { boundary, window, frozen, marks, table: RwLock::default() }
     }
 
     /// The rules of the file system `dev`; `describe` is called the first time.
@@ -100,8 +104,10 @@ impl Devices {
             changes_are_local: facts.changes_are_local(),
             racy_at_the_end: unknown_clock,
         };
-        let FileSystem { kind, identity, .. } = fs;
-        table.push((dev, WalkDevice { kind, identity, boundary, rules, keeps_ctime, unknown_clock, is_frozen }));
+        let FileSystem { kind, identity, mark, .. } = fs;
+        let mark = mark.and_then(|mark| self.marks.before(mark));
+        let device = WalkDevice { kind, identity, boundary, rules, keeps_ctime, unknown_clock, is_frozen, mark };
+        table.push((dev, device));
         Ok(rules)
     }
 
@@ -124,8 +130,8 @@ mod tests {
 
     #[test]
     fn what_is_mounted_below_a_snapshot_is_none() {
-        let devices = Devices::new(Time { sec: 100, nsec: 0 }, Duration::ZERO, vec![1]);
-        let ext4 = || FileSystem { kind: "ext4".into(), identity: String::new(), own_time: None, frozen: None };
+        let devices = Devices::new(Time { sec: 100, nsec: 0 }, Duration::ZERO, vec![1], Marks::default());
+        let ext4 = || FileSystem { kind: "ext4".into(), ..FileSystem::default() };
         let rules = |dev| devices.rules_for(dev, || Ok::<_, std::convert::Infallible>(ext4()));
         let (Ok(root), Ok(below)) = (rules(1), rules(2));
         // When the snapshot was made is unknown; what is mounted on it lives.

@@ -62,7 +62,7 @@ fn every_command_has_one_clear_line_for_a_file_that_is_no_snapshot() {
         ("cut", "bytes long and should be"),
         ("cut-in-header", "is 100 bytes long, shorter than the header of a snapshot: it was cut short; take it again"),
         ("cut-in-magic", "is 4 bytes long, shorter than the header of a snapshot: it was cut short; take it again"),
-        ("future", "has format version 7, this program reads version 3; use a newer fastdiff"),
+        ("future", "has format version 7, this program reads version 4; use a newer fastdiff"),
         ("dir", "snapshot dir: is a directory, not a snapshot file"),
         ("fifo", "snapshot fifo: is a special file, not a snapshot file"),
         ("socket", "snapshot socket: is a special file, not a snapshot file"),

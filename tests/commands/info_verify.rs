@@ -106,7 +106,7 @@ fn info_for_people_says_the_same() {
         "racy                0",
         "unknown             0",
         "racy window         0s",
-        "format version      3",
+        "format version      4",
     ] {
         assert!(info.lines().any(|l| l == line), "{line:?} is missing in\n{info}");
     }

@@ -35,6 +35,7 @@ mod snap_output;
 mod snap_patterns;
 mod snap_roots;
 mod snap_source;
+mod snap_source_btrfs;
 mod source_names;
 mod terminal;
 mod unreadable;

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::time::Duration;
 
-use fastdiff::{NoMonitor, ScanOptions, Snapshot, Time, WalkerKind, scan};
+use fastdiff::{NoMonitor, ScanOptions, Snapshot, SourceChoice, Time, WalkerKind, scan};
 
 use crate::testenv::{TestEnv, on_disk, shown, skip};
 
@@ -112,6 +112,8 @@ fn scanned(env: &TestEnv, walker: WalkerKind, threads: usize, boundary: Time) ->
     let output = env.path(format!("{walker:?}.snap"));
     let mut options = ScanOptions::new([env.path("tree")]);
     options.walker = walker;
+    // Without the mark of a btrfs, which goes on from scan to scan.
+    options.source = SourceChoice::Walk;
     options.threads = Some(threads);
     options.boundary = Some(boundary);
     options.racy_window = Some(Duration::ZERO);

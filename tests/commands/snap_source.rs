@@ -6,16 +6,16 @@ use std::time::Duration;
 use crate::testenv::{Kind, Mounts, Run, TestEnv, Volume, is_root, skip};
 
 /// The racy window of the snapshots.
-const WINDOW: Duration = Duration::from_secs(1);
+pub(super) const WINDOW: Duration = Duration::from_secs(1);
 
 /// A snapshot of a tree, with a racy window with which the tables can be believed.
-fn snap(env: &TestEnv, root: &str, output: &str, more: &[&str]) -> Run {
+pub(super) fn snap(env: &TestEnv, root: &str, output: &str, more: &[&str]) -> Run {
     let window = if more.contains(&"--racy-window") { &[][..] } else { &["--racy-window", "1s"] };
     env.run(["snap", root, "-o", output].iter().chain(window).chain(more))
 }
 
 /// The same once more, verbosely, with the first one as the base.
-fn again(env: &TestEnv, root: &str, more: &[&str]) -> Run {
+pub(super) fn again(env: &TestEnv, root: &str, more: &[&str]) -> Run {
     snap(env, root, "new.snap", &[&["--base", "old.snap", "-v"], more].concat())
 }
 
@@ -65,7 +65,7 @@ fn the_inode_tables_are_used_and_said_to_be() {
 }
 
 /// What is said with `-v` about why the tables were not used, and that it is an error where they must be.
-fn refused(env: &TestEnv, root: &str, more: &[&str], reason: &str) {
+pub(super) fn refused(env: &TestEnv, root: &str, more: &[&str], reason: &str) {
     let run = again(env, root, more);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     assert!(run.stderr.contains("note: source: walk\n"), "{reason}: {}", run.stderr);
@@ -101,7 +101,7 @@ fn a_short_window_and_the_portable_walker_close_the_tables() {
 fn other_file_systems_are_walked() {
     let env = TestEnv::new();
     env.with_own_mounts(|mounts| {
-        for (kind, name) in [(Kind::Overlay, "overlay"), (Kind::Bindfs, "fuse"), (Kind::Xfs, "xfs")] {
+        for (kind, name) in [(Kind::Overlay, "overlay"), (Kind::Bindfs, "fuse")] {
             let Some(_volume) = Volume::of(mounts, kind, &format!("store-{name}"), name) else { continue };
             env.write(format!("{name}/file"), "1");
             assert_eq!(snap(&env, name, "old.snap", &[]).code, Some(0));

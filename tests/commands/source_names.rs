@@ -7,8 +7,10 @@ use std::path::Path;
 use super::layers::{source_files, tokens};
 
 /// Alternatives by operating system.
-const ALTERNATIVES: [(&str, [&str; 2]); 4] = [
+const ALTERNATIVES: [(&str, [&str; 2]); 6] = [
     ("BlockDevice", ["sys/block_device.rs", "sys/no_block_device.rs"]),
+    ("BulkInode", ["sys/filesystem/no_xfs.rs", "sys/filesystem/xfs.rs"]),
+    ("BulkReader", ["sys/filesystem/no_xfs.rs", "sys/filesystem/xfs.rs"]),
     ("Dir", ["sys/native.rs", "sys/no_native.rs"]),
     ("DirHandle", ["sys/no_open_at.rs", "sys/open_at.rs"]),
     ("UnnamedFile", ["sys/no_unnamed.rs", "sys/unnamed.rs"]),

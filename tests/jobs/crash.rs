@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::Jobs;
-use crate::testenv::{BINARY, Run, skip};
+use crate::testenv::{BINARY, Run, skip, tree_of_many_files};
 
 /// Calls that change something, and those that come before such.
 const CALLS: &str = "openat,write,pwrite64,fsync,fdatasync,ftruncate,rename,renameat,renameat2,link,linkat,unlink,\
@@ -21,50 +21,51 @@ struct Cut {
     args: &'static [&'static str],
     /// Whether a run is pending when it begins.
     is_pending: bool,
+    /// Whether the snapshots are so large that each is an overlay over the first one.
+    is_large: bool,
 }
 
 /// The consumer says in a file that it has read its list to the end, and then succeeds or fails.
-const CUTS: [Cut; 5] = [
-    Cut { what: "begin", args: &["begin", "j", "-q", "--racy-window=0", "-o", "list"], is_pending: true },
-    Cut { what: "commit", args: &["commit", "j", "--run=5"], is_pending: true },
-    Cut { what: "abort", args: &["abort", "j"], is_pending: true },
-    Cut {
-        what: "a run that succeeds",
-        args: &[
-            "run",
-            "j",
-            "-q",
-            "--racy-window=0",
-            "--",
-            "sh",
-            "-c",
-            "cat \"$FASTDIFF_ALL\" >copied && mv copied applied",
-        ],
-        is_pending: false,
-    },
+const CUTS: [Cut; 6] = [
+    Cut { what: "begin", args: &["begin", "j", "-q", "--racy-window=0", "-o", "list"], ..WITH_PENDING },
+    Cut { what: "commit", args: &["commit", "j", "--run=5"], ..WITH_PENDING },
+    Cut { what: "abort", args: &["abort", "j"], ..WITH_PENDING },
+    Cut { what: "a run that succeeds, with overlays", args: SUCCEEDS, is_pending: false, is_large: true },
+    Cut { what: "a run that succeeds", args: SUCCEEDS, is_pending: false, is_large: false },
     Cut {
         what: "a run that fails",
         args: &["run", "j", "-q", "--racy-window=0", "--", "sh", "-c", "exit 1"],
-        is_pending: true,
+        ..WITH_PENDING
     },
 ];
+
+const WITH_PENDING: Cut = Cut { what: "", args: &[], is_pending: true, is_large: false };
+
+const SUCCEEDS: &[&str] =
+    &["run", "j", "-q", "--racy-window=0", "--", "sh", "-c", "cat \"$FASTDIFF_ALL\" >copied && mv copied applied"];
 
 /// The environment of a job whose state can be put back.
 struct Rig {
     jobs: Jobs,
+    /// What the first run left, if others need it.
+    needed: Option<&'static str>,
 }
 
 impl Rig {
     /// A baseline, a run that failed after it listed a file that is gone now, and changes.
-    fn new(is_pending: bool) -> Self {
+    fn new(Cut { is_pending, is_large, .. }: &Cut) -> Self {
         let jobs = Jobs::new();
+        if *is_large {
+            tree_of_many_files(&jobs.env, 9000);
+        }
         for name in ["kept", "gone", "changed"] {
             jobs.env.write(format!("tree/{name}"), "1");
         }
         jobs.settle();
         jobs.settle();
+        assert_eq!(jobs.job_state()["committed"]["needs"] == "1.snap", *is_large);
         jobs.env.write("tree/brief", "");
-        if is_pending {
+        if *is_pending {
             jobs.begin(&[]);
             jobs.env.remove("tree/brief");
             jobs.begin(&[]);
@@ -72,14 +73,14 @@ impl Rig {
         jobs.env.remove("tree/gone");
         jobs.env.write("tree/changed", "12");
         jobs.env.write("tree/new", "");
-        if is_pending {
+        if *is_pending {
             jobs.begin(&[]);
         } else {
             jobs.env.remove("tree/brief");
         }
         jobs.env.settle();
         fs::rename(jobs.env.path("state"), jobs.env.path("before")).unwrap();
-        Self { jobs }
+        Self { jobs, needed: is_large.then_some("1.snap") }
     }
 
     fn put_back(&self) {
@@ -137,7 +138,8 @@ impl Rig {
         if next.stderr.contains("full one") {
             // Where the baseline could not be read for once.
             assert!(told.contains("list is a full one"), "{told}: {}", next.stderr);
-            assert_eq!(list, "A .\nA changed\nA kept\nA new\n", "{told}");
+            let small: Vec<_> = list.lines().filter(|line| !line.contains('0')).collect();
+            assert_eq!(small, ["A .", "A changed", "A kept", "A new"], "{told}");
         } else if is_covered {
             assert_eq!(list, "", "{told}");
         } else {
@@ -149,8 +151,10 @@ impl Rig {
         assert_eq!(jobs.list(), "", "{told}");
         jobs.commit();
         let number = jobs.job_state()["committed"]["run"].as_u64().unwrap();
-        let files = [format!("{}.snap", number - 1), format!("{number}.snap")];
-        let mut expected: Vec<_> = files.into_iter().chain(["state.json".to_owned()]).collect();
+        let files = [format!("{}.snap", number - 1), format!("{number}.snap"), "state.json".into()];
+        // A run in between may have been a full one.
+        let needed = self.needed.filter(|_| jobs.job_state()["committed"]["needs"] == "1.snap");
+        let mut expected: Vec<_> = files.into_iter().chain(needed.map(str::to_owned)).collect();
         expected.sort();
         assert_eq!(jobs.files(), expected, "{told}: something stays");
     }
@@ -173,7 +177,7 @@ fn can_trace() -> bool {
 
 /// Cuts one thing at each of its steps.
 fn cut_everywhere(cut: &Cut) {
-    let rig = Rig::new(cut.is_pending);
+    let rig = Rig::new(cut);
     let before = rig.committed();
     let steps = rig.steps(cut.args);
     assert!(steps.len() >= 10, "{}: only {} steps", cut.what, steps.len());
@@ -196,7 +200,7 @@ fn cut_everywhere(cut: &Cut) {
 
 /// Lets each step fail.
 fn fail_everywhere(cut: &Cut, error: &str) {
-    let rig = Rig::new(cut.is_pending);
+    let rig = Rig::new(cut);
     let before = rig.committed();
     let trace = format!("trace={CALLS}");
     for (call, number) in rig.steps(cut.args) {
@@ -251,6 +255,13 @@ fn a_run_cut_anywhere_moves_the_baseline_only_after_its_command_succeeded() {
     if can_trace() {
         cut_everywhere(named("a run that succeeds"));
         cut_everywhere(named("a run that fails"));
+    }
+}
+
+#[test]
+fn a_run_with_overlays_cut_anywhere_keeps_what_they_need() {
+    if can_trace() {
+        cut_everywhere(named("a run that succeeds, with overlays"));
     }
 }
 

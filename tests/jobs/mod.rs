@@ -8,6 +8,7 @@ mod definitions;
 mod machine;
 mod mirror;
 mod nice;
+mod overlays;
 mod places;
 mod real;
 mod run;
@@ -19,6 +20,7 @@ mod spoiled;
 mod state;
 mod status_and_log;
 mod unread;
+mod watchman;
 
 use std::ffi::OsStr;
 use std::fs;

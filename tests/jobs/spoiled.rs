@@ -19,6 +19,7 @@ fn rewrite(jobs: &Jobs, change: impl FnOnce(&mut serde_json::Value)) {
                 let keys = [
                     "run",
                     "file",
+                    "needs",
                     "identity",
                     "definition",
                     "scope",
@@ -38,7 +39,7 @@ fn rewrite(jobs: &Jobs, change: impl FnOnce(&mut serde_json::Value)) {
     }
     let body = format!("{{{}}}", ordered.join(","));
     let digest = format!("{:032x}", xxhash_rust::xxh3::xxh3_128(body.as_bytes()));
-    fs::write(jobs.state("state.json"), format!("{{\"format\":3,\"digest\":\"{digest}\",\"state\":{body}}}")).unwrap();
+    fs::write(jobs.state("state.json"), format!("{{\"format\":4,\"digest\":\"{digest}\",\"state\":{body}}}")).unwrap();
 }
 
 /// The reason of a full list of a tree with the file `a`, which must hold everything and be fit to be committed.
@@ -115,7 +116,7 @@ fn another_snapshot_under_the_name_of_the_baseline_is_not_believed() {
 
 #[test]
 fn a_damaged_state_file_leads_to_a_full_list_and_commits_nothing() {
-    for damage in ["", "{", "{}", "null", "[3]", "{\"format\":3,\"digest\":\"\",\"state\":{}}", "\u{0}\u{0}"] {
+    for damage in ["", "{", "{}", "null", "[4]", "{\"format\":4,\"digest\":\"\",\"state\":{}}", "\u{0}\u{0}"] {
         let jobs = job_with_a_baseline();
         jobs.begin(&[]);
         fs::write(jobs.state("state.json"), damage).unwrap();
@@ -142,13 +143,13 @@ fn a_damaged_state_file_leads_to_a_full_list_and_commits_nothing() {
 #[test]
 fn a_state_file_of_a_future_version_is_left_alone() {
     let jobs = job_with_a_baseline();
-    let future = "{\"format\":4,\"anything\":[]}";
+    let future = "{\"format\":5,\"anything\":[]}";
     fs::write(jobs.state("state.json"), future).unwrap();
     for args in [&["begin", "j"][..], &["commit", "j"], &["abort", "j"], &["status", "j"]] {
         let line = jobs.run(args).failure(2);
         assert_eq!(
             line,
-            "fastdiff: error: job j: its state file [ROOT]/state/jobs/j/state.json has format 4, this program reads format 3; use a newer fastdiff"
+            "fastdiff: error: job j: its state file [ROOT]/state/jobs/j/state.json has format 5, this program reads format 4; use a newer fastdiff"
         );
     }
     jobs.run(["run", "j", "--", "true"]).failure(125);

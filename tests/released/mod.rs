@@ -14,13 +14,13 @@ fn read(name: &str) -> Vec<String> {
 }
 
 #[test]
-fn version_3_is_read() {
-    let expected: Vec<_> = include_str!("../fixtures/v3.jsonl").lines().collect();
-    assert_eq!(read("v3.snap"), expected);
+fn version_4_is_read() {
+    let expected: Vec<_> = include_str!("../fixtures/v4.jsonl").lines().collect();
+    assert_eq!(read("v4.snap"), expected);
 }
 
 #[test]
-fn an_overlay_of_version_3_is_read() {
-    let expected: Vec<_> = include_str!("../fixtures/v3-overlay.jsonl").lines().collect();
-    assert_eq!(read("v3-overlay.snap"), expected);
+fn an_overlay_of_version_4_is_read() {
+    let expected: Vec<_> = include_str!("../fixtures/v4-overlay.jsonl").lines().collect();
+    assert_eq!(read("v4-overlay.snap"), expected);
 }

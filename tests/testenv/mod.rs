@@ -7,6 +7,7 @@ mod files;
 mod mounts;
 mod run;
 mod skip;
+pub(crate) mod slow_disk;
 mod users;
 mod volumes;
 mod witness;

@@ -107,7 +107,7 @@ impl<'a> Section<'a> {
     fn source(&self) -> Result<Source, Failure> {
         let Some(text) = self.text("source")? else { return Ok(Source::default()) };
         Source::from_str(text, false)
-            .map_err(|_| self.wrong("source", &format!("{text:?} is not one of auto, walk, inodes")))
+            .map_err(|_| self.wrong("source", &format!("{text:?} is not one of auto, walk, inodes, watchman")))
     }
 
     fn consumer(&self) -> Result<Format, Failure> {
@@ -164,6 +164,10 @@ impl<'a> Section<'a> {
         if roots.is_empty() {
             return Err(self.wrong("roots", "is missing or empty; name a directory"));
         }
+        let source = self.source()?;
+        if source == Source::Watchman && roots.len() > 1 {
+            return Err(self.wrong("source", "watchman can be asked about one root only; make a job for each"));
+        }
         let exclude_if_present = self.texts("exclude-if-present")?;
         for name in &exclude_if_present {
             parse_name(name).map_err(|what| self.wrong("exclude-if-present", &what))?;
@@ -180,7 +184,7 @@ impl<'a> Section<'a> {
             name: self.name.to_owned(),
             roots,
             root_is: self.root_is()?,
-            source: self.source()?,
+            source,
             consumer,
             exclude: self.texts("exclude")?,
             exclude_from: self.paths("exclude-from")?,

@@ -16,7 +16,7 @@ use indicatif::HumanCount;
 
 use super::super::Failure;
 use super::super::advice::Advised;
-use super::super::source;
+use super::super::{source, watchman};
 use super::duplicati::HookDuplicatiArgs;
 use super::outcome::{open, outcome};
 use super::unread::{EarlierRun, NextScan};
@@ -77,6 +77,8 @@ pub(super) fn answer(args: &HookDuplicatiArgs, settings: &Settings, until: Insta
     let told = |e: Error| Advised(&e).to_string();
     let mut request = definition.request().map_err(said)?;
     args.walk.add_to(&mut request.scan);
+    let asked = watchman::add_hints_of_job(&mut request.scan, definition.source, &args.walk, &job);
+    asked.unwrap_or_else(|why| voice::say(watchman::not_asked(&why)));
     let left_out = [job.store().dir().to_owned()];
     let held = Held { locked: job.lock().map_err(told)?, keep: definition.keep };
     let file = settings.database.clone().or_else(|| match &definition.database {

@@ -7,8 +7,7 @@ use std::time::Duration;
 use rustc_hash::FxHashSet;
 
 use super::entries::{BaseEntry, each_entry};
-use super::ext4::Ext4Tables;
-use super::records::{RowScan, Values};
+use super::tables::{TableAnswer, Tables};
 use super::{InodeQuestion, system_path};
 use crate::metadata::Stat;
 use crate::sys;
@@ -18,25 +17,29 @@ use crate::{Result, SourceProblem};
 /// How many entries are asked for.
 const ENTRIES: u64 = 64;
 
+/// Random ones of the entries that are compared; `pick` finds one by a random number.
+pub(super) fn sample(pick: impl FnMut(u64) -> Option<BaseEntry>) -> Vec<BaseEntry> {
+    let random = RandomState::new();
+    (0..ENTRIES).map(|number| random.hash_one(number)).filter_map(pick).collect()
+}
+
 /// A call that changes an inode may wait for the journal between the two places. It is given so many seconds.
 const PATIENCE: u32 = 5;
 
-/// Asks for random entries that are not among those `found` to differ. None if all are as the base says, or the tables
-/// show by now that they are not.
+/// Asks for those entries of the sample that are not among the differing ones. None if all are as the base says, or the
+/// tables show by now that they are not.
 ///
 /// # Errors
 /// A damaged base.
 pub(super) fn check(
     question: &InodeQuestion<'_>,
-    scan: &RowScan,
-    tables: &Ext4Tables,
-    found: &[BaseEntry],
+    tables: &Tables,
+    compared: &TableAnswer,
 ) -> Result<Option<SourceProblem>> {
-    let found: FxHashSet<_> = found.iter().copied().collect();
-    let random = RandomState::new();
-    let picked = (0..ENTRIES).filter_map(|number| scan.pick(random.hash_one(number)));
+    let differing: FxHashSet<_> = compared.differing.iter().copied().collect();
     let mut asked = Vec::new();
-    each_entry(question.base, picked.filter(|entry| !found.contains(entry)), |place| {
+    let entries = compared.sample.iter().copied();
+    each_entry(question.base, entries.filter(|entry| !differing.contains(entry)), |place| {
         asked.push((place.entry, system_path(place.path)));
     })?;
     let Some((_, first)) = asked.first().cloned() else { return Ok(None) };
@@ -60,10 +63,9 @@ pub(super) fn check(
 }
 
 /// Whether the tables show, now or soon, that an inode is not as it was.
-fn shows_soon(tables: &Ext4Tables, before: &Stat) -> bool {
-    let shows = || tables.inode(before.ino).is_ok_and(|now| Values::from(&now) != Values::from(before));
+fn shows_soon(tables: &Tables, before: &Stat) -> bool {
     (0..PATIENCE).any(|_| {
-        let shows = shows();
+        let shows = tables.show_change(before);
         if !shows {
             std::thread::sleep(Duration::from_secs(1));
         }

@@ -1,7 +1,7 @@
 //! The inode tables of one ext4: whether they can be used, and the comparison with the base.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
@@ -10,12 +10,16 @@ use std::time::{Duration, Instant};
 use super::InodeQuestion;
 use super::entries::BaseEntry;
 use super::probe::probe;
-use super::records::{INDEX_BITS, RowScan, Values};
+use super::records::{INDEX_BITS, RowScan};
+use super::tables::{TableQuestion, Tables};
+use super::values::Values;
 use crate::SourceProblem;
+use crate::metadata::Stat;
+use crate::sys::StatAt;
 use crate::sys::block_device::{BlockDevice, device_name};
 use crate::sys::ext4::{Layout, RawInode, SUPERBLOCK_LEN, SUPERBLOCK_PLACE};
+use crate::sys::filesystem::{self, MountFacts};
 use crate::sys::timeout::wait_for;
-use crate::sys::{StatAt, filesystem};
 
 /// The most bytes of a table that are read at once: so much stays in a processor's own cache.
 const WINDOW: u32 = 256 * 1024;
@@ -51,54 +55,34 @@ pub(super) struct Ext4Tables {
     in_window: u32,
 }
 
-/// Which tables are asked for.
-pub(super) struct TableQuestion {
-    /// A directory of the file system, and what the system says of it.
-    pub(super) dir: PathBuf,
-    pub(super) found: StatAt,
-    /// The file system of the base.
-    pub(super) identity: String,
-    pub(super) output: PathBuf,
-    /// The same tables, if another part of the tree has opened them.
-    pub(super) known: Option<Arc<Ext4Tables>>,
-}
-
 impl Ext4Tables {
     /// Opens the tables of the file system that a directory lies on.
     ///
     /// # Errors
     /// Why they cannot be used.
-    pub(super) fn open(question: TableQuestion) -> Result<Arc<Self>, SourceProblem> {
-        let TableQuestion { dir, found, identity, output, known } = question;
-        let mount = filesystem::mount_facts(found.mount).ok_or(SourceProblem::NoMount)?;
-        if mount.is_idmapped {
-            return Err(SourceProblem::Idmapped);
-        }
+    pub(super) fn open(question: &TableQuestion, mount: &MountFacts) -> Result<Arc<Self>, SourceProblem> {
+        let TableQuestion { dir, found, identity, output, known, .. } = question;
         if mount.has_other_superblock {
             return Err(SourceProblem::OtherSuperblock);
         }
-        if identity.is_empty() || filesystem::describe(&dir, found.mount).identity != identity {
-            return Err(SourceProblem::OtherFileSystem);
-        }
-        let is_first = known.is_none();
-        let tables = match known {
-            Some(tables) => tables,
-            None => Arc::new(Self::of_device(found.dev, &mount)?),
+        let (tables, is_first) = match known {
+            Some(Tables::Ext4(tables)) => (Arc::clone(tables), false),
+            _ => (Arc::new(Self::of_device(found.dev, mount)?), true),
         };
         if mount.is_lazytime {
-            filesystem::write_back(&dir).map_err(|e| SourceProblem::Unreadable(e.to_string()))?;
+            filesystem::write_back(dir).map_err(|e| SourceProblem::Unreadable(e.to_string()))?;
         }
         if identity.split_once(":fsid:").is_some_and(|(_, fsid)| fsid != tables.layout.fsid()) {
             return Err(SourceProblem::Layout("the system knows the file system by another UUID"));
         }
-        tables.check_view(&dir, found)?;
+        tables.check_view(dir, *found)?;
         if is_first {
-            probe(&tables, &output)?;
+            probe(&tables, output)?;
         }
         Ok(tables)
     }
 
-    fn of_device(dev: u64, mount: &filesystem::MountFacts) -> Result<Self, SourceProblem> {
+    fn of_device(dev: u64, mount: &MountFacts) -> Result<Self, SourceProblem> {
         let name = device_name(dev).ok_or(SourceProblem::NoDevice)?;
         // The driver has a directory for each file system that it has mounted.
         if !Path::new("/sys/fs/ext4").join(name.replace('/', "!")).is_dir() {
@@ -131,6 +115,11 @@ impl Ext4Tables {
     /// `st_dev` of its files.
     pub(super) fn dev(&self) -> u64 {
         self.dev
+    }
+
+    /// Whether an inode is not as the base has it.
+    pub(super) fn shows_change(&self, before: &Stat) -> bool {
+        self.inode(before.ino).is_ok_and(|now| Values::from(&now) != Values::from(before))
     }
 
     /// One inode.

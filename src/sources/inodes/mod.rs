@@ -1,37 +1,43 @@
-//! The file systems' own inode tables as a change source (docs/performance.md, "Below the floor").
+//! What file systems themselves keep of their inodes as a change source (docs/performance.md, "Below the floor"): the
+//! tables of ext4, the trees of btrfs, what xfs hands out in bulk. Here all of these are called inode tables.
 //!
-//! Every entry of the base is compared with its inode as it lies in the table. What differs, or cannot be compared, may
-//! have changed, and the walk looks there. Nothing of a table is written into a snapshot.
+//! Every entry of the base is compared with its inode as it lies in the table, or the file system says which inodes
+//! changed. What differs, or cannot be compared, may have changed, and the walk looks there. Nothing of a table is
+//! written into a snapshot.
 //!
 //! Why nothing is missed: ext4 copies an inode into the page cache of its device before a call that changed it returns,
-//! and that is what is read here. Any change stamps a ctime that the base cannot hold, unless the base calls the entry
-//! racy; such entries are always looked at. A directory whose inode is as before holds the same names. So, from the
-//! root down, the tree is the base's.
+//! and that is what is read here; xfs shows an inode as it has it in memory. Any change stamps a ctime that the base
+//! cannot hold, unless the base calls the entry racy; such entries are always looked at. For btrfs, see its module. A
+//! directory whose inode is as before holds the same names. So, from the root down, the tree is the base's.
 //!
 //! Each part of the tree is decided by itself: a root, and each directory below it on which another file system is
 //! mounted. Where the tables of a part cannot be used, a [`SourceProblem`] says why, and that part is walked.
 
+mod btrfs;
 mod canary;
 mod entries;
 mod ext4;
 mod parts;
 mod probe;
 mod records;
+mod rows;
+mod tables;
+mod values;
+mod xfs;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use self::entries::{BaseEntry, each_entry};
-use self::ext4::Ext4Tables;
 use self::parts::Part;
-use self::records::RowScan;
+use self::tables::{TableAnswer, Tables};
 use super::roots::components;
 use super::{Dirty, RootNames};
 use crate::metadata::Time;
 use crate::monitor::Monitor;
 use crate::path::{to_bytes, to_path};
 use crate::snapshot::Snapshot;
+use crate::sys::filesystem::Mark;
 use crate::{Result, SourceProblem};
 
 /// The racy window of a base has to be at least this long: the second of a ctime tells a new state from the base's
@@ -75,6 +81,8 @@ pub(crate) struct InodeAnswer {
     pub(crate) parts: Vec<PartUse>,
     /// Where the parts lay that were read: the directory, whether it is a root, and what tells its place.
     places: Vec<(PathBuf, bool, (u64, u64))>,
+    /// Where the file systems stood before they were asked, as far as they count that.
+    pub(crate) marks: Vec<Mark>,
 }
 
 /// How a part of the tree was read: a root, or a directory on which another file system is mounted.
@@ -110,17 +118,22 @@ pub(crate) fn ask(question: &InodeQuestion<'_>) -> Result<InodeAnswer> {
     }
     let mut parts = Part::all(question.base)?;
     Part::open_all(&mut parts, question);
-    let mut file_systems: Vec<Arc<Ext4Tables>> = Vec::new();
+    let mut file_systems: Vec<Tables> = Vec::new();
     for tables in parts.iter().filter_map(|part| part.tables.as_ref().ok()) {
         if !file_systems.iter().any(|other| other.dev() == tables.dev()) {
-            file_systems.push(Arc::clone(tables));
+            file_systems.push(tables.clone());
         }
     }
-    let mut dirty = Vec::new();
+    let (mut dirty, mut marks) = (Vec::new(), Vec::new());
+    let mut written_back = Vec::new();
     for tables in &file_systems {
-        let scan = Arc::new(RowScan::of(question.base, &parts, tables)?);
-        match read(question, &scan, tables)? {
-            Ok(found) => dirty.extend(found),
+        let is_ready = tables.prepare(question, &mut written_back);
+        let read = if let Err(problem) = is_ready { Err(problem) } else { read(question, &parts, tables)? };
+        match read {
+            Ok(TableAnswer { differing, unknown, mark, .. }) => {
+                dirty.extend(differing.into_iter().chain(unknown));
+                marks.extend(mark);
+            }
             Err(problem) => Part::close(&mut parts, tables.dev(), &problem),
         }
     }
@@ -131,28 +144,23 @@ pub(crate) fn ask(question: &InodeQuestion<'_>) -> Result<InodeAnswer> {
         }
         dirty.clear();
     }
-    InodeAnswer::new(question, parts, &dirty)
+    Ok(InodeAnswer { marks, ..InodeAnswer::new(question, parts, &dirty)? })
 }
 
 /// What may have changed on one file system.
 fn read(
     question: &InodeQuestion<'_>,
-    scan: &Arc<RowScan>,
-    tables: &Arc<Ext4Tables>,
-) -> Result<std::result::Result<Vec<BaseEntry>, SourceProblem>> {
-    let mut dirty = match ext4::compare(tables, scan, question) {
-        Ok(found) => found,
+    parts: &[Part],
+    tables: &Tables,
+) -> Result<std::result::Result<TableAnswer, SourceProblem>> {
+    let compared = match tables.compare(parts, question)? {
+        Ok(compared) => compared,
         Err(problem) => return Ok(Err(problem)),
     };
-    let number = dirty.len() as u64;
-    if !question.insists && number > scan.len() / MOST_DIRTY + FEW {
-        return Ok(Err(SourceProblem::MuchChanged(number)));
-    }
-    if let Some(problem) = canary::check(question, scan, tables, &dirty)? {
-        return Ok(Err(problem));
-    }
-    dirty.extend(&scan.unknown);
-    Ok(Ok(dirty))
+    Ok(match canary::check(question, tables, &compared)? {
+        Some(problem) => Err(problem),
+        None => Ok(compared),
+    })
 }
 
 impl InodeAnswer {
@@ -200,7 +208,7 @@ impl InodeAnswer {
             is_root: root.is_some(),
             problem: tables.err(),
         });
-        Ok(Self { dirty, names, trees, parts: parts.collect(), places })
+        Ok(Self { dirty, names, trees, parts: parts.collect(), places, marks: Vec::new() })
     }
 
     /// Whether the parts still lie where they were read.

@@ -2,13 +2,13 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
-use super::ext4::{Ext4Tables, TableQuestion};
+use super::tables::{TableQuestion, Tables};
 use super::{InodeQuestion, system_path};
 use crate::monitor::Monitor;
 use crate::snapshot::Snapshot;
+use crate::sys::filesystem::Mark;
 use crate::sys::timeout::with_timeout;
 use crate::sys::{self, StatAt};
 use crate::{Result, SourceProblem};
@@ -23,12 +23,13 @@ pub(super) struct Part {
     kind: String,
     /// The rows of its directories, those of parts below among them.
     pub(super) rows: std::ops::RangeInclusive<u32>,
-    /// The identity of its file system in the base.
+    /// The identity of its file system in the base, and the base's mark of it.
     pub(super) identity: String,
+    mark: Option<Mark>,
     /// `st_dev` and the mount, now.
     pub(super) place: (u64, u64),
     /// Why it is walked instead.
-    pub(super) tables: std::result::Result<Arc<Ext4Tables>, SourceProblem>,
+    pub(super) tables: std::result::Result<Tables, SourceProblem>,
 }
 
 /// What tells where a directory lies now. A root may be a symlink.
@@ -57,31 +58,27 @@ impl Part {
         let roots = roots.iter().enumerate().map(|(number, row)| (*row, Some(number)));
         let part = |(row, root): (u32, Option<usize>)| {
             let device = if root.is_some() { base.device_of(row) } else { base.mounted_at(row) };
-            let (kind, identity) = device.map(|d| (d.kind.clone(), d.identity.clone())).unwrap_or_default();
+            let (kind, identity, mark) =
+                device.map(|d| (d.kind.clone(), d.identity.clone(), d.mark.clone())).unwrap_or_default();
             let (path, rows) = (system_path(&base.path_of(row)?), base.subtree_rows(row)?);
             let tables = Err(SourceProblem::Type(kind.clone()));
-            Ok(Self { path, root, kind, rows, identity, place: (0, 0), tables })
+            Ok(Self { path, root, kind, rows, identity, mark, place: (0, 0), tables })
         };
         roots.chain(mounts).filter_map(|(row, root)| Some((row?, root))).map(part).collect()
     }
 
     /// Opens the tables of each part, as far as they can be used.
     pub(super) fn open_all(parts: &mut [Self], question: &InodeQuestion<'_>) {
-        let mut known: Vec<Arc<Ext4Tables>> = Vec::new();
+        let mut known: Vec<Tables> = Vec::new();
         for part in parts {
-            // Whatever else there is may hang.
-            if matches!(part.kind.as_str(), "ext2" | "ext3" | "ext4") {
+            if Tables::are_known_for(&part.kind) {
                 part.tables = part.open(question, &known);
-                known.extend(part.tables.iter().map(Arc::clone));
+                known.extend(part.tables.clone());
             }
         }
     }
 
-    fn open(
-        &mut self,
-        question: &InodeQuestion<'_>,
-        known: &[Arc<Ext4Tables>],
-    ) -> std::result::Result<Arc<Ext4Tables>, SourceProblem> {
+    fn open(&mut self, question: &InodeQuestion<'_>, known: &[Tables]) -> std::result::Result<Tables, SourceProblem> {
         if question.distrusted.contains(&self.identity) {
             return Err(SourceProblem::Distrusted);
         }
@@ -91,13 +88,15 @@ impl Part {
         self.place = (found.dev, found.mount);
         let known = known.iter().find(|tables| tables.dev() == found.dev);
         let ask = TableQuestion {
+            kind: self.kind.clone(),
             dir: self.path.clone(),
             found,
             identity: self.identity.clone(),
+            mark: self.mark.clone(),
             output: question.output.to_owned(),
-            known: known.map(Arc::clone),
+            known: known.cloned(),
         };
-        let tables = with_timeout(&self.path, timeout, monitor, move || Ok(Ext4Tables::open(ask)));
+        let tables = with_timeout(&self.path, timeout, monitor, move || Ok(Tables::open(&ask)));
         tables.map_err(unreadable)?
     }
 

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use super::ext4::Ext4Tables;
-use super::records::Values;
+use super::values::Values;
 use crate::SourceProblem;
 use crate::sys::unnamed::UnnamedFile;
 

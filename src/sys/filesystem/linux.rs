@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::mounts::view;
 use super::subvolume::Subvolume;
-use super::{FileSystem, FsType, MountFacts, NameRule};
+use super::{FileSystem, FsType, MountFacts, NameRule, btrfs};
 use crate::metadata::Time;
 use crate::path::to_path;
 use crate::sys::StatAt;
@@ -53,6 +53,7 @@ pub(super) fn mount_facts(table: &[MountInfo], mount: u64) -> Option<MountFacts>
         source: PathBuf::from(mount.mount_source.clone().unwrap_or_default()),
         is_idmapped: mount.mount_options.contains_key("idmapped"),
         is_lazytime: mount.super_options.contains_key("lazytime") || mount.mount_options.contains_key("lazytime"),
+        is_read_only: mount.super_options.contains_key("ro"),
         has_other_superblock: mount.super_options.contains_key("sb"),
     })
 }
@@ -64,13 +65,10 @@ pub(super) fn from_mount_table(mount: u64) -> (FileSystem, String) {
     // A file system may be mounted in several places; it is named after the mount that shows most of it.
     let same = table.iter().filter(|m| own.is_some_and(|own| own.majmin == m.majmin && own.fs_type == m.fs_type));
     let Some(m) = same.min_by_key(|m| (m.root.len(), &m.root, &m.mount_source)).cloned() else {
-        return (
-            FileSystem { kind: String::new(), identity: String::new(), own_time: None, frozen: None },
-            String::new(),
-        );
+        return (FileSystem::default(), String::new());
     };
     let identity = name_by_mount(&m);
-    (FileSystem { identity, kind: m.fs_type, own_time: None, frozen: None }, m.mount_source.unwrap_or_default())
+    (FileSystem { identity, kind: m.fs_type, ..FileSystem::default() }, m.mount_source.unwrap_or_default())
 }
 
 fn name_by_mount(mount: &MountInfo) -> String {
@@ -111,6 +109,7 @@ pub(crate) fn describe(dir: &Dir, mount: u64) -> FileSystem {
     }
     if kind_is_btrfs {
         fs.frozen = Subvolume::of(dir).map(|subvolume| subvolume.made);
+        fs.mark = btrfs::mark(dir);
     }
     if !FsType(&fs.kind).has_local_clock() {
         fs.own_time = own_time(dir);
@@ -189,7 +188,9 @@ mod tests {
         };
         let usual = facts("36 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw,errors=remount-ro");
         assert_eq!((usual.kind.as_str(), usual.source.as_path()), ("ext4", Path::new("/dev/sda1")));
-        assert!(!usual.is_idmapped && !usual.is_lazytime && !usual.has_other_superblock);
+        assert!(!usual.is_idmapped && !usual.is_lazytime && !usual.is_read_only && !usual.has_other_superblock);
+        assert!(!facts("36 1 8:1 / / ro,relatime - btrfs /dev/sda1 rw").is_read_only);
+        assert!(facts("36 1 8:1 / / rw,relatime - btrfs /dev/sda1 ro").is_read_only);
         assert!(facts("36 1 8:1 / / rw,relatime,idmapped - ext4 /dev/sda1 rw").is_idmapped);
         assert!(facts("36 1 8:1 / / rw,relatime - ext4 /dev/sda1 rw,lazytime").is_lazytime);
         assert!(facts("36 1 8:1 / / ro - ext4 /dev/sda1 ro,sb=32768").has_other_superblock);

@@ -1,21 +1,32 @@
 //! Which file system something lies on: a name for it that outlives reboots. What its type is good for is in [`facts`].
 
+#[cfg(target_os = "linux")]
+mod btrfs;
 mod facts;
 #[cfg(target_os = "linux")]
 mod linux;
+mod mark;
 mod mounts;
 #[cfg(target_os = "linux")]
 mod subvolume;
+#[cfg(target_os = "linux")]
+mod xfs;
+#[cfg(not(target_os = "linux"))]
+#[path = "no_xfs.rs"]
+mod xfs;
 
 pub(crate) use facts::{FsType, NameRule, are_subvolumes_of_one};
+pub(crate) use mark::{Mark, Marks};
 pub(crate) use mounts::{MountView, mount_points, mounts};
+
+pub(crate) use xfs::{BulkInode, BulkReader};
 
 use std::path::{Path, PathBuf};
 
 use crate::metadata::Time;
 
 /// A file system as the system describes it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct FileSystem {
     /// The type, as mount(8) names it.
     pub(crate) kind: String,
@@ -26,6 +37,8 @@ pub(crate) struct FileSystem {
     pub(crate) own_time: Option<Time>,
     /// When its content was frozen, if it is a snapshot and the system tells.
     pub(crate) frozen: Option<Time>,
+    /// From where on it can tell what changes after this moment.
+    pub(crate) mark: Option<Mark>,
 }
 
 /// Describes the file system that a directory lies on.
@@ -44,7 +57,7 @@ pub(crate) fn describe(dir: &Path, mount: u64) -> FileSystem {
 /// Describes the file system that a directory lies on: nothing is known of it here.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn describe(_dir: &Path, _mount: u64) -> FileSystem {
-    FileSystem { kind: String::new(), identity: String::new(), own_time: None, frozen: None }
+    FileSystem::default()
 }
 
 /// Which names are one in a directory.
@@ -98,6 +111,7 @@ pub(crate) fn have_one_origin(_a: &str, _b: &str) -> bool {
 
 /// What the mount table says of a mount, for whoever reads the device below it.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact about a mount")]
 pub(crate) struct MountFacts {
     /// The type, as mount(8) names it.
     pub(crate) kind: String,
@@ -107,6 +121,8 @@ pub(crate) struct MountFacts {
     pub(crate) is_idmapped: bool,
     /// Times may stay in memory for long.
     pub(crate) is_lazytime: bool,
+    /// The file system itself cannot be changed, whatever the mount says; an error of the file system makes it so, too.
+    pub(crate) is_read_only: bool,
     /// Another superblock than the first was mounted.
     pub(crate) has_other_superblock: bool,
 }
@@ -133,6 +149,32 @@ pub(crate) fn write_back(dir: &Path) -> std::io::Result<()> {
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn write_back(_dir: &Path) -> std::io::Result<()> {
     Err(std::io::Error::from(std::io::ErrorKind::Unsupported))
+}
+
+#[cfg(target_os = "linux")]
+pub(crate) use btrfs::{changed_inodes, mark, marks};
+
+/// No file system counts its transactions here.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn marks(_dirs: &[PathBuf]) -> Marks {
+    Marks::default()
+}
+
+/// No file system counts its transactions here.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn mark(dir: &crate::sys::native::Dir) -> Option<Mark> {
+    match *dir {}
+}
+
+/// No file system tells that here.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn changed_inodes(
+    dir: &crate::sys::native::Dir,
+    _since: u64,
+    _only: Option<u64>,
+    _most: usize,
+) -> std::io::Result<Option<rustc_hash::FxHashSet<u64>>> {
+    match *dir {}
 }
 
 /// Whether this process sees owners as the system itself does: it lives in the first user namespace.

@@ -10,7 +10,10 @@ use crate::metadata::Time;
 /// A subvolume.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Subvolume {
+    tree: u64,
     uuid: [u8; 16],
+    /// The transaction that made it, the last that changed it, and the last that ended with changes in it.
+    transactions: [u64; 3],
     /// What it was made of as a snapshot; zeros if it is none.
     parent: [u8; 16],
     /// When its content was frozen, if it is a snapshot: when it was made or, if it came from elsewhere, received.
@@ -56,19 +59,36 @@ impl Subvolume {
         let info = unsafe { ioctl(file, Getter::<BTRFS_IOC_GET_SUBVOL_INFO, SubvolumeInfo>::new()) }.ok()?;
         let time = if info.received_uuid == [0; 16] { info.otime } else { info.rtime };
         let made = Time::new(i64::try_from(time.sec).unwrap_or(i64::MAX), time.nsec);
-        Some(Self { uuid: info.uuid, parent: info.parent_uuid, made })
+        let [changed, made_in, ..] = info.transactions;
+        let transactions = [made_in, changed, info.generation];
+        Some(Self { tree: info.treeid, uuid: info.uuid, transactions, parent: info.parent_uuid, made })
+    }
+
+    /// What tells it from one that took its place: all subvolumes begin with the same inode numbers.
+    pub(super) fn place(&self) -> String {
+        let [made_in, ..] = self.transactions;
+        format!("{} {} {made_in}", self.tree, hex(&self.uuid))
+    }
+
+    /// The last transaction that ended with changes in it, if none is under way in it. btrfs notes the number of a
+    /// transaction in a subvolume with each change, and once more, as the generation of its root, when the transaction
+    /// is committed: after the last program that took part in it is done.
+    pub(super) fn ended(&self) -> Option<u64> {
+        let [_, changed, ended] = self.transactions;
+        (ended >= changed).then_some(ended)
     }
 
     /// Both UUIDs as text.
     pub(crate) fn origin(&self) -> String {
-        let hex = |uuid: &[u8; 16]| {
-            uuid.iter().fold(String::new(), |mut text, byte| {
-                let _ = write!(text, "{byte:02x}");
-                text
-            })
-        };
         format!("btrfs:{}:{}", hex(&self.uuid), hex(&self.parent))
     }
+}
+
+fn hex(uuid: &[u8; 16]) -> String {
+    uuid.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// Whether two subvolumes, as [`Subvolume::origin`] gives them, are one, are snapshots of one, or one is a snapshot of
@@ -89,8 +109,10 @@ mod tests {
 
     #[test]
     fn snapshots_of_one_subvolume_belong_together() {
-        let of =
-            |uuid: u8, parent: u8| Subvolume { uuid: [uuid; 16], parent: [parent; 16], made: Time::default() }.origin();
+        let of = |uuid: u8, parent: u8| {
+            let (uuid, parent, made) = ([uuid; 16], [parent; 16], Time::default());
+            Subvolume { tree: 5, uuid, transactions: [1; 3], parent, made }.origin()
+        };
         let (origin, first, second) = (of(1, 0), of(2, 1), of(3, 1));
         for (a, b) in [(&origin, &origin), (&origin, &first), (&first, &second), (&second, &origin)] {
             assert!(have_one_origin(a, b), "{a} {b}");
@@ -98,6 +120,15 @@ mod tests {
         for (a, b) in [(&origin, &of(4, 0)), (&first, &of(5, 4)), (&first, &String::new())] {
             assert!(!have_one_origin(a, b), "{a} {b}");
         }
+    }
+
+    #[test]
+    fn a_transaction_has_ended_if_no_change_came_after_it() {
+        let of = |transactions| {
+            let (uuid, parent, made) = ([1; 16], [0; 16], Time::default());
+            Subvolume { tree: 5, uuid, transactions, parent, made }.ended()
+        };
+        assert_eq!([of([1, 7, 7]), of([1, 7, 9]), of([1, 8, 7])], [Some(7), Some(9), None]);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The layouts of ext4 that can be made, and ways of mounting them.
+//! The file systems whose inode tables can be read, as they can be made and mounted.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -14,15 +14,32 @@ pub(super) struct Layout {
     options: &'static str,
     /// Stamps have nanoseconds.
     pub(super) fine_stamps: bool,
+    /// What the base knows holds for one mount.
+    pub(super) is_of_mount: bool,
+    /// In MiB: each has a smallest size.
+    size: u64,
 }
 
 const fn ext4(name: &'static str, make: &'static [&'static str], options: &'static str) -> Layout {
-    Layout { name, kind: "ext4", make, options, fine_stamps: true }
+    Layout { name, kind: "ext4", make, options, fine_stamps: true, is_of_mount: false, size: 64 }
 }
 
-/// The first two belong to each run of the tests.
+const fn xfs(name: &'static str, make: &'static [&'static str], options: &'static str) -> Layout {
+    Layout { kind: "xfs", size: 320, ..ext4(name, make, options) }
+}
+
+const fn btrfs(name: &'static str, make: &'static [&'static str], options: &'static str) -> Layout {
+    Layout { kind: "btrfs", size: 128, is_of_mount: true, ..ext4(name, make, options) }
+}
+
+/// So many of them, the first ones, belong to each run of the tests.
+pub(super) const USUAL: usize = 4;
+
+/// All of them.
 pub(super) const LAYOUTS: &[Layout] = &[
     ext4("the defaults", &[], "loop"),
+    btrfs("btrfs", &[], "loop"),
+    xfs("xfs", &[], "loop"),
     Layout { fine_stamps: false, ..ext4("inodes of 128 bytes", &["-I", "128"], "loop") },
     ext4("noatime", &[], "loop,noatime"),
     ext4("strictatime", &[], "loop,strictatime"),
@@ -58,6 +75,17 @@ pub(super) const LAYOUTS: &[Layout] = &[
     ext4("few blocks in a group", &["-b", "1024", "-g", "512", "-N", "4000"], "loop"),
     Layout { kind: "ext3", fine_stamps: false, ..ext4("ext3", &["-t", "ext3", "-I", "128"], "loop") },
     Layout { kind: "ext2", fine_stamps: false, ..ext4("ext2", &["-t", "ext2", "-I", "128"], "loop") },
+    btrfs("btrfs with compression", &[], "loop,compress-force=zstd"),
+    btrfs("btrfs without copies on write", &[], "loop,nodatacow"),
+    btrfs("btrfs without inline data", &["--nodesize", "4096"], "loop,max_inline=0"),
+    btrfs("btrfs without a log", &[], "loop,notreelog,flushoncommit,noatime"),
+    btrfs("btrfs with mixed groups", &["--mixed"], "loop,autodefrag,strictatime"),
+    btrfs("btrfs, lazytime", &[], "loop,lazytime,commit=1"),
+    xfs("xfs of version 4 in its times", &["-m", "bigtime=0"], "loop"),
+    xfs("xfs without finobt and reflink", &["-m", "finobt=0,reflink=0,rmapbt=0,inobtcount=0"], "loop"),
+    xfs("xfs with inodes of 2048 bytes", &["-i", "size=2048"], "loop,noatime"),
+    xfs("xfs with sparse inodes", &["-i", "sparse=1"], "loop,wsync"),
+    xfs("xfs, lazytime", &[], "loop,lazytime,inode32"),
 ];
 
 /// Where it is mounted, and its image.
@@ -68,15 +96,22 @@ impl Layout {
     /// Makes the file system and mounts it; why not otherwise.
     pub(super) fn make(&self, mounts: &Mounts<'_>) -> Result<PathBuf, String> {
         let image = mounts.env.path(IMAGE);
-        File::create(&image).and_then(|file| file.set_len(64 << 20)).map_err(|e| e.to_string())?;
-        let args = ["-q", "-F"].iter().chain(self.make).map(AsRef::<std::ffi::OsStr>::as_ref);
-        mounts.command("mkfs.ext4", args.chain([image.as_os_str()]))?;
+        File::create(&image).and_then(|file| file.set_len(self.size << 20)).map_err(|e| e.to_string())?;
+        let (command, force) = match self.kind {
+            "btrfs" => ("mkfs.btrfs", "-f"),
+            "xfs" => ("mkfs.xfs", "-f"),
+            _ => ("mkfs.ext4", "-F"),
+        };
+        let usual = ["-q", force];
+        let args = usual.iter().chain(self.make).map(AsRef::<std::ffi::OsStr>::as_ref);
+        mounts.command(command, args.chain([image.as_os_str()]))?;
         mounts.mount(&["-t", self.kind, "-o", self.options, image.to_str().unwrap()], DISK)?;
         Ok(mounts.env.path(DISK))
     }
 
-    /// Between two snapshots: memory is given up, or the file system is mounted again, each now and then.
-    pub(super) fn disturb(&self, mounts: &Mounts<'_>, disk: &Path, round: u32) {
+    /// Between two snapshots: memory is given up, or the file system is mounted again, each now and then. True if it
+    /// was mounted again.
+    pub(super) fn disturb(&self, mounts: &Mounts<'_>, disk: &Path, round: u32) -> bool {
         if round.is_multiple_of(5) {
             mounts.unmount(DISK);
             let image = mounts.env.path(IMAGE);
@@ -85,6 +120,7 @@ impl Layout {
         } else if round.is_multiple_of(3) {
             let _ = fs::write("/proc/sys/vm/drop_caches", "3\n");
         }
+        round.is_multiple_of(5)
     }
 
     /// Unmounts it, if it is mounted, and removes the image.
