@@ -43,7 +43,7 @@ pub(super) struct TableQuestion {
 }
 
 /// What the tables say of the entries of the base.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct TableAnswer {
     /// What may have changed.
     pub(super) differing: Vec<BaseEntry>,

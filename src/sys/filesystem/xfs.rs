@@ -7,8 +7,7 @@ use rustix::ioctl::{Ioctl, IoctlOutput, Opcode, ioctl, opcode};
 use crate::metadata::Time;
 use crate::sys::native::Dir;
 
-/// So many inodes are asked for at once: what a directory block of the default size names several times over, and so
-/// few that two buffers stay in a processor's cache.
+/// So many inodes are asked for at once. Their answer has 192 KiB.
 const INODES_AT_ONCE: usize = 1024;
 
 /// `struct xfs_bulk_ireq` of `xfs_fs.h`.
