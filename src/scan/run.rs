@@ -14,7 +14,7 @@ use super::{ScanOptions, ScanOutcome, SourceChoice};
 use crate::filter::Filter;
 use crate::metadata::Time;
 use crate::monitor::Monitor;
-use crate::snapshot::{BuiltDir, Device, Header, Meta, Snapshot, WalkerKind};
+use crate::snapshot::{BuiltDir, Device, Header, Meta, Snapshot, System, WalkerKind};
 use crate::sources;
 use crate::sys::clock;
 use crate::sys::durable::AtomicFile;
@@ -234,6 +234,7 @@ impl<'a> ScanRun<'a> {
     fn header(&self, plan: &HintPlan) -> Header {
         Header {
             walker: self.walker,
+            system: System::HERE,
             started: self.started,
             finished: clock::precise(),
             boundary: self.boundary,

@@ -12,6 +12,7 @@ use super::reader::{Overlay, Snapshot};
 use super::stored_meta;
 use crate::error::Context as _;
 use crate::path::to_path;
+use crate::sys;
 use crate::{Error, Result, SnapshotProblem};
 
 impl Snapshot {
@@ -65,7 +66,8 @@ fn open_alone(path: &Path) -> Result<Snapshot> {
         let view = View::new(blocks, &map[index_range], rows).filter(|_| rows > 0);
         view.ok_or_else(|| Error::damaged(path, "the index cannot be read"))
     })?;
-    let (file, inode) = (OpenedFile::new(file, &metadata), inode(&metadata));
+    let inode = sys::stat_file(&file).context("read", path)?.stat.ino;
+    let file = OpenedFile::new(file, &metadata);
     Ok(Snapshot { mapped, path: path.to_owned(), header, meta, file, inode, overlay: None })
 }
 
@@ -108,14 +110,4 @@ fn find_base(overlay: &Path, meta: &OverlayMeta) -> Result<Snapshot> {
     }
     let problem = SnapshotProblem::NoBase { base: recorded, is_replaced: found_another };
     Err(Error::Snapshot { path: overlay.to_owned(), problem })
-}
-
-#[cfg(unix)]
-fn inode(metadata: &std::fs::Metadata) -> u64 {
-    std::os::unix::fs::MetadataExt::ino(metadata)
-}
-
-#[cfg(not(unix))]
-fn inode(_metadata: &std::fs::Metadata) -> u64 {
-    0
 }

@@ -30,6 +30,10 @@ pub(crate) fn precise() -> Time {
 /// How long after a store into a shared mapping the kernel begins to write it back; only after that does the next store
 /// get a stamp. It is `vm.dirty_expire_centisecs` + `vm.dirty_writeback_centisecs`; none if they cannot be read.
 pub(crate) fn write_back_delay() -> Option<Duration> {
+    // Where Wine shows the files of Linux, they say nothing of Windows.
+    if cfg!(windows) {
+        return None;
+    }
     let centiseconds = |name: &str| -> Option<u64> {
         let text = std::fs::read_to_string(format!("/proc/sys/vm/{name}")).ok()?;
         text.trim().parse().ok()

@@ -8,7 +8,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use super::super::{Emitted, ListPart, quote, written};
+use super::super::{Emitted, ListPart, written};
 use super::database::{DatabaseError, JobDatabase, StoredPaths};
 use super::listed_paths::DuplicatiPaths;
 use super::spelling::{SEPARATOR, is_sayable, link_spelling, with_slash};
@@ -17,7 +17,7 @@ use super::unstored::Unstored;
 use crate::diff::{Change, ChangeKind, Diff};
 use crate::metadata::Kind;
 use crate::path::to_path;
-use crate::{Error, Refusal, Result};
+use crate::{Error, Refusal, Result, System};
 
 /// A larger option makes every later script of Duplicati fail to start.
 const LARGEST_ARGUMENT: usize = 128 * 1024 - 1;
@@ -158,7 +158,7 @@ fn check_size(change: &Change, options: &DuplicatiOptions, database: &StoredPath
     let was_small = change.old.is_some_and(|old| old.kind() == Kind::File && old.stat.size <= limit)
         || database.newest.contains(&change.path);
     if was_small && new.kind() == Kind::File && new.stat.size > limit {
-        let name = String::from_utf8_lossy(&quote(&change.path)).into_owned();
+        let name = String::from_utf8_lossy(&System::HERE.quoted(&change.path)).into_owned();
         return Err(refuse(format!(
             "{name} is too large now for --skip-files-larger-than, and a list would leave its old content in the backup"
         )));
@@ -195,7 +195,7 @@ impl Unstorable {
     }
 
     fn note(self) -> Option<String> {
-        let name = String::from_utf8_lossy(&quote(&self.example?)).into_owned();
+        let name = String::from_utf8_lossy(&System::HERE.quoted(&self.example?)).into_owned();
         let count = self.count;
         Some(format!(
             "{count} of the changes have names that are not UTF-8, such as {name}: Duplicati cannot store them"

@@ -2,14 +2,13 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use super::super::quote;
 use super::database::StoredPaths;
 use super::list::{DuplicatiOptions, refuse};
 use super::spelling::{is_sayable, is_stored_as_spelled, link_spelling, with_slash};
 use crate::diff::{Change, ChangeKind, Diff};
 use crate::metadata::{Flags, Kind};
 use crate::path::{is_within, parent, to_path};
-use crate::{Error, Result};
+use crate::{Error, Result, System};
 
 /// The two lists while they are made.
 #[derive(Debug, Default)]
@@ -181,7 +180,7 @@ impl DuplicatiPaths {
 }
 
 fn left_out(path: &[u8], why: &str) -> Error {
-    let name = String::from_utf8_lossy(&quote(path)).into_owned();
+    let name = String::from_utf8_lossy(&System::HERE.quoted(path)).into_owned();
     refuse(format!(
         "{name} is in the last version and {why}, so changes there would be missed: leave it out of the backup too, or include it in the job"
     ))
