@@ -49,13 +49,13 @@ pub(super) fn mode(kind: Kind, attributes: u32) -> u16 {
 
 /// An entry of a listing. The number of its names is not in it: `nlink` is 0.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Record<'a> {
+pub(super) struct DirInfo<'a> {
     /// Pairs of bytes, little endian.
     name: &'a [u8],
     pub(super) stat: Stat,
 }
 
-impl Record<'_> {
+impl DirInfo<'_> {
     /// The units of the name.
     pub(super) fn name(&self) -> impl Iterator<Item = u16> {
         self.name.chunks_exact(2).map(|unit| u16::from_le_bytes([unit[0], unit[1]]))
@@ -74,7 +74,7 @@ const NAME: usize = 104;
 ///
 /// # Errors
 /// When a record does not lie in the buffer.
-pub(super) fn records(buffer: &[u8], mut each: impl FnMut(&Record<'_>)) -> io::Result<()> {
+pub(super) fn records(buffer: &[u8], mut each: impl FnMut(&DirInfo<'_>)) -> io::Result<()> {
     let mut rest = buffer;
     loop {
         let (record, next) = record(rest).ok_or_else(|| io::Error::other("the system returned a damaged listing"))?;
@@ -89,7 +89,7 @@ pub(super) fn records(buffer: &[u8], mut each: impl FnMut(&Record<'_>)) -> io::R
 }
 
 /// The first record, and where the next one begins; 0 if there is none.
-fn record(bytes: &[u8]) -> Option<(Record<'_>, usize)> {
+fn record(bytes: &[u8]) -> Option<(DirInfo<'_>, usize)> {
     let u32_at = |at: usize| Some(u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?));
     let i64_at = |at: usize| Some(i64::from_le_bytes(*bytes.get(at..)?.first_chunk()?));
     let next = u32_at(0)? as usize;
@@ -109,7 +109,7 @@ fn record(bytes: &[u8]) -> Option<(Record<'_>, usize)> {
     };
     // Records do not overlap.
     let is_sound = next == 0 || next >= NAME + name.len();
-    is_sound.then_some((Record { name, stat }, next))
+    is_sound.then_some((DirInfo { name, stat }, next))
 }
 
 #[cfg(test)]
