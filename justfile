@@ -65,6 +65,14 @@ test-properties CASES="2000":
 test-tsan *TESTS:
     tools/test-tsan "$@"
 
+# Lints and builds for Windows and runs tests there: under Wine, or on Windows itself; --quick: a smoke run
+test-windows *TESTS:
+    tools/test-windows "$@"
+
+# The same for macOS (links, never run), ARM under qemu and static musl: tools/just test-cross [aarch64|musl|macos]
+test-cross *PARTS:
+    tools/test-cross "$@"
+
 # NFS, vfat, exfat and ntfs3 in a small virtual machine, which is put together from Debian's packages; some minutes
 test-vm *ARGS:
     tools/test-vm "$@"

@@ -40,6 +40,10 @@ mod implementation {
         Ok(stat_at(&file.metadata()?))
     }
 
+    fn time(sec: i64, nsec: i64) -> Time {
+        Time::new(sec, nsec.clamp(0, 999_999_999).unsigned_abs() as u32)
+    }
+
     fn stat_at(m: &Metadata) -> StatAt {
         StatAt {
             stat: Stat {
@@ -49,8 +53,8 @@ mod implementation {
                 gid: m.gid(),
                 ino: m.ino(),
                 size: m.size(),
-                mtime: Time::new(m.mtime(), m.mtime_nsec() as u32),
-                ctime: Time::new(m.ctime(), m.ctime_nsec() as u32),
+                mtime: time(m.mtime(), m.mtime_nsec()),
+                ctime: time(m.ctime(), m.ctime_nsec()),
                 birth: 0,
             },
             dev: m.dev(),

@@ -5,6 +5,8 @@
 mod backup;
 mod crash;
 mod damage;
+#[cfg(feature = "duplicati")]
+mod duplicati;
 mod forms;
 mod jobs;
 mod model;

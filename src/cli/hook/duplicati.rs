@@ -18,7 +18,8 @@ Duplicati calls this through the script that `fastdiff hook install duplicati` w
 If it is safe, it prints --changed-files and --deleted-files. Otherwise it prints only the reason, and Duplicati scans \
 everything. It writes LOG:INFO lines to standard output, which appear in Duplicati's log of the run. The exit code is \
 0. \
-With --skip-idle it is 77 if nothing changed: the script turns that into 1, and Duplicati skips the backup.";
+With --skip-idle it is 77 if nothing changed: the script turns that into 1, and Duplicati skips the backup. On Windows \
+there is no script, and it is 1 at once.";
 
 /// This much of Duplicati's time limit is left for what comes after the list.
 const MARGIN: Duration = Duration::from_secs(5);
@@ -50,8 +51,9 @@ pub(super) struct HookDuplicatiArgs {
     pub(super) state: StateArgs,
 }
 
-/// The exit code of `--skip-idle` if nothing changed: no shell, loader or interpreter ends with it.
-pub(super) const IDLE: u8 = 77;
+/// The exit code of `--skip-idle` if nothing changed: no shell, loader or interpreter ends with it. On Windows Duplicati
+/// starts the program itself, and 1 is what it understands.
+pub(super) const IDLE: u8 = if cfg!(windows) { 1 } else { 77 };
 
 pub(super) fn run(args: &HookDuplicatiArgs) -> u8 {
     let began = Instant::now();
