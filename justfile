@@ -114,6 +114,6 @@ build:
 try DIR:
     {{ quote(justfile_directory() / "tools/try") }} "$1"
 
-# Everything .ci/run does after its installs: 25 minutes on two processors
+# Everything .ci/run does after its installs: 30 minutes on two processors
 ci:
     .ci/run --no-install

@@ -184,8 +184,8 @@ impl ChangeLists {
     }
 }
 
-/// The longest path that the system takes (`PATH_MAX` without the NUL; on Windows in units). Most programs drop a longer one from a list,
-/// and some do not say so.
+/// The longest path that the system takes (`PATH_MAX` without the NUL; on Windows in units). Most programs drop a
+/// longer one from a list, and some do not say so.
 const LONGEST: usize = if cfg!(windows) { 32_767 } else { 4095 };
 
 /// How paths stand in a list: absolute and ended by NUL, unless something else is said.

@@ -25,8 +25,8 @@ impl Options {
     /// Reads standard output of a script.
     pub(super) fn parse(stdout: &[u8]) -> Self {
         let mut options = Self::none();
-        // consumers: newline and CR cannot pass the script: both end a line. (Windows: its output is split where a CR and
-        // a newline follow each other, and nowhere else.)
+        // consumers: newline and CR cannot pass the script: both end a line. (Windows: its output is split where a CR
+        // and a newline follow each other, and nowhere else.)
         let lines: Vec<Vec<u8>> = if cfg!(windows) {
             let text = std::str::from_utf8(stdout).expect("decoded");
             text.split("\r\n").map(|line| line.as_bytes().to_vec()).collect()

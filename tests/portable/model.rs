@@ -9,7 +9,6 @@ use fastdiff::path::to_bytes;
 use fastdiff::{Kind, Time};
 use proptest::prelude::*;
 use proptest::sample::Index;
-use proptest::strategy::ValueTree as _;
 
 /// What both sides know of an entry: kind, size of a file, time of its last change.
 pub(crate) type Known = (Kind, u64, Time);
@@ -53,9 +52,11 @@ pub(crate) enum Edit {
     Remove(Index),
 }
 
+#[cfg(feature = "duplicati")]
 impl Edit {
     /// Makes a file in the root, so that there is one to list.
     pub(crate) fn always_a_file() -> Self {
+        use proptest::strategy::ValueTree as _;
         let mut runner = proptest::test_runner::TestRunner::deterministic();
         let dir = any::<Index>().new_tree(&mut runner).unwrap().current();
         Self::File { dir, name: 0, size: 5 }

@@ -10,8 +10,8 @@ use windows_sys::Win32::System::JobObjects::{
 };
 use windows_sys::Win32::System::Threading::GetCurrentProcess;
 
-/// This program and all that it starts: while it is there, the death of this program ends them all. So no backup program
-/// runs on whose success nobody would notice, while the next run starts another.
+/// This program and all that it starts: while it is there, the death of this program ends them all. So no backup
+/// program runs on whose success nobody would notice, while the next run starts another.
 pub(super) struct ProcessGroup(Option<HANDLE>);
 
 impl ProcessGroup {

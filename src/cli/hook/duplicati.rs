@@ -51,8 +51,8 @@ pub(super) struct HookDuplicatiArgs {
     pub(super) state: StateArgs,
 }
 
-/// The exit code of `--skip-idle` if nothing changed: no shell, loader or interpreter ends with it. On Windows Duplicati
-/// starts the program itself, and 1 is what it understands.
+/// The exit code of `--skip-idle` if nothing changed: no shell, loader or interpreter ends with it. On Windows
+/// Duplicati starts the program itself, and 1 is what it understands.
 pub(super) const IDLE: u8 = if cfg!(windows) { 1 } else { 77 };
 
 pub(super) fn run(args: &HookDuplicatiArgs) -> u8 {

@@ -1,5 +1,5 @@
-//! The code page by which Duplicati reads what the hook writes: that of its own console, or the ANSI page of the system if
-//! it has none, as a service or a tray icon. A console of this program's own says nothing about it.
+//! The code page by which Duplicati reads what the hook writes: that of its own console, or the ANSI page of the system
+//! if it has none, as a service or a tray icon. A console of this program's own says nothing about it.
 #![expect(unsafe_code, reason = "system calls")]
 
 use std::ptr::{null, null_mut};

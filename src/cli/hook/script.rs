@@ -1,5 +1,5 @@
-//! What Duplicati calls: a script on Unix, which takes no arguments; on Windows the program itself, since Duplicati reads
-//! the output of a batch file by a code page that the file cannot know.
+//! What Duplicati calls: a script on Unix, which takes no arguments; on Windows the program itself, since Duplicati
+//! reads the output of a batch file by a code page that the file cannot know.
 
 use std::path::Path;
 

@@ -20,13 +20,14 @@ const LAST_SECONDS: Duration = Duration::from_secs(4);
 
 pub(in super::super) fn prepare() {}
 
-/// Notices what asks to stop instead of ending the program at once, so that no half file stays. A second Ctrl-C ends it.
+/// Notices what asks to stop instead of ending the program at once, so that no half file stays. A second Ctrl-C ends
+/// it.
 #[expect(unsafe_code, reason = "a system call")]
 pub(in super::super) fn catch() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        // SAFETY: the handler only uses atomics, and sleeps. Without it an interrupted run leaves a temporary file, which
-        // the next run removes.
+        // SAFETY: the handler only uses atomics, and sleeps. Without it an interrupted run leaves a temporary file,
+        // which the next run removes.
         unsafe { SetConsoleCtrlHandler(Some(handler), TRUE) };
     });
 }

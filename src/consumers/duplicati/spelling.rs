@@ -1,6 +1,6 @@
-//! How Duplicati spells what it stores: directories, and symlinks that lead to one, end in a slash. On Windows its paths
-//! have backslashes, and names that differ only in case are one to it. In here paths have slashes everywhere; they are
-//! converted where its database is read and where a list is written.
+//! How Duplicati spells what it stores: directories, and symlinks that lead to one, end in a slash. On Windows its
+//! paths have backslashes, and names that differ only in case are one to it. In here paths have slashes everywhere;
+//! they are converted where its database is read and where a list is written.
 
 use std::borrow::Cow;
 

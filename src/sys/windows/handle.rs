@@ -64,7 +64,8 @@ pub(super) fn open_in(parent: BorrowedHandle<'_>, name: &[u16], what: OpenAs) ->
         FILE_OPEN_REPARSE_POINT | FILE_OPEN_FOR_BACKUP_INTENT | FILE_SYNCHRONOUS_IO_NONALERT | FILE_OPEN_NO_RECALL;
     let mut handle: HANDLE = null_mut();
     let mut block = IO_STATUS_BLOCK::default();
-    // SAFETY: all pointers are to locals that outlive the call; the name is only read; the handle of the parent is open.
+    // SAFETY: all pointers are to locals that outlive the call; the name is only read; the handle of the parent is
+    // open.
     let status = unsafe {
         NtCreateFile(
             &raw mut handle,

@@ -1,5 +1,5 @@
-//! The calls of the native walker on Windows. A directory is opened relative to the one that holds it; its listing gives
-//! all metadata of its entries but the number of their names.
+//! The calls of the native walker on Windows. A directory is opened relative to the one that holds it; its listing
+//! gives all metadata of its entries but the number of their names.
 
 use std::ffi::CStr;
 use std::fs::{File, OpenOptions};

@@ -53,7 +53,8 @@ pub(crate) fn lower_cpu_priority() -> io::Result<()> {
     set_class(IDLE_PRIORITY_CLASS)
 }
 
-/// Lets this process stand back with its reads and its memory (background mode). Those that it starts do not inherit it.
+/// Lets this process stand back with its reads and its memory (background mode). Those that it starts do not inherit
+/// it.
 pub(crate) fn lower_io_priority() -> io::Result<()> {
     set_class(PROCESS_MODE_BACKGROUND_BEGIN)
 }

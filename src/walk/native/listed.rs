@@ -1,10 +1,11 @@
-//! What a listing with metadata saves, on systems that give one (Windows): a file that it shows as the base knows it need
-//! not be opened.
+//! What a listing with metadata saves, on systems that give one (Windows): a file that it shows as the base knows it
+//! need not be opened.
 //!
 //! NTFS keeps a copy of times and sizes in the directory, and that copy may be late: it is brought up to date when a
 //! handle is closed, and for a file with several names only under the name that was used. What is recorded is therefore
-//! always what a handle says. The base holds that, too: an equal copy says that nothing changed since. Files with several
-//! names, those that were suspect, and in each scan another part of the others are asked by handle all the same.
+//! always what a handle says. The base holds that, too: an equal copy says that nothing changed since. Files with
+//! several names, those that were suspect, and in each scan another part of the others are asked by handle all the
+//! same.
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
-//! Duplicati on this system: the model of tests/duplicati by the rules of Windows where that is the system, and the hook.
+//! Duplicati on this system: the model of tests/duplicati by the rules of Windows where that is the system, and the
+//! hook.
 
 // The model is that of tests/main.rs, which needs more of it.
 #[path = "../../duplicati/database.rs"]
