@@ -40,7 +40,7 @@ mod windows;
 mod writeback;
 
 #[cfg(windows)]
-pub(crate) use windows::native;
+pub(crate) use windows::{native, usn};
 
 pub use priority::{lower_cpu_priority, lower_io_priority};
 pub(crate) use stat::{stat, stat_file, stat_following};

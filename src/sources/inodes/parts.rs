@@ -94,6 +94,8 @@ impl Part {
             identity: self.identity.clone(),
             mark: self.mark.clone(),
             output: question.output.to_owned(),
+            #[cfg(windows)]
+            insists: question.insists,
             known: known.cloned(),
         };
         let tables = with_timeout(&self.path, timeout, monitor, move || Ok(Tables::open(&ask)));

@@ -3,7 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{FileSystem, FsType, Mark, Marks, MountFacts, NameRule};
+#[cfg(not(windows))]
+use super::Marks;
+use super::{FileSystem, FsType, Mark, MountFacts, NameRule};
 #[cfg(windows)]
 use crate::sys::windows::volume;
 use crate::sys::{StatAt, native};
@@ -41,9 +43,9 @@ pub(crate) fn have_one_origin(_a: &str, _b: &str) -> bool {
     false
 }
 
-/// Nothing is known of mounts here.
+/// Windows has no mounts that show a file system in another way than another; elsewhere nothing is known.
 pub(crate) fn mount_facts(_mount: u64) -> Option<MountFacts> {
-    None
+    cfg!(windows).then(MountFacts::default)
 }
 
 /// There is no such call here.
@@ -51,7 +53,11 @@ pub(crate) fn write_back(_dir: &Path) -> std::io::Result<()> {
     Err(std::io::Error::from(std::io::ErrorKind::Unsupported))
 }
 
+#[cfg(windows)]
+pub(crate) use crate::sys::windows::volume::marks;
+
 /// No file system counts its transactions here.
+#[cfg(not(windows))]
 pub(crate) fn marks(_dirs: &[PathBuf]) -> Marks {
     Marks::default()
 }

@@ -25,6 +25,8 @@ pub(crate) use elsewhere::{
     is_known_as, is_remote, is_subvolume_stub, mark, marks, mount_facts, name_rule, origin, write_back,
 };
 pub(crate) use facts::{FsType, NameRule, are_subvolumes_of_one};
+#[cfg(windows)]
+pub(crate) use mark::JOURNAL;
 pub(crate) use mark::{Mark, Marks};
 pub(crate) use mounts::{MountView, mount_points, mounts};
 #[cfg(target_os = "linux")]
@@ -55,7 +57,7 @@ pub(crate) struct FileSystem {
 }
 
 /// What the mount table says of a mount, for whoever reads the device below it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact about a mount")]
 pub(crate) struct MountFacts {
     /// The type, as mount(8) names it.

@@ -8,4 +8,6 @@ pub(crate) mod native;
 #[cfg(windows)]
 pub(super) mod process;
 #[cfg(windows)]
+pub(crate) mod usn;
+#[cfg(windows)]
 pub(super) mod volume;

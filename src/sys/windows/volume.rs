@@ -1,10 +1,12 @@
 //! Which volume something lies on.
 
 use std::os::windows::io::{AsHandle as _, BorrowedHandle};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::{handle, native};
-use crate::sys::filesystem::FileSystem;
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::{handle, native, usn};
+use crate::sys::filesystem::{FileSystem, JOURNAL, Mark, Marks};
 
 /// Describes the volume that a directory lies on.
 pub(crate) fn describe(dir: &Path) -> FileSystem {
@@ -14,6 +16,7 @@ pub(crate) fn describe(dir: &Path) -> FileSystem {
 /// Describes the volume of an open directory. What lies on a server has the type `smb`, whatever the server says, and
 /// an identity only if the server gives its volume a number.
 pub(crate) fn describe_open(dir: &native::Dir) -> FileSystem {
+    let open = dir;
     let dir = dir.as_handle();
     let is_remote = handle::is_remote(dir);
     let (serial, kind) = handle::volume(dir).unwrap_or_default();
@@ -27,11 +30,31 @@ pub(crate) fn describe_open(dir: &native::Dir) -> FileSystem {
         None if serial != 0 => format!("{kind}:serial:{serial:08x}"),
         None => String::new(),
     };
-    FileSystem { kind, identity, ..FileSystem::default() }
+    let mark = mark(&identity, open);
+    FileSystem { kind, identity, mark, ..FileSystem::default() }
+}
+
+/// Where the change journal of a volume stands. None if it has none, or only an administrator may ask.
+fn mark(identity: &str, dir: &native::Dir) -> Option<Mark> {
+    if !identity.starts_with("ntfs:volume:") {
+        return None;
+    }
+    let journal = usn::journal(&usn::open_volume(dir).ok()?).ok()?;
+    Some(Mark {
+        file_system: xxh3_128(identity.as_bytes()).to_le_bytes(),
+        generation: journal.next.cast_unsigned(),
+        scope: format!("{JOURNAL}{:016x}", journal.id),
+    })
+}
+
+/// The marks of the volumes that some directories lie on.
+pub(crate) fn marks(dirs: &[PathBuf]) -> Marks {
+    let marks = dirs.iter().filter_map(|dir| describe(dir).mark);
+    Marks::of_volumes(marks.map(|mark| (mark.file_system, mark.generation)).collect())
 }
 
 /// The identifier of `\\?\Volume{…}\`.
-fn volume_id(dir: BorrowedHandle<'_>) -> Option<String> {
+pub(super) fn volume_id(dir: BorrowedHandle<'_>) -> Option<String> {
     let path = handle::volume_path(dir)?;
     let (id, _) = path.strip_prefix(r"\\?\Volume{")?.split_once('}')?;
     Some(id.to_owned())
