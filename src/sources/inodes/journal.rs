@@ -1,15 +1,15 @@
-//! The change journal of NTFS (USN): its records, and what follows from them. Safe code, which knows bytes alone, and is
-//! tested on every system.
+//! The change journal of NTFS (USN): its records, and what follows from them. Safe code, which knows bytes alone, and
+//! is tested on every system.
 //!
 //! A record names a file and the directory that holds it by their numbers, which are those that a snapshot has. What a
-//! record names may have changed, and the directory has to be listed: so a new name is found in its directory, a renamed
-//! one in both, and a directory that is new there is walked whole. What lies outside of the tree is named by numbers that
-//! the base does not have, with a directory that it does not have either. Names in records are not used.
+//! record names may have changed, and the directory has to be listed: so a new name is found in its directory, a
+//! renamed one in both, and a directory that is new there is walked whole. What lies outside of the tree is named by
+//! numbers that the base does not have, with a directory that it does not have either. Names in records are not used.
 //!
 //! While a file is open, the same change is recorded once. A file whose last record does not say that it was closed may
-//! change on without another: so the next scan reads the journal from its first record on again. A second hard link that
-//! is made meanwhile may stand in no record, and nothing would name its directory: where any link was made or removed,
-//! nothing is proved.
+//! change on without another: so the next scan reads the journal from its first record on again. A second hard link
+//! that is made meanwhile may stand in no record, and nothing would name its directory: where any link was made or
+//! removed, nothing is proved.
 
 #[cfg(test)]
 mod model;

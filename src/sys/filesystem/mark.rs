@@ -1,6 +1,7 @@
 //! A mark in the history of a file system, from which on it can tell what changed.
 
-/// When something was, by a file system's own count of its transactions (btrfs) or of the records in its journal (NTFS).
+/// When something was, by a file system's own count of its transactions (btrfs) or of the records in its journal
+/// (NTFS).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Mark {
     /// The UUID of the file system.

@@ -1,5 +1,5 @@
-//! A volume that writes a journal as NTFS does, edited at random, and scans that follow the journal by the rules of this
-//! module: each must come to what is there.
+//! A volume that writes a journal as NTFS does, edited at random, and scans that follow the journal by the rules of
+//! this module: each must come to what is there.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -252,7 +252,9 @@ fn changes(volume: &Volume, since: i64, skip: Option<usize>) -> (JournalChanges,
 
 proptest! {
     #[test]
-    fn scans_that_follow_the_journal_come_to_what_is_there(first in edits(), rounds in prop::collection::vec(edits(), 1..6)) {
+    fn scans_that_follow_the_journal_come_to_what_is_there(
+        first in edits(), rounds in prop::collection::vec(edits(), 1..6),
+    ) {
         let mut volume = Volume::new();
         for edit in &first {
             volume.apply(edit);
