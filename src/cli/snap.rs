@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use clap::ArgMatches;
 use fastdiff::path::PathExt as _;
-use fastdiff::{ScanOptions, ScanOutcome, Snapshot, scan};
+use fastdiff::{Pattern, ScanOptions, ScanOutcome, Snapshot, scan};
 use indicatif::{HumanBytes, HumanCount};
 
 use super::filter::{FilterArgs, tell_of_suspects, tell_of_unmatched};
@@ -76,6 +76,8 @@ pub(super) fn run(args: &SnapArgs, matches: &ArgMatches) -> Outcome {
     }
     let mut options = ScanOptions::new(&args.roots);
     options.filter = args.filter.options(matches)?;
+    let defaults = args.filter.defaults(&args.roots).iter().copied().map(Pattern::new);
+    options.filter.patterns.splice(0..0, defaults);
     args.walk.add_to(&mut options);
     args.hints.add_to(&mut options)?;
     options.overlay = args.overlay;

@@ -13,12 +13,12 @@ use super::config::{Config, Definition};
 #[expect(clippy::doc_markdown, reason = "the text of --help")]
 pub(super) struct StateArgs {
     /// The directory of the state of all jobs: baselines and logs [default: $FASTDIFF_STATE_DIR, else
-    /// $XDG_STATE_HOME/fastdiff, else ~/.local/state/fastdiff, on Windows %LOCALAPPDATA%\\fastdiff]
+    /// $XDG_STATE_HOME/fastdiff, else ~/.local/state/fastdiff; on Windows, else %LOCALAPPDATA%\fastdiff]
     #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     state_dir: Option<PathBuf>,
 
     /// The file with the definitions of jobs [default: $FASTDIFF_CONFIG, else $XDG_CONFIG_HOME/fastdiff/fastdiff.toml,
-    /// else ~/.config/fastdiff/fastdiff.toml, on Windows %APPDATA%\\fastdiff\\fastdiff.toml]
+    /// else ~/.config/fastdiff/fastdiff.toml; on Windows, else %APPDATA%\fastdiff\fastdiff.toml]
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     config: Option<PathBuf>,
 

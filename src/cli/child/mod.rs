@@ -12,7 +12,7 @@ use std::process::{Command, ExitStatus};
 use fastdiff::consumers::{Consumer, OutputStream};
 
 pub(super) use self::system::code_of;
-use self::system::{ProcessGroup, wait_for};
+use self::system::{ProcessGroup, interrupt, wait_for};
 use super::passed_output::PassedOutput;
 use super::{forward, signals};
 
@@ -66,6 +66,7 @@ fn run(command: &mut Command, counts: CountStream, started: impl FnOnce(u32)) ->
     forward::begin(id);
     if let Some(signal) = signals::take_interruption() {
         forward::pass(signal);
+        interrupt(&mut child);
     }
     started(child.id());
     wait_for(&mut child);

@@ -17,6 +17,9 @@ impl ProcessGroup {
     pub(super) fn end(self) {}
 }
 
+/// The signal has been passed on to it.
+pub(super) fn interrupt(_child: &mut Child) {}
+
 /// Waits for its end. Until it is waited for once more, its number is not given to another process that a signal could
 /// hit.
 pub(super) fn wait_for(child: &mut Child) {

@@ -60,6 +60,12 @@ fn ends_with_us(job: HANDLE, yes: bool) -> bool {
     unsafe { SetInformationJobObject(job, JobObjectExtendedLimitInformation, (&raw const limits).cast(), size) != 0 }
 }
 
+/// What asked to stop came before it was there, and nobody asks it again.
+pub(super) fn interrupt(child: &mut Child) {
+    // If it has ended, there is nothing to do.
+    let _ = child.kill();
+}
+
 /// Waits for its end; its handle keeps its number.
 pub(super) fn wait_for(child: &mut Child) {
     // Whoever asks for its status finds the error.

@@ -19,7 +19,7 @@ If it is safe, it prints --changed-files and --deleted-files. Otherwise it print
 everything. It writes LOG:INFO lines to standard output, which appear in Duplicati's log of the run. The exit code is \
 0. \
 With --skip-idle it is 77 if nothing changed: the script turns that into 1, and Duplicati skips the backup. On Windows \
-there is no script, and it is 1 at once.";
+there is no script, and the exit code is 1.";
 
 /// This much of Duplicati's time limit is left for what comes after the list.
 const MARGIN: Duration = Duration::from_secs(5);

@@ -41,7 +41,8 @@ enum Program {
     Duplicati(HookInstallDuplicatiArgs),
 }
 
-/// Write the script for --run-script-before of Duplicati, and say what to set there; on Windows only say it.
+/// Write the script for --run-script-before of Duplicati, and say what to set there; on Windows, only print what to
+/// enter.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 struct HookInstallDuplicatiArgs {

@@ -61,24 +61,29 @@ pub(crate) fn open_child(parent: &Dir, name: &CStr) -> io::Result<Dir> {
 }
 
 /// Calls `each` with the name of every entry but `.` and `..`, its kind, and its metadata as the directory knows it.
+///
+/// # Errors
+/// Those of the system; a name with a slash, a backslash or a NUL in it.
 pub(crate) fn list(
     dir: &Dir,
     buffer: &mut [MaybeUninit<u8>],
     mut each: impl FnMut(&CStr, Option<Kind>, Option<&Stat>),
 ) -> io::Result<()> {
     let mut name = Vec::new();
+    let mut is_strange = false;
     while let Some(bytes) = handle::listing(dir.as_handle(), buffer)? {
         records(bytes, |record| {
             name.clear();
             wtf8::push_wide(&mut name, record.name());
+            // In a path it would be another one. No file system of Windows has such names; a server may send any.
+            is_strange |= name.iter().any(|byte| matches!(byte, b'/' | b'\\' | 0)) || name.is_empty();
             name.push(0);
-            // A name with a NUL in it cannot be opened by anybody.
             if let Ok(name) = CStr::from_bytes_with_nul(&name) {
                 each(name, Some(record.stat.kind()), Some(&record.stat));
             }
         })?;
     }
-    Ok(())
+    if is_strange { Err(io::Error::other("it holds a name that Windows does not have")) } else { Ok(()) }
 }
 
 /// The metadata of an entry of an open directory; of a link itself.
