@@ -99,7 +99,7 @@ pub fn to_bytes(path: &Path) -> Cow<'_, [u8]> {
 /// of a drive becomes a capital one, and the prefix `\\\\?\\` is left out.
 pub fn absolute(path: &Path, current_dir: &Path) -> PathBuf {
     let mut normal = PathBuf::new();
-    for component in current_dir.join(path).components() {
+    for component in from_drive(path).as_deref().unwrap_or(&current_dir.join(path)).components() {
         match component {
             Component::CurDir => {}
             Component::ParentDir => {
@@ -110,6 +110,16 @@ pub fn absolute(path: &Path, current_dir: &Path) -> PathBuf {
         }
     }
     normal
+}
+
+/// `D:x` lies in the directory that is the current one of that drive.
+fn from_drive(path: &Path) -> Option<PathBuf> {
+    let mut components = path.components();
+    let Component::Prefix(drive) = components.next()? else { return None };
+    if path.has_root() {
+        return None;
+    }
+    Some(std::path::absolute(drive.as_os_str()).ok()?.join(components.as_path()))
 }
 
 /// A drive or share as people write it.
@@ -151,6 +161,8 @@ mod tests {
         assert_eq!(at(r"\\?\d:\a"), b"D:/a");
         assert_eq!(at(r"\\server\share\a"), b"//server/share/a");
         assert_eq!(at(r"\\?\UNC\server\share\a"), b"//server/share/a");
+        let of_drive = std::path::absolute("C:").expect("a drive");
+        assert_eq!(at("C:x"), to_bytes(&of_drive.join("x")).into_owned());
         assert_eq!(parent(b"C:/a/b"), Some(&b"C:/a"[..]));
         assert_eq!(parent(b"C:/a"), Some(&b"C:/"[..]));
         assert_eq!(parent(b"C:/"), None);

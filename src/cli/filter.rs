@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::ArgMatches;
-use fastdiff::path::{PathExt as _, absolute};
+use fastdiff::path::PathExt as _;
 use fastdiff::{FilterOptions, Pattern, ScanOptions, ScanOutcome};
 use indicatif::HumanCount;
 
@@ -38,7 +38,7 @@ pub(super) struct FilterArgs {
 }
 
 /// What only the system can read, and what was thrown away, at the root of a drive of Windows.
-const OF_DRIVES: [&str; 2] = ["/System Volume Information/", "/$RECYCLE.BIN/"];
+const OF_DRIVES: [&str; 2] = ["/System Volume Information/", "/$[Rr][Ee][Cc][Yy][Cc][Ll][Ee].[Bb][Ii][Nn]/"];
 
 /// Checks that a name is that of an entry.
 pub(super) fn parse_name(name: &str) -> Result<String, String> {
@@ -51,7 +51,7 @@ pub(super) fn parse_name(name: &str) -> Result<String, String> {
 impl FilterArgs {
     /// The patterns that stand before all others if a root is that of a drive.
     pub(super) fn defaults(&self, roots: &[PathBuf]) -> &'static [&'static str] {
-        let is_drive = |root: &PathBuf| absolute(root, Path::new("")).parent().is_none();
+        let is_drive = |root: &PathBuf| std::path::absolute(root).is_ok_and(|root| root.parent().is_none());
         let wanted = cfg!(windows) && !self.no_default_excludes && roots.iter().any(is_drive);
         if wanted { &OF_DRIVES } else { &[] }
     }

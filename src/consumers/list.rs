@@ -261,8 +261,8 @@ impl ListForm {
         if std::str::from_utf8(path).is_err() {
             return Err("is no Unicode text, and programs of Windows cannot read it in a list");
         }
-        if self.base.as_ref().is_some_and(|base| !is_within(path, base)) {
-            return Err("lies on another drive than other roots: make a job for each root");
+        if self.base.as_ref().is_some_and(|base| base == b"/" || !is_within(path, base)) {
+            return Err("has no name relative to several roots on Windows: make a job for each root");
         }
         if self.base.is_some() {
             let path = self.shown(path);

@@ -127,6 +127,9 @@ pub struct Header {
     pub walker: WalkerKind,
     /// Which kind of system took it.
     pub system: System,
+    /// The number of scans by a base before it, modulo 256: it decides which files the next one opens although their
+    /// listing shows no change. Only on Windows.
+    pub(crate) round: u8,
     /// Counts by kind.
     pub counts: Counts,
     /// When the scan began, by the local clock.
@@ -164,7 +167,7 @@ pub(crate) const FIELDS: [(&str, usize, usize); 32] = layout(&[
     ("root_flags", 1),
     ("walker", 1),
     ("system", 1),
-    ("reserved", 1),
+    ("round", 1),
     ("entries", 8),
     ("files", 8),
     ("dirs", 8),
@@ -249,7 +252,7 @@ impl Header {
         w.u64(self.meta_offset);
         w.u64(self.meta_len);
         w.u32(self.directories);
-        w.0.extend_from_slice(&[self.root_flags.bits(), self.walker as u8, self.system as u8, 0]);
+        w.0.extend_from_slice(&[self.root_flags.bits(), self.walker as u8, self.system as u8, self.round]);
         let c = &self.counts;
         for count in [c.entries, c.files, c.dirs, c.symlinks, c.other, c.bytes, c.racy, c.unknown] {
             w.u64(count);
@@ -305,11 +308,12 @@ impl Header {
                 2 => WalkerKind::Portable,
                 _ => WalkerKind::Native,
             },
-            system: match r.take::<2>()[0] {
+            system: match r.take::<1>()[0] {
                 0 => System::Unix,
                 1 => System::Windows,
                 _ => return Err(damaged("it was taken on a system that this version does not know")),
             },
+            round: r.take::<1>()[0],
             counts: Counts {
                 entries: r.u64(),
                 files: r.u64(),
@@ -360,6 +364,7 @@ mod tests {
             root_flags: Flags::RACY,
             walker: WalkerKind::Portable,
             system: System::Windows,
+            round: 28,
             counts: Counts { entries: 6, files: 7, dirs: 8, symlinks: 9, other: 10, bytes: 11, racy: 12, unknown: 13 },
             started: Time::new(-14, 15),
             finished: Time::new(16, 17),

@@ -65,11 +65,6 @@ impl Devices {
         Self { boundary, window, frozen, marks, table: RwLock::default() }
     }
 
-    /// A number that is another one in each scan.
-    pub(crate) fn seed(&self) -> u64 {
-        self.boundary.sec.cast_unsigned() << 30 ^ u64::from(self.boundary.nsec)
-    }
-
     /// The rules of the file system `dev`; `describe` is called the first time.
     ///
     /// # Errors

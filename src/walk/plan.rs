@@ -22,6 +22,10 @@ pub(crate) struct WalkPlan<'a> {
     pub(crate) io_timeout: Option<Duration>,
     /// Read only where these say so; for the native walker.
     pub(crate) hint_filter: Option<&'a HintFilter>,
+    /// Whether a listing that is as the base may stand for the files; for the native walker, on Windows.
+    pub(crate) trusts_listings: bool,
+    /// Which part of the files is asked all the same.
+    pub(crate) round: u8,
     /// The program's own files, which are left out.
     pub(crate) own: &'a [OwnFile],
 }

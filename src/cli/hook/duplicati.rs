@@ -55,6 +55,10 @@ pub(super) struct HookDuplicatiArgs {
 /// Duplicati starts the program itself, and 1 is what it understands.
 pub(super) const IDLE: u8 = if cfg!(windows) { 1 } else { 77 };
 
+/// The exit code if the output did not arrive. On Windows no script stands between, and this code means an error that
+/// stops the backup.
+const HALF: u8 = if cfg!(windows) { 5 } else { FAILED };
+
 pub(super) fn run(args: &HookDuplicatiArgs) -> u8 {
     let began = Instant::now();
     let settings = Settings::read(|name| std::env::var_os(name));
@@ -147,8 +151,8 @@ fn give(Answer { what, run, note, walked }: Answer, job: &Held) -> u8 {
             voice::write(&[])
         }
     };
-    // Half a list is worse than none: with this code the script passes nothing on.
-    if has_arrived { DONE } else { FAILED }
+    // Half a list is worse than none: with this code the script passes nothing on, or Duplicati makes no backup.
+    if has_arrived { DONE } else { HALF }
 }
 
 /// Waits until the clock shows a later second than `then`. Returns the first such second, in Unix time.

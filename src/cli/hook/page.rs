@@ -7,7 +7,8 @@ use std::ptr::{null, null_mut};
 use windows_sys::Win32::Foundation::{ERROR_INVALID_HANDLE, GetLastError};
 use windows_sys::Win32::Globalization::{CP_UTF8, GetACP, MultiByteToWideChar, WideCharToMultiByte};
 use windows_sys::Win32::System::Console::{
-    ATTACH_PARENT_PROCESS, AttachConsole, FreeConsole, GetConsoleOutputCP, STD_ERROR_HANDLE, SetStdHandle,
+    ATTACH_PARENT_PROCESS, AttachConsole, FreeConsole, GetConsoleOutputCP, GetStdHandle, STD_ERROR_HANDLE,
+    STD_OUTPUT_HANDLE, SetStdHandle,
 };
 
 /// From now on nothing reaches standard error.
@@ -18,13 +19,19 @@ pub(super) fn close_standard_error() {
 
 /// The page of the process that started this one.
 fn of_parent() -> Result<u32, String> {
-    // SAFETY: these calls take and return numbers. Standard output is a pipe, which does not depend on the console.
+    // SAFETY: these calls take and return numbers, and a handle that stays open. Attaching may replace the standard
+    // handles: the pipe to Duplicati is put back.
     unsafe {
+        let output = GetStdHandle(STD_OUTPUT_HANDLE);
         FreeConsole();
-        if AttachConsole(ATTACH_PARENT_PROCESS) != 0 {
+        let is_attached = AttachConsole(ATTACH_PARENT_PROCESS) != 0;
+        let error = GetLastError();
+        SetStdHandle(STD_OUTPUT_HANDLE, output);
+        SetStdHandle(STD_ERROR_HANDLE, null_mut());
+        if is_attached {
             return Ok(GetConsoleOutputCP());
         }
-        match GetLastError() {
+        match error {
             ERROR_INVALID_HANDLE => Ok(GetACP()),
             code => Err(format!(
                 "it cannot be found out by which code page Duplicati reads a list (error {code} of AttachConsole)"

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use windows_sys::Win32::Foundation::{FALSE, TRUE};
-use windows_sys::Win32::System::Console::{CTRL_BREAK_EVENT, CTRL_C_EVENT, SetConsoleCtrlHandler};
+use windows_sys::Win32::System::Console::{CTRL_BREAK_EVENT, CTRL_C_EVENT, CTRL_LOGOFF_EVENT, SetConsoleCtrlHandler};
 use windows_sys::core::BOOL;
 
 use super::super::forward;
@@ -35,6 +35,10 @@ pub(in super::super) fn catch() {
 /// The system calls this in a thread of its own.
 #[expect(unsafe_code, reason = "the type of a handler")]
 unsafe extern "system" fn handler(event: u32) -> BOOL {
+    // Only services hear of it, whoever logs off.
+    if event == CTRL_LOGOFF_EVENT {
+        return TRUE;
+    }
     let is_key = matches!(event, CTRL_C_EVENT | CTRL_BREAK_EVENT);
     let signal = if is_key { SIGINT } else { SIGTERM };
     // What asks this program to stop asks the command, too.

@@ -49,8 +49,14 @@ pub(super) fn with_slash(path: &[u8]) -> Vec<u8> {
     path
 }
 
-/// A symlink is spelled as a directory if it leads to one at this moment.
+/// A symlink is spelled as a directory if it leads to one at this moment; on Windows, if it was made for one.
 pub(super) fn link_spelling(path: &[u8]) -> Vec<u8> {
+    #[cfg(windows)]
+    let leads_to_dir = std::fs::symlink_metadata(to_path(path)).is_ok_and(|m| {
+        const DIRECTORY: u32 = 0x10;
+        std::os::windows::fs::MetadataExt::file_attributes(&m) & DIRECTORY != 0
+    });
+    #[cfg(not(windows))]
     let leads_to_dir = std::fs::metadata(to_path(path)).is_ok_and(|m| m.is_dir());
     if leads_to_dir { with_slash(path) } else { path.to_vec() }
 }
@@ -68,6 +74,8 @@ pub(super) fn is_stored_as_spelled(path: &[u8]) -> bool {
                 m.is_file()
             }
         }
+        // A server that does not answer is "not found" to the standard library on Windows.
+        Err(e) if cfg!(windows) => !matches!(e.raw_os_error(), Some(2 | 3)),
         Err(e) => e.kind() != std::io::ErrorKind::NotFound && e.kind() != std::io::ErrorKind::NotADirectory,
     }
 }

@@ -9,17 +9,19 @@ use std::ptr::{null, null_mut};
 
 use windows_sys::Wdk::Foundation::OBJECT_ATTRIBUTES;
 use windows_sys::Wdk::Storage::FileSystem::{
-    FILE_DIRECTORY_FILE, FILE_OPEN, FILE_OPEN_FOR_BACKUP_INTENT, FILE_OPEN_NO_RECALL, FILE_OPEN_REPARSE_POINT,
-    FILE_SYNCHRONOUS_IO_NONALERT, NtCreateFile,
+    FILE_OPEN, FILE_OPEN_FOR_BACKUP_INTENT, FILE_OPEN_NO_RECALL, FILE_OPEN_REPARSE_POINT, FILE_SYNCHRONOUS_IO_NONALERT,
+    NtCreateFile,
 };
 use windows_sys::Win32::Foundation::{
-    ERROR_NO_MORE_FILES, HANDLE, NTSTATUS, RtlNtStatusToDosError, STATUS_DELETE_PENDING, UNICODE_STRING,
+    ERROR_NO_MORE_FILES, HANDLE, NTSTATUS, RtlNtStatusToDosError, STATUS_DELETE_PENDING, STATUS_NO_SUCH_FILE,
+    STATUS_OBJECT_NAME_NOT_FOUND, STATUS_OBJECT_PATH_NOT_FOUND, UNICODE_STRING,
 };
 use windows_sys::Win32::Storage::FileSystem::{
     BY_HANDLE_FILE_INFORMATION, FILE_ATTRIBUTE_TAG_INFO, FILE_BASIC_INFO, FILE_INFO_BY_HANDLE_CLASS,
     FILE_REMOTE_PROTOCOL_INFO, FILE_SHARE_DELETE, FILE_SHARE_READ, FILE_SHARE_WRITE, FileAttributeTagInfo,
     FileBasicInfo, FileIdBothDirectoryInfo, FileRemoteProtocolInfo, GetFileInformationByHandle,
-    GetFileInformationByHandleEx, GetFinalPathNameByHandleW, GetVolumeInformationByHandleW, VOLUME_NAME_GUID,
+    GetFileInformationByHandleEx, GetFinalPathNameByHandleW, GetVolumeInformationByHandleW, VOLUME_NAME_DOS,
+    VOLUME_NAME_GUID,
 };
 use windows_sys::Win32::System::IO::IO_STATUS_BLOCK;
 
@@ -55,12 +57,10 @@ pub(super) fn open_in(parent: BorrowedHandle<'_>, name: &[u16], what: OpenAs) ->
         SecurityDescriptor: null(),
         SecurityQualityOfService: null(),
     };
-    let (access, options) = match what {
-        OpenAs::Directory => (READ_DATA | READ_ATTRIBUTES, FILE_DIRECTORY_FILE),
-        OpenAs::Metadata => (READ_ATTRIBUTES, 0),
-        OpenAs::File => (READ_DATA | READ_ATTRIBUTES, 0),
-    };
-    let common =
+    // The system refuses FILE_DIRECTORY_FILE together with FILE_OPEN_NO_RECALL: whoever asks for a directory looks at
+    // what was opened.
+    let access = if what == OpenAs::Metadata { READ_ATTRIBUTES } else { READ_DATA | READ_ATTRIBUTES };
+    let options =
         FILE_OPEN_REPARSE_POINT | FILE_OPEN_FOR_BACKUP_INTENT | FILE_SYNCHRONOUS_IO_NONALERT | FILE_OPEN_NO_RECALL;
     let mut handle: HANDLE = null_mut();
     let mut block = IO_STATUS_BLOCK::default();
@@ -76,7 +76,7 @@ pub(super) fn open_in(parent: BorrowedHandle<'_>, name: &[u16], what: OpenAs) ->
             0,
             FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
             FILE_OPEN,
-            options | common,
+            options,
             null(),
             0,
         )
@@ -88,13 +88,26 @@ pub(super) fn open_in(parent: BorrowedHandle<'_>, name: &[u16], what: OpenAs) ->
     Ok(unsafe { OwnedHandle::from_raw_handle(handle) })
 }
 
+/// Only a few statuses say that a name is not there: a server or a disk that went away must not be taken for that.
 fn error(status: NTSTATUS) -> io::Error {
-    if status == STATUS_DELETE_PENDING {
+    const MISSING: [NTSTATUS; 4] =
+        [STATUS_DELETE_PENDING, STATUS_NO_SUCH_FILE, STATUS_OBJECT_NAME_NOT_FOUND, STATUS_OBJECT_PATH_NOT_FOUND];
+    if MISSING.contains(&status) {
         return io::ErrorKind::NotFound.into();
     }
     // SAFETY: it takes and returns a number.
-    io::Error::from_raw_os_error(unsafe { RtlNtStatusToDosError(status) }.cast_signed())
+    let error = io::Error::from_raw_os_error(unsafe { RtlNtStatusToDosError(status) }.cast_signed());
+    if error.kind() == io::ErrorKind::NotFound { io::Error::other(error.to_string()) } else { error }
 }
+
+/// An error of a call by path, in which only a missing name is "not found", and not a server that does not answer.
+pub(super) fn of_path(error: io::Error) -> io::Error {
+    let is_missing = matches!(error.raw_os_error(), Some(FILE_NOT_FOUND | PATH_NOT_FOUND));
+    if error.kind() == io::ErrorKind::NotFound && !is_missing { io::Error::other(error.to_string()) } else { error }
+}
+
+const FILE_NOT_FOUND: i32 = 2;
+const PATH_NOT_FOUND: i32 = 3;
 
 /// Asks for one kind of information of fixed size.
 ///
@@ -135,9 +148,12 @@ pub(super) fn is_remote(file: BorrowedHandle<'_>) -> bool {
     unsafe { ask::<FILE_REMOTE_PROTOCOL_INFO>(file, FileRemoteProtocolInfo) }.is_ok()
 }
 
-/// The next records of a directory; none at its end. They are written into the buffer, which has to be zeroed and
-/// aligned to eight bytes.
-pub(super) fn listing<'b>(dir: BorrowedHandle<'_>, buffer: &'b mut [MaybeUninit<u8>]) -> io::Result<Option<&'b [u8]>> {
+/// The next records of a directory; none at its end.
+pub(super) fn listing<'b>(
+    dir: BorrowedHandle<'_>,
+    buffer: &'b mut [MaybeUninit<u8>],
+    is_first: bool,
+) -> io::Result<Option<&'b [u8]>> {
     let start = buffer.as_ptr().align_offset(8).min(buffer.len());
     let buffer = &mut buffer[start..];
     buffer.fill(MaybeUninit::new(0));
@@ -155,7 +171,8 @@ pub(super) fn listing<'b>(dir: BorrowedHandle<'_>, buffer: &'b mut [MaybeUninit<
         let error = io::Error::last_os_error();
         let is_end = error.raw_os_error() == Some(ERROR_NO_MORE_FILES.cast_signed());
         // The root of an empty volume lists as "not found": it has not even an entry for itself.
-        return if is_end || error.kind() == io::ErrorKind::NotFound { Ok(None) } else { Err(error) };
+        let is_empty = is_first && error.raw_os_error() == Some(FILE_NOT_FOUND) && information(dir).is_ok();
+        return if is_end || is_empty { Ok(None) } else { Err(io::Error::other(error.to_string())) };
     }
     // SAFETY: every byte was set to zero, and the system writes bytes.
     Ok(Some(unsafe { &*(std::ptr::from_ref::<[MaybeUninit<u8>]>(buffer) as *const [u8]) }))
@@ -186,12 +203,21 @@ pub(super) fn volume(file: BorrowedHandle<'_>) -> io::Result<(u32, String)> {
 
 /// The path that begins with the identifier of the volume (`\\?\Volume{…}\`); none if it has none, as on a server.
 pub(super) fn volume_path(file: BorrowedHandle<'_>) -> Option<String> {
+    final_path(file, VOLUME_NAME_GUID)
+}
+
+/// The path as it is usually written, with the prefix of long paths: of what lies on a server,
+/// `\\?\UNC\server\share\…`.
+pub(super) fn usual_path(file: BorrowedHandle<'_>) -> Option<String> {
+    final_path(file, VOLUME_NAME_DOS)
+}
+
+fn final_path(file: BorrowedHandle<'_>, form: u32) -> Option<String> {
     let mut path = vec![0_u16; 1024];
     loop {
         let size = u32::try_from(path.len()).ok()?;
         // SAFETY: the buffer has that size.
-        let len = unsafe { GetFinalPathNameByHandleW(file.as_raw_handle(), path.as_mut_ptr(), size, VOLUME_NAME_GUID) }
-            as usize;
+        let len = unsafe { GetFinalPathNameByHandleW(file.as_raw_handle(), path.as_mut_ptr(), size, form) } as usize;
         match len {
             0 => return None,
             len if len < path.len() => return Some(String::from_utf16_lossy(&path[..len])),

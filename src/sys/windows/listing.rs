@@ -32,6 +32,11 @@ pub(super) fn birth(ticks: i64) -> u32 {
     if ticks == 0 { 0 } else { xxh3_64(&ticks.to_le_bytes()) as u32 }
 }
 
+/// The number of a file. All ones mean that it has none of 64 bits.
+pub(super) fn number(index: u64) -> u64 {
+    if index == u64::MAX { 0 } else { index }
+}
+
 /// What attributes and the tag of a reparse point say of the kind. Links and junctions are links, whatever they lead
 /// to. What other tags stand for (files in the cloud, files without their double parts) is what it seems.
 pub(super) fn kind(attributes: u32, tag: u32) -> Kind {
@@ -101,7 +106,7 @@ fn record(bytes: &[u8]) -> Option<(DirInfo<'_>, usize)> {
         nlink: 0,
         uid: 0,
         gid: 0,
-        ino: i64_at(96)?.cast_unsigned(),
+        ino: number(i64_at(96)?.cast_unsigned()),
         size: if kind == Kind::File { i64_at(40)?.cast_unsigned() } else { 0 },
         mtime: time(i64_at(24)?),
         ctime: time(i64_at(32)?),

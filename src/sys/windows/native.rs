@@ -26,12 +26,16 @@ pub(crate) const LISTING_BUFFER: usize = 64 * 1024;
 /// Opening it would fetch it from elsewhere (`FILE_ATTRIBUTE_RECALL_ON_OPEN`).
 const RECALL_ON_OPEN: u32 = 0x4_0000;
 
+/// `IO_REPARSE_TAG_CLOUD`, of which there are sixteen.
+const CLOUD: u32 = 0x9000_001a;
+const CLOUD_MASK: u32 = 0xffff_0fff;
+
 /// An open directory.
 pub(crate) type Dir = OwnedHandle;
 
 fn open(path: &Path, access: u32, flags: u32) -> io::Result<File> {
     let flags = FILE_FLAG_BACKUP_SEMANTICS | FILE_FLAG_OPEN_NO_RECALL | flags;
-    OpenOptions::new().access_mode(access).custom_flags(flags).open(path)
+    OpenOptions::new().access_mode(access).custom_flags(flags).open(path).map_err(handle::of_path)
 }
 
 /// Opens a root; a link is followed.
@@ -71,7 +75,9 @@ pub(crate) fn list(
 ) -> io::Result<()> {
     let mut name = Vec::new();
     let mut is_strange = false;
-    while let Some(bytes) = handle::listing(dir.as_handle(), buffer)? {
+    let mut is_first = true;
+    while let Some(bytes) = handle::listing(dir.as_handle(), buffer, is_first)? {
+        is_first = false;
         records(bytes, |record| {
             name.clear();
             wtf8::push_wide(&mut name, record.name());
@@ -119,7 +125,7 @@ fn stat_handle(file: BorrowedHandle<'_>) -> io::Result<StatAt> {
             nlink: info.nNumberOfLinks,
             uid: 0,
             gid: 0,
-            ino: both(info.nFileIndexHigh, info.nFileIndexLow),
+            ino: listing::number(both(info.nFileIndexHigh, info.nFileIndexLow)),
             size: if kind == Kind::File { both(info.nFileSizeHigh, info.nFileSizeLow) } else { 0 },
             mtime: listing::time(times.LastWriteTime),
             ctime: listing::time(times.ChangeTime),
@@ -127,7 +133,7 @@ fn stat_handle(file: BorrowedHandle<'_>) -> io::Result<StatAt> {
         },
         dev: info.dwVolumeSerialNumber.into(),
         mount: 0,
-        automount: kind == Kind::Dir && attributes & RECALL_ON_OPEN != 0,
+        automount: kind == Kind::Dir && attributes & RECALL_ON_OPEN != 0 && tag & CLOUD_MASK == CLOUD,
     })
 }
 

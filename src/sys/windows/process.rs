@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use windows_sys::Win32::Foundation::{FILETIME, HANDLE, STILL_ACTIVE};
 use windows_sys::Win32::System::Registry::{HKEY_LOCAL_MACHINE, RRF_RT_REG_SZ, RRF_SUBKEY_WOW6464KEY, RegGetValueW};
+use windows_sys::Win32::System::SystemInformation::GetTickCount64;
 use windows_sys::Win32::System::Threading::{
     GetCurrentProcess, GetExitCodeProcess, GetProcessTimes, IDLE_PRIORITY_CLASS, OpenProcess,
     PROCESS_MODE_BACKGROUND_BEGIN, PROCESS_QUERY_LIMITED_INFORMATION, SetPriorityClass,
@@ -65,6 +66,12 @@ fn set_class(class: u32) -> io::Result<()> {
         return Err(io::Error::last_os_error());
     }
     Ok(())
+}
+
+/// How long the system has been running.
+pub(crate) fn uptime() -> Duration {
+    // SAFETY: it returns a number.
+    Duration::from_millis(unsafe { GetTickCount64() })
 }
 
 /// What the installation of Windows is called, which outlives reboots.

@@ -20,15 +20,19 @@ pub(crate) fn describe_open(dir: &native::Dir) -> FileSystem {
     let dir = dir.as_handle();
     let is_remote = handle::is_remote(dir);
     let (serial, kind) = handle::volume(dir).unwrap_or_default();
+    let id = volume_id(dir).filter(|_| !is_remote);
     let kind = match kind.to_ascii_lowercase().as_str() {
         _ if is_remote => "smb".to_owned(),
+        // Drivers of others may only call themselves so.
+        "ntfs" | "refs" if id.is_none() => String::new(),
         "fat" | "fat32" => "vfat".to_owned(),
         other => other.to_owned(),
     };
-    let identity = match volume_id(dir).filter(|_| !is_remote) {
-        Some(id) => format!("{kind}:volume:{id}:{serial:08x}"),
-        None if serial != 0 => format!("{kind}:serial:{serial:08x}"),
-        None => String::new(),
+    let identity = match (id, share(dir).filter(|_| is_remote)) {
+        (Some(id), _) => format!("{kind}:volume:{id}:{serial:08x}"),
+        (None, Some(share)) => format!("{kind}:share:{share}:{serial:08x}"),
+        (None, None) if serial != 0 => format!("{kind}:serial:{serial:08x}"),
+        (None, None) => String::new(),
     };
     let mark = mark(&identity, open);
     FileSystem { kind, identity, mark, ..FileSystem::default() }
@@ -51,6 +55,13 @@ fn mark(identity: &str, dir: &native::Dir) -> Option<Mark> {
 pub(crate) fn marks(dirs: &[PathBuf]) -> Marks {
     let marks = dirs.iter().filter_map(|dir| describe(dir).mark);
     Marks::of_volumes(marks.map(|mark| (mark.file_system, mark.generation)).collect())
+}
+
+/// `server\share`, of what lies on a server. Case does not count there.
+fn share(dir: BorrowedHandle<'_>) -> Option<String> {
+    let path = handle::usual_path(dir)?;
+    let mut parts = path.strip_prefix(r"\\?\UNC\")?.split('\\');
+    Some(format!("{}\\{}", parts.next()?, parts.next()?).to_lowercase())
 }
 
 /// The identifier of `\\?\Volume{…}\`.

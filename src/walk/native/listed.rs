@@ -9,7 +9,7 @@
 
 use std::sync::Arc;
 
-use xxhash_rust::xxh3::xxh3_64_with_seed;
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::super::{BaseLookup, Detail, Name, Sink, WalkEntry, name};
 use super::NativeWalk;
@@ -17,7 +17,7 @@ use super::open_dir::OpenDir;
 use crate::metadata::{Flags, Kind, Stat};
 use crate::sys::StatAt;
 
-/// One of so many files is asked by handle although its listing shows no change.
+/// One of so many files is asked by handle although its listing shows no change, and after so many scans each was.
 const AUDITED: u64 = 64;
 
 impl<B: BaseLookup, S: Sink> NativeWalk<'_, B, S> {
@@ -29,9 +29,11 @@ impl<B: BaseLookup, S: Sink> NativeWalk<'_, B, S> {
         files: &mut Vec<Name>,
         mut listed: Vec<(Name, Stat)>,
     ) -> Vec<WalkEntry> {
-        let Some(base) = dir.base.filter(|_| !listed.is_empty()) else { return Vec::new() };
+        let is_of_use = !listed.is_empty() && self.plan.trusts_listings;
+        let Some(base) = dir.base.filter(|_| is_of_use) else { return Vec::new() };
         let Some(before) = self.base.listing(base.row, Detail::Metadata) else { return Vec::new() };
         listed.sort_unstable_by(|(a, _), (b, _)| name(names, *a).cmp(name(names, *b)));
+        listed.dedup_by(|(a, _), (b, _)| name(names, *a) == name(names, *b));
         let mut before_entries = before.entries.iter().peekable();
         let mut unchanged = Vec::new();
         for (place, stat) in &listed {
@@ -48,13 +50,13 @@ impl<B: BaseLookup, S: Sink> NativeWalk<'_, B, S> {
                 }
             }
         }
-        let mut found = unchanged.iter().map(|entry| entry.name).peekable();
-        files.retain(|place| found.next_if_eq(place).is_none());
+        let mut found = unchanged.iter().peekable();
+        files.retain(|place| found.next_if(|entry| name(names, entry.name) == name(names, *place)).is_none());
         unchanged
     }
 
     fn is_audited(&self, inode: u64) -> bool {
-        xxh3_64_with_seed(&inode.to_le_bytes(), self.devices.seed()).is_multiple_of(AUDITED)
+        xxh3_64(&inode.to_le_bytes()) % AUDITED == u64::from(self.plan.round) % AUDITED
     }
 }
 
