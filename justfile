@@ -65,6 +65,14 @@ test-properties CASES="2000":
 test-tsan *TESTS:
     tools/test-tsan "$@"
 
+# Lints and builds for Windows and runs tests there: under Wine, or on Windows itself; --quick: a smoke run
+test-windows *TESTS:
+    tools/test-windows "$@"
+
+# The same for macOS (links, never run), ARM under qemu and static musl: tools/just test-cross [aarch64|musl|macos]
+test-cross *PARTS:
+    tools/test-cross "$@"
+
 # NFS, vfat, exfat and ntfs3 in a small virtual machine, which is put together from Debian's packages; some minutes
 test-vm *ARGS:
     tools/test-vm "$@"
@@ -106,6 +114,6 @@ build:
 try DIR:
     {{ quote(justfile_directory() / "tools/try") }} "$1"
 
-# Everything .ci/run does after its installs: 25 minutes on two processors
+# Everything .ci/run does after its installs: 30 minutes on two processors
 ci:
     .ci/run --no-install

@@ -47,7 +47,7 @@ impl Consumer for Zip {
     }
 
     fn write(&self, diff: &Diff<'_>, options: &ListOptions, out: &mut dyn Write) -> fastdiff::Result<Emitted> {
-        asked_part(self, options.part)?;
+        asked_part(self, diff, options.part)?;
         let lists = ChangeLists::of(diff)?;
         check_not_empty(self, &lists.changed)?;
         let form = ListForm::new(self).with_end(b'\n').relative_to(list_base(diff)).with_spelling(spell);

@@ -51,7 +51,7 @@ fn read(data: &[u8]) {
         }
     }
     for entry in entries.iter().flatten() {
-        std::hint::black_box(entry_json(entry));
+        std::hint::black_box(entry_json(entry, snapshot.header().system));
     }
     if let Ok(Some(below)) = snapshot.entries_below(b"/tmp/fastdiff-corpus/tree") {
         below.for_each(drop);

@@ -199,9 +199,10 @@ impl Filter {
 
     /// What an entry of this name says about its directory.
     pub(crate) fn marker(&self, name: &[u8]) -> Marker {
-        if self.exclude_if_present.iter().any(|n| n == name) {
+        let is = |marker: &[u8]| if cfg!(windows) { marker.eq_ignore_ascii_case(name) } else { marker == name };
+        if self.exclude_if_present.iter().any(|marker| is(marker)) {
             Marker::Excluded
-        } else if self.exclude_caches && name == CACHEDIR_TAG {
+        } else if self.exclude_caches && is(CACHEDIR_TAG) {
             Marker::CacheTag
         } else {
             Marker::None

@@ -92,7 +92,7 @@ pub use metadata::{Fields, Flags, Kind, Stat, Time};
 pub use monitor::{Collected, Monitor, NoMonitor};
 pub use scan::{Hints, HintsUse, ScanOptions, ScanOutcome, SourceChoice, scan};
 pub use snapshot::{
-    Counts, Device, Digest, Entries, Entry, FORMAT_VERSION, Header, MAGIC, Meta, Snapshot, Verified, WalkerKind,
+    Counts, Device, Digest, Entries, Entry, FORMAT_VERSION, Header, MAGIC, Meta, Snapshot, System, Verified, WalkerKind,
 };
 pub use sources::{HintsProblem, PartUse};
 pub use sys::{lower_cpu_priority, lower_io_priority};

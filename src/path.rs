@@ -1,6 +1,8 @@
 //! Paths as bytes: their order in a tree, their parts, and conversions from and to `std::path`. No system calls.
 
 mod fold;
+#[cfg(any(windows, test))]
+pub(crate) mod wtf8;
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -29,13 +31,30 @@ pub(crate) fn push(path: &mut Vec<u8>, name: &[u8]) -> usize {
     len
 }
 
-/// The parent of a path. `/` has none, and neither has a name without a slash.
+/// The parent of a path. `/` has none, and neither has a name without a slash. On Windows `C:/` has none, too.
 pub fn parent(path: &[u8]) -> Option<&[u8]> {
-    match path.rfind_byte(b'/')? {
-        0 if path.len() == 1 => None,
-        0 => Some(b"/"),
-        slash => Some(&path[..slash]),
+    let slash = path.rfind_byte(b'/')?;
+    let top = top(path);
+    match path.len() {
+        len if len <= top => None,
+        _ if slash < top => Some(&path[..top]),
+        _ => Some(&path[..slash]),
     }
+}
+
+/// The length of what no path goes above: `/`, and on Windows `C:/` or `//server/share/`; 0 of a relative path.
+fn top(path: &[u8]) -> usize {
+    if cfg!(windows) {
+        match *path {
+            [letter, b':', b'/', ..] if letter.is_ascii_alphabetic() => return 3,
+            [b'/', b'/', ..] => {
+                let mut slashes = path.iter().enumerate().skip(2).filter(|(_, byte)| **byte == b'/');
+                return slashes.nth(1).map_or(path.len(), |(at, _)| at + 1);
+            }
+            _ => {}
+        }
+    }
+    usize::from(path.starts_with(b"/"))
 }
 
 /// Whether `path` is `ancestor` or lies below it.
@@ -46,30 +65,79 @@ pub fn is_within(path: &[u8], ancestor: &[u8]) -> bool {
     }
 }
 
-/// A path for the standard library. Costs nothing on Unix. Elsewhere a path that is not UTF-8 is converted lossily.
+/// A path for the standard library. Costs nothing on Unix. On Windows slashes become backslashes, and bytes that are no
+/// name there are replaced.
 pub fn to_path(bytes: &[u8]) -> Cow<'_, Path> {
+    #[cfg(windows)]
+    {
+        use std::os::windows::ffi::OsStringExt as _;
+        let wide = wtf8::to_wide(bytes).unwrap_or_else(|| bytes.to_str_lossy().encode_utf16().collect());
+        let wide: Vec<u16> =
+            wide.into_iter().map(|unit| if unit == u16::from(b'/') { u16::from(b'\\') } else { unit }).collect();
+        Cow::Owned(PathBuf::from(std::ffi::OsString::from_wide(&wide)))
+    }
+    #[cfg(not(windows))]
     bytes.to_path().map_or_else(|_| Cow::Owned(PathBuf::from(bytes.to_str_lossy().into_owned())), Cow::Borrowed)
 }
 
-/// The bytes of a path of the standard library.
+/// The bytes of a path of the standard library. On Windows these are WTF-8, with slashes for backslashes.
 pub fn to_bytes(path: &Path) -> Cow<'_, [u8]> {
+    #[cfg(windows)]
+    {
+        use std::os::windows::ffi::OsStrExt as _;
+        let mut bytes = Vec::new();
+        let slash = |unit| if unit == u16::from(b'\\') { u16::from(b'/') } else { unit };
+        wtf8::push_wide(&mut bytes, path.as_os_str().encode_wide().map(slash));
+        Cow::Owned(bytes)
+    }
+    #[cfg(not(windows))]
     <[u8]>::from_path(path).map_or_else(|| Cow::Owned(path.to_string_lossy().into_owned().into_bytes()), Cow::Borrowed)
 }
 
 /// Makes a path absolute and normal: resolves `.`, `..`, `//` and a trailing slash by spelling alone.
-/// So `link/..` is the directory that holds the symlink `link`, and not the parent of its target.
+/// So `link/..` is the directory that holds the symlink `link`, and not the parent of its target. On Windows the letter
+/// of a drive becomes a capital one, and the prefix `\\\\?\\` is left out.
 pub fn absolute(path: &Path, current_dir: &Path) -> PathBuf {
     let mut normal = PathBuf::new();
-    for component in current_dir.join(path).components() {
+    for component in from_drive(path).as_deref().unwrap_or(&current_dir.join(path)).components() {
         match component {
             Component::CurDir => {}
             Component::ParentDir => {
                 normal.pop();
             }
+            Component::Prefix(prefix) => normal.push(usual_prefix(prefix)),
             other => normal.push(other),
         }
     }
     normal
+}
+
+/// `D:x` lies in the directory that is the current one of that drive.
+fn from_drive(path: &Path) -> Option<PathBuf> {
+    let mut components = path.components();
+    let Component::Prefix(drive) = components.next()? else { return None };
+    if path.has_root() {
+        return None;
+    }
+    Some(std::path::absolute(drive.as_os_str()).ok()?.join(components.as_path()))
+}
+
+/// A drive or share as people write it.
+fn usual_prefix(prefix: std::path::PrefixComponent<'_>) -> std::ffi::OsString {
+    use std::path::Prefix;
+    match prefix.kind() {
+        Prefix::Disk(letter) | Prefix::VerbatimDisk(letter) => {
+            format!("{}:", char::from(letter.to_ascii_uppercase())).into()
+        }
+        Prefix::VerbatimUNC(server, share) => {
+            let mut usual = std::ffi::OsString::from(r"\\");
+            usual.push(server);
+            usual.push(r"\");
+            usual.push(share);
+            usual
+        }
+        _ => prefix.as_os_str().to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -83,6 +151,28 @@ mod tests {
         assert_eq!(paths, ["a", "a/b/x", "a/b-", "a/c", "a/c/d", "a-b", "b"]);
     }
 
+    #[cfg(windows)]
+    #[test]
+    fn paths_of_windows() {
+        let at = |p| to_bytes(&absolute(Path::new(p), Path::new(r"c:\Users\me"))).into_owned();
+        assert_eq!(at(r"x\"), b"C:/Users/me/x");
+        assert_eq!(at(r".\x\\y/..\z"), b"C:/Users/me/x/z");
+        assert_eq!(at(r"\..\x"), b"C:/x");
+        assert_eq!(at(r"\\?\d:\a"), b"D:/a");
+        assert_eq!(at(r"\\server\share\a"), b"//server/share/a");
+        assert_eq!(at(r"\\?\UNC\server\share\a"), b"//server/share/a");
+        let of_drive = std::path::absolute("C:").expect("a drive");
+        assert_eq!(at("C:x"), to_bytes(&of_drive.join("x")).into_owned());
+        assert_eq!(parent(b"C:/a/b"), Some(&b"C:/a"[..]));
+        assert_eq!(parent(b"C:/a"), Some(&b"C:/"[..]));
+        assert_eq!(parent(b"C:/"), None);
+        assert_eq!(parent(b"//server/share/a"), Some(&b"//server/share/"[..]));
+        assert_eq!(parent(b"//server/share/"), None);
+        assert_eq!(to_path(b"C:/a/b").as_os_str(), r"C:\a\b");
+        assert!(is_within(b"C:/a", b"C:/") && !is_within(b"C:/ab", b"C:/a"));
+    }
+
+    #[cfg(unix)]
     #[test]
     fn roots_are_normalised_by_spelling() {
         let at = |p| absolute(Path::new(p), Path::new("/home/me"));

@@ -67,6 +67,19 @@ pub(crate) fn quote_for_people(name: &[u8]) -> Cow<'_, [u8]> {
     }
 }
 
+/// Quotes a name of Windows, whose backslashes separate names: they are no reason for quotes, and are escaped in them.
+pub(crate) fn quote_windows(name: &[u8]) -> Cow<'_, [u8]> {
+    quote_if(name, |b| !(0x20..0x7f).contains(&b) || b == b'"')
+}
+
+/// The same for people.
+pub(crate) fn quote_windows_for_people(name: &[u8]) -> Cow<'_, [u8]> {
+    match std::str::from_utf8(name) {
+        Ok(text) if !text.chars().any(is_hidden) => quote_if(name, |b| b < 0x20 || b == b'"'),
+        _ => quote_windows(name),
+    }
+}
+
 /// Characters that a terminal does not show as themselves: controls, line separators, those without a width, and those
 /// that turn the direction of what follows. All have four hexadecimal digits.
 fn is_hidden(c: char) -> bool {

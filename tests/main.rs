@@ -55,7 +55,8 @@ fn reached(file: &Path, children_in: &Path) -> Vec<PathBuf> {
 #[test]
 fn no_test_file_is_forgotten() {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
-    let mut reached = reached(&tests.join("main.rs"), &tests);
+    let portable = tests.join("portable");
+    let mut reached = [reached(&tests.join("main.rs"), &tests), reached(&portable.join("main.rs"), &portable)].concat();
     reached.sort();
     assert_eq!(rust_files(&tests), reached, "a file below tests/ that no `mod` leads to is never run");
 }

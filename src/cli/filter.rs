@@ -31,7 +31,14 @@ pub(super) struct FilterArgs {
     /// Stay on the file system of each root
     #[arg(short = 'x', long)]
     pub(super) one_file_system: bool,
+
+    /// On Windows: do not leave out "System Volume Information" and "$RECYCLE.BIN" at the root of a drive
+    #[arg(long)]
+    pub(super) no_default_excludes: bool,
 }
+
+/// What only the system can read, and what was thrown away, at the root of a drive of Windows.
+const OF_DRIVES: [&str; 2] = ["/System Volume Information/", "/$[Rr][Ee][Cc][Yy][Cc][Ll][Ee].[Bb][Ii][Nn]/"];
 
 /// Checks that a name is that of an entry.
 pub(super) fn parse_name(name: &str) -> Result<String, String> {
@@ -42,6 +49,13 @@ pub(super) fn parse_name(name: &str) -> Result<String, String> {
 }
 
 impl FilterArgs {
+    /// The patterns that stand before all others if a root is that of a drive.
+    pub(super) fn defaults(&self, roots: &[PathBuf]) -> &'static [&'static str] {
+        let is_drive = |root: &PathBuf| std::path::absolute(root).is_ok_and(|root| root.parent().is_none());
+        let wanted = cfg!(windows) && !self.no_default_excludes && roots.iter().any(is_drive);
+        if wanted { &OF_DRIVES } else { &[] }
+    }
+
     /// What to leave out.
     pub(super) fn options(&self, matches: &ArgMatches) -> Result<FilterOptions, Failure> {
         let mut options = FilterOptions::default();
@@ -107,10 +121,13 @@ pub(super) fn tell_of_unmatched(outcome: &ScanOutcome, scan: &ScanOptions) {
     if leave_out_all(outcome, scan) {
         print_message("warning", "the exclude patterns leave out everything below the roots");
     }
-    let (shown, rest) = match outcome.unmatched.as_deref() {
-        None | Some([]) => return,
-        Some(patterns) => patterns.split_at(patterns.len().min(SHOWN_PATTERNS)),
-    };
+    // A drive may be without what is left out by itself.
+    let is_given = |pattern: &&Pattern| pattern.from.is_some() || !OF_DRIVES.contains(&pattern.text.as_str());
+    let unmatched: Vec<_> = outcome.unmatched.iter().flatten().filter(is_given).collect();
+    if unmatched.is_empty() {
+        return;
+    }
+    let (shown, rest) = unmatched.split_at(unmatched.len().min(SHOWN_PATTERNS));
     let mut listed = shown.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     if !rest.is_empty() {
         listed = format!("{listed} and {} more", HumanCount(rest.len() as u64));

@@ -100,6 +100,7 @@ fn check_kind(found: &std::fs::Metadata) -> std::io::Result<()> {
 }
 
 #[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "the signature of other systems")]
 fn check_kind(_found: &std::fs::Metadata) -> std::io::Result<()> {
     Ok(())
 }

@@ -7,7 +7,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use fastdiff::consumers::rfc3339;
 use fastdiff::path::{PathExt as _, to_bytes};
-use fastdiff::terminal::quote;
 use fastdiff::{Digest, FORMAT_VERSION, Snapshot};
 use indicatif::{HumanBytes, HumanCount};
 use serde_json::json;
@@ -43,7 +42,9 @@ fn hex(digest: &Digest) -> String {
 }
 
 fn roots(snapshot: &Snapshot) -> Vec<String> {
-    snapshot.meta().roots.iter().map(|root| String::from_utf8_lossy(&quote(root)).into_owned()).collect()
+    let system = snapshot.header().system;
+    let shown = |root: &Vec<u8>| String::from_utf8_lossy(&system.quoted(root)).into_owned();
+    snapshot.meta().roots.iter().map(shown).collect()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
@@ -59,13 +60,14 @@ fn as_json(snapshot: &Snapshot) -> String {
     let value = json!({
         "format_version": FORMAT_VERSION,
         "host": m.host,
-        "roots": m.roots.iter().map(|root| String::from_utf8_lossy(root)).collect::<Vec<_>>(),
+        "roots": m.roots.iter().map(|root| String::from_utf8_lossy(&h.system.shown(root)).into_owned()).collect::<Vec<_>>(),
         "roots_b64": (!lossless).then(|| m.roots.iter().map(|root| STANDARD.encode(root)).collect::<Vec<_>>()),
         "exclude": m.patterns,
         "exclude_caches": m.exclude_caches,
         "exclude_if_present": m.exclude_if_present,
         "one_file_system": m.one_file_system,
         "walker": snapshot.header().walker.name(),
+        "system": h.system.name(),
         "started": rfc3339(h.started),
         "finished": rfc3339(h.finished),
         "boundary": rfc3339(h.boundary),
@@ -112,6 +114,7 @@ fn as_text(snapshot: &Snapshot) -> String {
         ("boundary", rfc3339(h.boundary)),
         ("racy window", humantime::format_duration(h.racy_window).to_string()),
         ("walker", snapshot.header().walker.name().into()),
+        ("system", h.system.name().into()),
         ("entries", HumanCount(c.entries).to_string()),
         ("files", format!("{} with {}", HumanCount(c.files), HumanBytes(c.bytes))),
         ("directories", HumanCount(c.dirs).to_string()),

@@ -79,6 +79,7 @@ fn misread_in<'v>(script: &[u8], values: &[(&'v str, &Path)]) -> Option<&'v str>
 mod tests {
     use super::*;
 
+    #[cfg(unix)]
     #[test]
     fn a_value_is_read_as_it_is_or_its_placeholder_is_found() {
         for (script, root, is_misread) in [

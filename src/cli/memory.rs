@@ -26,7 +26,11 @@ fn end() -> ! {
         signal_hook::low_level::exit(i32::from(super::failure_code()))
     }
     #[cfg(not(unix))]
-    std::process::abort()
+    {
+        use std::io::Write as _;
+        let _ = std::io::stderr().write_all(b"fastdiff: error: out of memory; no file was written\n");
+        std::process::exit(i32::from(super::failure_code()))
+    }
 }
 
 fn or_end(memory: *mut u8) -> *mut u8 {

@@ -14,6 +14,11 @@ mod destination;
 mod diff;
 mod filter;
 mod format;
+#[cfg(unix)]
+#[path = "forward/unix.rs"]
+mod forward;
+#[cfg(windows)]
+#[path = "forward/windows.rs"]
 mod forward;
 mod hints;
 #[cfg(feature = "duplicati")]

@@ -223,6 +223,7 @@ mod tests {
         }
     }
 
+    #[cfg(unix)]
     #[test]
     fn the_root_of_all_directories_has_one_slash() {
         let filled = |root: &str| {

@@ -1,4 +1,4 @@
-//! Words in the form that a POSIX shell, the command interpreter of Windows or XML reads back as they are.
+//! Words in the form that a POSIX shell, a command line of Windows or XML reads back as they are.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -17,18 +17,23 @@ pub(super) fn shell(word: &str) -> Cow<'_, str> {
     format!("'{}'", word.replace('\'', r#"'"'"'"#)).into()
 }
 
-/// A word for the command interpreter of Windows. A path holds no quote there. A percent sign is doubled, as in a
-/// batch file.
-#[cfg(feature = "duplicati")]
-pub(super) fn batch(word: &str) -> String {
-    let doubled = word.replace('%', "%%");
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
-    if !doubled.is_empty() && doubled.chars().all(is_plain) {
-        return doubled;
+/// A word that `CommandLineToArgvW` and the C library read back as it is: a backslash is special only before a quote.
+pub(super) fn windows(text: &str) -> String {
+    if !text.is_empty() && !text.contains([' ', '"']) {
+        return text.to_owned();
     }
-    // The called program would read a backslash before the quote as a part of it.
-    let end = doubled.len() - doubled.trim_end_matches('\\').len();
-    format!("\"{doubled}{}\"", "\\".repeat(end))
+    let mut quoted = String::from("\"");
+    let mut backslashes = 0;
+    for c in text.chars() {
+        if c == '"' {
+            quoted.push_str(&"\\".repeat(backslashes + 1));
+        }
+        backslashes = if c == '\\' { backslashes + 1 } else { 0 };
+        quoted.push(c);
+    }
+    quoted.push_str(&"\\".repeat(backslashes));
+    quoted.push('"');
+    quoted
 }
 
 /// Text between two tags. All that is not ASCII becomes a number, so that no code page on the way can change it.
@@ -52,6 +57,7 @@ pub(super) fn xml(text: &str) -> String {
 mod tests {
     use super::*;
 
+    #[cfg(unix)]
     #[test]
     fn a_shell_reads_the_word_that_was_meant() {
         let words =
@@ -66,18 +72,16 @@ mod tests {
         assert_eq!(shell("plain-1.0/x"), "plain-1.0/x");
     }
 
-    #[cfg(feature = "duplicati")]
     #[test]
-    fn a_batch_file_has_quotes_and_doubled_percent_signs() {
+    fn a_command_line_of_windows_has_quotes_where_it_needs_them() {
         let cases = [
             ("plain-1.0", "plain-1.0"),
             ("", "\"\""),
             ("two words", "\"two words\""),
-            ("100%", "\"100%%\""),
-            ("D:\\", "\"D:\\\\\""),
+            ("D:\\my dir\\", "\"D:\\my dir\\\\\""),
         ];
         for (word, quoted) in cases {
-            assert_eq!(batch(word), quoted);
+            assert_eq!(windows(word), quoted);
         }
     }
 

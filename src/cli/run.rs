@@ -2,7 +2,6 @@
 
 use std::ffi::OsString;
 use std::path::Path;
-use std::process::ExitStatus;
 
 use fastdiff::Error;
 use fastdiff::consumers::{CommandCheck, OutputStream};
@@ -310,13 +309,11 @@ fn fail(locked: &LockedJob, run: u64, result: &RunResult) {
 
 /// The exit code of this process for one of the command.
 fn exit_code(code: i32) -> u8 {
-    u8::try_from(code & 0xff).unwrap_or(NOT_STARTED)
-}
-
-#[cfg(unix)]
-fn code_of(status: ExitStatus) -> i32 {
-    use std::os::unix::process::ExitStatusExt as _;
-    status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0))
+    // Windows has codes of 32 bits: one that is not 0 must not become 0.
+    match u8::try_from(code & 0xff).unwrap_or(NOT_STARTED) {
+        0 if code != 0 => 1,
+        code => code,
+    }
 }
 
 /// The command has ended: commits the run, or writes down that it failed.
@@ -329,7 +326,7 @@ fn end(
     are_there: impl FnOnce() -> Result<(), Error>,
     is_stored: impl FnOnce() -> Result<(), Error>,
 ) -> u8 {
-    let code = code_of(finished.status);
+    let code = child::code_of(finished.status);
     let (reason, ends_with) = match (finished.signal, finished.status.code()) {
         (Some(signal), _) => {
             let reason = format!("signal {signal} came while the command ran");

@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 
 use fastdiff::consumers::{entry_json, rfc3339};
 use fastdiff::path::PathExt as _;
-use fastdiff::terminal::quote;
-use fastdiff::{Entries, Entry, Flags, Kind, Snapshot, path};
+use fastdiff::{Entries, Entry, Flags, Kind, Snapshot, System, path};
 
 use super::output::Output;
 use super::{DONE, Failure, Outcome, open, output_failure};
@@ -37,10 +36,12 @@ pub(super) fn run(args: &ShowArgs) -> Outcome {
     };
     let mut output = Output::open(None)?.harmless_on_terminals();
     let for_people = !args.json;
+    let system = snapshot.header().system;
     for entry in entries {
         let entry = entry?;
         let out = output.writer();
-        let written = if args.json { writeln!(out, "{}", entry_json(&entry)) } else { line(&entry, out) };
+        let written =
+            if args.json { writeln!(out, "{}", entry_json(&entry, system)) } else { line(&entry, system, out) };
         written.map_err(|e| output_failure(&e, for_people))?;
     }
     output.finish(for_people)?;
@@ -74,12 +75,12 @@ fn below<'s>(snapshot: &'s Snapshot, wanted: &Path, file: &Path) -> Result<Entri
     }
 }
 
-fn line(entry: &Entry, out: &mut dyn Write) -> io::Result<()> {
+fn line(entry: &Entry, system: System, out: &mut dyn Write) -> io::Result<()> {
     let stat = &entry.stat;
     let owner = format!("{}:{}", stat.uid, stat.gid);
     let mtime = rfc3339(stat.mtime);
     write!(out, "{}{} {owner:>11} {:>13} {mtime} ", kind_letter(entry.kind()), mode(stat.mode), stat.size)?;
-    out.write_all(&quote(&entry.path))?;
+    out.write_all(&system.quoted(&entry.path))?;
     let marks = [
         (Flags::RACY, "racy"),
         (Flags::UNKNOWN, "unknown"),

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use clap::ArgMatches;
 use fastdiff::path::PathExt as _;
-use fastdiff::{ScanOptions, ScanOutcome, scan};
+use fastdiff::{Pattern, ScanOptions, ScanOutcome, Snapshot, scan};
 use indicatif::{HumanBytes, HumanCount};
 
 use super::filter::{FilterArgs, tell_of_suspects, tell_of_unmatched};
@@ -76,6 +76,8 @@ pub(super) fn run(args: &SnapArgs, matches: &ArgMatches) -> Outcome {
     }
     let mut options = ScanOptions::new(&args.roots);
     options.filter = args.filter.options(matches)?;
+    let defaults = args.filter.defaults(&args.roots).iter().copied().map(Pattern::new);
+    options.filter.patterns.splice(0..0, defaults);
     args.walk.add_to(&mut options);
     args.hints.add_to(&mut options)?;
     options.overlay = args.overlay;
@@ -83,7 +85,7 @@ pub(super) fn run(args: &SnapArgs, matches: &ArgMatches) -> Outcome {
         let advice = "name an earlier snapshot with --base, or leave it out";
         return Err(Failure::Other(format!("--source inodes says what changed since an earlier snapshot; {advice}")));
     }
-    let base = args.base.as_deref().map(open).transpose()?;
+    let base = args.base.as_deref().map(|base| open_base(base, &args.output)).transpose()?;
     if args.walk.source == Some(Source::Watchman) {
         let clock = base.as_ref().and_then(|base| base.meta().watchman_clock.as_deref());
         watchman::add_hints(&mut options, clock).unwrap_or_else(|why| watchman::warn(&why));
@@ -121,6 +123,15 @@ pub(super) fn run(args: &SnapArgs, matches: &ArgMatches) -> Outcome {
     };
     print_message("warning", format_args!("{}; exit code {INCOMPLETE}", unread(outcome.counts.unknown, advice)));
     Ok(INCOMPLETE)
+}
+
+/// Opens the base. It may be the very file that the new snapshot replaces.
+fn open_base(base: &Path, output: &Path) -> Result<Snapshot, Failure> {
+    let place = |path: &Path| path.canonicalize().ok();
+    if cfg!(windows) && place(base).is_some_and(|base| place(output) == Some(base)) {
+        return Ok(Snapshot::open_replaceable(base)?);
+    }
+    open(base)
 }
 
 pub(super) fn counted(count: u64, one: &str, many: &str) -> String {

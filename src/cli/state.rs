@@ -13,12 +13,12 @@ use super::config::{Config, Definition};
 #[expect(clippy::doc_markdown, reason = "the text of --help")]
 pub(super) struct StateArgs {
     /// The directory of the state of all jobs: baselines and logs [default: $FASTDIFF_STATE_DIR, else
-    /// $XDG_STATE_HOME/fastdiff, else ~/.local/state/fastdiff]
+    /// $XDG_STATE_HOME/fastdiff, else ~/.local/state/fastdiff; on Windows, else %LOCALAPPDATA%\fastdiff]
     #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     state_dir: Option<PathBuf>,
 
     /// The file with the definitions of jobs [default: $FASTDIFF_CONFIG, else $XDG_CONFIG_HOME/fastdiff/fastdiff.toml,
-    /// else ~/.config/fastdiff/fastdiff.toml]
+    /// else ~/.config/fastdiff/fastdiff.toml; on Windows, else %APPDATA%\fastdiff\fastdiff.toml]
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     config: Option<PathBuf>,
 
@@ -34,7 +34,7 @@ fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
-/// A directory of the XDG specification, which says that a relative path is to be ignored.
+/// A directory that a variable names. The XDG specification says that a relative path is to be ignored.
 fn xdg(name: &str) -> Option<PathBuf> {
     variable(name).map(PathBuf::from).filter(|path| path.is_absolute())
 }
@@ -43,10 +43,25 @@ fn home() -> Option<PathBuf> {
     std::env::home_dir().filter(|path| path.is_absolute())
 }
 
+/// Where a user's state is if nothing says otherwise.
+fn usual_state() -> Option<PathBuf> {
+    if cfg!(windows) {
+        Some(xdg("LOCALAPPDATA")?.join("fastdiff"))
+    } else {
+        Some(home()?.join(".local/state/fastdiff"))
+    }
+}
+
+/// Where a user's definitions are if nothing says otherwise.
+fn usual_config() -> Option<PathBuf> {
+    let dir = if cfg!(windows) { xdg("APPDATA") } else { home().map(|home| home.join(".config")) };
+    Some(dir?.join("fastdiff").join("fastdiff.toml"))
+}
+
 impl StateArgs {
     /// The state of all jobs.
     pub(super) fn store(&self) -> Result<JobStore, Failure> {
-        let dir = self.named_state().or_else(|| Some(home()?.join(".local/state/fastdiff")));
+        let dir = self.named_state().or_else(usual_state);
         let dir = dir.filter(|dir| !dir.as_os_str().is_empty()).ok_or_else(|| {
             Failure::Other("there is no home directory for the state of jobs; name a directory with --state-dir".into())
         })?;
@@ -69,7 +84,7 @@ impl StateArgs {
 
     /// The definitions of all jobs.
     pub(super) fn config(&self) -> Result<Config, Failure> {
-        let file = self.named_config().or_else(|| Some(home()?.join(".config/fastdiff/fastdiff.toml")));
+        let file = self.named_config().or_else(usual_config);
         let file = file.filter(|file| !file.as_os_str().is_empty()).ok_or_else(|| {
             Failure::Other("there is no home directory for the definitions of jobs; name a file with --config".into())
         })?;

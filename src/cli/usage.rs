@@ -83,7 +83,7 @@ fn tip(command: &[String]) -> String {
     format!("`--` is missing before the command: -- {}", words.join(" "))
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use super::*;
 

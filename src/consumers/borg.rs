@@ -11,8 +11,8 @@ use super::list::{ChangeLists, ListForm, Spelled, asked_part, check_not_empty};
 use super::{
     CollidingNames, CommandCheck, CommandLine, Consumer, Emitted, EmptyList, ListOptions, ListPart, PathChoice,
 };
-use crate::Result;
 use crate::diff::Diff;
+use crate::{Result, System};
 
 /// The backup program borg.
 #[derive(Debug, Clone, Copy)]
@@ -36,6 +36,10 @@ impl Consumer for Borg {
         let archive = if repository.contains("::") { "" } else { "::changes-{now}" };
         let list = ListPart::Changed.placeholder();
         Some(format!(r"borg create --paths-from-command --paths-delimiter '\0' {repository}{archive} -- cat {list}"))
+    }
+
+    fn why_not_on(&self, system: System) -> Option<&'static str> {
+        (system == System::Windows).then_some("there is no borg for Windows; run it and fastdiff in WSL")
     }
 
     fn parts(&self) -> &'static [ListPart] {
@@ -72,7 +76,7 @@ impl Consumer for Borg {
 
     /// Refuses a name with a carriage return.
     fn write(&self, diff: &Diff<'_>, options: &ListOptions, out: &mut dyn Write) -> Result<Emitted> {
-        asked_part(self, options.part)?;
+        asked_part(self, diff, options.part)?;
         let lists = ChangeLists::of(diff)?;
         check_not_empty(self, &lists.changed)?;
         ListForm::new(self).with_spelling(spell).write(&lists.changed, out)?;

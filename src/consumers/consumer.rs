@@ -9,7 +9,7 @@ use super::names::ListPass;
 use super::{CommandCheck, CommandLine, Emitted, ListPart, PathStyle, refuse};
 use crate::diff::Diff;
 use crate::metadata::Fields;
-use crate::{Error, Refusal, Result};
+use crate::{Error, Refusal, Result, System};
 
 /// A backup program, or a form of the list for people or scripts: who takes a list, and what is true of it.
 ///
@@ -52,6 +52,11 @@ pub trait Consumer: fmt::Debug + Sync {
     /// Whether each part is a list by itself, which may be asked for alone.
     fn has_separate_parts(&self) -> bool {
         true
+    }
+
+    /// Why it gets no list on a kind of system, if that is so.
+    fn why_not_on(&self, _system: System) -> Option<&'static str> {
+        None
     }
 
     /// Why it has no list of the other parts, for the error about one.

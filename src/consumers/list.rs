@@ -10,7 +10,7 @@ use super::{Consumer, Emitted, EmptyList, ListedFiles, nothing_to_list, put, ref
 use crate::diff::{ChangeKind, Diff};
 use crate::metadata::{Fields, Flags, Kind};
 use crate::path::{compare, is_within, parent, to_path};
-use crate::{Refusal, Result};
+use crate::{Refusal, Result, System};
 
 /// Which part of a change list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -184,9 +184,9 @@ impl ChangeLists {
     }
 }
 
-/// The longest path that the system takes (`PATH_MAX` without the NUL). Most programs drop a longer one from a list,
-/// and some do not say so.
-const LONGEST: usize = 4095;
+/// The longest path that the system takes (`PATH_MAX` without the NUL; on Windows in units). Most programs drop a
+/// longer one from a list, and some do not say so.
+const LONGEST: usize = if cfg!(windows) { 32_767 } else { 4095 };
 
 /// How paths stand in a list: absolute and ended by NUL, unless something else is said.
 #[derive(Debug, Clone)]
@@ -249,8 +249,30 @@ impl ListForm {
     }
 
     fn spelled<'p>(&self, path: &'p [u8]) -> Spelled<'p> {
+        if cfg!(windows) {
+            return self.spelled_for_windows(path);
+        }
         let path = self.shown(path);
         self.spell.map_or(Ok(Cow::Borrowed(path)), |spell| spell(path))
+    }
+
+    /// Absolute paths have backslashes; relative ones have slashes, which programs that come from Unix take everywhere.
+    fn spelled_for_windows<'p>(&self, path: &'p [u8]) -> Spelled<'p> {
+        if std::str::from_utf8(path).is_err() {
+            return Err("is no Unicode text, and programs of Windows cannot read it in a list");
+        }
+        if self.base.as_ref().is_some_and(|base| base == b"/" || !is_within(path, base)) {
+            return Err("has no name relative to several roots on Windows: make a job for each root");
+        }
+        if self.base.is_some() {
+            let path = self.shown(path);
+            return self.spell.map_or(Ok(Cow::Borrowed(path)), |spell| spell(path));
+        }
+        let path = System::Windows.shown(path);
+        match self.spell {
+            Some(spell) => spell(&path).map(|spelled| Cow::Owned(spelled.into_owned())),
+            None => Ok(Cow::Owned(path.into_owned())),
+        }
     }
 
     fn shown<'p>(&self, path: &'p [u8]) -> &'p [u8] {
@@ -295,8 +317,16 @@ pub fn check_not_empty(consumer: &dyn Consumer, paths: &[ListedPath]) -> Result<
 /// The part that is asked for.
 ///
 /// # Errors
-/// [`Error::Refused`](crate::Error::Refused) for a part that the consumer does not have.
-pub fn asked_part(consumer: &dyn Consumer, part: Option<ListPart>) -> Result<ListPart> {
+/// [`Error::Refused`](crate::Error::Refused) for a part that the consumer does not have, and for snapshots of another
+/// kind of system than this one: programs here cannot find their paths.
+pub fn asked_part(consumer: &dyn Consumer, diff: &Diff<'_>, part: Option<ListPart>) -> Result<ListPart> {
+    let system = diff.newer().header().system;
+    if system != System::HERE {
+        return Err(refuse(consumer.name(), Refusal::OtherSystem(system.name())));
+    }
+    if let Some(why) = consumer.why_not_on(system) {
+        return Err(refuse(consumer.name(), why));
+    }
     let part = part.unwrap_or(consumer.usual_part());
     if consumer.parts().contains(&part) {
         return Ok(part);

@@ -36,8 +36,7 @@ pub use rsync::Rsync;
 pub use tar::Tar;
 
 use crate::diff::{Diff, Summary};
-use crate::terminal::quote;
-use crate::{Error, Refusal, Result, RootProblem};
+use crate::{Error, Refusal, Result, RootProblem, System};
 
 /// The backup programs.
 pub static PROGRAMS: &[&dyn Consumer] = &[
@@ -80,6 +79,7 @@ fn nothing_to_list(consumer: &'static str, misread: &str) -> Error {
 #[derive(Debug, Clone, Default)]
 pub struct PathStyle {
     root: Option<Vec<u8>>,
+    system: System,
 }
 
 impl PathStyle {
@@ -94,7 +94,7 @@ impl PathStyle {
     /// [`Error::Root`] if the snapshots have more than one root.
     pub fn relative(diff: &Diff<'_>) -> Result<Self> {
         match diff.older().meta().roots.as_slice() {
-            [root] => Ok(Self { root: Some(root.clone()) }),
+            [root] => Ok(Self { root: Some(root.clone()), ..Self::default() }),
             roots => Err(Error::Root {
                 path: crate::path::to_path(roots.last().map_or(&[][..], Vec::as_slice)).into_owned(),
                 problem: RootProblem::OneOfSeveral,
@@ -102,12 +102,25 @@ impl PathStyle {
         }
     }
 
+    /// The same for the paths of these snapshots, as the system writes them that took them.
+    fn of(&self, diff: &Diff<'_>) -> Self {
+        Self { system: diff.newer().header().system, ..self.clone() }
+    }
+
     fn shown<'p>(&self, path: &'p [u8]) -> Cow<'p, [u8]> {
-        let Some(root) = &self.root else { return Cow::Borrowed(path) };
+        self.system.shown(self.below_root(path))
+    }
+
+    fn quoted<'p>(&self, path: &'p [u8]) -> Cow<'p, [u8]> {
+        self.system.quoted(self.below_root(path))
+    }
+
+    fn below_root<'p>(&self, path: &'p [u8]) -> &'p [u8] {
+        let Some(root) = &self.root else { return path };
         match path.strip_prefix(root.as_slice()) {
-            Some([]) => Cow::Borrowed(b"."),
-            Some(rest) => Cow::Borrowed(rest.strip_prefix(b"/").unwrap_or(rest)),
-            None => Cow::Borrowed(path),
+            Some([]) => b".",
+            Some(rest) => rest.strip_prefix(b"/").unwrap_or(rest),
+            None => path,
         }
     }
 }

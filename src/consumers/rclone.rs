@@ -88,7 +88,7 @@ impl Consumer for Rclone {
     /// symlink. rclone does not put a file in the place of a directory. Where links are stored as links (`-l`, a local
     /// copy) it deletes the old name after it made the new one, which is the same name.
     fn write(&self, diff: &Diff<'_>, options: &ListOptions, out: &mut dyn Write) -> Result<Emitted> {
-        let part = asked_part(self, options.part)?;
+        let part = asked_part(self, diff, options.part)?;
         let mut lists = ChangeLists::of(diff)?;
         lists.keep_stored(self.stored_fields());
         lists.take_pass(diff, &options.pass)?;

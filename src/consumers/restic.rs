@@ -69,7 +69,7 @@ impl Consumer for Restic {
     }
 
     fn write(&self, diff: &Diff<'_>, options: &ListOptions, out: &mut dyn Write) -> Result<Emitted> {
-        asked_part(self, options.part)?;
+        asked_part(self, diff, options.part)?;
         let mut lists = ChangeLists::of(diff)?;
         let (paths, alone) = without_directories(std::mem::take(&mut lists.changed));
         if alone > 0 {

@@ -18,8 +18,8 @@ use super::list::{ChangeLists, ListForm, ListPart, asked_part, list_base, with_l
 use super::{
     CollidingNames, CommandCheck, CommandLine, Consumer, Emitted, FullList, ListOptions, MirrorCommand, PathChoice,
 };
-use crate::Result;
 use crate::diff::Diff;
+use crate::{Result, System};
 
 const ROOT_RIGHTS: &str =
     "the owner or mode of the root changed, and rsync does not take that from a list: set it in the copy by hand";
@@ -39,6 +39,12 @@ impl Consumer for Rsync {
 
     fn command(&self) -> Option<&'static str> {
         Some("rsync -aHI --modify-window=-1 --from0 --files-from=LIST --delete-missing-args --force ROOT/ DEST/")
+    }
+
+    fn why_not_on(&self, system: System) -> Option<&'static str> {
+        (system == System::Windows).then_some(
+            "rsync takes paths of Cygwin or WSL, which have no drives; run it and fastdiff in WSL, or use rclone",
+        )
     }
 
     fn parts(&self) -> &'static [ListPart] {
@@ -80,7 +86,7 @@ impl Consumer for Rsync {
     }
 
     fn write(&self, diff: &Diff<'_>, options: &ListOptions, out: &mut dyn Write) -> Result<Emitted> {
-        let part = asked_part(self, options.part)?;
+        let part = asked_part(self, diff, options.part)?;
         let mut lists = ChangeLists::of(diff)?;
         lists.take_pass(diff, &options.pass)?;
         let mut paths = if part == ListPart::Changed { Vec::new() } else { lists.topmost_deleted().0 };

@@ -68,7 +68,7 @@ impl Consumer for Tar {
     }
 
     fn write(&self, diff: &Diff<'_>, options: &ListOptions, out: &mut dyn Write) -> Result<Emitted> {
-        let part = asked_part(self, options.part)?;
+        let part = asked_part(self, diff, options.part)?;
         let form = ListForm::new(self).relative_to(list_base(diff));
         let mut lists = ChangeLists::of(diff)?;
         if part == ListPart::Deleted {

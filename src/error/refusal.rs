@@ -57,6 +57,9 @@ pub enum Refusal {
         "its job database is not given: without the paths that have several versions, old content may get into the new backup"
     )]
     NoDatabase,
+    /// The snapshots are of another kind of system.
+    #[error("the snapshots were taken on another system ({0}); make the list there")]
+    OtherSystem(&'static str),
     /// There is nothing to compare with, so that this is a first backup.
     #[error("there is no baseline {}", .0.shown())]
     NoBaseline(PathBuf),

@@ -62,6 +62,10 @@ pub enum SourceProblem {
     MuchUnwritten(u64),
     /// Writing back what is in memory takes so long that a walk is probably faster.
     SlowSync(Duration),
+    /// Its change journal does not tell what changed since the earlier snapshot.
+    Journal(&'static str),
+    /// It was never tried on a real system of this kind: only who asks for it gets it.
+    NeverRun,
     /// Its inodes are in memory, where a walk finds them quickly.
     InMemory,
     /// All its inodes would have to be read, and the tree has few of them.
@@ -121,6 +125,8 @@ impl fmt::Display for SourceProblem {
             Self::SlowSync(after) => {
                 return write!(f, "it was not written back after {after:.1?}, so a walk is probably faster");
             }
+            Self::Journal(why) => return write!(f, "of its change journal: {why}"),
+            Self::NeverRun => "the change journal was never tried on a real Windows, and has to be asked for by name",
             Self::InMemory => "its inodes are in memory, where a walk finds them quickly",
             Self::ManyOthers(number) => {
                 return write!(f, "all its {number} inodes would have to be read, a walk is probably faster");

@@ -30,8 +30,17 @@ pub(super) fn left(dir: &PrivateDir) -> Option<(u64, u32)> {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::process::{Command, Stdio};
 
     use super::*;
+
+    /// A program that lives for long enough.
+    fn sleeping() -> Command {
+        let words: &[&str] = if cfg!(windows) { &["cmd", "/c", "set /p answer="] } else { &["sleep", "60"] };
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]).stdin(Stdio::piped()).stdout(Stdio::null());
+        command
+    }
 
     #[test]
     fn a_process_is_left_while_it_lives_and_no_other_with_its_number_is() {
@@ -41,7 +50,7 @@ mod tests {
         let place = tempfile::tempdir().expect("tempdir");
         let file = place.path().join(FILE);
         let dir = PrivateDir::open(place.path()).expect("it is ours").expect("it is there");
-        let mut child = std::process::Command::new("sleep").arg("60").spawn().expect("sleep");
+        let mut child = sleeping().spawn().expect("a program that waits");
         note(&dir, 7, child.id()).expect("written");
         assert_eq!(left(&dir), Some((7, child.id())));
         let text = fs::read_to_string(&file).expect("read");

@@ -1,10 +1,13 @@
 //! The lock that keeps two runs of one job apart. The kernel releases it when the process dies.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{File, TryLockError};
 use std::path::Path;
 
 use super::store::Job;
-use crate::sys::private::{How, PrivateDir};
+use crate::sys::{
+    self,
+    private::{How, PrivateDir},
+};
 use crate::{Error, JobProblem, Result};
 
 /// A lock that is held, and the directory of its job.
@@ -49,14 +52,10 @@ impl Lock {
     }
 }
 
-#[cfg(unix)]
 fn is_at(file: &File, path: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt as _;
-    let identity = |m: fs::Metadata| (m.dev(), m.ino());
-    fs::symlink_metadata(path).map(identity).ok() == file.metadata().map(identity).ok()
-}
-
-#[cfg(not(unix))]
-fn is_at(_file: &File, path: &Path) -> bool {
-    path.exists()
+    match (sys::stat_file(file), sys::stat(path)) {
+        // Without inode numbers the name has to do.
+        (Ok(open), Ok(named)) => open.is_same(&named) || open.stat.ino == 0 && named.stat.ino == 0,
+        _ => false,
+    }
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::Result;
 use crate::diff::{ChangeKind, Summary};
 use crate::error::Context as _;
+use crate::sys;
 use crate::sys::private::{How, PrivateDir};
 
 const FILE: &str = "log.jsonl";
@@ -224,15 +225,8 @@ pub(super) fn append(dir: &PrivateDir, event: &Event) -> Result<()> {
     if write().context("write", &path)? > LONGEST { keep_from(dir, newer_half) } else { Ok(()) }
 }
 
-#[cfg(unix)]
 fn has_other_names(file: &File) -> bool {
-    use std::os::unix::fs::MetadataExt as _;
-    file.metadata().is_ok_and(|metadata| metadata.nlink() > 1)
-}
-
-#[cfg(not(unix))]
-fn has_other_names(_file: &File) -> bool {
-    false
+    sys::stat_file(file).is_ok_and(|found| found.stat.nlink > 1)
 }
 
 /// Where the newer half of the lines starts.

@@ -310,7 +310,7 @@ enum Way {
     Unclear(HintsProblem),
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use super::*;
 

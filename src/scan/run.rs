@@ -14,7 +14,7 @@ use super::{ScanOptions, ScanOutcome, SourceChoice};
 use crate::filter::Filter;
 use crate::metadata::Time;
 use crate::monitor::Monitor;
-use crate::snapshot::{BuiltDir, Device, Header, Meta, Snapshot, WalkerKind};
+use crate::snapshot::{BuiltDir, Device, Header, Meta, Snapshot, System, WalkerKind};
 use crate::sources;
 use crate::sys::clock;
 use crate::sys::durable::AtomicFile;
@@ -175,6 +175,8 @@ impl<'a> ScanRun<'a> {
             hint_filter,
             own: &self.own.for_walk,
             foreign: &self.foreign,
+            trusts_listings: self.base.is_some_and(|base| !clock::has_booted_since(base.header().started)),
+            round: self.round(),
         };
         let collector = Collector::new(self.base, missed_hints, self.output);
         let roots = match self.walker {
@@ -230,10 +232,17 @@ impl<'a> ScanRun<'a> {
         }
     }
 
+    /// The number of this scan among those by a base.
+    fn round(&self) -> u8 {
+        if cfg!(windows) { self.base.map_or(0, |base| base.header().round.wrapping_add(1)) } else { 0 }
+    }
+
     /// The header; the builder adds what it knows of the tree.
     fn header(&self, plan: &HintPlan) -> Header {
         Header {
             walker: self.walker,
+            system: System::HERE,
+            round: self.round(),
             started: self.started,
             finished: clock::precise(),
             boundary: self.boundary,

@@ -1,11 +1,15 @@
 //! The header of a snapshot. It is laid out by hand, little endian, outside of the archives: so any version of the
 //! program can tell what kind of file it reads. FORMAT.md has the same table; a test compares them.
 
+use std::borrow::Cow;
 use std::time::Duration;
+
+use bstr::ByteSlice as _;
 
 use super::digest::{Digest, digest};
 use crate::SnapshotProblem;
 use crate::metadata::{Flags, Time};
+use crate::terminal::{quote, quote_for_people, quote_windows, quote_windows_for_people};
 
 /// The first bytes of a snapshot. They are not text, and a program that mangles the file as text changes them.
 pub const MAGIC: [u8; 8] = *b"\x8ffdsnap\n";
@@ -57,6 +61,55 @@ impl WalkerKind {
     }
 }
 
+/// Which kind of system took a snapshot. It decides what its paths look like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+#[repr(u8)]
+#[non_exhaustive]
+pub enum System {
+    /// Linux, macOS and others: names are bytes.
+    #[default]
+    Unix = 0,
+    /// Names are WTF-8, and paths begin with `C:/` or `//server/share/`.
+    Windows = 1,
+}
+
+impl System {
+    /// The system that this program runs on.
+    pub const HERE: Self = if cfg!(windows) { Self::Windows } else { Self::Unix };
+
+    /// Its name, as `fastdiff info` prints it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unix => "unix",
+            Self::Windows => "windows",
+        }
+    }
+
+    /// A path of a snapshot as the system itself writes it: on Windows with backslashes.
+    pub fn shown(self, path: &[u8]) -> Cow<'_, [u8]> {
+        match self {
+            Self::Unix => Cow::Borrowed(path),
+            Self::Windows => Cow::Owned(path.replace(b"/", br"\")),
+        }
+    }
+
+    /// The same, quoted as [`quote`](crate::terminal::quote) does where that is necessary.
+    pub fn quoted(self, path: &[u8]) -> Cow<'_, [u8]> {
+        match self {
+            Self::Unix => quote(path),
+            Self::Windows => Cow::Owned(quote_windows(&self.shown(path)).into_owned()),
+        }
+    }
+
+    /// The same for people: see [`quoted`](Self::quoted).
+    pub(crate) fn quoted_for_people(self, path: &[u8]) -> Cow<'_, [u8]> {
+        match self {
+            Self::Unix => quote_for_people(path),
+            Self::Windows => Cow::Owned(quote_windows_for_people(&self.shown(path)).into_owned()),
+        }
+    }
+}
+
 /// The header of a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
@@ -72,6 +125,11 @@ pub struct Header {
     pub(crate) root_flags: Flags,
     /// Which walker made it.
     pub walker: WalkerKind,
+    /// Which kind of system took it.
+    pub system: System,
+    /// The number of scans by a base before it, modulo 256: it decides which files the next one opens although their
+    /// listing shows no change. Only on Windows.
+    pub(crate) round: u8,
     /// Counts by kind.
     pub counts: Counts,
     /// When the scan began, by the local clock.
@@ -96,7 +154,7 @@ pub struct Header {
 }
 
 /// Name, offset and size of each field, in file order. Reserved bytes are zero.
-pub(crate) const FIELDS: [(&str, usize, usize); 31] = layout(&[
+pub(crate) const FIELDS: [(&str, usize, usize); 32] = layout(&[
     ("magic", 8),
     ("version", 4),
     ("header_len", 4),
@@ -108,7 +166,8 @@ pub(crate) const FIELDS: [(&str, usize, usize); 31] = layout(&[
     ("directories", 4),
     ("root_flags", 1),
     ("walker", 1),
-    ("reserved", 2),
+    ("system", 1),
+    ("round", 1),
     ("entries", 8),
     ("files", 8),
     ("dirs", 8),
@@ -131,10 +190,10 @@ pub(crate) const FIELDS: [(&str, usize, usize); 31] = layout(&[
 ]);
 
 /// The length of the header in bytes.
-pub(crate) const HEADER_LEN: usize = FIELDS[30].1 + FIELDS[30].2;
+pub(crate) const HEADER_LEN: usize = FIELDS[31].1 + FIELDS[31].2;
 
-const fn layout(sizes: &[(&'static str, usize); 31]) -> [(&'static str, usize, usize); 31] {
-    let mut fields = [("", 0, 0); 31];
+const fn layout(sizes: &[(&'static str, usize); 32]) -> [(&'static str, usize, usize); 32] {
+    let mut fields = [("", 0, 0); 32];
     let mut offset = 0;
     let mut i = 0;
     while i < sizes.len() {
@@ -193,7 +252,7 @@ impl Header {
         w.u64(self.meta_offset);
         w.u64(self.meta_len);
         w.u32(self.directories);
-        w.0.extend_from_slice(&[self.root_flags.bits(), self.walker as u8, 0, 0]);
+        w.0.extend_from_slice(&[self.root_flags.bits(), self.walker as u8, self.system as u8, self.round]);
         let c = &self.counts;
         for count in [c.entries, c.files, c.dirs, c.symlinks, c.other, c.bytes, c.racy, c.unknown] {
             w.u64(count);
@@ -245,10 +304,16 @@ impl Header {
             meta_len: r.u64(),
             directories: r.u32(),
             root_flags: Flags::from_bits_retain(r.take::<1>()[0]),
-            walker: match r.take::<3>()[0] {
+            walker: match r.take::<1>()[0] {
                 2 => WalkerKind::Portable,
                 _ => WalkerKind::Native,
             },
+            system: match r.take::<1>()[0] {
+                0 => System::Unix,
+                1 => System::Windows,
+                _ => return Err(damaged("it was taken on a system that this version does not know")),
+            },
+            round: r.take::<1>()[0],
             counts: Counts {
                 entries: r.u64(),
                 files: r.u64(),
@@ -298,6 +363,8 @@ mod tests {
             directories: 5,
             root_flags: Flags::RACY,
             walker: WalkerKind::Portable,
+            system: System::Windows,
+            round: 28,
             counts: Counts { entries: 6, files: 7, dirs: 8, symlinks: 9, other: 10, bytes: 11, racy: 12, unknown: 13 },
             started: Time::new(-14, 15),
             finished: Time::new(16, 17),

@@ -1,11 +1,12 @@
 //! Opens and maps a file that may hold anything.
 
 use std::fs::{File, Metadata, OpenOptions};
+use std::io::Read as _;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
-use memmap2::Mmap;
+use memmap2::{Mmap, MmapMut};
 use self_cell::self_cell;
 
 use super::index::View;
@@ -81,6 +82,14 @@ impl OpenedFile {
         }
         Ok(true)
     }
+}
+
+/// Reads a file of this length into memory that looks like a mapping of it.
+pub(super) fn copy(mut file: &File, len: u64) -> std::io::Result<Mmap> {
+    let len = usize::try_from(len).map_err(|_| std::io::ErrorKind::OutOfMemory)?;
+    let mut memory = MmapMut::map_anon(len)?;
+    file.read_exact(&mut memory)?;
+    memory.make_read_only()
 }
 
 #[expect(unsafe_code, reason = "mapping a file is unsafe because others may change it")]

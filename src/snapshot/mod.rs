@@ -29,7 +29,7 @@ pub(crate) use builder::{Builder, BuiltDir};
 pub use digest::Digest;
 pub(crate) use digest::digest;
 pub use entries::{Entries, Entry};
-pub use header::{Counts, FORMAT_VERSION, Header, MAGIC, WalkerKind};
+pub use header::{Counts, FORMAT_VERSION, Header, MAGIC, System, WalkerKind};
 pub(crate) use index::Row;
 pub(crate) use listing::{Listing, Node, PackedNode};
 pub(crate) use meta::same_scope;

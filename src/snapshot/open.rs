@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use super::digest::digest;
 use super::header::{HEADER_LEN, Header};
 use super::index::View;
-use super::mapping::{Mapped, OpenedFile, map, open_regular};
+use super::mapping::{Mapped, OpenedFile, copy, map, open_regular};
 use super::overlay::{OverlayMeta, RowRuns};
 use super::reader::{Overlay, Snapshot};
 use super::stored_meta;
 use crate::error::Context as _;
 use crate::path::to_path;
+use crate::sys;
 use crate::{Error, Result, SnapshotProblem};
 
 impl Snapshot {
@@ -22,7 +23,21 @@ impl Snapshot {
     /// [`Error::Io`] if the file cannot be read, [`Error::Snapshot`] if it is not a snapshot that this
     /// version can use.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        let mut snapshot = open_alone(path.as_ref())?;
+        Self::open_by(path.as_ref(), BytesBy::Mapped)
+    }
+
+    /// Opens a snapshot whose file is to be replaced while it is open, by a scan that has it as its base: Windows
+    /// replaces no file that is mapped. There the file is read into memory instead; elsewhere this is
+    /// [`open`](Self::open).
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open).
+    pub fn open_replaceable(path: impl AsRef<Path>) -> Result<Self> {
+        Self::open_by(path.as_ref(), if cfg!(windows) { BytesBy::Copied } else { BytesBy::Mapped })
+    }
+
+    fn open_by(path: &Path, by: BytesBy) -> Result<Self> {
+        let mut snapshot = open_alone(path, by)?;
         if let Some(meta) = &snapshot.meta.overlay {
             snapshot.overlay = Some(open_overlay(&snapshot.path, meta, &snapshot.header)?);
         }
@@ -37,15 +52,25 @@ impl Snapshot {
     }
 }
 
+/// How the bytes of a file are had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum BytesBy {
+    Mapped,
+    Copied,
+}
+
 /// Opens a file without the base that it may need.
-fn open_alone(path: &Path) -> Result<Snapshot> {
+fn open_alone(path: &Path, by: BytesBy) -> Result<Snapshot> {
     let problem = |problem| Error::Snapshot { path: path.to_owned(), problem };
     let file = open_regular(path)?;
     let metadata = file.metadata().context("read", path)?;
     if metadata.len() == 0 {
         return Err(problem(SnapshotProblem::Empty));
     }
-    let map = map(&file).context("map", path)?;
+    let map = match by {
+        BytesBy::Mapped => map(&file).context("map", path)?,
+        BytesBy::Copied => copy(&file, metadata.len()).context("read", path)?,
+    };
     let len = map.len() as u64;
     // What is small is copied: so what is checked is what is used, whatever another program writes meanwhile.
     let header = map[..HEADER_LEN.min(map.len())].to_vec();
@@ -65,7 +90,8 @@ fn open_alone(path: &Path) -> Result<Snapshot> {
         let view = View::new(blocks, &map[index_range], rows).filter(|_| rows > 0);
         view.ok_or_else(|| Error::damaged(path, "the index cannot be read"))
     })?;
-    let (file, inode) = (OpenedFile::new(file, &metadata), inode(&metadata));
+    let inode = sys::stat_file(&file).context("read", path)?.stat.ino;
+    let file = (by == BytesBy::Mapped).then(|| OpenedFile::new(file, &metadata));
     Ok(Snapshot { mapped, path: path.to_owned(), header, meta, file, inode, overlay: None })
 }
 
@@ -96,7 +122,7 @@ fn find_base(overlay: &Path, meta: &OverlayMeta) -> Result<Snapshot> {
     candidates.push(recorded.clone());
     let (mut found_another, mut failed) = (false, None);
     for candidate in candidates {
-        match open_alone(&candidate) {
+        match open_alone(&candidate, BytesBy::Mapped) {
             Ok(base) if base.header.identity == meta.base => return Ok(base),
             Ok(_) => found_another = true,
             Err(Error::Snapshot { problem: SnapshotProblem::Missing, .. }) => {}
@@ -108,14 +134,4 @@ fn find_base(overlay: &Path, meta: &OverlayMeta) -> Result<Snapshot> {
     }
     let problem = SnapshotProblem::NoBase { base: recorded, is_replaced: found_another };
     Err(Error::Snapshot { path: overlay.to_owned(), problem })
-}
-
-#[cfg(unix)]
-fn inode(metadata: &std::fs::Metadata) -> u64 {
-    std::os::unix::fs::MetadataExt::ino(metadata)
-}
-
-#[cfg(not(unix))]
-fn inode(_metadata: &std::fs::Metadata) -> u64 {
-    0
 }

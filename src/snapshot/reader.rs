@@ -31,7 +31,8 @@ pub struct Snapshot {
     pub(super) path: PathBuf,
     pub(super) header: Header,
     pub(super) meta: Meta,
-    pub(super) file: OpenedFile,
+    /// None if its bytes were copied: then nothing can change them.
+    pub(super) file: Option<OpenedFile>,
     /// The inode of the file, 0 if there is none.
     pub(super) inode: u64,
     pub(super) overlay: Option<Overlay>,
@@ -57,7 +58,8 @@ impl Snapshot {
     /// # Errors
     /// [`Error::Snapshot`] if one has, [`Error::Io`] if the system does not tell.
     pub fn check_unchanged(&self) -> Result<()> {
-        if !self.file.is_unchanged(|| self.verify().is_ok()).context("read", &self.path)? {
+        let unchanged = |file: &OpenedFile| file.is_unchanged(|| self.verify().is_ok());
+        if !self.file.as_ref().map_or(Ok(true), unchanged).context("read", &self.path)? {
             return Err(Error::damaged(&self.path, "another program wrote to it while it was read"));
         }
         self.overlay_base().map_or(Ok(()), Self::check_unchanged)

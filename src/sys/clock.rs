@@ -27,9 +27,25 @@ pub(crate) fn precise() -> Time {
     }
 }
 
+/// Whether the system began later than a time by the local clock: what was in memory then may be lost.
+#[cfg(windows)]
+pub(crate) fn has_booted_since(time: Time) -> bool {
+    precise().saturating_sub(super::windows::process::uptime()) > time
+}
+
+/// Nobody asks for it here.
+#[cfg(not(windows))]
+pub(crate) fn has_booted_since(_time: Time) -> bool {
+    false
+}
+
 /// How long after a store into a shared mapping the kernel begins to write it back; only after that does the next store
 /// get a stamp. It is `vm.dirty_expire_centisecs` + `vm.dirty_writeback_centisecs`; none if they cannot be read.
 pub(crate) fn write_back_delay() -> Option<Duration> {
+    // Where Wine shows the files of Linux, they say nothing of Windows.
+    if cfg!(windows) {
+        return None;
+    }
     let centiseconds = |name: &str| -> Option<u64> {
         let text = std::fs::read_to_string(format!("/proc/sys/vm/{name}")).ok()?;
         text.trim().parse().ok()

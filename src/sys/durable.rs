@@ -4,6 +4,7 @@
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use tempfile::NamedTempFile;
 use xxhash_rust::xxh3::xxh3_64;
@@ -96,11 +97,9 @@ impl AtomicFile {
     pub(crate) fn commit(mut self) -> Result<()> {
         self.flushed()?.file().sync_all().context("sync", &self.destination)?;
         let file = self.writer.into_inner().map_err(|e| bare(e.into_error())).context("write", &self.destination)?;
-        let replaced = open_unfollowed(&self.destination).ok();
-        file.into_inner()
-            .persist(&self.destination)
-            .map_err(|e| bare(e.error))
-            .context("replace", &self.destination)?;
+        // Windows does not replace a file that is open.
+        let replaced = if cfg!(windows) { None } else { open_unfollowed(&self.destination).ok() };
+        persist(file.into_inner(), &self.destination).map_err(bare).context("replace", &self.destination)?;
         if let Some(replaced) = replaced {
             give_back(replaced);
         }
@@ -116,6 +115,30 @@ impl Write for AtomicFile {
     fn flush(&mut self) -> io::Result<()> {
         self.writer.flush().map_err(bare)
     }
+}
+
+/// How long to try to replace a file that another program has open: a virus scanner looks into each new file.
+const BUSY: Duration = Duration::from_secs(3);
+
+/// Gives a temporary file its name.
+fn persist(mut file: NamedTempFile, destination: &Path) -> io::Result<()> {
+    let began = Instant::now();
+    loop {
+        match file.persist(destination) {
+            Ok(_) => return Ok(()),
+            Err(e) if cfg!(windows) && began.elapsed() < BUSY && is_busy(&e.error) => file = e.file,
+            Err(e) => return Err(e.error),
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Whether this is what Windows says of a file that is open.
+fn is_busy(error: &io::Error) -> bool {
+    const ACCESS_DENIED: i32 = 5;
+    const SHARING_VIOLATION: i32 = 32;
+    const LOCK_VIOLATION: i32 = 33;
+    matches!(code_of(error), Some(ACCESS_DENIED | SHARING_VIOLATION | LOCK_VIOLATION))
 }
 
 /// Closes a file that has no name any more. The system then frees its blocks; for a big file that takes longer than
@@ -146,6 +169,7 @@ fn sync_directory(directory: &Path) -> Result<()> {
 }
 
 #[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "the signature of other systems")]
 fn sync_directory(_directory: &Path) -> Result<()> {
     Ok(())
 }
@@ -178,9 +202,14 @@ fn create_locked(destination: &Path, access: Access) -> io::Result<NamedTempFile
 /// The system's error without the name of the temporary file, which helps nobody. The tempfile crate keeps the code
 /// only in the text.
 fn bare(error: io::Error) -> io::Error {
-    let text = error.to_string();
-    let code = text.rsplit_once("(os error ").and_then(|(_, rest)| rest.split(')').next()?.parse().ok());
-    code.map_or(error, io::Error::from_raw_os_error)
+    match code_of(&error) {
+        Some(code) => io::Error::from_raw_os_error(code),
+        None => error,
+    }
+}
+
+fn code_of(error: &io::Error) -> Option<i32> {
+    error.raw_os_error().or_else(|| error.to_string().rsplit_once("(os error ")?.1.split(')').next()?.parse().ok())
 }
 
 /// Removes what killed runs left for this destination. What cannot be removed stays.
@@ -213,6 +242,11 @@ pub(crate) fn open_unfollowed(path: &Path) -> io::Result<File> {
         use rustix::fs::OFlags;
         use std::os::unix::fs::OpenOptionsExt as _;
         options.custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
+    }
+    #[cfg(windows)]
+    {
+        use std::os::windows::fs::OpenOptionsExt as _;
+        options.custom_flags(windows_sys::Win32::Storage::FileSystem::FILE_FLAG_OPEN_REPARSE_POINT);
     }
     options.open(path)
 }

@@ -1,6 +1,7 @@
 //! How busy the processors are, and which disks rotate. From that follows how many threads a walk should have.
 
 use std::path::Path;
+#[cfg(not(windows))]
 use std::time::Duration;
 
 /// The processor time of all threads so far; none if the system does not say.
@@ -11,8 +12,11 @@ pub(crate) fn processor_time() -> Option<Duration> {
     Some(Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32))
 }
 
+#[cfg(windows)]
+pub(crate) use super::windows::process::processor_time;
+
 /// The processor time of all threads so far: not known here.
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(any(target_os = "linux", windows)))]
 pub(crate) fn processor_time() -> Option<Duration> {
     None
 }
@@ -67,6 +71,7 @@ mod tests {
         assert!(unwritten_bytes() > 0 || cfg!(not(target_os = "linux")), "something always is");
     }
 
+    #[cfg(unix)]
     #[test]
     fn only_a_real_disk_that_says_so_rotates() {
         let dir = tempfile::tempdir().expect("a directory");

@@ -9,9 +9,17 @@ use super::filesystem::{FsType, describe};
 use super::stat;
 
 /// What systemd writes before the first boot has made an ID.
+#[cfg(not(windows))]
 const NO_ID_YET: &str = "uninitialized";
 
-/// The machine ID of the system, which outlives reboots. Most containers have none, and systems other than Linux.
+/// The machine ID of the system, which outlives reboots. Most containers have none, and macOS.
+#[cfg(windows)]
+pub(crate) fn system_id() -> Option<String> {
+    super::windows::process::machine_id()
+}
+
+/// The machine ID of the system, which outlives reboots. Most containers have none, and macOS.
+#[cfg(not(windows))]
 pub(crate) fn system_id() -> Option<String> {
     ["/etc/machine-id", "/var/lib/dbus/machine-id"].into_iter().find_map(|file| {
         let id = std::fs::read_to_string(file).ok()?;

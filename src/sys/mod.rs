@@ -17,7 +17,7 @@ pub(crate) mod machine;
 pub(crate) mod names;
 #[cfg(target_os = "linux")]
 pub(crate) mod native;
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(any(target_os = "linux", windows)))]
 #[path = "no_native.rs"]
 pub(crate) mod native;
 #[cfg(unix)]
@@ -35,10 +35,15 @@ pub(crate) mod unnamed;
 #[cfg(not(target_os = "linux"))]
 #[path = "no_unnamed.rs"]
 pub(crate) mod unnamed;
+#[cfg(any(windows, test))]
+mod windows;
 mod writeback;
 
+#[cfg(windows)]
+pub(crate) use windows::{native, usn};
+
 pub use priority::{lower_cpu_priority, lower_io_priority};
-pub(crate) use stat::{stat, stat_following};
+pub(crate) use stat::{stat, stat_file, stat_following};
 
 /// A stat, and where the entry lies.
 #[derive(Debug, Clone, Copy)]
@@ -52,5 +57,18 @@ pub(crate) struct StatAt {
     pub(crate) automount: bool,
 }
 
+impl StatAt {
+    /// Whether both are provably one file or directory: an inode number that the system does not know (0) proves
+    /// nothing.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.is_at(other.dev, other.stat.ino)
+    }
+
+    /// Whether it provably is the file or directory with this number on this device.
+    pub(crate) fn is_at(&self, dev: u64, ino: u64) -> bool {
+        ino != 0 && (self.dev, self.stat.ino) == (dev, ino)
+    }
+}
+
 /// Whether the native walker exists on this system.
-pub(crate) const HAS_NATIVE_WALKER: bool = cfg!(target_os = "linux");
+pub(crate) const HAS_NATIVE_WALKER: bool = cfg!(any(target_os = "linux", windows));

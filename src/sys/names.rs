@@ -43,12 +43,8 @@ pub(crate) fn same_name(a: &Path, b: &Path, top: &Path, difference: NameDifferen
     }
 }
 
-fn is_one(a: &StatAt, b: &StatAt) -> bool {
-    (a.dev, a.stat.ino) == (b.dev, b.stat.ino)
-}
-
 fn of_existing(a: &Path, b: &Path, top: &Path, found_a: &StatAt, found_b: &StatAt) -> SameName {
-    let is_one = is_one(found_a, found_b);
+    let is_one = found_a.is_same(found_b);
     // A file with several names has one inode too.
     if is_one && (found_a.stat.kind() == Kind::Dir || found_a.stat.nlink < 2) {
         return SameName::One;
@@ -107,7 +103,7 @@ fn looked_up_in(dir: &Path, part: NameDifference) -> Option<bool> {
         match (stat(&dir.join(name)), stat(&dir.join(&other))) {
             (Ok(_), Err(e)) if e.kind() == ErrorKind::NotFound => Some(false),
             // Both are there, and one is listed: in a directory with more names the other may be listed behind them.
-            (Ok(a), Ok(b)) if names.len() < MOST || is_one(&a, &b) => Some(true),
+            (Ok(a), Ok(b)) if names.len() < MOST || a.is_same(&b) => Some(true),
             _ => None,
         }
     })

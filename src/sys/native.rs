@@ -38,11 +38,11 @@ pub(crate) fn open_child(parent: &Dir, name: &CStr) -> io::Result<Dir> {
 }
 
 /// Calls `each` with the name of every entry but `.` and `..`, and with its kind if the file system gives it, in the
-/// system's order.
+/// system's order. Other systems give its metadata, too.
 pub(crate) fn list(
     dir: &Dir,
     buffer: &mut [MaybeUninit<u8>],
-    mut each: impl FnMut(&CStr, Option<Kind>),
+    mut each: impl FnMut(&CStr, Option<Kind>, Option<&Stat>),
 ) -> io::Result<()> {
     let mut entries = RawDir::new(dir, buffer);
     while let Some(entry) = entries.next() {
@@ -51,7 +51,7 @@ pub(crate) fn list(
         if matches!(name.to_bytes(), b"." | b"..") {
             continue;
         }
-        each(name, kind(entry.file_type()));
+        each(name, kind(entry.file_type()), None);
     }
     Ok(())
 }
@@ -83,8 +83,8 @@ pub(crate) fn stat_open(file: &Dir) -> io::Result<StatAt> {
 }
 
 /// The metadata of an open file of any kind.
-pub(crate) fn stat_file(file: &std::fs::File) -> io::Result<Stat> {
-    Ok(stat_at(&fs::statx(file, c"", AtFlags::EMPTY_PATH, MASK)?).stat)
+pub(crate) fn stat_file(file: &std::fs::File) -> io::Result<StatAt> {
+    Ok(stat_at(&fs::statx(file, c"", AtFlags::EMPTY_PATH, MASK)?))
 }
 
 /// The metadata of a path.

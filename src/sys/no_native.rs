@@ -7,7 +7,7 @@ use std::mem::MaybeUninit;
 use std::path::Path;
 
 use super::StatAt;
-use crate::metadata::Kind;
+use crate::metadata::{Kind, Stat};
 
 pub(crate) const LISTING_BUFFER: usize = 0;
 
@@ -30,7 +30,7 @@ pub(crate) fn open_child(_parent: &Dir, _name: &CStr) -> io::Result<Dir> {
 pub(crate) fn list(
     _dir: &Dir,
     _buffer: &mut [MaybeUninit<u8>],
-    _each: impl FnMut(&CStr, Option<Kind>),
+    _each: impl FnMut(&CStr, Option<Kind>, Option<&Stat>),
 ) -> io::Result<()> {
     unsupported()
 }

@@ -9,8 +9,14 @@ pub fn lower_cpu_priority() -> io::Result<()> {
     Ok(rustix::process::setpriority_process(None, 19)?)
 }
 
+/// Gives this process, and those that it starts from now on, the lowest CPU priority.
+#[cfg(windows)]
+pub fn lower_cpu_priority() -> io::Result<()> {
+    super::windows::process::lower_cpu_priority()
+}
+
 /// Does nothing: this system has no CPU priority to lower.
-#[cfg(not(unix))]
+#[cfg(not(any(unix, windows)))]
 pub fn lower_cpu_priority() -> io::Result<()> {
     Err(io::Error::from(io::ErrorKind::Unsupported))
 }
@@ -46,8 +52,14 @@ pub fn lower_io_priority() -> io::Result<()> {
     if answer == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
+/// Lets this process stand back with its reads and its memory. Those that it starts do not inherit it.
+#[cfg(windows)]
+pub fn lower_io_priority() -> io::Result<()> {
+    super::windows::process::lower_io_priority()
+}
+
 /// Does nothing: the I/O priority follows the CPU priority here, or there is none.
-#[cfg(not(any(target_os = "linux", target_os = "macos")))]
+#[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
 pub fn lower_io_priority() -> io::Result<()> {
     Ok(())
 }

@@ -32,6 +32,6 @@ impl UnnamedFile {
 
     /// Its metadata.
     pub(crate) fn stat(&self) -> io::Result<Stat> {
-        super::native::stat_file(&self.0)
+        Ok(super::native::stat_file(&self.0)?.stat)
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{ForeignMounts, HintFilter};
 use crate::filter::Filter;
-use crate::sys;
+use crate::sys::{self, StatAt};
 
 /// What to walk and how.
 pub(crate) struct WalkPlan<'a> {
@@ -22,6 +22,10 @@ pub(crate) struct WalkPlan<'a> {
     pub(crate) io_timeout: Option<Duration>,
     /// Read only where these say so; for the native walker.
     pub(crate) hint_filter: Option<&'a HintFilter>,
+    /// Whether a listing that is as the base may stand for the files; for the native walker, on Windows.
+    pub(crate) trusts_listings: bool,
+    /// Which part of the files is asked all the same.
+    pub(crate) round: u8,
     /// The program's own files, which are left out.
     pub(crate) own: &'a [OwnFile],
 }
@@ -30,9 +34,9 @@ pub(crate) struct WalkPlan<'a> {
 #[derive(Debug, Clone)]
 pub(crate) struct OwnFile {
     /// The device of the directory that holds it.
-    pub(super) parent_dev: u64,
+    parent_dev: u64,
     /// The inode of the directory that holds it.
-    pub(super) parent_ino: u64,
+    parent_ino: u64,
     name: Vec<u8>,
     /// Its temporary files begin with this.
     temporary: Vec<u8>,
@@ -51,12 +55,18 @@ impl OwnFile {
             temporary: sys::durable::temporary_prefix(path).into_bytes(),
         })
     }
+
+    /// Whether it lies in this directory. Where directories have no numbers that is never known: the file is then an
+    /// entry like others, since leaving out each file of its name would lose those of the user.
+    pub(super) fn is_in(&self, dir: &StatAt) -> bool {
+        dir.is_at(self.parent_dev, self.parent_ino)
+    }
 }
 
 impl WalkPlan<'_> {
     /// The program's own files in one directory.
-    pub(super) fn own_in(&self, dev: u64, ino: u64) -> impl Iterator<Item = &OwnFile> {
-        self.own.iter().filter(move |own| own.parent_dev == dev && own.parent_ino == ino)
+    pub(super) fn own_in(&self, dir: &StatAt) -> impl Iterator<Item = &OwnFile> {
+        self.own.iter().filter(move |own| own.is_in(dir))
     }
 }
 
@@ -66,4 +76,19 @@ pub(super) fn is_own<'a>(own: impl IntoIterator<Item = &'a OwnFile>, name: &[u8]
         own.name == name
             || (name.starts_with(&own.temporary) && name.ends_with(sys::durable::TEMPORARY_SUFFIX.as_bytes()))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metadata::Stat;
+
+    #[test]
+    fn without_numbers_no_directory_holds_an_own_file() {
+        let own = |parent_ino| OwnFile { parent_dev: 0, parent_ino, name: b"docs".to_vec(), temporary: b"t".to_vec() };
+        let dir = |ino| StatAt { stat: Stat { ino, ..Stat::default() }, dev: 0, mount: 0, automount: false };
+        assert!(own(7).is_in(&dir(7)));
+        assert!(!own(7).is_in(&dir(8)));
+        assert!(!own(0).is_in(&dir(0)), "a job named docs must not hide every directory docs");
+    }
 }

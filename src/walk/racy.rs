@@ -13,8 +13,9 @@ use crate::sys::clock;
 /// Never shorter by default than the coarsest stamps (FAT: two seconds).
 const SHORTEST: Duration = Duration::from_secs(2);
 
-/// How long the kernel's write-back takes to begin, if the system does not say.
-const USUAL_WRITE_BACK: Duration = Duration::from_secs(35);
+/// How long the kernel's write-back takes to begin, if the system does not say. On Windows nothing says how late the
+/// time of a mapped file may be.
+const USUAL_WRITE_BACK: Duration = Duration::from_secs(if cfg!(windows) { 60 } else { 35 });
 
 /// A stamp without nanoseconds is taken as one of a file system that keeps two-second stamps (FAT).
 const COARSEST_GRANULE: Duration = Duration::from_secs(2);

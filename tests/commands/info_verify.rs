@@ -45,6 +45,7 @@ fn info_as_json_has_these_keys() {
         "scan_fingerprint",
         "started",
         "symlinks",
+        "system",
         "unknown",
         "walker",
         "watchman_clock",

@@ -7,13 +7,15 @@ use std::path::Path;
 use super::layers::{source_files, tokens};
 
 /// Alternatives by operating system.
-const ALTERNATIVES: [(&str, [&str; 2]); 6] = [
-    ("BlockDevice", ["sys/block_device.rs", "sys/no_block_device.rs"]),
-    ("BulkInode", ["sys/filesystem/no_xfs.rs", "sys/filesystem/xfs.rs"]),
-    ("BulkReader", ["sys/filesystem/no_xfs.rs", "sys/filesystem/xfs.rs"]),
-    ("Dir", ["sys/native.rs", "sys/no_native.rs"]),
-    ("DirHandle", ["sys/no_open_at.rs", "sys/open_at.rs"]),
-    ("UnnamedFile", ["sys/no_unnamed.rs", "sys/unnamed.rs"]),
+const ALTERNATIVES: [(&str, &[&str]); 8] = [
+    ("BlockDevice", &["sys/block_device.rs", "sys/no_block_device.rs"]),
+    ("BulkInode", &["sys/filesystem/no_xfs.rs", "sys/filesystem/xfs.rs"]),
+    ("BulkReader", &["sys/filesystem/no_xfs.rs", "sys/filesystem/xfs.rs"]),
+    ("Dir", &["sys/native.rs", "sys/no_native.rs", "sys/windows/native.rs"]),
+    ("DirHandle", &["sys/no_open_at.rs", "sys/open_at.rs"]),
+    ("PassedOutput", &["cli/passed_output/unix.rs", "cli/passed_output/windows.rs"]),
+    ("ProcessGroup", &["cli/child/unix.rs", "cli/child/windows.rs"]),
+    ("UnnamedFile", &["sys/no_unnamed.rs", "sys/unnamed.rs"]),
 ];
 
 /// Whether the brace at `at` opens an `impl` or a trait, whose types are associated ones.

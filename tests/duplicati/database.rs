@@ -2,7 +2,7 @@
 //! which paths are stored, in how many states, and which versions hold them.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{MAIN_SEPARATOR as SEPARATOR, Path};
 
 use base64::Engine as _;
 use rusqlite::{Connection, params};
@@ -64,7 +64,7 @@ pub(super) fn fill(database: &Connection, job: &Job, records: &Records) {
     for (path, states) in &job.stored {
         let path = std::str::from_utf8(path).expect("what is not UTF-8 is not stored");
         // The prefix is the directory with its slash; the last slash of a directory belongs to its name.
-        let (prefix, name) = path.split_at(path.trim_end_matches('/').rfind('/').unwrap() + 1);
+        let (prefix, name) = path.split_at(path.trim_end_matches(SEPARATOR).rfind(SEPARATOR).unwrap() + 1);
         database.execute(r#"INSERT OR IGNORE INTO "PathPrefix" ("Prefix") VALUES (?)"#, [prefix]).unwrap();
         for state in states {
             let next = i64::try_from(contents.len()).unwrap();
@@ -111,7 +111,8 @@ fn the_view_of_files_spells_paths_as_they_were_stored() {
     let rows = query.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, u32>(1)?))).unwrap();
     let rows: Vec<_> = rows.map(|row| row.unwrap()).collect();
     let root = root.display();
-    assert_eq!(rows, [(format!("{root}/"), 1), (format!("{root}/d/"), 1), (format!("{root}/d/f"), 2)]);
+    let expected = [(format!("{root}/"), 1), (format!("{root}/d/"), 1), (format!("{root}/d/f"), 2)];
+    assert_eq!(rows, expected.map(|(path, count)| (path.replace('/', std::path::MAIN_SEPARATOR_STR), count)));
     let held: u32 = database.query_row(r#"SELECT COUNT(*) FROM "FilesetEntry""#, [], |row| row.get(0)).unwrap();
     assert_eq!(held, 6);
 }

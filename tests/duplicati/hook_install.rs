@@ -57,8 +57,6 @@ fn without_a_place_it_lies_beside_the_definitions() {
     let hooked = Hooked::new();
     hooked.other(&["hook", "install", "duplicati", "--job", "documents"]).success();
     assert!(hooked.env.path("duplicati-documents.sh").is_file());
-    hooked.other(&["hook", "install", "duplicati", "--job", "documents", "--windows"]).success();
-    assert!(hooked.env.path("duplicati-documents.cmd").is_file());
     let printed = install(&hooked, "-", &[]).success();
     assert_eq!(
         printed.replace("[ROOT]", hooked.env.path("").to_str().unwrap()).as_bytes(),

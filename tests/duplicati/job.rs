@@ -6,6 +6,18 @@ use std::path::PathBuf;
 use super::options::Options;
 use super::tree::{Content, Stored, Version, look, scan, unstorable};
 
+/// What a path is compared by. (Duplicati's source: on Windows case does not count, letter by letter.)
+fn one(path: &[u8]) -> Vec<u8> {
+    if !cfg!(windows) {
+        return path.to_vec();
+    }
+    let text = std::str::from_utf8(path).expect("only Unicode is stored");
+    text.chars()
+        .flat_map(|c| if c.to_uppercase().count() == 1 { c.to_uppercase().collect() } else { vec![c] })
+        .collect::<String>()
+        .into_bytes()
+}
+
 /// The state of a job.
 #[derive(Debug)]
 pub(super) struct Job {
@@ -103,8 +115,9 @@ impl Job {
         // consumers: listing a directory does not recurse. Nor does anybody ask whether a path belongs to
         // the sources: paths outside of them enter the backup.
         for path in &options.changed {
+            let is_listed = version.keys().any(|listed| one(listed) == one(path));
             let Some(now) = look(path).filter(|_| !(self.ignored)(path)) else { continue };
-            if version.contains_key(path) {
+            if is_listed {
                 // consumers: duplicates give a warning, exit code 2.
                 warnings.push(format!("listed twice: {}", String::from_utf8_lossy(path)));
                 continue;
@@ -119,16 +132,16 @@ impl Job {
         // consumers: all of the previous version's paths that are not listed are carried over; what is listed
         // and does not exist is carried over too. The first backup has nothing to carry over: it holds only
         // what is listed.
+        let listed: BTreeSet<_> = version.keys().map(|path| one(path)).collect();
         for (path, state) in self.versions.last().into_iter().flatten() {
-            if !version.contains_key(path) {
+            if !listed.contains(&one(path)) {
                 version.insert(path.clone(), self.carried_over(path, state).clone());
             }
         }
         // consumers: then the deleted ones are removed: exact, case-sensitive strings, directories with `/`,
         // each descendant by itself. So a path in both lists disappears.
-        for path in &options.deleted {
-            version.remove(path);
-        }
+        let deleted: BTreeSet<_> = options.deleted.iter().map(|path| one(path)).collect();
+        version.retain(|path, _| !deleted.contains(&one(path)));
         version
     }
 

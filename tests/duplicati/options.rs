@@ -16,6 +16,7 @@ impl Options {
     }
 
     /// Lists given as they are, for the rules themselves.
+    #[cfg(unix)]
     pub(super) fn of(changed: &[&str], deleted: &[&str]) -> Self {
         let owned = |paths: &[&str]| paths.iter().map(|p| p.as_bytes().to_vec()).collect();
         Self { changed: owned(changed), deleted: owned(deleted), disable_filetime_check: false }
@@ -24,8 +25,15 @@ impl Options {
     /// Reads standard output of a script.
     pub(super) fn parse(stdout: &[u8]) -> Self {
         let mut options = Self::none();
-        // consumers: newline and CR cannot pass the script: both end a line.
-        for line in stdout.split(|b| matches!(b, b'\n' | b'\r')) {
+        // consumers: newline and CR cannot pass the script: both end a line. (Windows: its output is split where a CR
+        // and a newline follow each other, and nowhere else.)
+        let lines: Vec<Vec<u8>> = if cfg!(windows) {
+            let text = std::str::from_utf8(stdout).expect("decoded");
+            text.split("\r\n").map(|line| line.as_bytes().to_vec()).collect()
+        } else {
+            stdout.split(|b| matches!(b, b'\n' | b'\r')).map(<[u8]>::to_vec).collect()
+        };
+        for line in &lines {
             // consumers: lines are trimmed, must begin with `--`, the key is in lower case.
             let Some(option) = line.trim_ascii().strip_prefix(b"--") else { continue };
             let mut parts = option.splitn(2, |b| *b == b'=');
@@ -46,10 +54,12 @@ impl Options {
 fn split(value: &[u8]) -> Vec<Vec<u8>> {
     // consumers: one pair of double quotes around the whole value is stripped; no other quoting, no escaping.
     let bare = value.strip_prefix(b"\"").and_then(|v| v.strip_suffix(b"\"")).unwrap_or(value);
-    // consumers: split at `:` (on Unix), empty items dropped, no trimming.
-    bare.split(|b| *b == b':').filter(|item| !item.is_empty()).map(<[u8]>::to_vec).collect()
+    // consumers: split at `:` on Unix and `;` on Windows, empty items dropped, no trimming.
+    let separator = if cfg!(windows) { b';' } else { b':' };
+    bare.split(|b| *b == separator).filter(|item| !item.is_empty()).map(<[u8]>::to_vec).collect()
 }
 
+#[cfg(unix)]
 #[test]
 fn values_are_split_at_colons_and_lose_one_pair_of_quotes() {
     let read = |text: &str| Options::parse(text.as_bytes());

@@ -1,11 +1,13 @@
 //! What Duplicati stores of a tree, and what it finds at a listed path.
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::time::UNIX_EPOCH;
+
+/// What separates names, and ends the path of a directory.
+pub(super) const SLASH: u8 = if cfg!(windows) { b'\\' } else { b'/' };
 
 /// The content of an entry. Equal content has one blockset, so that it stands for its number.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,22 +45,67 @@ pub(super) type Version = BTreeMap<Vec<u8>, Stored>;
 
 /// The path with a slash at its end.
 pub(super) fn slashed(path: &[u8]) -> Vec<u8> {
-    [path, b"/"].concat()
+    [path, &[SLASH]].concat()
 }
 
-fn path(spelled: &[u8]) -> &Path {
-    Path::new(OsStr::from_bytes(spelled.strip_suffix(b"/").unwrap_or(spelled)))
+fn path(spelled: &[u8]) -> PathBuf {
+    PathBuf::from(of_bytes(spelled.strip_suffix(&[SLASH]).unwrap_or(spelled)))
+}
+
+#[cfg(unix)]
+fn of_bytes(bytes: &[u8]) -> OsString {
+    std::os::unix::ffi::OsStringExt::from_vec(bytes.to_vec())
+}
+
+#[cfg(windows)]
+fn of_bytes(bytes: &[u8]) -> OsString {
+    String::from_utf8(bytes.to_vec()).expect("only Unicode is stored").into()
+}
+
+#[cfg(unix)]
+fn bytes_of(text: &OsStr) -> Vec<u8> {
+    std::os::unix::ffi::OsStrExt::as_bytes(text).to_vec()
+}
+
+#[cfg(windows)]
+fn bytes_of(text: &OsStr) -> Vec<u8> {
+    text.to_str().expect("only Unicode is stored").as_bytes().to_vec()
+}
+
+/// Mode and owner; on Windows the attributes.
+#[cfg(unix)]
+fn rights(found: &fs::Metadata) -> (u32, (u32, u32)) {
+    use std::os::unix::fs::MetadataExt as _;
+    (found.mode(), (found.uid(), found.gid()))
+}
+
+#[cfg(windows)]
+fn rights(found: &fs::Metadata) -> (u32, (u32, u32)) {
+    (std::os::windows::fs::MetadataExt::file_attributes(found), (0, 0))
+}
+
+/// Seconds and nanoseconds since 1970; before that the nanoseconds count forward too.
+fn mtime(found: &fs::Metadata) -> (i64, i64) {
+    let time = found.modified().expect("a time");
+    match time.duration_since(UNIX_EPOCH) {
+        Ok(since) => (i64::try_from(since.as_secs()).expect("in range"), since.subsec_nanos().into()),
+        Err(before) => {
+            let before = before.duration();
+            let (sec, nsec) = (i64::try_from(before.as_secs()).expect("in range"), i64::from(before.subsec_nanos()));
+            if nsec == 0 { (-sec, 0) } else { (-sec - 1, 1_000_000_000 - nsec) }
+        }
+    }
 }
 
 /// What Duplicati finds at a listed path, if it does not silently go on.
 pub(super) fn look(spelled: &[u8]) -> Option<Stored> {
-    let path = path(spelled);
+    let path = &path(spelled);
     // consumers: what does not exist is silently skipped.
     let found = fs::symlink_metadata(path).ok()?;
     // consumers: a directory must end in `/`, else it is silently ignored; a symlink to a directory is
     // stored and listed as `link/`, one to a file, or broken, as `link`.
     let leads_to_dir = fs::metadata(path).is_ok_and(|m| m.is_dir());
-    if spelled.ends_with(b"/") != leads_to_dir {
+    if spelled.ends_with(&[SLASH]) != leads_to_dir {
         return None;
     }
     let content = if found.is_symlink() {
@@ -71,12 +118,8 @@ pub(super) fn look(spelled: &[u8]) -> Option<Stored> {
         // Duplicati's source: fifos, sockets and devices are passed over, listed or not.
         return None;
     };
-    let metadata = Metadata {
-        mode: found.mode(),
-        owner: (found.uid(), found.gid()),
-        mtime: (found.mtime(), found.mtime_nsec()),
-        target: fs::read_link(path).ok(),
-    };
+    let (mode, owner) = rights(&found);
+    let metadata = Metadata { mode, owner, mtime: mtime(&found), target: fs::read_link(path).ok() };
     Some(Stored { content, metadata })
 }
 
@@ -85,7 +128,7 @@ pub(super) fn scan(sources: &[PathBuf]) -> Version {
     let mut version = Version::new();
     for source in sources {
         // A source that is a symlink is entered, and stored as the link that it is.
-        let spelled = slashed(source.as_os_str().as_bytes());
+        let spelled = slashed(&bytes_of(source.as_os_str()));
         if let Some(stored) = look(&spelled) {
             version.insert(spelled.clone(), stored);
             scan_below(&spelled, &mut version);
@@ -119,7 +162,7 @@ fn scan_below(dir: &[u8], version: &mut Version) {
         if name.to_str().is_none() {
             continue;
         }
-        let plain = [dir, name.as_bytes()].concat();
+        let plain = [dir, &bytes_of(&name)].concat();
         for spelled in [plain.clone(), slashed(&plain)] {
             let Some(stored) = look(&spelled) else { continue };
             let is_dir = stored.content == Content::Dir;

@@ -10,7 +10,7 @@ fn read(name: &str) -> Vec<String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name);
     let snapshot = Snapshot::open(&path).expect("a released version opens");
     snapshot.verify().expect("a released version is whole");
-    snapshot.entries().map(|e| entry_json(&e.expect("a released version is whole"))).collect()
+    snapshot.entries().map(|e| entry_json(&e.expect("a released version is whole"), snapshot.header().system)).collect()
 }
 
 #[test]

@@ -201,6 +201,7 @@ fn keep_owner(file: &std::fs::File, before: &std::fs::Metadata) -> Result<(), St
 }
 
 #[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "the signature of other systems")]
 fn keep_owner(_file: &std::fs::File, _before: &std::fs::Metadata) -> Result<(), String> {
     Ok(())
 }

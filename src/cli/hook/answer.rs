@@ -166,6 +166,8 @@ fn what(
     }
     let mut bytes = Vec::new();
     list.write(&mut bytes).map_err(|e| e.to_string())?;
+    #[cfg(windows)]
+    let bytes = super::page::encoded(&bytes)?;
     report(&list, started);
     if list.needs_reading {
         voice::say(

@@ -18,7 +18,8 @@ Duplicati calls this through the script that `fastdiff hook install duplicati` w
 If it is safe, it prints --changed-files and --deleted-files. Otherwise it prints only the reason, and Duplicati scans \
 everything. It writes LOG:INFO lines to standard output, which appear in Duplicati's log of the run. The exit code is \
 0. \
-With --skip-idle it is 77 if nothing changed: the script turns that into 1, and Duplicati skips the backup.";
+With --skip-idle it is 77 if nothing changed: the script turns that into 1, and Duplicati skips the backup. On Windows \
+there is no script, and the exit code is 1.";
 
 /// This much of Duplicati's time limit is left for what comes after the list.
 const MARGIN: Duration = Duration::from_secs(5);
@@ -50,8 +51,13 @@ pub(super) struct HookDuplicatiArgs {
     pub(super) state: StateArgs,
 }
 
-/// The exit code of `--skip-idle` if nothing changed: no shell, loader or interpreter ends with it.
-pub(super) const IDLE: u8 = 77;
+/// The exit code of `--skip-idle` if nothing changed: no shell, loader or interpreter ends with it. On Windows
+/// Duplicati starts the program itself, and 1 is what it understands.
+pub(super) const IDLE: u8 = if cfg!(windows) { 1 } else { 77 };
+
+/// The exit code if the output did not arrive. On Windows no script stands between, and this code means an error that
+/// stops the backup.
+const HALF: u8 = if cfg!(windows) { 5 } else { FAILED };
 
 pub(super) fn run(args: &HookDuplicatiArgs) -> u8 {
     let began = Instant::now();
@@ -145,8 +151,8 @@ fn give(Answer { what, run, note, walked }: Answer, job: &Held) -> u8 {
             voice::write(&[])
         }
     };
-    // Half a list is worse than none: with this code the script passes nothing on.
-    if has_arrived { DONE } else { FAILED }
+    // Half a list is worse than none: with this code the script passes nothing on, or Duplicati makes no backup.
+    if has_arrived { DONE } else { HALF }
 }
 
 /// Waits until the clock shows a later second than `then`. Returns the first such second, in Unix time.

@@ -41,7 +41,8 @@ enum Program {
     Duplicati(HookInstallDuplicatiArgs),
 }
 
-/// Write the script for --run-script-before of Duplicati, and say what to set there.
+/// Write the script for --run-script-before of Duplicati, and say what to set there; on Windows, only print what to
+/// enter.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 struct HookInstallDuplicatiArgs {
@@ -49,13 +50,10 @@ struct HookInstallDuplicatiArgs {
     #[arg(long, value_name = "NAME")]
     job: String,
 
-    /// The script (- for standard output) [default: duplicati-NAME.sh beside the definitions of jobs, .cmd on Windows]
+    /// The script (- for standard output) [default: duplicati-NAME.sh beside the definitions of jobs]. On Windows there
+    /// is none: Duplicati starts fastdiff itself
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     to: Option<PathBuf>,
-
-    /// Write a batch file for Windows [default on Windows]
-    #[arg(long)]
-    windows: bool,
 
     /// Skip the backup if nothing changed
     #[arg(long)]
@@ -92,18 +90,23 @@ fn duplicati(args: &HookInstallDuplicatiArgs) -> Outcome {
     let program = std::env::current_exe()
         .map_err(|e| Failure::Other(format!("cannot find the path of fastdiff itself, which the script needs: {e}")))?;
     in_a_script(&program)?;
-    let is_batch = args.windows || cfg!(windows);
     let call =
         Call { program: &program, arguments: arguments(args, &config, job.store().dir())?, skip_idle: args.skip_idle };
-    let text = if is_batch { call.batch() } else { call.shell() };
-    let usual = || config.with_file_name(format!("duplicati-{}.{}", args.job, if is_batch { "cmd" } else { "sh" }));
-    let script = args.to.clone().unwrap_or_else(usual);
-    if script == Path::new("-") {
-        print(&text)?;
+    if cfg!(windows) {
+        if args.to.is_some() {
+            return Err(Failure::Other("on Windows there is no script to write: leave out --to".into()));
+        }
+        print(&advice_for_windows(args, &call.command_line()))?;
     } else {
-        let script = from_here(&script)?;
-        write(&script, &text)?;
-        print(&advice(args, &script))?;
+        let usual = || config.with_file_name(format!("duplicati-{}.sh", args.job));
+        let script = args.to.clone().unwrap_or_else(usual);
+        if script == Path::new("-") {
+            print(&call.shell())?;
+        } else {
+            let script = from_here(&script)?;
+            write(&script, &call.shell())?;
+            print(&advice(args, &script))?;
+        }
     }
     let left_out = [job.store().dir().to_owned()];
     let differences = filters_differ(&Settings::default(), &definition.filter()?, &definition.roots, &left_out);
@@ -195,6 +198,23 @@ fn advice(args: &HookInstallDuplicatiArgs, script: &Path) -> String {
     );
     if let Some(limit) = args.time_limit.filter(|limit| *limit > USUAL_LIMIT) {
         let _ = writeln!(text, "  run-script-timeout   {}s", limit.as_secs() + 10);
+    }
+    text.push_str(
+        "and leave run-script-after empty: Duplicati cannot start it when a list is long.\n\
+         You need not set disable-filetime-check: the hook sets it for the runs that need it.\n",
+    );
+    text
+}
+
+/// The same where Duplicati starts the program itself.
+fn advice_for_windows(args: &HookInstallDuplicatiArgs, command: &str) -> String {
+    let mut text = format!(
+        "In Duplicati, under the advanced options of the backup, set\n\
+         \x20 run-script-before          {command}\n\
+         \x20 run-script-with-arguments  true\n"
+    );
+    if let Some(limit) = args.time_limit.filter(|limit| *limit > USUAL_LIMIT) {
+        let _ = writeln!(text, "  run-script-timeout         {}s", limit.as_secs() + 10);
     }
     text.push_str(
         "and leave run-script-after empty: Duplicati cannot start it when a list is long.\n\

@@ -4,6 +4,8 @@ mod answer;
 mod duplicati;
 mod install;
 mod outcome;
+#[cfg(windows)]
+mod page;
 mod script;
 mod unread;
 mod voice;

@@ -1,4 +1,5 @@
-//! The script that Duplicati calls. Duplicati takes the path of a script, and no arguments.
+//! What Duplicati calls: a script on Unix, which takes no arguments; on Windows the program itself, since Duplicati
+//! reads the output of a batch file by a code page that the file cannot know.
 
 use std::path::Path;
 
@@ -39,30 +40,9 @@ impl Call<'_> {
         )
     }
 
-    /// For the command interpreter of Windows.
-    pub(super) fn batch(&self) -> String {
-        let words = self.words().iter().map(|word| quote::batch(word)).collect::<Vec<_>>().join(" ");
-        let idle = if self.skip_idle {
-            "if %code% equ 77 (\n  type \"%told%\"\n  del \"%told%\"\n  exit /b 1\n)\n"
-        } else {
-            ""
-        };
-        let text = format!(
-            "@echo off\n\
-             rem {MARK}; run that again instead of editing it.\n\
-             rem Name it in Duplicati as --run-script-before.\n\
-             setlocal disabledelayedexpansion\n\
-             chcp 65001 >nul\n\
-             set \"told=%TEMP%\\fastdiff-hook-%RANDOM%-%RANDOM%.txt\"\n\
-             {words} >\"%told%\" 2>nul\n\
-             set \"code=%errorlevel%\"\n\
-             {idle}\
-             if %code% equ 0 (\n  type \"%told%\"\n) else (\n  \
-             echo LOG:INFO fastdiff: no list, so Duplicati scans everything: the hook ended with code %code%\n)\n\
-             del \"%told%\"\n\
-             exit /b 0\n"
-        );
-        text.replace('\n', "\r\n")
+    /// For Windows, where Duplicati starts the program itself: the command line.
+    pub(super) fn command_line(&self) -> String {
+        self.words().iter().map(|word| quote::windows(word)).collect::<Vec<_>>().join(" ")
     }
 
     fn words(&self) -> Vec<String> {
@@ -100,30 +80,8 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_file_has_its_own_line_ends_and_quotes() {
-        let text = call(true).batch();
-        assert!(text.lines().count() > 5 && text.split_inclusive('\n').all(|line| line.ends_with("\r\n")));
-        insta::assert_snapshot!(text.replace('\r', ""), @r#"
-        @echo off
-        rem Written by `fastdiff hook install duplicati`; run that again instead of editing it.
-        rem Name it in Duplicati as --run-script-before.
-        setlocal disabledelayedexpansion
-        chcp 65001 >nul
-        set "told=%TEMP%\fastdiff-hook-%RANDOM%-%RANDOM%.txt"
-        "/opt/fast diff/fastdiff" hook duplicati --job docs --config "/etc/it's 100%%/x.toml" >"%told%" 2>nul
-        set "code=%errorlevel%"
-        if %code% equ 77 (
-          type "%told%"
-          del "%told%"
-          exit /b 1
-        )
-        if %code% equ 0 (
-          type "%told%"
-        ) else (
-          echo LOG:INFO fastdiff: no list, so Duplicati scans everything: the hook ended with code %code%
-        )
-        del "%told%"
-        exit /b 0
-        "#);
+    fn a_command_line_has_quotes_where_there_are_blanks() {
+        let line = call(true).command_line();
+        assert_eq!(line, "\"/opt/fast diff/fastdiff\" hook duplicati --job docs --config \"/etc/it's 100%/x.toml\"");
     }
 }

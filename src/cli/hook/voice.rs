@@ -22,13 +22,21 @@ pub(super) fn silence() {
     if let Ok(null) = std::fs::OpenOptions::new().write(true).open("/dev/null") {
         let _ = rustix::stdio::dup2_stderr(null);
     }
-    // Elsewhere the script that calls the hook throws standard error away.
+    #[cfg(windows)]
+    super::page::close_standard_error();
     super::super::signals::say_on_standard_output();
 }
 
 /// Adds one line that Duplicati takes for information. All are written at the end.
 pub(super) fn say(message: impl Display) {
-    lines().push(format!("LOG:INFO fastdiff: {}\n", harmless(&message.to_string())));
+    let text = harmless(&message.to_string());
+    // On Windows it depends on a code page what Duplicati reads, and a message needs no more than ASCII.
+    let text = if cfg!(windows) { text.chars().map(ascii).collect() } else { text };
+    lines().push(format!("LOG:INFO fastdiff: {text}\n"));
+}
+
+fn ascii(c: char) -> String {
+    if c.is_ascii() { c.to_string() } else { c.escape_default().to_string() }
 }
 
 fn lines() -> std::sync::MutexGuard<'static, Vec<String>> {
@@ -44,6 +52,10 @@ pub(super) fn take() -> bool {
 pub(super) fn write(options: &[u8]) -> bool {
     let mut bytes = std::mem::take(&mut *lines()).concat().into_bytes();
     bytes.extend_from_slice(options);
+    if cfg!(windows) {
+        // Duplicati splits the output there and nowhere else. No code page has this byte within a character.
+        bytes = bytes.split(|byte| *byte == b'\n').collect::<Vec<_>>().join(&b"\r\n"[..]);
+    }
     let mut out = std::io::stdout().lock();
     out.write_all(&bytes).and_then(|()| out.flush()).is_ok()
 }

@@ -146,13 +146,15 @@ pub(in crate::cli) fn run(args: &JobAddArgs, matches: &ArgMatches) -> Outcome {
     }
     // Refuse a wrong pattern now, not at the first run.
     args.filter.options(matches)?.check(&[])?;
+    // What is left out has to be left out by the other program as well, if that scans by itself.
+    let defaults = if args.consumer.has_hook() { &[] } else { args.filter.defaults(&args.roots) };
     let definition = Definition {
         name: args.name.clone(),
         roots: args.roots.iter().map(|root| from_here(root)).collect::<Result<_, _>>()?,
         root_is: args.root_is,
         source: args.source,
         consumer: args.consumer,
-        exclude: args.filter.exclude.clone(),
+        exclude: defaults.iter().map(ToString::to_string).chain(args.filter.exclude.iter().cloned()).collect(),
         exclude_from: args.filter.exclude_from.iter().map(|file| from_here(file)).collect::<Result<_, _>>()?,
         exclude_caches: args.filter.exclude_caches,
         exclude_if_present: args.filter.exclude_if_present.clone(),

@@ -76,7 +76,7 @@ impl Consumer for Duplicati {
     }
 
     fn write(&self, diff: &Diff<'_>, options: &ListOptions, out: &mut dyn Write) -> Result<Emitted> {
-        let part = asked_part(self, options.part)?;
+        let part = asked_part(self, diff, options.part)?;
         self.write_parts(diff, options, &mut [PartOutput { part, out }])
     }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, Params};
 
+use super::spelling::from_duplicati;
 use crate::path::{PathExt as _, is_within, to_path};
 
 /// How long to wait for a database that Duplicati is writing to.
@@ -156,7 +157,7 @@ impl JobDatabase {
     pub fn stored_paths(&self, roots: &[Vec<u8>]) -> Result<StoredPaths, DatabaseError> {
         let paths = |sql: &str| -> rusqlite::Result<HashSet<Vec<u8>>> {
             let mut query = self.connection.prepare(sql)?;
-            let rows = query.query_map([], |row| Ok(row.get_ref(0)?.as_bytes().unwrap_or_default().to_vec()))?;
+            let rows = query.query_map([], |row| Ok(from_duplicati(row.get_ref(0)?.as_bytes().unwrap_or_default())))?;
             rows.collect()
         };
         let newest = format!(

@@ -164,6 +164,9 @@ pub fn eligibility(
     if !matches!(policy("hardlink_policy").as_str(), "" | "all") {
         return other("--hardlink-policy other than all depends on the order of a full scan");
     }
+    if settings.switch("enable_ads_backup") {
+        return other("--enable-ads-backup stores alternate data streams, which fastdiff does not see");
+    }
     if settings.switch("exclude_empty_folders") {
         return other("--exclude-empty-folders takes a listed folder for empty unless its files are listed too");
     }

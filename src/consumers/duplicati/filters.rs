@@ -6,6 +6,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::settings::Settings;
+use super::spelling::compared_by;
 use super::translate::{Translated, translate};
 use super::unstored::Unstored;
 use crate::filter::FilterOptions;
@@ -78,8 +79,9 @@ pub fn filters_differ(
     let mut job = JobPatterns { filter, justified: Vec::new() };
     for attribute in settings.option("exclude_files_attributes").unwrap_or_default().split(',') {
         match attribute.trim().to_ascii_lowercase().as_str() {
+            "" => {}
             // Neither is ever set outside of Windows.
-            "" | "system" | "temporary" if !cfg!(windows) => {}
+            "system" | "temporary" if !cfg!(windows) => {}
             "hidden" if std::env::consts::OS == "linux" => {
                 differences.extend(job.lacks("hidden files".to_owned(), ".*/".to_owned(), true));
             }
@@ -178,7 +180,7 @@ fn matches_the_files_of(item: &str, pattern: &str) -> bool {
 /// Which sources are not roots, or the other way round; none if they are the same.
 pub(super) fn sources_differ(sources: &[PathBuf], roots: &[PathBuf]) -> Option<String> {
     let missing = |from: &[PathBuf], other: &[PathBuf]| -> Vec<String> {
-        let bytes = |path: &PathBuf| to_bytes(path).into_owned();
+        let bytes = |path: &PathBuf| compared_by(&to_bytes(path)).into_owned();
         let other: Vec<_> = other.iter().map(bytes).collect();
         from.iter().filter(|path| !other.contains(&bytes(path))).map(|path| path.shown().to_string()).collect()
     };

@@ -8,16 +8,16 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use super::super::{Emitted, ListPart, quote, written};
+use super::super::{Emitted, ListPart, written};
 use super::database::{DatabaseError, JobDatabase, StoredPaths};
 use super::listed_paths::DuplicatiPaths;
-use super::spelling::{SEPARATOR, is_sayable, link_spelling, with_slash};
+use super::spelling::{SEPARATOR, compared_by, is_sayable, link_spelling, with_slash};
 use super::unread::{ReadRule, changed_files};
 use super::unstored::Unstored;
 use crate::diff::{Change, ChangeKind, Diff};
 use crate::metadata::Kind;
 use crate::path::to_path;
-use crate::{Error, Refusal, Result};
+use crate::{Error, Refusal, Result, System};
 
 /// A larger option makes every later script of Duplicati fail to start.
 const LARGEST_ARGUMENT: usize = 128 * 1024 - 1;
@@ -112,7 +112,12 @@ impl DuplicatiList {
             ));
         }
         // A path in both lists disappears from the backup: what is there is not deleted.
-        lists.deleted.retain(|path| !lists.changed.contains(path));
+        let there: HashSet<_> = lists.changed.iter().map(|path| compared_by(path)).collect();
+        lists.deleted.retain(|path| !there.contains(&compared_by(path)));
+        if there.len() < lists.changed.len() {
+            return Err(refuse("two names that differ only in case are one to Duplicati on Windows"));
+        }
+        drop(there);
         // Duplicati cannot store a name that is not UTF-8, so that there is nothing to delete.
         lists.deleted.retain(|path| std::str::from_utf8(path).is_ok());
         let changed = joined(&lists.changed)?;
@@ -158,7 +163,7 @@ fn check_size(change: &Change, options: &DuplicatiOptions, database: &StoredPath
     let was_small = change.old.is_some_and(|old| old.kind() == Kind::File && old.stat.size <= limit)
         || database.newest.contains(&change.path);
     if was_small && new.kind() == Kind::File && new.stat.size > limit {
-        let name = String::from_utf8_lossy(&quote(&change.path)).into_owned();
+        let name = String::from_utf8_lossy(&System::HERE.quoted(&change.path)).into_owned();
         return Err(refuse(format!(
             "{name} is too large now for --skip-files-larger-than, and a list would leave its old content in the backup"
         )));
@@ -195,7 +200,7 @@ impl Unstorable {
     }
 
     fn note(self) -> Option<String> {
-        let name = String::from_utf8_lossy(&quote(&self.example?)).into_owned();
+        let name = String::from_utf8_lossy(&System::HERE.quoted(&self.example?)).into_owned();
         let count = self.count;
         Some(format!(
             "{count} of the changes have names that are not UTF-8, such as {name}: Duplicati cannot store them"
@@ -279,12 +284,18 @@ pub(super) fn refuse(refusal: impl Into<Refusal>) -> Error {
     super::super::refuse(NAME, refusal)
 }
 
+const NOT_SAYABLE: &str = if cfg!(windows) {
+    "holds a `;`, at which Duplicati splits its lists; as long as it has two stored versions, each backup is a full scan"
+} else {
+    "holds a `:`, at which Duplicati splits its lists; as long as it has two stored versions, each backup is a full scan"
+};
+
 /// Joins paths, or names the first that cannot be expressed.
 fn joined(paths: &BTreeSet<Vec<u8>>) -> Result<Vec<u8>> {
     let mut value = Vec::new();
     for path in paths {
         let why = if path.contains(&SEPARATOR) {
-            "holds a `:`, at which Duplicati splits its lists; as long as it has two stored versions, each backup is a full scan"
+            NOT_SAYABLE
         } else if path.contains(&b'\n') || path.contains(&b'\r') {
             "holds a line break, which neither a script nor a parameters file can pass on"
         } else if std::str::from_utf8(path).is_err() {
@@ -293,7 +304,7 @@ fn joined(paths: &BTreeSet<Vec<u8>>) -> Result<Vec<u8>> {
             if !value.is_empty() {
                 value.push(SEPARATOR);
             }
-            value.extend_from_slice(path);
+            value.extend_from_slice(&System::HERE.shown(path));
             continue;
         };
         return Err(refuse(Refusal::Path { path: to_path(path).into_owned(), why }));

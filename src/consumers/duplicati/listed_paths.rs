@@ -2,14 +2,13 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use super::super::quote;
 use super::database::StoredPaths;
 use super::list::{DuplicatiOptions, refuse};
-use super::spelling::{is_sayable, is_stored_as_spelled, link_spelling, with_slash};
+use super::spelling::{compared_by, is_sayable, is_stored_as_spelled, link_spelling, with_slash};
 use crate::diff::{Change, ChangeKind, Diff};
 use crate::metadata::{Flags, Kind};
 use crate::path::{is_within, parent, to_path};
-use crate::{Error, Result};
+use crate::{Error, Result, System};
 
 /// The two lists while they are made.
 #[derive(Debug, Default)]
@@ -93,6 +92,7 @@ impl DuplicatiPaths {
         let mut closed: Vec<Vec<u8>> = Vec::new();
         let mut not_entered: Vec<Vec<u8>> = Vec::new();
         let (mut some_file, mut stored_file) = (None, None);
+        check_case(diff)?;
         for entry in diff.newer().entries() {
             // With a database every symlink is looked at: what is not stored is in none of the sets.
             if database.newest.is_empty() && several.is_empty() && (some_file.is_some() || self.has_file) {
@@ -180,8 +180,25 @@ impl DuplicatiPaths {
     }
 }
 
+/// Refuses a tree of Windows in which names differ only in case, as a directory may allow: what is listed of one would
+/// take the place of the other, listed or not. Costs a pass over the entries.
+fn check_case(diff: &Diff<'_>) -> Result<()> {
+    if !cfg!(windows) {
+        return Ok(());
+    }
+    let mut seen = rustc_hash::FxHashSet::default();
+    for entry in diff.newer().entries() {
+        let path = entry?.path;
+        if !seen.insert(xxhash_rust::xxh3::xxh3_64(&compared_by(&path))) {
+            let name = String::from_utf8_lossy(&System::HERE.quoted(&path)).into_owned();
+            return Err(refuse(format!("{name} and another name differ only in case, and are one to Duplicati")));
+        }
+    }
+    Ok(())
+}
+
 fn left_out(path: &[u8], why: &str) -> Error {
-    let name = String::from_utf8_lossy(&quote(path)).into_owned();
+    let name = String::from_utf8_lossy(&System::HERE.quoted(path)).into_owned();
     refuse(format!(
         "{name} is in the last version and {why}, so changes there would be missed: leave it out of the backup too, or include it in the job"
     ))

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::io::Read as _;
+use std::path::MAIN_SEPARATOR;
 use std::time::Instant;
 
 use base64::Engine as _;
@@ -10,12 +11,13 @@ use rusqlite::params;
 use sha2::{Digest as _, Sha256};
 
 use super::database::{DatabaseError, JobDatabase};
+use super::spelling::from_duplicati;
 use super::unstored::Unstored;
 use crate::diff::{ChangeKind, Diff};
 use crate::metadata::{Kind, Stat};
 use crate::path::to_path;
 use crate::sys::durable::open_unfollowed;
-use crate::{Result, Time};
+use crate::{Result, System, Time};
 
 /// .NET counts the ticks of 100 ns since the year 1. These are from there to 1970.
 const TICKS_TO_1970: i64 = 621_355_968_000_000_000;
@@ -89,8 +91,9 @@ impl JobDatabase {
             ))?;
             let mut found = Vec::new();
             for FoundFile { path, stat, is_suspect } in files {
-                let (Some(time), Ok(text)) = (ticks(stat.mtime), std::str::from_utf8(path)) else { continue };
-                let (prefix, name) = text.split_at(text.rfind('/').map_or(0, |slash| slash + 1));
+                let shown = System::HERE.shown(path);
+                let (Some(time), Ok(text)) = (ticks(stat.mtime), std::str::from_utf8(&shown)) else { continue };
+                let (prefix, name) = text.split_at(text.rfind(MAIN_SEPARATOR).map_or(0, |slash| slash + 1));
                 let mut rows = query.query(params![prefix, name])?;
                 let mut hashes = Vec::new();
                 while let Some(row) = rows.next()? {
@@ -123,7 +126,7 @@ impl JobDatabase {
                 "SELECT DISTINCT P.Prefix || L.Path FROM FileLookup L JOIN PathPrefix P ON P.ID = L.PrefixID
                  JOIN Blockset B ON B.ID = L.BlocksetID GROUP BY L.PrefixID, L.Path{alike} HAVING COUNT(*) > 1"
             ))?;
-            query.query_map([], |row| Ok(row.get::<_, String>(0)?.into_bytes()))?.collect()
+            query.query_map([], |row| Ok(from_duplicati(row.get::<_, String>(0)?.as_bytes())))?.collect()
         };
         find().map_err(|e| self.error(&e))
     }
@@ -303,7 +306,8 @@ mod tests {
         assert!(Unread::Anything.needs_reading_now(&Unread::default()));
         assert!(!files(&["/a"]).needs_reading_now(&files(&["/b"])));
         assert!(files(&["/a", "/b"]).needs_reading_now(&files(&["/b"])), "once is enough");
-        assert!(files(&["/a:b"]).needs_reading_now(&Unread::default()), "no list can name it");
+        let unsayable = format!("/a{}b", char::from(super::super::spelling::SEPARATOR));
+        assert!(files(&[&unsayable]).needs_reading_now(&Unread::default()), "no list can name it");
         let many = Unread::Files((0..5).map(|n| vec![b'a' + n; 1 << 20]).collect());
         assert!(many.needs_reading_now(&Unread::default()));
     }

@@ -7,9 +7,9 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
 use super::super::{Consumer, Emitted, ListOptions, ListPart, PathChoice, PathStyle, for_each_change, written};
-use crate::Result;
 use crate::diff::{Change, ChangeKind, Diff, Side};
 use crate::metadata::{Flags, Stat, Time};
+use crate::{Result, System};
 
 #[derive(Serialize)]
 struct Line<'a> {
@@ -161,8 +161,9 @@ impl Consumer for Json {
     }
 
     fn write(&self, diff: &Diff<'_>, options: &ListOptions, out: &mut dyn Write) -> Result<Emitted> {
+        let style = options.style.of(diff);
         let emitted = for_each_change(diff, |change| {
-            serde_json::to_writer(&mut *out, &line(change, &options.style))?;
+            serde_json::to_writer(&mut *out, &line(change, &style))?;
             out.write_all(b"\n")
         })?;
         written(out.flush())?;
@@ -170,31 +171,31 @@ impl Consumer for Json {
     }
 }
 
-/// One entry of a snapshot as a JSON object.
-pub fn entry_json(entry: &crate::Entry) -> String {
-    serde_json::to_string(&EntryLine::of(entry)).unwrap_or_default()
+/// One entry of a snapshot of this system as a JSON object.
+pub fn entry_json(entry: &crate::Entry, system: System) -> String {
+    serde_json::to_string(&EntryLine::of(entry, system)).unwrap_or_default()
 }
 
 impl EntryLine {
-    fn of(entry: &crate::Entry) -> Self {
-        let (path, path_b64) = text(&entry.path);
+    fn of(entry: &crate::Entry, system: System) -> Self {
+        let (path, path_b64) = text(&system.shown(&entry.path));
         Self { path, path_b64, metadata: Metadata::new(&entry.stat, entry.flags) }
     }
 }
 
-/// As a line of the list `json` with absolute paths.
+/// As a line of the list `json` with absolute paths, of a snapshot that was taken on this system.
 #[cfg(feature = "serde")]
 impl Serialize for Change {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        line(self, &PathStyle::absolute()).serialize(serializer)
+        line(self, &PathStyle { system: System::HERE, ..PathStyle::absolute() }).serialize(serializer)
     }
 }
 
-/// As a line of `fastdiff show --json`.
+/// As a line of `fastdiff show --json`, of a snapshot that was taken on this system.
 #[cfg(feature = "serde")]
 impl Serialize for crate::Entry {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        EntryLine::of(self).serialize(serializer)
+        EntryLine::of(self, System::HERE).serialize(serializer)
     }
 }
 
@@ -210,10 +211,10 @@ mod tests {
 
         let new = Some(Side { stat: Stat { mode: 0o100_644, ..Stat::default() }, flags: Flags::RACY });
         let (kind, fields) = (ChangeKind::TypeChanged, Fields::empty());
-        let change = Change { kind, path: b"/a/\xff".to_vec(), from: None, old: None, new, fields };
+        let change = Change { kind, path: b"a\xff".to_vec(), from: None, old: None, new, fields };
         let value = serde_json::to_value(&change).expect("JSON");
         let word = |key: &str| value[key].as_str();
-        assert_eq!((word("change"), word("path_b64")), (Some("type-changed"), Some("L2Ev/w==")));
+        assert_eq!((word("change"), word("path_b64")), (Some("type-changed"), Some("Yf8=")));
         assert_eq!((value["new"]["kind"].as_str(), value["new"]["flags"][0].as_str()), (Some("file"), Some("racy")));
 
         let mut summary = Summary::default();

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::super::{Consumer, Emitted, ListOptions, ListPart, PathChoice, for_each_change, put, quote, written};
+use super::super::{Consumer, Emitted, ListOptions, ListPart, PathChoice, for_each_change, put, written};
 use crate::Result;
 use crate::diff::Diff;
 
@@ -46,17 +46,16 @@ impl Consumer for NameStatus {
     /// Writes `letter, tab, path, newline`, names quoted as git quotes them; a rename has the old path before the new
     /// one. With NUL the bytes are raw, with NUL after the letter and each path.
     fn write(&self, diff: &Diff<'_>, options: &ListOptions, out: &mut dyn Write) -> Result<Emitted> {
-        let nul = options.nul;
+        let (nul, style) = (options.nul, options.style.of(diff));
         let emitted = for_each_change(diff, |change| {
             let paths: Vec<_> = change.from.iter().chain([&change.path]).collect();
             let letter = [change.kind.letter() as u8];
             put(out, &letter, if nul { 0 } else { b'\t' })?;
             for (i, path) in paths.iter().enumerate() {
-                let path = options.style.shown(path);
                 if nul {
-                    put(out, &path, 0)?;
+                    put(out, &style.shown(path), 0)?;
                 } else {
-                    put(out, &quote(&path), if i + 1 == paths.len() { b'\n' } else { b'\t' })?;
+                    put(out, &style.quoted(path), if i + 1 == paths.len() { b'\n' } else { b'\t' })?;
                 }
             }
             Ok(())

@@ -51,11 +51,12 @@ impl Consumer for Paths {
             check_newlines(self, diff)?;
         }
         let end = if options.nul { 0 } else { b'\n' };
+        let style = options.style.of(diff);
         let mut last = Vec::new();
         let emitted = for_each_change(diff, |change| {
             // A renamed and edited entry comes twice in a row.
             if is_wanted(change.kind) && change.path != last {
-                put(out, &options.style.shown(&change.path), end)?;
+                put(out, &style.shown(&change.path), end)?;
                 last.clone_from(&change.path);
             }
             Ok(())

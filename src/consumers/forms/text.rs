@@ -8,7 +8,6 @@ use super::super::{Consumer, Emitted, ListOptions, ListPart, PathChoice, PathSty
 use crate::Result;
 use crate::diff::{Change, ChangeKind, Diff, Summary, Tally};
 use crate::metadata::Kind;
-use crate::terminal::quote_for_people;
 use crate::units::{HumanBytes, HumanCount};
 
 /// How the list for people looks.
@@ -62,14 +61,14 @@ impl Consumer for Text {
 
     /// Writes one change a line and a summary.
     fn write(&self, diff: &Diff<'_>, options: &ListOptions, out: &mut dyn Write) -> Result<Emitted> {
-        let ListOptions { style, text, .. } = options;
+        let (style, text) = (options.style.of(diff), options.text);
         let emitted = for_each_change(diff, |change| {
             if change.kind == ChangeKind::Suspect && !text.suspects {
                 return Ok(());
             }
-            line(change, style, *text, out)
+            line(change, &style, text, out)
         })?;
-        written(summary(&emitted.summary, *text, out).and_then(|()| out.flush()))?;
+        written(summary(&emitted.summary, text, out).and_then(|()| out.flush()))?;
         Ok(emitted)
     }
 }
@@ -90,18 +89,17 @@ fn line(change: &Change, style: &PathStyle, options: TextOptions, out: &mut dyn 
     let paint = if options.color { color(change.kind) } else { Style::new() };
     write!(out, "{paint}{}{paint:#}  ", change.kind.letter())?;
     let slash: &[u8] = if change.entry_kind() == Kind::Dir { b"/" } else { b"" };
-    let mut path = |path: &[u8]| -> io::Result<()> {
-        let shown = style.shown(path);
+    let path = |out: &mut dyn Write, path: &[u8]| -> io::Result<()> {
+        let shown = style.below_root(path);
         let slash = if shown.ends_with(b"/") { b"" } else { slash };
-        out.write_all(&quote_for_people(&[&*shown, slash].concat()))
+        out.write_all(&style.system.quoted_for_people(&[shown, slash].concat()))
     };
     if let Some(from) = &change.from {
-        path(from)?;
+        path(out, from)?;
         out.write_all(" → ".as_bytes())?;
-        let mut path = |path: &[u8]| out.write_all(&quote_for_people(&[&*style.shown(path), slash].concat()));
-        path(&change.path)?;
+        path(out, &change.path)?;
     } else {
-        path(&change.path)?;
+        path(out, &change.path)?;
     }
     match (change.kind, change.old, change.new) {
         (ChangeKind::Added, _, Some(new)) if new.kind() == Kind::File => {

@@ -17,11 +17,15 @@ mod btrfs;
 mod canary;
 mod entries;
 mod ext4;
+#[cfg(any(windows, test))]
+mod journal;
 mod parts;
 mod probe;
 mod records;
 mod rows;
 mod tables;
+#[cfg(windows)]
+mod usn;
 mod values;
 mod xfs;
 
@@ -113,7 +117,7 @@ pub(crate) fn ask(question: &InodeQuestion<'_>) -> Result<InodeAnswer> {
     if question.are_snapshots {
         return InodeAnswer::closed(question, &SourceProblem::SnapshotRoots);
     }
-    if !crate::sys::filesystem::sees_real_owners() {
+    if cfg!(unix) && !crate::sys::filesystem::sees_real_owners() {
         return InodeAnswer::closed(question, &SourceProblem::UserNamespace);
     }
     let mut parts = Part::all(question.base)?;

@@ -70,10 +70,17 @@ impl Part {
     /// Opens the tables of each part, as far as they can be used.
     pub(super) fn open_all(parts: &mut [Self], question: &InodeQuestion<'_>) {
         let mut known: Vec<Tables> = Vec::new();
-        for part in parts {
+        for part in parts.iter_mut() {
             if Tables::are_known_for(&part.kind) {
                 part.tables = part.open(question, &known);
                 known.extend(part.tables.clone());
+            }
+        }
+        // Two volumes of Windows may have one number, as a disk and its copy do.
+        let same = |a: &Self, b: &Self| a.place.0 == b.place.0 && a.identity != b.identity;
+        for number in 0..parts.len() {
+            if cfg!(windows) && parts.iter().any(|other| same(other, &parts[number])) {
+                parts[number].tables = Err(SourceProblem::OtherFileSystem);
             }
         }
     }
@@ -94,6 +101,8 @@ impl Part {
             identity: self.identity.clone(),
             mark: self.mark.clone(),
             output: question.output.to_owned(),
+            #[cfg(windows)]
+            insists: question.insists,
             known: known.cloned(),
         };
         let tables = with_timeout(&self.path, timeout, monitor, move || Ok(Tables::open(&ask)));

@@ -9,6 +9,8 @@ use super::entries::BaseEntry;
 use super::ext4::{self, Ext4Tables};
 use super::parts::Part;
 use super::records::RowScan;
+#[cfg(windows)]
+use super::usn::UsnJournal;
 use super::xfs::XfsInodes;
 use super::{FEW, InodeQuestion, MOST_DIRTY};
 use crate::metadata::Stat;
@@ -25,6 +27,9 @@ pub(super) enum Tables {
     Btrfs(Arc<BtrfsTree>),
     /// The system hands them out in bulk; they are compared with the base.
     Xfs(Arc<XfsInodes>),
+    /// The journal of the volume names what changed since the base's mark.
+    #[cfg(windows)]
+    Usn(Arc<UsnJournal>),
 }
 
 /// Which tables are asked for.
@@ -38,6 +43,9 @@ pub(super) struct TableQuestion {
     pub(super) identity: String,
     pub(super) mark: Option<Mark>,
     pub(super) output: PathBuf,
+    /// The caller asked for the tables by name.
+    #[cfg(windows)]
+    pub(super) insists: bool,
     /// The same tables, if another part of the tree has opened them.
     pub(super) known: Option<Tables>,
 }
@@ -58,7 +66,7 @@ pub(super) struct TableAnswer {
 impl Tables {
     /// Whether there are tables for a type of file system. Whatever else there is may hang.
     pub(super) fn are_known_for(kind: &str) -> bool {
-        matches!(kind, "ext2" | "ext3" | "ext4" | "btrfs" | "xfs")
+        matches!(kind, "ext2" | "ext3" | "ext4" | "btrfs" | "xfs") || cfg!(windows) && kind == "ntfs"
     }
 
     /// Opens the tables of the file system that a directory lies on.
@@ -76,6 +84,10 @@ impl Tables {
             return Err(SourceProblem::OtherFileSystem);
         }
         match question.kind.as_str() {
+            #[cfg(windows)]
+            "ntfs" if question.insists => UsnJournal::open(question, now.mark).map(Self::Usn),
+            #[cfg(windows)]
+            "ntfs" => Err(SourceProblem::NeverRun),
             "btrfs" if mount.is_read_only => Err(SourceProblem::ReadOnly),
             "btrfs" => BtrfsTree::open(question, now.mark).map(Self::Btrfs),
             "xfs" => XfsInodes::open(question).map(Self::Xfs),
@@ -89,6 +101,8 @@ impl Tables {
             Self::Ext4(tables) => tables.dev(),
             Self::Btrfs(tree) => tree.dev(),
             Self::Xfs(inodes) => inodes.dev(),
+            #[cfg(windows)]
+            Self::Usn(journal) => journal.dev(),
         }
     }
 
@@ -131,6 +145,8 @@ impl Tables {
             }
             Self::Btrfs(tree) => tree.compare(parts, question),
             Self::Xfs(inodes) => inodes.compare(parts, question),
+            #[cfg(windows)]
+            Self::Usn(journal) => journal.compare(parts, question),
         }
     }
 
@@ -140,6 +156,8 @@ impl Tables {
             Self::Ext4(tables) => tables.shows_change(before),
             Self::Btrfs(tree) => tree.shows_change(before),
             Self::Xfs(inodes) => inodes.shows_change(before),
+            #[cfg(windows)]
+            Self::Usn(journal) => journal.shows_change(before),
         }
     }
 }

@@ -92,7 +92,7 @@ pub(crate) fn marks(dirs: &[PathBuf]) -> Marks {
         found.is_some_and(|found| from_mount_table(found.mount).0.kind == "btrfs")
     };
     let subvolumes = dirs.iter().filter(is_here).filter_map(|dir| mark(&open_root(dir).ok()?)).collect();
-    Marks { file_systems, subvolumes }
+    Marks { file_systems, subvolumes, ..Marks::default() }
 }
 
 /// What is searched: `struct btrfs_ioctl_search_key` of linux/btrfs.h.

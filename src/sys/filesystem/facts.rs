@@ -48,8 +48,8 @@ const FAT: Facts = LOCAL.union(Facts::NO_CTIME).union(FAT_NAMES);
 const MAC: Facts = Facts::FOLDS_CASE.union(Facts::FOLDS_ACCENTS);
 const IMAGE: Facts = LOCAL.union(Facts::VOLATILE);
 
-/// The types as mount(8) names them.
-const TYPES: [(&str, Facts); 39] = [
+/// The types as mount(8) names them, or Windows in small letters.
+const TYPES: [(&str, Facts); 42] = [
     ("ext4", TESTED.union(Facts::FLAGGED_NAMES)),
     ("xfs", TESTED),
     ("btrfs", TESTED.union(Facts::EXACT_NAMES)),
@@ -65,6 +65,10 @@ const TYPES: [(&str, Facts); 39] = [
     ("reiserfs", DISK),
     ("nilfs2", DISK),
     ("ntfs3", DISK),
+    // Windows. The inode numbers of ReFS have 128 bits, of which a listing gives half.
+    ("ntfs", DISK.union(Facts::FOLDS_CASE)),
+    ("refs", LOCAL.union(Facts::FOLDS_CASE)),
+    ("smb", Facts::REMOTE.union(Facts::FOLDS_CASE)),
     ("vfat", FAT),
     ("msdos", FAT),
     ("exfat", FAT),
@@ -103,12 +107,13 @@ impl FsType<'_> {
 
     /// Whether the local clock stamps its files.
     pub(crate) fn has_local_clock(self) -> bool {
-        !cfg!(target_os = "linux") || self.has(Facts::LOCAL_CLOCK)
+        cfg!(target_os = "macos") || self.has(Facts::LOCAL_CLOCK)
     }
 
     /// Whether it keeps a change time that no program can set.
     pub(crate) fn keeps_ctime(self) -> bool {
-        cfg!(unix) && !self.has(Facts::NO_CTIME)
+        // On Windows only where it is known; a program can set it there if it asks for just that.
+        !self.has(Facts::NO_CTIME) && (cfg!(unix) || self.has(LOCAL))
     }
 
     /// Whether every change is made through this mount's own kernel, where a watcher sees it. Not so over the network,

@@ -11,6 +11,7 @@
 mod calls;
 mod descriptors;
 mod finish;
+mod listed;
 mod open;
 mod open_dir;
 mod progress;
@@ -125,11 +126,14 @@ fn threads_for(plan: &WalkPlan<'_>, monitor: &dyn Monitor) -> Threads {
     if plan.threads.is_some() {
         return Threads::new(plan.threads, false, false);
     }
-    let stats = plan.roots.iter().filter_map(|root| {
+    let disks = plan.roots.iter().filter_map(|root| {
         let path = root.clone();
-        with_timeout(root, plan.io_timeout, monitor, move || crate::sys::stat_following(&path)).ok()
+        let look = move || {
+            let found = crate::sys::stat_following(&path)?;
+            Ok((filesystem::is_remote(&path, found.mount), load::is_rotating(found.dev)))
+        };
+        with_timeout(root, plan.io_timeout, monitor, look).ok()
     });
-    let stats: Vec<_> = stats.collect();
-    let any_remote = stats.iter().any(|root| filesystem::is_remote(root.mount));
-    Threads::new(None, any_remote, stats.iter().any(|root| load::is_rotating(root.dev)))
+    let disks: Vec<_> = disks.collect();
+    Threads::new(None, disks.iter().any(|(remote, _)| *remote), disks.iter().any(|(_, rotating)| *rotating))
 }

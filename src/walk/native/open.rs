@@ -198,6 +198,8 @@ fn attempt<D>(parent: &OpenDir<D>, dir: &Dir, name: &CStr, look_first: bool) -> 
         Ok(Some(child)) if child.automount || waits_for_a_mount(parent, &child) => return Attempt::Automount(child),
         Err(e) => e,
         Ok(_) => match open() {
+            // It was opened without fetching it.
+            Ok((_, stat_at)) if stat_at.automount => return Attempt::Automount(stat_at),
             Ok((fd, stat_at)) => return Attempt::Opened(fd, stat_at),
             Err(e) => e,
         },

@@ -160,7 +160,7 @@ impl<D> OpenDir<D> {
 
     /// Whether this directory or one above it is `other`.
     pub(super) fn shows(&self, other: &StatAt) -> bool {
-        self.ancestors().any(|dir| dir.opened.stat_at.dev == other.dev && dir.opened.stat_at.stat.ino == other.stat.ino)
+        self.ancestors().any(|dir| dir.opened.stat_at.is_same(other))
     }
 
     /// The names from the root down to this directory, which is not a root itself.

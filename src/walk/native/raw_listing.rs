@@ -7,7 +7,7 @@ use std::mem::MaybeUninit;
 
 use super::super::{Name, push_name};
 use super::progress::CallProgress;
-use crate::metadata::Kind;
+use crate::metadata::{Kind, Stat};
 use crate::sys::native::{self, Dir};
 
 thread_local! {
@@ -21,6 +21,8 @@ pub(super) struct RawListing {
     /// Each followed by NUL.
     pub(super) names: Vec<u8>,
     pub(super) entries: Vec<(Name, Option<Kind>)>,
+    /// The metadata of each entry, on systems whose listings give it; else empty.
+    pub(super) stats: Vec<Stat>,
 }
 
 impl RawListing {
@@ -32,7 +34,7 @@ impl RawListing {
         let mut raw = Self::default();
         let mut too_large = false;
         BUFFER.with_borrow_mut(|buffer| {
-            native::list(dir, buffer, |name, kind| {
+            native::list(dir, buffer, |name, kind, stat| {
                 if let Some(progress) = progress {
                     progress.about_directory();
                 }
@@ -42,6 +44,7 @@ impl RawListing {
                     too_large = true;
                     return;
                 }
+                raw.stats.extend(stat.copied());
                 raw.entries.push((push_name(&mut raw.names, name.to_bytes()), kind));
             })
         })?;

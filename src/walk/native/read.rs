@@ -20,7 +20,7 @@ use super::raw_listing::RawListing;
 use super::state::{ChildOutcome, ListingEnd, Subdir};
 use super::stats::Stats;
 use crate::filter::{CACHEDIR_SIGNATURE, CACHEDIR_TAG, Marker};
-use crate::metadata::{Flags, Kind};
+use crate::metadata::{Flags, Kind, Stat};
 use crate::path::{push, to_path};
 use crate::sys::native::{self, Dir};
 use crate::{Cause, Warning};
@@ -40,6 +40,8 @@ struct FilteredListing {
     names: Vec<u8>,
     subdirs: Vec<Name>,
     files: Vec<Name>,
+    /// The metadata of the files, on systems whose listings give it.
+    listed: Vec<(Name, Stat)>,
     /// It holds a `CACHEDIR.TAG`, which may leave the directory out.
     cache_tag: bool,
     /// It holds a marker that leaves the directory out.
@@ -95,10 +97,12 @@ impl<B: BaseLookup, S: Sink> NativeWalk<'_, B, S> {
         let total = listing.files.len() + listing.subdirs.len();
         let to_enter = dir.listed(&names, self.match_subdirs(dir, &names, listing.subdirs));
         self.spawn_all(scope, dir, to_enter);
+        let unchanged = self.unchanged_by_listing(dir, &names, &mut listing.files, listing.listed);
         let stats = self.stat_all(dir, fd, &names, &Arc::new(listing.files)).and_then(|mut stats| {
             if !stats.missing.is_empty() {
                 self.list_again(dir, fd, &names, &mut stats)?;
             }
+            stats.add(unchanged, &names);
             Ok(stats)
         });
         match stats {
@@ -196,10 +200,10 @@ impl<B: BaseLookup, S: Sink> NativeWalk<'_, B, S> {
         let Some(raw) = raw else { return Ok(None) };
         let filter = self.plan.filter;
         let stat_at = &dir.opened.stat_at;
-        let own: Vec<_> = self.plan.own_in(stat_at.dev, stat_at.stat.ino).collect();
+        let own: Vec<_> = self.plan.own_in(stat_at).collect();
         let mut relative = if filter.has_patterns() { Some(dir.relative()) } else { None };
         let mut listing = FilteredListing::default();
-        for (place, kind) in raw.entries {
+        for (number, (place, kind)) in raw.entries.into_iter().enumerate() {
             let bytes = name(&raw.names, place);
             match filter.marker(bytes) {
                 Marker::None => {}
@@ -217,7 +221,12 @@ impl<B: BaseLookup, S: Sink> NativeWalk<'_, B, S> {
                     continue;
                 }
             }
-            if kind == Some(Kind::Dir) { listing.subdirs.push(place) } else { listing.files.push(place) }
+            if kind == Some(Kind::Dir) {
+                listing.subdirs.push(place);
+            } else {
+                listing.files.push(place);
+                listing.listed.extend(raw.stats.get(number).map(|stat| (place, *stat)));
+            }
         }
         listing.names = raw.names;
         Ok(Some(listing))
@@ -321,12 +330,11 @@ impl<B: BaseLookup, S: Sink> NativeWalk<'_, B, S> {
                 _ => Stats::of(&opened, &fd, &own_names, &left, progress),
             })
         })?;
-        stats.entries.extend(again.entries);
+        stats.add(again.entries, names);
         stats.late.extend(again.late);
         stats.failed.extend(again.failed);
         let still_missing = again.missing.into_iter().map(|place| (place, io::Error::from(io::ErrorKind::NotFound)));
         stats.failed.extend(still_missing);
-        stats.entries.sort_unstable_by(|a, b| name(names, a.name).cmp(name(names, b.name)));
         Ok(())
     }
 }

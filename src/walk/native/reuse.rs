@@ -37,7 +37,7 @@ impl<B: BaseLookup, S: Sink> NativeWalk<'_, B, S> {
                 Some(above) if above == stat_at.dev => !base.is_mount,
                 _ => self.base.file_system(base.row).is_some_and(|fs| self.devices.is(rules.device, fs)),
             };
-            is_same_file_system && base.stat.ino == stat_at.stat.ino && base.stat.birth == stat_at.stat.birth
+            is_same_file_system && stat_at.is_at(stat_at.dev, base.stat.ino) && base.stat.birth == stat_at.stat.birth
         };
         let base = base.filter(|base| !rules.racy_at_the_end && is_same(base));
         // What the base could not read is older than the base: hints since then do not cover it.
@@ -83,7 +83,7 @@ impl<B: BaseLookup, S: Sink> NativeWalk<'_, B, S> {
         let stat_at = &dir.opened.stat_at;
         if hint_filter.reads(dir.look, &base)
             || !is_unchanged(stat_at, &base)
-            || self.plan.own_in(stat_at.dev, stat_at.stat.ino).next().is_some()
+            || self.plan.own_in(stat_at).next().is_some()
         {
             return None;
         }
@@ -171,7 +171,7 @@ impl<B: BaseLookup, S: Sink> NativeWalk<'_, B, S> {
         let is_proved = dir.opened.rules.stamps_prove_names
             && is_unchanged(stat_at, &base)
             && !base.flags.intersects(NAMES_UNPROVED)
-            && self.plan.own_in(stat_at.dev, stat_at.stat.ino).next().is_none();
+            && self.plan.own_in(stat_at).next().is_none();
         if !is_proved {
             return None;
         }

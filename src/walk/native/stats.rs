@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::super::{Name, WalkEntry};
+use super::super::{Name, WalkEntry, name};
 use super::open_dir::OpenedDir;
 use super::progress::CallProgress;
 use super::raw_listing::c_name;
@@ -26,6 +26,14 @@ impl Stats {
     /// The entries, if each was there, could be read and is not a directory.
     pub(super) fn complete(self) -> Option<Vec<WalkEntry>> {
         (self.late.is_empty() && self.missing.is_empty() && self.failed.is_empty()).then_some(self.entries)
+    }
+
+    /// Adds entries.
+    pub(super) fn add(&mut self, entries: Vec<WalkEntry>, names: &[u8]) {
+        if !entries.is_empty() {
+            self.entries.extend(entries);
+            self.entries.sort_unstable_by(|a, b| name(names, a.name).cmp(name(names, b.name)));
+        }
     }
 
     /// Moves the entries to the start of `place`; how many there are, and the rest.

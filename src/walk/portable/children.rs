@@ -29,8 +29,7 @@ pub(super) struct DirContext {
 impl DirContext {
     /// Whether this directory or one above it is `other`.
     fn shows(&self, other: &StatAt) -> bool {
-        std::iter::successors(Some(self), |dir| dir.above.as_deref())
-            .any(|dir| (dir.stat_at.dev, dir.stat_at.stat.ino) == (other.dev, other.stat.ino))
+        std::iter::successors(Some(self), |dir| dir.above.as_deref()).any(|dir| dir.stat_at.is_same(other))
     }
 }
 
@@ -85,8 +84,7 @@ impl ChildReader {
         context: &Arc<DirContext>,
         children: &mut Vec<jwalk::Result<DirEntry<ReadState>>>,
     ) {
-        let here = (context.stat_at.dev, context.stat_at.stat.ino);
-        let own: Vec<_> = self.own.iter().filter(|own| (own.parent_dev, own.parent_ino) == here).collect();
+        let own: Vec<_> = self.own.iter().filter(|own| own.is_in(&context.stat_at)).collect();
         if path != self.root
             && let Some(at) = self.excluding(path, children)
         {

@@ -145,6 +145,7 @@ mod tests {
     use super::super::tests::schedule;
     use super::*;
 
+    #[cfg(unix)]
     #[test]
     fn a_job_every_quarter_of_an_hour() {
         insta::assert_snapshot!(script(&schedule("15min")).expect("a script"), @r#"

@@ -9,7 +9,7 @@ pub(super) fn xml(schedule: &Schedule) -> Result<String, String> {
         return Err("the Task Scheduler counts in whole minutes: write --every in minutes, such as 15min".into());
     }
     let (program, arguments) = schedule.program_and_arguments();
-    let arguments: Vec<_> = arguments.map(word).collect();
+    let arguments: Vec<_> = arguments.map(quote::windows).collect();
     let arguments = arguments.join(" ");
     for text in [program, &arguments] {
         if text.matches('%').count() > 1 || text.contains("$(") {
@@ -73,25 +73,6 @@ pub(super) fn installation(schedule: &Schedule) -> String {
 
 pub(super) fn removal(job: &str) -> String {
     format!("schtasks /Delete /F /TN \"fastdiff {job}\"\n")
-}
-
-/// A word that `CommandLineToArgvW` and the C library read back as it is: a backslash is special only before a quote.
-fn word(text: &str) -> String {
-    if !text.is_empty() && !text.contains([' ', '"']) {
-        return text.to_owned();
-    }
-    let mut quoted = String::from("\"");
-    let mut backslashes = 0;
-    for c in text.chars() {
-        if c == '"' {
-            quoted.push_str(&"\\".repeat(backslashes + 1));
-        }
-        backslashes = if c == '\\' { backslashes + 1 } else { 0 };
-        quoted.push(c);
-    }
-    quoted.push_str(&"\\".repeat(backslashes));
-    quoted.push('"');
-    quoted
 }
 
 #[cfg(test)]
@@ -161,7 +142,7 @@ mod tests {
             (r#"a\\" b"#, r#""a\\\\\" b""#),
         ];
         for (text, quoted) in cases {
-            assert_eq!(word(text), quoted);
+            assert_eq!(quote::windows(text), quoted);
         }
     }
 

@@ -1,9 +1,18 @@
 //! Runs the command of a job to its end. A signal that asks this program to stop is passed on to it.
 
-use std::process::{Child, Command, ExitStatus};
+#[cfg(unix)]
+#[path = "unix.rs"]
+mod system;
+#[cfg(windows)]
+#[path = "windows.rs"]
+mod system;
+
+use std::process::{Command, ExitStatus};
 
 use fastdiff::consumers::{Consumer, OutputStream};
 
+pub(super) use self::system::code_of;
+use self::system::{ProcessGroup, interrupt, wait_for};
 use super::passed_output::PassedOutput;
 use super::{forward, signals};
 
@@ -47,6 +56,7 @@ pub(super) fn run_each(
 /// Why it could not be started.
 fn run(command: &mut Command, counts: CountStream, started: impl FnOnce(u32)) -> std::io::Result<Finished> {
     let passed = counts.and_then(|(stream, consumer)| PassedOutput::of(command, stream, consumer));
+    let group = ProcessGroup::begin();
     let child = signals::as_it_began(|| command.spawn());
     if let Some(passed) = &passed {
         passed.started(command);
@@ -56,22 +66,14 @@ fn run(command: &mut Command, counts: CountStream, started: impl FnOnce(u32)) ->
     forward::begin(id);
     if let Some(signal) = signals::take_interruption() {
         forward::pass(signal);
+        interrupt(&mut child);
     }
     started(child.id());
-    wait_for(&child);
+    wait_for(&mut child);
     let stored = passed.and_then(PassedOutput::ended);
     forward::end();
     let status = child.wait()?;
+    group.end();
     // A handler in another thread may still be at work when the command has ended.
     Ok(Finished { status, signal: forward::passed(), stored })
-}
-
-/// Waits for its end. Until it is waited for once more, its number is not given to another process that a signal could
-/// hit.
-fn wait_for(child: &Child) {
-    use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
-    if let Some(pid) = Pid::from_raw(child.id().cast_signed()) {
-        let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
-        while matches!(waitid(WaitId::Pid(pid), options), Err(rustix::io::Errno::INTR)) {}
-    }
 }
