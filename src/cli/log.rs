@@ -28,6 +28,7 @@ Outcomes:
 #[command(after_help = AFTER_HELP)]
 pub(super) struct LogArgs {
     /// The job
+    #[arg(add = super::complete::jobs())]
     name: String,
 
     /// One JSON object on each line
