@@ -20,6 +20,7 @@ Exit codes: 0 nothing is pending now; 2 failed, nothing was changed.";
 #[command(after_help = AFTER_HELP)]
 pub(super) struct AbortArgs {
     /// The job
+    #[arg(add = super::complete::jobs())]
     name: String,
 
     /// The run to abort; refuse if another one is pending

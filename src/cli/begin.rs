@@ -48,6 +48,7 @@ the list (then nothing is printed), and the run is pending.";
 #[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub(super) struct BeginArgs {
     /// The job
+    #[arg(add = super::complete::jobs())]
     name: String,
 
     /// The form of the list [default: that of the job's consumer]

@@ -23,6 +23,7 @@ Exit codes: 0 the pending run is the baseline now; 2 it is not, and nothing was 
 #[command(after_help = AFTER_HELP)]
 pub(super) struct CommitArgs {
     /// The job
+    #[arg(add = super::complete::jobs())]
     name: String,
 
     /// The run that succeeded; refuse if another one is pending

@@ -1,6 +1,7 @@
 //! `fastdiff log`: what each run of a job found, and how it ended.
 
 use std::fmt::Write as _;
+use std::time::{Duration, SystemTime};
 
 use fastdiff::jobs::LoggedRun;
 use indicatif::{HumanBytes, HumanCount};
@@ -8,11 +9,14 @@ use indicatif::{HumanBytes, HumanCount};
 use super::output::Output;
 use super::state::StateArgs;
 use super::table::table;
+use super::walk::parse_duration;
 use super::{DONE, Outcome, harmless, output_failure};
 
 const AFTER_HELP: &str = "\
 Examples:
   fastdiff log documents
+  fastdiff log documents -n 20
+  fastdiff log documents --since 7d
   fastdiff log documents --json | jq 'select(.outcome != \"committed\")'
 
 Outcomes:
@@ -28,7 +32,16 @@ Outcomes:
 #[command(after_help = AFTER_HELP)]
 pub(super) struct LogArgs {
     /// The job
+    #[arg(add = super::complete::jobs())]
     name: String,
+
+    /// Only the last runs, so many
+    #[arg(short, long, value_name = "NUMBER")]
+    number: Option<usize>,
+
+    /// Only runs that began within this time before now: 12h, 7d
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    since: Option<Duration>,
 
     /// One JSON object on each line
     #[arg(long)]
@@ -40,7 +53,14 @@ pub(super) struct LogArgs {
 
 pub(super) fn run(args: &LogArgs) -> Outcome {
     let (_, job) = args.state.job(&args.name)?;
-    let runs = job.log()?;
+    let mut runs = job.log()?;
+    if let Some(since) = args.since {
+        // A time that cannot be read is shown rather than lost.
+        runs.retain(|run| age(&run.began).is_none_or(|age| age <= since));
+    }
+    if let Some(number) = args.number {
+        runs.drain(..runs.len().saturating_sub(number));
+    }
     let text = if args.json { as_json(&runs) } else { as_table(&runs) };
     let mut output = Output::open(None)?.harmless_on_terminals();
     output.writer().write_all(text.as_bytes()).map_err(|e| output_failure(&e, !args.json))?;
@@ -53,6 +73,12 @@ fn as_json(runs: &[LoggedRun]) -> String {
         let _ = writeln!(text, "{}", serde_json::to_string(run).unwrap_or_default());
         text
     })
+}
+
+/// How long ago a run began; nothing if that is in the future. None if its time cannot be read.
+pub(super) fn age(began: &str) -> Option<Duration> {
+    let began = SystemTime::from(began.parse::<jiff::Timestamp>().ok()?);
+    Some(SystemTime::now().duration_since(began).unwrap_or_default())
 }
 
 /// The local time, in whole seconds.

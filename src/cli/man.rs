@@ -8,7 +8,7 @@ use clap::CommandFactory as _;
 use clap_mangen::Man;
 use fastdiff::path::PathExt as _;
 
-use super::{Cli, DONE, Failure, Outcome, after_help, output_failure};
+use super::{Cli, DONE, Failure, Outcome, after_help, output_failure, place, print_message};
 
 /// Print the manual page, or write one page per command to a directory.
 ///
@@ -18,15 +18,23 @@ pub(super) struct ManArgs {
     /// Write fastdiff.1, fastdiff-snap.1, … to this directory, which is made if there is none
     #[arg(short, long, value_name = "DIR")]
     output: Option<PathBuf>,
+
+    /// Write them to the directory where man looks for yours
+    #[arg(long, conflicts_with = "output")]
+    install: bool,
 }
 
 pub(super) fn run(args: &ManArgs) -> Outcome {
-    if let Some(dir) = &args.output {
+    let own = if args.install { Some(place::data()?.join("man").join("man1")) } else { None };
+    if let Some(dir) = own.as_ref().or(args.output.as_ref()) {
         let mut command = Cli::command().disable_help_subcommand(true);
         command.build();
         fs::create_dir_all(dir)
             .and_then(|()| write_pages(&command, dir))
             .map_err(|e| Failure::Other(format!("cannot write manual pages to {}: {e}", dir.shown())))?;
+        if args.install {
+            print_message("note", format_args!("wrote the manual pages to {}; `man fastdiff` shows them", dir.shown()));
+        }
         return Ok(DONE);
     }
     let page = page(super::whole()).map_err(|e| output_failure(&e, true))?;

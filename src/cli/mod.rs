@@ -7,6 +7,7 @@ mod after_help;
 mod begin;
 mod child;
 mod commit;
+mod complete;
 mod completions;
 mod config;
 mod consumer_help;
@@ -35,6 +36,7 @@ mod nice;
 mod output;
 mod passed_output;
 mod passes;
+mod place;
 mod placeholders;
 mod progress;
 mod quote;
@@ -162,6 +164,7 @@ pub(crate) fn main() -> ExitCode {
     if hook::is_called() {
         return hook::called();
     }
+    complete::answer();
     if std::env::args_os().nth(1).is_some_and(|command| command == "run") {
         FAILURE_CODE.store(NOT_STARTED, Ordering::Relaxed);
     }

@@ -57,6 +57,7 @@ the listed files, or the baseline could not be moved after the command had succe
 #[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub(super) struct RunArgs {
     /// The job
+    #[arg(add = super::complete::jobs())]
     name: String,
 
     /// Start the command even if something could not be read, or there is no list for a program that scans by itself

@@ -28,6 +28,7 @@ Exit codes: 0 done; 1 something changed (only with --exit-code); 2 failed or ref
 #[command(after_help = AFTER_HELP)]
 pub(super) struct StatusArgs {
     /// The job
+    #[arg(add = super::complete::jobs())]
     name: String,
 
     /// Exit with 1 if anything changed, suspects included

@@ -49,11 +49,12 @@ enum Walker {
     Portable,
 }
 
-fn parse_duration(text: &str) -> Result<Duration, String> {
+/// A length of time; a plain number means seconds.
+pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
     if let Ok(seconds) = text.parse::<u64>() {
         return Ok(Duration::from_secs(seconds));
     }
-    humantime::parse_duration(text).map_err(|e| format!("{e}; write it as 15s, 2min or 500ms"))
+    humantime::parse_duration(text).map_err(|e| format!("{e}; write it as 15s, 2min, 7d or 500ms"))
 }
 
 /// A length of time that is not zero.

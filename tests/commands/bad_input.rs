@@ -87,7 +87,7 @@ fn help_and_version_go_to_standard_output() {
 fn shell_completions_and_manual_pages_are_made() {
     let env = TestEnv::new();
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
-        assert!(env.run(["completions", shell]).success().contains("exclude-caches"), "{shell}");
+        assert!(env.run(["completions", shell]).success().contains("FASTDIFF_COMPLETE"), "{shell}");
     }
     assert!(env.run(["man"]).success().contains(".TH fastdiff 1"));
     env.run(["man", "-o", "new/man"]).success();
@@ -97,6 +97,57 @@ fn shell_completions_and_manual_pages_are_made() {
     env.write("file", "");
     let error = env.run(["man", "-o", "file"]).failure(2);
     assert!(error.contains("cannot write manual pages to file: "), "{error}");
+}
+
+#[test]
+fn a_shell_is_told_options_consumers_and_the_names_of_jobs() {
+    let env = TestEnv::new();
+    let root = env.path("tree");
+    env.write("jobs.toml", format!("[jobs.documents]\nroots = [{root:?}]\nconsumer = \"rsync\"\n"));
+    let complete = |words: &[&str]| {
+        let mut command = env.command();
+        command.env("FASTDIFF_COMPLETE", "bash").env("_CLAP_IFS", "\n").env("FASTDIFF_CONFIG", env.path("jobs.toml"));
+        command.env("_CLAP_COMPLETE_INDEX", words.len().to_string()).args(["--", "fastdiff"]).args(words);
+        env.finish(&mut command).success()
+    };
+    assert_eq!(complete(&["snap", "--exclude-c"]).trim(), "--exclude-caches");
+    for command in ["run", "begin", "commit", "abort", "status", "log"] {
+        assert_eq!(complete(&[command, "doc"]).trim(), "documents", "{command}");
+    }
+    for command in ["show", "remove", "schedule"] {
+        assert_eq!(complete(&["job", command, "doc"]).trim(), "documents", "{command}");
+    }
+    assert_eq!(complete(&["diff", "--emit", "res"]).trim(), "restic");
+    assert_eq!(complete(&["run", "x"]).trim(), "");
+}
+
+#[test]
+fn completions_and_manual_pages_are_installed_for_a_user() {
+    let env = TestEnv::new();
+    let home = env.dir("home");
+    let install = |args: &[&str]| {
+        let mut command = env.command();
+        command.env("HOME", &home).args(args);
+        let run = env.finish(&mut command);
+        assert_eq!((run.code, run.stdout.as_str()), (Some(0), ""), "{args:?}: {}", run.stderr);
+        run.stderr
+    };
+    let files = [
+        ("bash", ".local/share/bash-completion/completions/fastdiff"),
+        ("fish", ".config/fish/completions/fastdiff.fish"),
+        ("zsh", ".local/share/zsh/site-functions/_fastdiff"),
+    ];
+    for (shell, file) in files {
+        let said = install(&["completions", shell, "--install"]);
+        assert!(said.contains(&format!("wrote [ROOT]/home/{file}; ")), "{said}");
+        let printed = env.run(["completions", shell]).success();
+        assert_eq!(env.read(format!("home/{file}")), printed.as_bytes());
+    }
+    let said = install(&["man", "--install"]);
+    assert!(said.contains("[ROOT]/home/.local/share/man/man1"), "{said}");
+    assert!(env.names("home/.local/share/man/man1").contains(&"fastdiff-snap.1".to_owned()));
+    assert!(env.run(["completions", "elvish", "--install"]).failure(2).contains("fastdiff completions elvish"));
+    assert!(env.run(["completions"]).failure(2).contains("$SHELL"));
 }
 
 #[test]

@@ -75,6 +75,45 @@ fn status_works_while_the_job_runs_and_where_nothing_can_be_written() {
 }
 
 #[test]
+fn the_last_runs_and_those_of_the_last_time() {
+    let jobs = Jobs::new();
+    for _ in 0..3 {
+        jobs.settle();
+    }
+    let numbers = |more: &[&str]| -> Vec<u64> {
+        let log = jobs.run(["log", "j", "--json"].iter().chain(more)).success();
+        let number = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap()["run"].as_u64().unwrap();
+        log.lines().map(number).collect()
+    };
+    assert_eq!(numbers(&["-n", "2"]), [2, 3]);
+    assert_eq!(numbers(&["-n", "20"]), [1, 2, 3]);
+    assert_eq!(numbers(&["--since", "1d"]), [1, 2, 3]);
+    // The log says when a run began.
+    let log = jobs.state("log.jsonl");
+    let text = fs::read_to_string(&log).unwrap();
+    let (before, rest) = text.split_once("\"at\":\"").unwrap();
+    let (_, behind) = rest.split_once('"').unwrap();
+    fs::write(&log, format!("{before}\"at\":\"2020-01-01T00:00:00Z\"{behind}")).unwrap();
+    assert_eq!(numbers(&["--since", "1d"]), [2, 3]);
+    assert_eq!(numbers(&[]), [1, 2, 3]);
+    assert!(jobs.run(["log", "j", "--since", "soon"]).stderr.contains("7d"));
+}
+
+#[test]
+fn jobs_without_a_recent_success_are_listed_for_monitoring() {
+    let jobs = Jobs::new();
+    let stale = |limit: &str| jobs.run(["job", "list", "--stale", limit, "--exit-code"]);
+    let never = stale("1d");
+    assert!(never.code == Some(1) && never.stdout.contains("never"), "{}", never.stdout);
+    jobs.settle();
+    let fresh = stale("1d");
+    assert_eq!((fresh.code, fresh.stdout.as_str()), (Some(0), "no jobs\n"));
+    jobs.env.settle_for(std::time::Duration::from_millis(1100));
+    assert_eq!(stale("1s").code, Some(1));
+    assert_eq!(jobs.run(["job", "list", "--exit-code"]).code, Some(2), "it needs --stale");
+}
+
+#[test]
 fn the_log_tells_what_each_run_saw_and_what_became_of_it() {
     let jobs = Jobs::new();
     assert_eq!(jobs.run(["log", "j"]).success(), "no runs\n");

@@ -1,28 +1,39 @@
 //! `fastdiff job list`: the jobs that are defined.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use fastdiff::jobs::{JobState, LoggedRun};
 use serde_json::json;
 
 use super::super::config::{Definition, RootIs};
-use super::super::log::local;
+use super::super::log::{age, local};
 use super::super::output::Output;
 use super::super::state::StateArgs;
 use super::super::table::table;
+use super::super::walk::parse_duration;
 use super::super::{
-    DONE, FAILED, Failure, Outcome, harmless, job_database, output_failure, print_error, print_message,
+    DIFFERENT, DONE, FAILED, Failure, Outcome, harmless, job_database, output_failure, print_error, print_message,
 };
 
 const AFTER_HELP: &str = "\
 Examples:
   fastdiff job list
+  fastdiff job list --stale 1d --exit-code     for monitoring: 1 if a job has had no success for a day
   fastdiff job list --json | jq -r .name";
 
 /// List the jobs.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(in crate::cli) struct JobListArgs {
+    /// Only jobs whose last success is longer ago than this, or that never had one: 12h, 7d
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    stale: Option<Duration>,
+
+    /// Exit with 1 if any job is listed
+    #[arg(long, requires = "stale")]
+    exit_code: bool,
+
     /// One JSON object on each line
     #[arg(long)]
     json: bool,
@@ -36,6 +47,14 @@ struct KnownJob {
     /// An error if it cannot be read; the warning is printed.
     state: Result<Option<JobState>, ()>,
     last: Option<LoggedRun>,
+}
+
+impl KnownJob {
+    /// Whether its last success is longer ago than this. One whose state or time cannot be read is.
+    fn is_stale(&self, limit: Duration) -> bool {
+        let committed = self.state.as_ref().ok().and_then(|state| state.as_ref()?.committed.as_ref());
+        committed.and_then(|run| age(&run.began)).is_none_or(|age| age > limit)
+    }
 }
 
 pub(in crate::cli) fn run(args: &JobListArgs) -> Outcome {
@@ -63,6 +82,9 @@ pub(in crate::cli) fn run(args: &JobListArgs) -> Outcome {
             Err(other) => return Err(other),
         }
     }
+    if let Some(limit) = args.stale {
+        jobs.retain(|(_, known)| known.is_stale(limit));
+    }
     let text = if args.json {
         jobs.iter().fold(String::new(), |mut text, (definition, known)| {
             let mut job = as_json(definition, known.state.as_ref().ok().and_then(Option::as_ref));
@@ -78,7 +100,8 @@ pub(in crate::cli) fn run(args: &JobListArgs) -> Outcome {
     let mut output = Output::open(None)?.harmless_on_terminals();
     output.writer().write_all(text.as_bytes()).map_err(|e| output_failure(&e, !args.json))?;
     output.finish(!args.json)?;
-    Ok(code)
+    let is_listed = args.exit_code && !jobs.is_empty();
+    Ok(if code == DONE && is_listed { DIFFERENT } else { code })
 }
 
 fn as_table(jobs: &[(Definition, KnownJob)]) -> String {

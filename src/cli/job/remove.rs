@@ -16,6 +16,7 @@ If you add a job of that name later, its first list is a full one.";
 #[command(after_help = AFTER_HELP)]
 pub(in crate::cli) struct JobRemoveArgs {
     /// The job
+    #[arg(add = super::super::complete::jobs())]
     name: String,
 
     #[command(flatten)]

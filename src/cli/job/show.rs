@@ -23,6 +23,7 @@ You can compare the snapshots with `fastdiff diff`, even while the job runs.";
 #[command(after_help = AFTER_HELP)]
 pub(in crate::cli) struct JobShowArgs {
     /// The job
+    #[arg(add = super::super::complete::jobs())]
     name: String,
 
     /// As one JSON object

@@ -40,6 +40,7 @@ name those in the command (-- env NAME=VALUE restic …).";
 #[command(after_help = AFTER_HELP)]
 pub(in crate::cli) struct JobScheduleArgs {
     /// The job; it must have a command
+    #[arg(add = super::super::complete::jobs())]
     name: String,
 
     /// How often: 15min, 2h, 1day. If the interval divides an hour or a day, the job runs by the clock, and a run that
