@@ -189,6 +189,10 @@ fn write(script: &Path, text: &str) -> Result<(), Failure> {
     Ok(())
 }
 
+/// What follows the options, on every system.
+const REST_OF_ADVICE: &str = "and leave run-script-after empty: Duplicati cannot start it when a list is long.\n\
+     You need not set disable-filetime-check: the hook sets it for the runs that need it.\n";
+
 /// The settings to make in Duplicati.
 fn advice(args: &HookInstallDuplicatiArgs, script: &Path) -> String {
     let mut text = format!(
@@ -199,10 +203,7 @@ fn advice(args: &HookInstallDuplicatiArgs, script: &Path) -> String {
     if let Some(limit) = args.time_limit.filter(|limit| *limit > USUAL_LIMIT) {
         let _ = writeln!(text, "  run-script-timeout   {}s", limit.as_secs() + 10);
     }
-    text.push_str(
-        "and leave run-script-after empty: Duplicati cannot start it when a list is long.\n\
-         You need not set disable-filetime-check: the hook sets it for the runs that need it.\n",
-    );
+    text.push_str(REST_OF_ADVICE);
     text
 }
 
@@ -216,10 +217,7 @@ fn advice_for_windows(args: &HookInstallDuplicatiArgs, command: &str) -> String 
     if let Some(limit) = args.time_limit.filter(|limit| *limit > USUAL_LIMIT) {
         let _ = writeln!(text, "  run-script-timeout         {}s", limit.as_secs() + 10);
     }
-    text.push_str(
-        "and leave run-script-after empty: Duplicati cannot start it when a list is long.\n\
-         You need not set disable-filetime-check: the hook sets it for the runs that need it.\n",
-    );
+    text.push_str(REST_OF_ADVICE);
     text
 }
 

@@ -9,16 +9,15 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustc_hash::FxHashSet;
 
 use super::InodeQuestion;
-use super::canary::sample;
 use super::parts::Part;
 use super::rows::BaseRows;
-use super::tables::{TableAnswer, TableQuestion, Tables, check_number, most_dirty};
+use super::tables::{TableAnswer, TableQuestion, Tables, most_dirty};
 use crate::metadata::Stat;
 use crate::sys::filesystem::{Mark, changed_inodes, mark, mount_facts};
 use crate::sys::load::unwritten_bytes;
@@ -132,20 +131,7 @@ impl BtrfsTree {
             Err(problem) => return Ok(Err(problem)),
         };
         let rows = BaseRows::new(question.base, parts, self.dev, |inode| inode >= FIRST_INODE);
-        let differing = Mutex::new(Vec::new());
-        let found = rows.count(|entry, inode| {
-            if changed.contains(&inode) {
-                differing.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
-            }
-        })?;
-        let differing = differing.into_inner().unwrap_or_else(PoisonError::into_inner);
-        if let Err(problem) = check_number(differing.len(), found.numbers.len().into(), question) {
-            return Ok(Err(problem));
-        }
-        let numbers = &found.numbers;
-        let sample = sample(|random| Some(numbers.entry(random.checked_rem(numbers.len().into())? as u32)));
-        let sample = rows.compared(&sample)?;
-        Ok(Ok(TableAnswer { differing, unknown: found.unknown, sample, mark }))
+        TableAnswer::of_changed(&rows, &changed, mark, question)
     }
 
     /// The inodes that changed, and the mark from which on later changes can be told.

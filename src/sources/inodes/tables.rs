@@ -1,7 +1,9 @@
 //! The inodes of one file system, as it keeps them itself: which kinds can be read, and what all have in common.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustc_hash::FxHashSet;
 
 use super::btrfs::BtrfsTree;
 use super::canary::sample;
@@ -9,6 +11,7 @@ use super::entries::BaseEntry;
 use super::ext4::{self, Ext4Tables};
 use super::parts::Part;
 use super::records::RowScan;
+use super::rows::BaseRows;
 #[cfg(windows)]
 use super::usn::UsnJournal;
 use super::xfs::XfsInodes;
@@ -159,6 +162,34 @@ impl Tables {
             #[cfg(windows)]
             Self::Usn(journal) => journal.shows_change(before),
         }
+    }
+}
+
+impl TableAnswer {
+    /// The answer where the file system itself names the inodes that changed. Costs a pass over the base.
+    ///
+    /// # Errors
+    /// A damaged base. Within: too many changed.
+    pub(super) fn of_changed<F: Fn(u64) -> bool + Sync>(
+        rows: &BaseRows<'_, F>,
+        changed: &FxHashSet<u64>,
+        mark: Option<Mark>,
+        question: &InodeQuestion<'_>,
+    ) -> Result<std::result::Result<Self, SourceProblem>> {
+        let differing = Mutex::new(Vec::new());
+        let found = rows.count(|entry, inode| {
+            if changed.contains(&inode) {
+                differing.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
+            }
+        })?;
+        let differing = differing.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if let Err(problem) = check_number(differing.len(), found.numbers.len().into(), question) {
+            return Ok(Err(problem));
+        }
+        let numbers = &found.numbers;
+        let sample = sample(|random| Some(numbers.entry(random.checked_rem(numbers.len().into())? as u32)));
+        let sample = rows.compared(&sample)?;
+        Ok(Ok(Self { differing, unknown: found.unknown, sample, mark }))
     }
 }
 

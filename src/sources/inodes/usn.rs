@@ -3,14 +3,13 @@
 
 use std::os::windows::io::OwnedHandle;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use super::InodeQuestion;
-use super::canary::sample;
 use super::journal::{JournalChanges, JournalGap, JournalState, read_answer};
 use super::parts::Part;
 use super::rows::BaseRows;
-use super::tables::{TableAnswer, TableQuestion, check_number};
+use super::tables::{TableAnswer, TableQuestion};
 use crate::metadata::Stat;
 use crate::sys::filesystem::Mark;
 use crate::sys::native::open_root;
@@ -112,20 +111,7 @@ impl UsnJournal {
             Ok(Some(found)) => found,
         };
         let rows = BaseRows::new(question.base, parts, self.dev, |inode| inode != 0);
-        let differing = Mutex::new(Vec::new());
-        let found = rows.count(|entry, inode| {
-            if changes.changed.contains(&inode) {
-                differing.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
-            }
-        })?;
-        let differing = differing.into_inner().unwrap_or_else(PoisonError::into_inner);
-        if let Err(problem) = check_number(differing.len(), found.numbers.len().into(), question) {
-            return Ok(Err(problem));
-        }
-        let numbers = &found.numbers;
-        let sample = sample(|random| Some(numbers.entry(random.checked_rem(numbers.len().into())? as u32)));
-        let sample = rows.compared(&sample)?;
-        Ok(Ok(TableAnswer { differing, unknown: found.unknown, sample, mark: Some(mark) }))
+        TableAnswer::of_changed(&rows, &changes.changed, Some(mark), question)
     }
 
     /// Whether the journal names an inode by now.
